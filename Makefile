@@ -1,0 +1,32 @@
+# Each target makes .venv on first use and installs again only when setup.cfg changed.
+EXTRAS ?= dev
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed-$(subst $(eval) ,-,$(subst $(comma),-,$(EXTRAS)))
+comma := ,
+
+.PHONY: quickstart test lint bench pages faults
+
+quickstart: $(STAMP)
+	$(BIN)/python -m experiments.quickstart
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -n 2
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks.run_all
+
+pages: $(STAMP)
+	$(BIN)/python -m experiments.draw_pages --out=docs/img
+
+faults: $(STAMP)
+	$(BIN)/python -m tests.plant_faults
+
+$(STAMP): setup.cfg
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --editable ".[$(EXTRAS)]"
+	touch $@

@@ -1,0 +1,65 @@
+"""Batch: the arrays every method receives, their axes and units.
+
+Axis letters used in the code: B batch (global), L leads (12, canonical order), T samples,
+N patches a lead, P samples a patch, S report tokens, D width, E shared embedding, K classes.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Int16, Int32
+
+from cgdmer_jax.errors import CgdmerError
+
+NO_TEXT = -1  # text_id of a record without clinical text
+
+
+class Batch(NamedTuple):
+    """One global batch; host arrays (NumPy) and device arrays alike. DESIGN 2."""
+
+    signal: Int16[np.ndarray, "batch lead time"]  # microvolts; absent leads are zero
+    lead_mask: Bool[np.ndarray, "batch lead"]  # True = the lead was recorded
+    length: Int32[np.ndarray, "batch"]  # valid samples
+    row: Int32[np.ndarray, "batch"]  # where the record stands in its store(s)
+    tokens: Int32[np.ndarray, "batch token"]
+    token_mask: Bool[np.ndarray, "batch token"]  # True = a real token; right-padded
+    text_id: Int32[np.ndarray, "batch"]  # equal ids = same report; NO_TEXT = no clinical text
+    text_columns: dict[str, np.ndarray]  # per-text tables a config names; empty when it names none
+
+    def check(self) -> "Batch":
+        """Raises unless shapes, dtypes and padding are what the contract says; returns self."""
+        batch, leads, samples = self.signal.shape
+        tokens = self.tokens.shape[-1]
+        expected = {
+            "signal": ("int16", (batch, leads, samples)),
+            "lead_mask": ("bool", (batch, leads)),
+            "length": ("int32", (batch,)),
+            "row": ("int32", (batch,)),
+            "tokens": ("int32", (batch, tokens)),
+            "token_mask": ("bool", (batch, tokens)),
+            "text_id": ("int32", (batch,)),
+        }
+        for field, (dtype, shape) in expected.items():
+            array = getattr(self, field)
+            if str(array.dtype) != dtype or array.shape != shape:
+                raise CgdmerError(
+                    f"batch field {field} is {array.dtype}{list(array.shape)}, "
+                    f"expected {dtype}{list(shape)}; mend the loader that made it"
+                )
+        if isinstance(self.signal, np.ndarray):
+            _check_values(self)
+        return self
+
+
+def _check_values(batch: Batch) -> None:
+    if batch.length.min() < 0 or batch.length.max() > batch.signal.shape[-1]:
+        raise CgdmerError(
+            f"batch field length holds {batch.length.min()}..{batch.length.max()}, "
+            f"expected 0..{batch.signal.shape[-1]}; mend the loader that made it"
+        )
+    if np.any(batch.signal[~batch.lead_mask]):
+        raise CgdmerError(
+            "batch field signal is not zero where lead_mask is False; mend the loader that made it"
+        )
+    if np.any(batch.token_mask[:, 1:] & ~batch.token_mask[:, :-1]):
+        raise CgdmerError("batch field token_mask is not right-padded; mend the loader that made it")

@@ -1,0 +1,65 @@
+"""Rooms import only what DESIGN 1 allows, and the data room never wakes jax."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "cgdmer_jax"
+EVERYWHERE = {"errors"}  # what a user reads when something is wrong; no room of its own
+ALLOWED = {
+    "errors": set(),
+    "waveform": set(),
+    "batch": set(),
+    "contract": {"waveform"},
+    "data": {"data", "waveform", "contract", "batch"},
+    "models": {"models"},
+    "methods": {"methods", "models", "batch"},
+    "training": {"training", "methods.protocol", "batch", "contract"},
+    "evaluation": {"evaluation", "batch"},
+    "interop": {"interop", "models", "methods", "contract", "data.reports"},
+}
+WITHOUT_JAX = {"errors", "waveform", "contract", "batch", "data", "evaluation"}
+TRAINING_ONLY = {"optax", "orbax"}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imports(file: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative import"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(PACKAGE)))
+def test_room_imports_only_what_the_design_allows(file):
+    room = file.relative_to(PACKAGE).with_suffix("").parts[0]
+    if room == "__init__":
+        return
+    allowed = ALLOWED[room] | EVERYWHERE
+    for name in imports(file):
+        top = name.split(".")[0]
+        if top == "cgdmer_jax":
+            inner = name.removeprefix("cgdmer_jax.")
+            fits = any(inner == a or inner.startswith(a + ".") for a in allowed)
+            assert fits or inner == "__version__", f"{file} imports {name}; {room} may import {sorted(allowed)}"
+        assert top not in {"experiments", "configs", "tests"}, f"{file} imports {name}; nothing may"
+        if room in WITHOUT_JAX:
+            assert top not in {"jax", "flax", "chex"}, f"{file} imports {name}; {room} is free of jax"
+        if top in TRAINING_ONLY:
+            assert room == "training", f"{file} imports {name}; only training may"
+
+
+def test_importing_data_leaves_jax_unimported():
+    code = (
+        "import sys, pkgutil, importlib, cgdmer_jax.data as d\n"
+        "for m in pkgutil.walk_packages(d.__path__, 'cgdmer_jax.data.'): importlib.import_module(m.name)\n"
+        "sys.exit('jax' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=PACKAGE.parent, check=False).returncode == 0

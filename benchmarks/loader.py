@@ -1,0 +1,88 @@
+"""Batches and records per second through the training loader, read-ahead thread included.
+
+Example:
+  python -m benchmarks.loader --store=stores/ptbxl100 --out=results/loader.json
+"""
+
+import argparse
+import json
+import os
+import shlex
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from cgdmer_jax.data.corpus import open_corpus
+from cgdmer_jax.data.loader import Loader
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.evaluation.results import commit, environment
+
+TOKENS = 48  # a report, as the nano config cuts it
+
+
+def measure(store: str, batch_size: int, n_batches: int, repeats: int) -> dict[str, str | int | float]:
+    """Median over the repeats; the first batch of each is read before the clock starts."""
+    corpus = open_corpus([store])
+    tokens = np.zeros((len(corpus.texts), TOKENS), np.int32)
+    loader = Loader(corpus, corpus.lines("train"), tokens, tokens > 0, batch_size=batch_size, seed=0)
+    wall, cpu = [], []
+    for repeat in range(repeats):
+        batches = loader.prefetch(repeat * n_batches, (repeat + 1) * n_batches + 1)
+        next(batches)
+        wall_began, cpu_began = time.perf_counter(), time.process_time()
+        for _ in batches:
+            pass
+        wall.append(time.perf_counter() - wall_began)
+        cpu.append(time.process_time() - cpu_began)
+    seconds = statistics.median(wall)
+    return {
+        "store": Path(store).name,
+        "n_samples": corpus.n_samples,
+        "batch_size": batch_size,
+        "batches": n_batches,
+        "repeats": repeats,
+        "batches_per_second": round(n_batches / seconds, 1),
+        "records_per_second": round(n_batches * batch_size / seconds),
+        "records_per_cpu_second": round(n_batches * batch_size / statistics.median(cpu)),
+        "cores": len(os.sched_getaffinity(0)),
+    }
+
+
+def main() -> int:
+    """Prints one line a batch size; writes the rows where --out says."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.loader",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--store", required=True, help="a converted store")
+    parser.add_argument("--batch_sizes", type=int, nargs="+", default=[64, 256, 1024])
+    parser.add_argument("--records", type=int, default=32768, help="gathered in each repeat (default 32768)")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--out", type=Path, help="JSON file of the rows")
+    args = parser.parse_args()
+    rows = []
+    try:
+        for batch_size in args.batch_sizes:
+            rows.append(measure(args.store, batch_size, max(1, args.records // batch_size), args.repeats))
+            print(
+                f"batch {batch_size:5d}: {rows[-1]['batches_per_second']:8.1f} batches/s, "
+                f"{rows[-1]['records_per_second']:7d} records/s"
+            )
+    except CgdmerError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if args.out:
+        command = shlex.join(["python", "-m", "benchmarks.loader", *sys.argv[1:]])
+        document = {"command": command, "commit": commit(), "environment": environment(), "rows": rows}
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(json.dumps(document, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

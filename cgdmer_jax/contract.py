@@ -1,0 +1,196 @@
+"""InputContract: what an encoder was trained on, and `prepare`, which converts a signal to it or refuses.
+
+`prepare` runs the chain of the conversion (`waveform.condition`), so that a signal in use and a stored one
+are equal int16. DESIGN 2.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int16, Num
+
+from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.waveform import FILTERS, LEADS, UNITS_IN_MV, arrange, canonical_unit, condition, first_seconds
+
+UNIT = "uV int16"
+SCALINGS = ("record_std", "lead_std", "fixed_mv")
+AMPLITUDE_MV = (0.02, 30.0)  # the median peak-to-peak of a surface ECG's leads lies within
+USUAL_AMPLITUDE_MV = (0.2, 10.0)  # where it lies in nearly every record: tells which unit was meant
+
+
+@dataclass(frozen=True)
+class TrainedOn:
+    """One store that the encoder saw, and hashes of its patients for leak checks."""
+
+    name: str
+    fingerprint: str
+    patient_sha256: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class InputContract:
+    """Everything about its input that an encoder relies on; kept in every checkpoint and model folder."""
+
+    rate: float | int  # hertz
+    seconds: float | int
+    unit: str
+    leads: tuple[str, ...]
+    filter: str
+    scaling: str  # applied on the device
+    cleaning_version: str  # of the reports
+    tokenizer_sha256: str
+    trained_on: tuple[TrainedOn, ...]
+
+    def __post_init__(self):
+        known = {"unit": (UNIT,), "filter": FILTERS, "scaling": SCALINGS}
+        for field, names in known.items():
+            value = getattr(self, field)
+            if value not in names:
+                raise CgdmerError(
+                    f'input contract field {field} is "{value}", which this version does not know; '
+                    f"use the version that wrote it.{suggest(value, names)}"
+                )
+        if self.leads != LEADS:
+            raise CgdmerError(
+                f"input contract field leads is {', '.join(self.leads)}, expected {', '.join(LEADS)}; "
+                "use the version that wrote it"
+            )
+        for field in ("rate", "seconds"):
+            if not getattr(self, field) > 0:
+                raise CgdmerError(
+                    f"input contract field {field} is {getattr(self, field)}, expected a number above 0; "
+                    "write the contract again"
+                )
+
+    @property
+    def samples(self) -> int:
+        """Samples a lead of every record."""
+        return round(self.seconds * self.rate)
+
+    def to_json(self) -> str:
+        """The contract as JSON text, fields in a fixed order."""
+        return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "InputContract":
+        """Reads what `to_json` wrote; an unknown, a missing or a mistyped field raises."""
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as fault:
+            raise CgdmerError(f"input contract is not JSON ({fault}); restore the file") from fault
+        _check_fields(values, _JSON_TYPES, "input contract")
+        stores = values["trained_on"]
+        for position, store in enumerate(stores):
+            _check_fields(store, _TRAINED_ON_TYPES, f"input contract field trained_on[{position}]")
+        _check_strings(values["leads"], "leads")
+        for position, store in enumerate(stores):
+            _check_strings(store["patient_sha256"], f"trained_on[{position}].patient_sha256")
+        trained_on = tuple(
+            TrainedOn(store["name"], store["fingerprint"], tuple(store["patient_sha256"])) for store in stores
+        )
+        return cls(**values | {"leads": tuple(values["leads"]), "trained_on": trained_on})
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One recording in the form of a contract: microvolts, absent leads and padding zero."""
+
+    signal: Int16[np.ndarray, "12 time"]
+    lead_mask: Bool[np.ndarray, "12"]
+    length: int  # samples before the padding
+    extra_leads: tuple[str, ...]  # names outside the twelve: not used
+
+
+def prepare(
+    contract: InputContract,
+    signal: Num[np.ndarray, "source_lead source_time"],
+    rate: float | int,
+    leads: tuple[str, ...] | list[str],
+    unit: str,
+) -> Prepared:
+    """Converts a recording to the contract by the functions of the conversion, or refuses in one sentence."""
+    if rate < contract.rate:
+        raise CgdmerError(
+            f"rate is {rate:g} Hz, below the {contract.rate:g} Hz the encoder was trained on; "
+            f"give a recording of at least {contract.rate:g} Hz or take an encoder of a lower rate"
+        )
+    leads = tuple(leads)
+    _refuse_unlikely_amplitude(arrange(first_seconds(signal, rate, contract.seconds), leads, unit), unit)
+    conditioned = condition(
+        signal,
+        rate,
+        leads,
+        unit,
+        target_rate=contract.rate,
+        seconds=contract.seconds,
+        filter=contract.filter,
+    )
+    return Prepared(
+        conditioned.signal, conditioned.lead_mask, conditioned.valid_length, conditioned.extra_leads
+    )
+
+
+def _refuse_unlikely_amplitude(signal_mv: Float[np.ndarray, "12 time"], unit: str) -> None:
+    """Raises when the leads' median peak-to-peak shows another unit than the one given."""
+    measured = signal_mv[~np.isnan(signal_mv).all(axis=1)]
+    if measured.size == 0:
+        return  # `condition` says what is wrong
+    peak_to_peak_mv = np.nanmax(measured, axis=1) - np.nanmin(measured, axis=1)
+    moving = peak_to_peak_mv[peak_to_peak_mv > 0]
+    if moving.size == 0:
+        return
+    amplitude_mv = float(np.median(moving))
+    if AMPLITUDE_MV[0] <= amplitude_mv <= AMPLITUDE_MV[1]:
+        return
+    given = canonical_unit(unit)
+    amplitude = amplitude_mv / UNITS_IN_MV[given]  # in the unit as given
+    likely = [
+        name
+        for name, in_mv in UNITS_IN_MV.items()
+        if USUAL_AMPLITUDE_MV[0] <= amplitude * in_mv <= USUAL_AMPLITUDE_MV[1]
+    ]
+    advice = f'the unit is more likely "{likely[0]}"' if likely else "check gain and unit"
+    raise CgdmerError(
+        f"signal given in {given} has a median peak-to-peak of {amplitude_mv:.3g} mV, expected "
+        f"{AMPLITUDE_MV[0]:g}..{AMPLITUDE_MV[1]:g} mV; {advice}"
+    )
+
+
+_NUMBER = (int, float)
+_JSON_TYPES = {
+    "rate": _NUMBER,
+    "seconds": _NUMBER,
+    "unit": str,
+    "leads": list,
+    "filter": str,
+    "scaling": str,
+    "cleaning_version": str,
+    "tokenizer_sha256": str,
+    "trained_on": list,
+}
+_TRAINED_ON_TYPES = {"name": str, "fingerprint": str, "patient_sha256": list}
+
+
+def _check_fields(values: object, types: dict[str, type | tuple[type, ...]], where: str) -> None:
+    if not isinstance(values, dict):
+        raise CgdmerError(f"{where} is no JSON object; restore the file")
+    for field in values:
+        if field not in types:
+            raise CgdmerError(
+                f'{where} has the unknown field "{field}"; use the version that wrote it.'
+                f"{suggest(field, types)}"
+            )
+    for field, kind in types.items():
+        if field not in values:
+            raise CgdmerError(f'{where} lacks the field "{field}"; restore the file')
+        if not isinstance(values[field], kind) or isinstance(values[field], bool):
+            raise CgdmerError(
+                f"{where} holds {values[field]!r} as {field}, of the wrong type; restore the file"
+            )
+
+
+def _check_strings(values: list, field: str) -> None:
+    if not all(isinstance(value, str) for value in values):
+        raise CgdmerError(f"input contract field {field} holds something that is no text; restore the file")

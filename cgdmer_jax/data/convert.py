@@ -1,0 +1,202 @@
+"""Recordings of a collection in, a sealed store out; parallel, and continued after any interruption.
+
+Order: shards (each with its notes, data/shard_writer.py), then the tables, last dataset.json with the seal.
+Equal input gives equal bytes, whatever the number of processes and however often the run was killed.
+"""
+
+import json
+import multiprocessing
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tensorstore as ts
+from tqdm import tqdm
+
+from cgdmer_jax.data import seal
+from cgdmer_jax.data.shard_writer import (
+    PARTIAL,
+    ShardJob,
+    convert_shard,
+    convert_shard_in_worker,
+    notes_path,
+    start_worker,
+    write_by_rename,
+)
+from cgdmer_jax.data.sources import Source
+from cgdmer_jax.data.splits import check_patients_stay_in_one_fold
+from cgdmer_jax.data.store import read_info
+from cgdmer_jax.data.tables import write_tables
+from cgdmer_jax.data.unfinished import (
+    check_disk_space,
+    check_same,
+    clear_unfinished,
+    settings_of,
+    settings_of_sealed,
+    task_classes,
+    unfinished_store,
+)
+from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.waveform import FILTERS, LEADS
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a conversion did."""
+
+    n_rows: int
+    n_records: int
+    rejected: dict[str, int]  # problem -> how many records
+    remarks: list[str]
+    n_converted: int  # records read in this run; fewer than n_rows when it continued an earlier one
+    wall_seconds: float
+
+    @property
+    def records_per_second(self) -> float:
+        """Of this run, start-up of the workers and sealing included."""
+        return self.n_converted / self.wall_seconds
+
+
+def convert(
+    source: Source,
+    out: Path,
+    *,
+    rate: float,
+    seconds: float = 10.0,
+    filter: str = "none",
+    processes: int = 1,
+    progress: bool = True,
+    rows_per_shard: int = seal.ROWS_PER_SHARD,
+) -> Summary:
+    """Converts every record of the source into a store at `out`, or continues to do so.
+
+    `rate` in Hz, `filter` as in waveform.condition; only tests change `rows_per_shard`.
+    """
+    began = time.perf_counter()
+    _check_source(source)
+    job = ShardJob(out, float(rate), float(seconds), filter, rows_per_shard, len(source.records), source.read)
+    if job.n_samples < 1 or processes < 1:
+        raise CgdmerError(f"rate {rate}, seconds {seconds} and processes {processes} must all be positive")
+    if filter not in FILTERS:
+        raise CgdmerError(f'there is no filter "{filter}".{suggest(filter, FILTERS)}')
+    settings = settings_of(source, job)
+    if (out / seal.DATASET).is_file():
+        check_same(out, settings, settings_of_sealed(out))
+        if (out / PARTIAL).is_dir():  # the kill came between the seal and the end
+            shutil.rmtree(out / PARTIAL)
+        n_converted = 0
+    else:
+        with unfinished_store(out, settings):
+            n_converted = _convert_shards(source, job, processes, progress)
+            _seal(source, job, settings)
+        shutil.rmtree(out / PARTIAL)
+    info, _ = read_info(out)
+    return Summary(
+        n_rows=info["n_rows"],
+        n_records=info["n_records"],
+        rejected=info["rejected"],
+        remarks=source.remarks,
+        n_converted=n_converted,
+        wall_seconds=time.perf_counter() - began,
+    )
+
+
+def _check_source(source: Source) -> None:
+    if not source.records:
+        raise CgdmerError(f"source {source.name} lists no records; look whether its table is the whole one")
+    record_id, count = Counter(record.record_id for record in source.records).most_common(1)[0]
+    if count > 1:
+        raise CgdmerError(
+            f"source {source.name} lists record {record_id} {count} times; "
+            "remove the repeated lines from its table"
+        )
+    check_patients_stay_in_one_fold(
+        (record.patient_id for record in source.records),
+        (record.fold for record in source.records),
+        source.name,
+    )
+
+
+def _convert_shards(source: Source, job: ShardJob, processes: int, progress: bool) -> int:
+    """Writes the shards that are not done; returns the number of records converted."""
+    n_shards = -(-job.n_rows // job.rows_per_shard)
+    todo = [shard for shard in range(n_shards) if not notes_path(job.out, shard).is_file()]
+    records = {s: source.records[s * job.rows_per_shard : (s + 1) * job.rows_per_shard] for s in todo}
+    n_todo = sum(map(len, records.values()))
+    check_disk_space(job, n_todo)
+    clear_unfinished(job.out, set(range(n_shards)) - set(todo))
+    metadata = seal.array_metadata(job.n_rows, job.n_samples, job.rows_per_shard)
+    ts.open(seal.array_spec(job.out) | {"metadata": metadata}, create=True, open=True).result()
+    with tqdm(total=job.n_rows, initial=job.n_rows - n_todo, unit="record", disable=not progress) as bar:
+        for n_done in _results(job, records, processes):
+            bar.update(n_done)
+    return n_todo
+
+
+def _results(job: ShardJob, records: dict[int, list], processes: int) -> Iterator[int]:
+    """Runs the shards in this process (one) or in spawned ones; yields the records of each finished shard."""
+    if processes == 1:
+        for shard, shard_records in records.items():
+            yield convert_shard(job, shard, shard_records)
+        return
+    context = multiprocessing.get_context("spawn")  # fork and TensorStore's threads do not go together
+    workers = min(processes, max(1, len(records)))
+    with ProcessPoolExecutor(workers, context, initializer=start_worker, initargs=(job,)) as pool:
+        futures = [pool.submit(convert_shard_in_worker, shard, lines) for shard, lines in records.items()]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BrokenProcessPool as error:
+            raise CgdmerError(
+                f"a worker of the conversion to {job.out} was killed, perhaps for lack of memory; "
+                "run the same command again with fewer --processes: it continues"
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _seal(source: Source, job: ShardJob, settings: dict[str, Any]) -> None:
+    """Writes the tables and, last, dataset.json."""
+    n_shards = -(-job.n_rows // job.rows_per_shard)
+    notes = [json.loads(notes_path(job.out, shard).read_bytes()) for shard in range(n_shards)]
+    record_notes = [note for shard in notes for note in shard["records"]]
+    rejected = Counter(note["problem"] for note in record_notes if "problem" in note)
+    if rejected.total() == job.n_rows:
+        first = next(note["reason"] for note in record_notes)
+        shutil.rmtree(job.out / PARTIAL)  # so that the next run reads the recordings again
+        shutil.rmtree(job.out / seal.SIGNAL)
+        raise CgdmerError(
+            f"none of the {job.n_rows} records of {source.name} could be converted; the first: {first}"
+        )
+    tables = write_tables(source, job.out, record_notes)
+    info = {field: settings[field] for field in ("format_version", "name", "rate", "seconds", "filter")}
+    info |= {
+        "n_samples": job.n_samples,
+        "n_rows": job.n_rows,
+        "n_records": job.n_rows - rejected.total(),
+        "rejected": dict(sorted(rejected.items())),
+        "unit": "uV int16",
+        "leads": list(LEADS),
+        "cleaning_version": settings["cleaning_version"],
+        "licence": source.licence,
+        "citation": source.citation,
+        "remarks": source.remarks,
+        "source": {
+            "rate": source.rate,
+            "tables": source.tables,
+            "fingerprint": settings["source_fingerprint"],
+        },
+        "tasks": task_classes(source),
+        "seal": {
+            "rows_per_shard": job.rows_per_shard,
+            "tables": tables,
+            "shards": [shard["seal"] for shard in notes],
+        },
+    }
+    write_by_rename(job.out / seal.DATASET, json.dumps(info, indent=1, ensure_ascii=False).encode())

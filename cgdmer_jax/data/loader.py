@@ -1,0 +1,143 @@
+"""Batches as a pure function of (corpus, selected rows, batch size, seed, step); DESIGN 2.
+
+Resume needs the step number alone, and the number of hosts changes nothing but who reads which rows.
+"""
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+from jaxtyping import Bool, Int32, Int64
+
+from cgdmer_jax.batch import NO_TEXT, Batch
+from cgdmer_jax.data.corpus import Corpus
+from cgdmer_jax.errors import CgdmerError
+
+AHEAD = 2  # batches that the background thread reads before they are asked for
+
+Item = TypeVar("Item")
+Lines = Int64[np.ndarray, "record"]
+Tokens = Int32[np.ndarray, "text token"]
+TokenMask = Bool[np.ndarray, "text token"]
+
+
+def shuffled(n: int, name: str) -> Int64[np.ndarray, "n"]:
+    """The permutation of 0..n-1 that belongs to this name: a Philox generator keyed by its sha256.
+
+    Raw words of a bit generator stay the same through NumPy versions; `permutation` may not (NEP 19).
+    """
+    key = hashlib.sha256(name.encode()).digest()
+    words = np.random.Philox(key=int.from_bytes(key[:16], "little")).random_raw(n)
+    return np.argsort(words, kind="stable")
+
+
+class Loader:
+    """Shuffled training batches over the selected lines; each host gets its slice of every batch."""
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        lines: Lines,
+        tokens: Tokens,
+        token_mask: TokenMask,
+        *,
+        batch_size: int,
+        seed: int,
+        process_index: int = 0,
+        process_count: int = 1,
+    ):
+        if batch_size % process_count:
+            raise CgdmerError(
+                f"batch_size {batch_size} cannot be shared by {process_count} processes; choose a multiple"
+            )
+        if not 0 < batch_size <= len(lines):
+            raise CgdmerError(
+                f"batch_size {batch_size} does not fit the {len(lines)} selected records; "
+                "choose one from 1 to that number"
+            )
+        self.corpus, self.tokens, self.token_mask = corpus, tokens, token_mask
+        self.selected = np.unique(lines)
+        if len(self.selected) != len(lines):
+            raise ValueError("the same line is selected twice")
+        self.batch_size, self.seed = batch_size, seed
+        self.steps_per_epoch = len(lines) // batch_size
+        share = batch_size // process_count
+        self._slice = slice(process_index * share, (process_index + 1) * share)
+        rows = hashlib.sha256(corpus.rows(self.selected).astype("<i8").tobytes()).hexdigest()
+        self._identity = f"{corpus.fingerprint} {rows} {batch_size} {seed}"
+        self._epoch: tuple[int, Lines] = (-1, self.selected)
+
+    def lines_of_step(self, step: int) -> Lines:
+        """Lines of the whole global batch of that step, counted from 0."""
+        epoch, place = divmod(step, self.steps_per_epoch)
+        return self._order(epoch)[place * self.batch_size : (place + 1) * self.batch_size]
+
+    def batch(self, step: int) -> Batch:
+        """This host's slice of the batch of that step."""
+        return _gather(self.corpus, self.lines_of_step(step)[self._slice], self.tokens, self.token_mask)
+
+    def prefetch(self, first_step: int, last_step: int) -> Iterator[Batch]:
+        """Batches of first_step..last_step-1, read ahead by one thread; closing it ends the thread."""
+        return _read_ahead(self.batch, range(first_step, last_step))
+
+    def _order(self, epoch: int) -> Lines:
+        known, order = self._epoch  # one read of one name: the reading thread may replace it meanwhile
+        if known == epoch:
+            return order
+        order = self.selected[shuffled(len(self.selected), f"{self._identity} {epoch}")]
+        self._epoch = (epoch, order)
+        return order
+
+
+def sequential_batches(
+    corpus: Corpus, lines: Lines, tokens: Tokens, token_mask: TokenMask, batch_size: int
+) -> Iterator[tuple[Batch, int]]:
+    """Batches in the order of the lines, and how many records of each are real.
+
+    The last one is filled up with its own last record, so that every batch has one shape.
+    """
+
+    def read(first: int) -> tuple[Batch, int]:
+        part = lines[first : first + batch_size]
+        filled = np.pad(part, (0, batch_size - len(part)), mode="edge")
+        return _gather(corpus, filled, tokens, token_mask), len(part)
+
+    return _read_ahead(read, range(0, len(lines), batch_size))
+
+
+def _gather(corpus: Corpus, lines: Lines, tokens: Tokens, token_mask: TokenMask) -> Batch:
+    """The batch of these lines, in this order; a line without clinical text has padding only."""
+    text_id = corpus.text_id[lines]
+    with_text = text_id != NO_TEXT
+    batch_tokens = np.zeros((len(lines), tokens.shape[1]), np.int32)  # [PAD] = 0
+    batch_mask = np.zeros(batch_tokens.shape, bool)
+    batch_tokens[with_text] = tokens[text_id[with_text]]
+    batch_mask[with_text] = token_mask[text_id[with_text]]
+    return Batch(
+        signal=corpus.read(lines),  # one sorted gather a store
+        lead_mask=corpus.lead_mask[lines],
+        length=corpus.length[lines],
+        row=corpus.rows(lines),
+        tokens=batch_tokens,
+        token_mask=batch_mask,
+        text_id=text_id,
+        text_columns={},
+    )
+
+
+def _read_ahead(read: Callable[[int], Item], arguments: Iterable[int]) -> Iterator[Item]:
+    """read(argument) for each in order, AHEAD of the consumer, who also gets what `read` raises."""
+    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-ahead")
+    pending: deque[Future[Item]] = deque()
+    try:
+        for argument in arguments:
+            pending.append(pool.submit(read, argument))
+            if len(pending) > AHEAD:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,208 @@
+"""Reports: cleaning rules by source, then token ids (DESIGN 3).
+
+Prompts pass through the same functions, so that both sides of an alignment speak alike.
+"""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Int32
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+
+from cgdmer_jax.errors import CgdmerError, suggest
+
+CLEANING_VERSION = 1  # raise it whenever any text would come out differently
+TOKENIZER_FILE = "tokenizer.json"
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")  # ids 0..4 of our own WordPiece
+
+
+def _lower_case(text: str) -> str:
+    """Lower case, accents kept, one code point for each accented letter."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).lower())
+
+
+def _single_blanks(text: str) -> str:
+    """Line breaks, tabs and repeated blanks become one blank."""
+    return " ".join(text.split())
+
+
+def _ptbxl_umlauts(text: str) -> str:
+    """'f#r', '#bergang': a character set error that stands for 'ü' in all 125 reports that have it."""
+    return text.replace("#", "ü")
+
+
+def _ptbxl_editor_codes(text: str) -> str:
+    """Drops ' edit: norm 100, (norm 100)': SCP codes that a second reader left, that is, the labels."""
+    return re.sub(r"(?:^| )edit:.*$", "", text)
+
+
+def _beginnings(phrase: str) -> str:
+    """Regular expression of the phrase or of any non-empty beginning of it."""
+    pattern = ""
+    for letter in reversed(phrase[1:]):
+        pattern = f"(?:{re.escape(letter)}{pattern})?"
+    return re.escape(phrase[0]) + pattern
+
+
+# Program version and its mark "unconfirmed report". PTB-XL cuts reports at 255 characters, so the mark
+# may stop anywhere, and a version without mark is a tail only if it is one of the two versions seen.
+_MARK = f"(?:{_beginnings('unbestätigter bericht')}|{_beginnings('unconfirmed report')})"
+_PTBXL_TAIL = re.compile(rf"(?:(?:^| )(?:\d{{1,2}}\.\d\d {_MARK}|4\.4[06]))+$")
+_PTBXL_CUT_VERSION = re.compile(r"(?: 4(?:\.4?)?)+$")
+_PTBXL_CUT_FROM = 200  # characters; shorter texts were not cut, and may end in ' 4' by themselves
+
+
+def _ptbxl_software_mark(text: str) -> str:
+    """Drops '4.46 unbestätigter bericht' at the end, whole or cut."""
+    if len(text) >= _PTBXL_CUT_FROM:
+        text = _PTBXL_CUT_VERSION.sub("", text)
+    return _PTBXL_TAIL.sub("", text)
+
+
+def _ptbxl_trace_only(text: str) -> str:
+    """Empties 'trace only requested.' and 'trace only.': nobody read the recording."""
+    return re.sub(r"^trace only(?: requested)?\.?$", "", text)
+
+
+# Applied in this order; every text of every source goes through the common ones first.
+COMMON: dict[str, Callable[[str], str]] = {"lower_case": _lower_case, "single_blanks": _single_blanks}
+RULES: dict[str, dict[str, Callable[[str], str]]] = {
+    "ptbxl": COMMON
+    | {
+        "umlauts": _ptbxl_umlauts,
+        "editor_codes": _ptbxl_editor_codes,
+        "software_mark": _ptbxl_software_mark,
+        "trace_only": _ptbxl_trace_only,
+    },
+    "synthetic": COMMON,
+}
+
+
+def _rules(source_name: str) -> dict[str, Callable[[str], str]]:
+    if source_name not in RULES:
+        raise CgdmerError(
+            f'no cleaning rules for the reports of source "{source_name}"; '
+            f"name one of cgdmer_jax.data.reports.RULES or add its rules there.{suggest(source_name, RULES)}"
+        )
+    return RULES[source_name]
+
+
+def clean(text: str, source_name: str) -> str | None:
+    """Cleaned report of that source; None when no clinical text is left (blank, trace only)."""
+    for rule in _rules(source_name).values():
+        text = rule(text)
+    return text if any(letter.isalnum() for letter in text) else None
+
+
+def touched(text: str, source_name: str) -> tuple[str, ...]:
+    """Names of the rules that change this text, in the order in which they are applied."""
+    names = []
+    for name, rule in _rules(source_name).items():
+        after = rule(text)
+        if after != text:
+            names.append(name)
+        text = after
+    return tuple(names)
+
+
+def _word_piece(vocabulary: dict[str, int]) -> Tokenizer:
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=100))
+    # "linkshypertrophie für" keeps its accents: BERT's default would strip them.
+    tokenizer.normalizer = normalizers.BertNormalizer(strip_accents=False, lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    return tokenizer
+
+
+def _continuations(texts: Sequence[str], tokenizer: Tokenizer) -> list[str]:
+    """Sorted "##x" for every character x that stands inside a word of the texts."""
+    letters = set()
+    for text in texts:
+        for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(tokenizer.normalizer.normalize_str(text)):
+            letters.update(word[1:])
+    return [f"##{letter}" for letter in sorted(letters)]
+
+
+def train_wordpiece(texts: Iterable[str], vocabulary_size: int) -> Tokenizer:
+    """WordPiece of at most that many entries; the same texts in any order give the same bytes.
+
+    The trainer numbers the "##x" in the order of a randomly seeded hash map, and breaks ties between
+    equally frequent pairs by these numbers, so that each run gives another vocabulary. Named among its
+    special tokens they have fixed numbers; the vocabulary then goes into a clean tokenizer.
+    """
+    texts = sorted(texts)
+    if not texts:
+        raise CgdmerError("a tokenizer cannot be trained on no texts; choose records that have reports")
+    trained = _word_piece({})
+    first = [*SPECIAL_TOKENS, *_continuations(texts, trained)]
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=vocabulary_size, min_frequency=2, special_tokens=first, show_progress=False
+    )
+    trained.train_from_iterator(texts, trainer)
+    if trained.get_vocab_size() > vocabulary_size:
+        raise CgdmerError(
+            f"vocabulary_size {vocabulary_size} is below the {trained.get_vocab_size()} entries that the "
+            "characters of the reports need; raise it"
+        )
+    tokenizer = _word_piece(trained.get_vocab())
+    tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    return tokenizer
+
+
+def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
+    """Writes tokenizer.json as Hugging Face does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / TOKENIZER_FILE).write_text(tokenizer.to_str(pretty=True), encoding="utf-8")
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """Reads tokenizer.json of a BERT type; padding and cutting are left to `encode`."""
+    path = folder / TOKENIZER_FILE
+    if not path.is_file():
+        raise CgdmerError(f"no {TOKENIZER_FILE} in {folder}; name a folder that holds one")
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    ids = special_ids(tokenizer)
+    framed = tokenizer.encode("a").ids
+    if ids["[PAD]"] != 0 or framed[0] != ids["[CLS]"] or framed[-1] != ids["[SEP]"]:
+        raise CgdmerError(f"{path} is not of BERT type ([PAD] = 0, [CLS] text [SEP]); name one that is")
+    return tokenizer
+
+
+def special_ids(tokenizer: Tokenizer) -> dict[str, int]:
+    """Ids of [PAD], [UNK], [CLS], [SEP], [MASK]; all five must exist."""
+    ids = {name: tokenizer.token_to_id(name) for name in SPECIAL_TOKENS}
+    missing = [name for name, number in ids.items() if number is None]
+    if missing:
+        raise CgdmerError(f"the tokenizer lacks {', '.join(missing)}; name one of BERT type")
+    return ids
+
+
+def tokenizer_sha256(tokenizer: Tokenizer) -> str:
+    """Hash of everything the tokenizer does, whatever the layout of its file."""
+    return hashlib.sha256(tokenizer.to_str().encode()).hexdigest()
+
+
+def encode(
+    tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int
+) -> tuple[Int32[np.ndarray, "text token"], Bool[np.ndarray, "text token"], int]:
+    """Right-padded ids and mask, and how many texts were cut to max_tokens (their [SEP] stays last)."""
+    ids = special_ids(tokenizer)
+    tokens = np.full((len(texts), max_tokens), ids["[PAD]"], np.int32)
+    mask = np.zeros((len(texts), max_tokens), bool)
+    n_cut = 0
+    for line, encoding in enumerate(tokenizer.encode_batch_fast(list(texts))):
+        kept = encoding.ids
+        if len(kept) > max_tokens:
+            kept = [*kept[: max_tokens - 1], ids["[SEP]"]]
+            n_cut += 1
+        tokens[line, : len(kept)] = kept
+        mask[line, : len(kept)] = True
+    return tokens, mask, n_cut

@@ -1,0 +1,129 @@
+"""One worker's part of a conversion: read, condition and write the records of one shard.
+
+A shard counts as done once its notes (a small JSON) were renamed into the `.partial` folder; whatever else
+lies in the store before that is rewritten, so a kill at any moment costs at most the shards under way.
+"""
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing import parent_process
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorstore as ts
+
+from cgdmer_jax.data import seal
+from cgdmer_jax.data.sources import SourceRecord
+from cgdmer_jax.data.wfdb_reader import RecordError, Recording
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.waveform import WaveformError, condition
+
+PARTIAL = ".partial"  # folder of notes; removed once the store is sealed
+
+
+@dataclass(frozen=True)
+class ShardJob:
+    """What every shard of one conversion has in common."""
+
+    out: Path
+    rate: float  # Hz of the store
+    seconds: float
+    filter: str
+    rows_per_shard: int
+    n_rows: int
+    read: Callable[[SourceRecord], Recording]
+
+    @property
+    def n_samples(self) -> int:
+        """Samples of each record in the store."""
+        return round(self.rate * self.seconds)
+
+
+def notes_path(out: Path, shard: int) -> Path:
+    """Where the notes of a finished shard lie until the store is sealed."""
+    return out / PARTIAL / f"shard-{shard:06d}.json"
+
+
+def convert_shard(job: ShardJob, shard: int, records: list[SourceRecord]) -> int:
+    """Writes one shard and then its notes; returns how many records it holds."""
+    block = np.zeros((len(records), seal.N_LEADS, job.n_samples), dtype=np.int16)
+    notes = [_convert_record(job, record, block[index]) for index, record in enumerate(records)]
+    start = shard * job.rows_per_shard
+    try:
+        array = ts.open(seal.array_spec(job.out), open=True).result()
+        array[start : start + len(records)].write(block).result()
+    except ValueError as error:
+        raise CgdmerError(
+            f"shard {shard} of {job.out} could not be written ({str(error)[:200]}); "
+            "free disk space or mend the folder, then run the same command again: it continues"
+        ) from error
+    entry = seal.seal_shard(job.out, shard, job.n_samples)
+    write_by_rename(notes_path(job.out, shard), json.dumps({"seal": entry, "records": notes}).encode())
+    return len(records)
+
+
+def _convert_record(job: ShardJob, record: SourceRecord, row: np.ndarray) -> dict[str, Any]:
+    """Fills the record's row [lead, sample] in microvolts; a rejected record leaves it zero and says why."""
+    try:
+        recording = job.read(record)
+        conditioned = condition(
+            recording.signal_mv,
+            recording.rate,
+            recording.names,
+            "mV",
+            target_rate=job.rate,
+            seconds=job.seconds,
+            filter=job.filter,
+        )
+    except WaveformError as error:
+        return {"problem": error.problem, "reason": str(error)}
+    except RecordError as error:
+        # Without the folder: the same recordings elsewhere give the same bytes.
+        folder = str(Path(error.record).parent)
+        return {"problem": error.problem, "reason": str(error).replace(f"{folder}/", "")}
+    row[:] = conditioned.signal
+    return {
+        "lead_mask": conditioned.lead_mask.tolist(),
+        "lead_flagged": conditioned.quality.flagged.tolist(),
+        "samples_filled": int(np.sum(conditioned.n_filled)),
+        "valid_length": int(conditioned.valid_length),
+    }
+
+
+def write_by_rename(path: Path, content: bytes) -> None:
+    """The file exists whole or not at all, also after a kill or a power cut."""
+    draft = path.with_name(path.name + ".draft")
+    with draft.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(draft, path)
+
+
+_job: ShardJob | None = None  # set once in each worker process
+
+
+def start_worker(job: ShardJob) -> None:
+    """Initializer of a worker process: keeps the job, leaves Ctrl-C to the parent and ends with it.
+
+    A pool's workers would otherwise outlive a killed parent and write beside the conversion that continues.
+    """
+    global _job
+    _job = job
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent_process().join()
+    os._exit(1)
+
+
+def convert_shard_in_worker(shard: int, records: list[SourceRecord]) -> int:
+    """`convert_shard` with the job that `start_worker` was given."""
+    return convert_shard(_job, shard, records)

@@ -1,0 +1,223 @@
+"""PTB-XL (Wagner et al. 2020, versions 1.0.1 to 1.0.3) as published on PhysioNet.
+
+Labels are those of the PTB-XL benchmark (Strodthoff et al. 2021, aggregation of `scp_codes` over
+`scp_statements.csv`): a code counts whatever its likelihood, 0 included; a class is the code itself (form,
+rhythm) or its diagnostic class or subclass (super, sub). Codes are kept as published (`_AVB`, `NST_`), where
+MERL's tables strip underscores; classes are ordered alphabetically, MERL's columns in no order.
+"""
+
+import ast
+import csv
+import hashlib
+import io
+from functools import partial
+from pathlib import Path
+
+from cgdmer_jax.data.sources import LabelClass, Source, SourceRecord
+from cgdmer_jax.data.wfdb_reader import Recording, read_wfdb
+from cgdmer_jax.errors import CgdmerError
+
+LICENCE = "CC BY 4.0"
+CITATION = (
+    "Wagner, Strodthoff, Bousseljot, Kreiseler, Lunze, Samek, Schaeffter: PTB-XL, a large publicly available "
+    "electrocardiography dataset. Scientific Data 7:154 (2020); PhysioNet, doi:10.13026/kfzx-aw45"
+)
+DATABASE = "ptbxl_database.csv"
+STATEMENTS = "scp_statements.csv"
+NEEDED = {
+    DATABASE: "ecg_id patient_id age sex device report scp_codes strat_fold filename_lr filename_hr".split(),
+    STATEMENTS: [
+        "",
+        "description",
+        "diagnostic",
+        "form",
+        "rhythm",
+        "diagnostic_class",
+        "diagnostic_subclass",
+    ],
+}
+FOLDERS = {100: ("records100", "filename_lr"), 500: ("records500", "filename_hr")}  # Hz -> folder, column
+AGE_UNKNOWN = 300.0  # how 1.0.3 writes "above 89 or missing"
+SEX = {"0": "male", "1": "female", "": None}
+SUPER_NAMES = {
+    "CD": "conduction disturbance",
+    "HYP": "hypertrophy",
+    "MI": "myocardial infarction",
+    "NORM": "normal ECG",
+    "STTC": "ST/T change",
+}
+SUB_NAMES = {
+    "AMI": "anterior myocardial infarction",
+    "CLBBB": "complete left bundle branch block",
+    "CRBBB": "complete right bundle branch block",
+    "ILBBB": "incomplete left bundle branch block",
+    "IMI": "inferior myocardial infarction",
+    "IRBBB": "incomplete right bundle branch block",
+    "ISCA": "ischemia in anterior leads",
+    "ISCI": "ischemia in inferior leads",
+    "ISC_": "non-specific ischemia",
+    "IVCD": "non-specific intraventricular conduction disturbance",
+    "LAFB/LPFB": "left anterior or left posterior fascicular block",
+    "LAO/LAE": "left atrial overload or enlargement",
+    "LMI": "lateral myocardial infarction",
+    "LVH": "left ventricular hypertrophy",
+    "NORM": "normal ECG",
+    "NST_": "non-specific ST changes",
+    "PMI": "posterior myocardial infarction",
+    "RAO/RAE": "right atrial overload or enlargement",
+    "RVH": "right ventricular hypertrophy",
+    "SEHYP": "septal hypertrophy",
+    "STTC": "other ST-T change",
+    "WPW": "Wolff-Parkinson-White syndrome",
+    "_AVB": "AV block",
+}
+
+
+def open_source(root: Path, rate: int) -> Source:
+    """PTB-XL in its published layout; reads the folder of the wanted rate (Hz) if there, else the other."""
+    database, database_sha256 = _read_table(root, DATABASE)
+    statements, statements_sha256 = _read_table(root, STATEMENTS)
+    folder_rate, remarks = _choose_folder(root, rate)
+    class_of = _classes_of_codes(statements)
+    records = [_record(line, class_of, FOLDERS[folder_rate][1]) for line in database]
+    remarks += _unlisted(root, FOLDERS[folder_rate][0], records)
+    return Source(
+        name="ptbxl",
+        licence=LICENCE,
+        citation=CITATION,
+        records=records,
+        tasks=_tasks(statements),
+        read=partial(read_recording, root),
+        tables={DATABASE: database_sha256, STATEMENTS: statements_sha256},
+        rate=float(folder_rate),
+        remarks=remarks,
+    )
+
+
+def read_recording(root: Path, record: SourceRecord) -> Recording:
+    """The record's WFDB files below the root folder."""
+    return read_wfdb(root / record.location)
+
+
+def _read_table(root: Path, name: str) -> tuple[list[dict[str, str]], str]:
+    """Lines of a CSV table and the sha256 of its bytes."""
+    file = root / name
+    if not file.is_file():
+        raise CgdmerError(f"{name} is not in {root}; --root is the folder of PTB-XL that holds {DATABASE}")
+    content = file.read_bytes()
+    reader = csv.DictReader(io.StringIO(content.decode("utf-8"), newline=""))
+    for column in NEEDED[name]:
+        if column not in (reader.fieldnames or []):
+            raise CgdmerError(f"{file}: {name} has no column {column}; restore the published table")
+    return list(reader), hashlib.sha256(content).hexdigest()
+
+
+def _choose_folder(root: Path, rate: int) -> tuple[int, list[str]]:
+    """Rate of the folder to read, and a remark when it is not the wanted one."""
+    present = [folder_rate for folder_rate, (folder, _) in FOLDERS.items() if (root / folder).is_dir()]
+    if not present:
+        raise CgdmerError(f"neither records100 nor records500 is in {root}; unpack the recordings there")
+    if rate in present:
+        return rate, []
+    nearest = max(present)
+    remark = f"the recordings of {FOLDERS[nearest][0]} ({nearest} Hz) were resampled to {rate} Hz"
+    if rate > nearest:
+        remark += f": they hold nothing above {nearest // 2} Hz"
+    return nearest, [remark]
+
+
+def _classes_of_codes(statements: list[dict[str, str]]) -> dict[str, dict[str, str]]:
+    """task -> SCP code -> class code."""
+    tables: dict[str, dict[str, str]] = {"super": {}, "sub": {}, "form": {}, "rhythm": {}}
+    for line in statements:
+        code = line[""]
+        if line["diagnostic"]:
+            tables["super"][code] = line["diagnostic_class"]
+            tables["sub"][code] = line["diagnostic_subclass"]
+        if line["form"]:
+            tables["form"][code] = code
+        if line["rhythm"]:
+            tables["rhythm"][code] = code
+    return tables
+
+
+def _tasks(statements: list[dict[str, str]]) -> dict[str, tuple[LabelClass, ...]]:
+    """The four tasks, classes in alphabetical order of their codes."""
+    description = {line[""]: line["description"] for line in statements}
+    names = {"super": SUPER_NAMES, "sub": SUB_NAMES, "form": description, "rhythm": description}
+    tasks = {}
+    for task, class_of in _classes_of_codes(statements).items():
+        codes = sorted(set(class_of.values()))
+        if unknown := [code for code in codes if code not in names[task]]:
+            raise CgdmerError(
+                f"{STATEMENTS} has the {task} class {unknown[0]}, which PTB-XL 1.0.1 to 1.0.3 do not have; "
+                "restore the published table"
+            )
+        tasks[task] = tuple(LabelClass(code, names[task][code]) for code in codes)
+    return tasks
+
+
+def _record(line: dict[str, str], class_of: dict[str, dict[str, str]], file_column: str) -> SourceRecord:
+    """One line of ptbxl_database.csv."""
+    if line["sex"] not in SEX:
+        raise _unreadable(line, "sex")
+    codes = _scp_codes(line)
+    labels = {}
+    for task, table in class_of.items():
+        labels[task] = tuple(sorted({table[code] for code in codes if code in table}))
+    for code in codes:
+        if not any(code in table for table in class_of.values()):
+            raise CgdmerError(
+                f'{DATABASE}: record {line["ecg_id"]} has the code "{code}", which {STATEMENTS} lacks; '
+                "restore the published tables"
+            )
+    age = _number(line, "age") if line["age"] else AGE_UNKNOWN
+    return SourceRecord(
+        record_id=line["ecg_id"],
+        patient_id=str(int(_number(line, "patient_id"))),  # written as 15709.0
+        fold=int(_number(line, "strat_fold")),
+        report=line["report"],
+        age=None if age == AGE_UNKNOWN else age,
+        sex=SEX[line["sex"]],
+        device=line["device"].strip() or None,
+        labels=labels,
+        location=line[file_column],
+    )
+
+
+def _scp_codes(line: dict[str, str]) -> tuple[str, ...]:
+    """SCP codes of a record; their likelihoods (0 = not stated) are not used, as in the benchmark."""
+    try:
+        codes = ast.literal_eval(line["scp_codes"])
+    except (ValueError, SyntaxError) as error:
+        raise _unreadable(line, "scp_codes") from error
+    if not isinstance(codes, dict):
+        raise _unreadable(line, "scp_codes")
+    return tuple(codes)
+
+
+def _number(line: dict[str, str], column: str) -> float:
+    try:
+        return float(line[column])
+    except ValueError as error:
+        raise _unreadable(line, column) from error
+
+
+def _unreadable(line: dict[str, str], column: str) -> CgdmerError:
+    return CgdmerError(
+        f'{DATABASE}: record {line["ecg_id"]} has {column} "{line[column][:80]}", which cannot be read; '
+        "restore the published table"
+    )
+
+
+def _unlisted(root: Path, folder: str, records: list[SourceRecord]) -> list[str]:
+    """Remark on recordings in the folder that the table does not list (1.0.2 withdrew 38 duplicates)."""
+    listed = {record.location for record in records}
+    found = (path.relative_to(root).with_suffix("").as_posix() for path in (root / folder).glob("*/*.hea"))
+    unlisted = sorted(name.rsplit("/", 1)[1] for name in found if name not in listed)
+    if not unlisted:
+        return []
+    return [
+        f"{len(unlisted)} recordings in {folder} are not in {DATABASE} (withdrawn) and were left out: "
+        + ", ".join(unlisted)
+    ]

@@ -1,0 +1,131 @@
+"""Who the synthetic patients are: findings and their strength, anatomy, heart rate, noise level."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy.special import ndtri
+
+FINDINGS = {
+    "SR": "sinus rhythm",
+    "AFIB": "atrial fibrillation",
+    "STACH": "sinus tachycardia",
+    "CLBBB": "complete left bundle branch block",
+    "IMI": "inferior myocardial infarction",
+    "LVH": "left ventricular hypertrophy",
+}
+PATIENT, RECORD, NOISE, REPORT = range(4)  # purposes of the random streams
+N_DRAWS = 160  # more than any purpose uses
+
+
+def stream(seed: int, purpose: int, index: int) -> np.random.Generator:
+    """The random stream of one patient or record: Philox keyed by (seed, purpose, index)."""
+    return np.random.Generator(np.random.Philox(key=np.array([seed, (purpose << 56) | index], np.uint64)))
+
+
+class Columns:
+    """Draws for many records at once; line i sees the stream of `ids[i]` alone, so chunks cannot matter."""
+
+    def __init__(self, seed: int, purpose: int, ids: Int[np.ndarray, " n"]):
+        self._uniform = np.stack([stream(seed, purpose, int(i)).random(N_DRAWS) for i in ids], axis=1)
+        self._next = 0
+
+    def uniform(self, low: float = 0.0, high: float = 1.0) -> Float[np.ndarray, " n"]:
+        self._next += 1
+        return low + (high - low) * self._uniform[self._next - 1]
+
+    def normal(self, mean: float = 0.0, sd: float = 1.0) -> Float[np.ndarray, " n"]:
+        """Normal draws cut at 2.5 sd, so that no one leaves the physiological range."""
+        return mean + sd * ndtri(self.uniform(0.0062, 0.9938))
+
+    def lognormal(self, sd: float) -> Float[np.ndarray, " n"]:
+        return np.exp(self.normal(0.0, sd))
+
+    def chance(self, share: float | Float[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+        return self.uniform() < share
+
+    def normals(self, count: int, sd: float) -> Float[np.ndarray, "n count"]:
+        return np.stack([self.normal(0.0, sd) for _ in range(count)], axis=1)
+
+
+@dataclass(frozen=True)
+class Hearts:
+    """Parameters of n records, one line each; strengths are 0 where the finding is absent, else 0.3..1."""
+
+    index: Int[np.ndarray, " n"]
+    patient: Int[np.ndarray, " n"]
+    age: Float[np.ndarray, " n"]  # years
+    male: Bool[np.ndarray, " n"]
+    afib: Bool[np.ndarray, " n"]
+    stach: Bool[np.ndarray, " n"]
+    clbbb: Bool[np.ndarray, " n"]
+    imi: Float[np.ndarray, " n"]  # extent of the inferior scar
+    lvh: Float[np.ndarray, " n"]
+    strain: Float[np.ndarray, " n"]  # repolarisation part of the hypertrophy, 0..1
+    premature: Bool[np.ndarray, " n"]  # a few atrial premature beats (no finding of the task)
+    flat_t: Float[np.ndarray, " n"]  # 0..1, unspecific T flattening (no finding of the task)
+    bpm: Float[np.ndarray, " n"]  # mean ventricular rate
+    qrs_s: Float[np.ndarray, " n"]  # QRS duration
+    patient_draws: Columns  # what the wave shapes still draw: anatomy, the same in all records of a patient
+    record_draws: Columns  # respiration, irregularity, noise level
+
+    def findings(self) -> list[tuple[str, ...]]:
+        """Codes of every record, in the order of FINDINGS."""
+        has = {
+            "SR": ~self.afib & ~self.stach,
+            "AFIB": self.afib,
+            "STACH": self.stach,
+            "CLBBB": self.clbbb,
+            "IMI": self.imi > 0,
+            "LVH": self.lvh > 0,
+        }
+        return [tuple(code for code in FINDINGS if has[code][i]) for i in range(len(self.index))]
+
+
+def patients_of(index: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+    """Patient number of a record: of every five records in a row the last two are one patient's."""
+    return 4 * (index // 5) + np.minimum(index % 5, 3)
+
+
+def draw_hearts(seed: int, index: Int[np.ndarray, " n"]) -> Hearts:
+    """Findings and anatomy of the given record numbers.
+
+    Scar, hypertrophy and bundle branch block stay with the patient, the rhythm belongs to the record. Bundle
+    branch block comes alone: Q-wave and voltage criteria cannot be read in its presence, so no reader would
+    report them.
+    """
+    patient_number = patients_of(index)
+    patient, record = Columns(seed, PATIENT, patient_number), Columns(seed, RECORD, index)
+    clbbb = patient.chance(0.145)
+    imi = np.where(~clbbb & patient.chance(0.20), 0.35 + 0.65 * patient.uniform() ** 0.7, 0.0)
+    lvh = np.where(~clbbb & patient.chance(0.23), 0.30 + 0.70 * patient.uniform() ** 0.7, 0.0)
+    strain = np.where(patient.chance(0.8), np.clip(lvh * patient.uniform(0.6, 1.3), 0, 1), 0.0)
+    prone_to_afib = patient.chance(0.25)
+    male = patient.chance(np.where((imi > 0) | (lvh > 0), 0.62, 0.48))
+    burden = 14.0 * clbbb + 12.0 * (imi > 0) + 9.0 * (lvh > 0) + 15.0 * prone_to_afib
+    age = np.clip(patient.normal(45.0, 16.0) + burden, 18.0, 89.0)
+    afib = prone_to_afib & record.chance(0.72)
+    stach = record.chance(0.21) & ~afib
+    later = np.where(index % 5 == 4, record.uniform(0.1, 4.0), 0.0)  # second visit of a patient
+    sinus_bpm = np.clip(record.normal(71.0, 11.0), 51.0, 97.0)
+    stach_bpm = 102.0 + 46.0 * record.uniform() ** 1.4
+    afib_bpm = np.clip(86.0 * record.lognormal(0.27), 52.0, 150.0)
+    narrow = patient.normal(0.090, 0.006) + 0.004 * male + 0.014 * lvh + 0.006 * (imi > 0)
+    return Hearts(
+        index=index,
+        patient=patient_number,
+        age=np.minimum(age + later, 89.0),
+        male=male,
+        afib=afib,
+        stach=stach,
+        clbbb=clbbb,
+        imi=imi,
+        lvh=lvh,
+        strain=strain,
+        premature=record.chance(0.05) & ~afib & ~stach,
+        flat_t=np.where(patient.chance(0.10), patient.uniform(0.5, 1.0), 0.0),
+        bpm=np.where(afib, afib_bpm, np.where(stach, stach_bpm, sinus_bpm)),
+        qrs_s=np.where(clbbb, patient.normal(0.146, 0.010), narrow),
+        patient_draws=patient,
+        record_draws=record,
+    )

@@ -1,0 +1,211 @@
+"""results.json: one tidy table of flat rows, as DESIGN 2 lists its fields."""
+
+import json
+import math
+import os
+import platform
+import subprocess
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float, Int16
+
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.evaluation import bootstrap, metrics
+
+KEY = (
+    "protocol store split group method run feature feature_dim evaluation variant task class "
+    "label_fraction val_labels leads domain supervision seen_in_training metric"
+).split()
+FIGURES = ("value", "low", "high", "n", "n_positive", "n_seeds")
+SEED = 0  # of the draw of training seeds in an interval
+PACKAGES = ("numpy", "scipy", "scikit-learn", "jax", "jaxlib", "flax", "tensorstore", "tokenizers")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all rows of one set of scores have in common: the key fields but `class` and `metric`."""
+
+    store: str
+    split: str
+    method: str
+    run: str
+    feature: str | None
+    feature_dim: int | None
+    evaluation: str
+    task: str
+    domain: str
+    supervision: str
+    seen_in_training: bool
+    protocol: str = "clean"
+    group: str = "all"
+    variant: str | None = None
+    label_fraction: float = 1.0
+    val_labels: str = "full"
+    leads: str = "all"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The rows of one set of scores, and its bootstrap for a paired difference."""
+
+    setting: Setting
+    rows: list[dict]
+    macro_auroc: float  # macro_ge10, mean over the seeds
+    samples: np.ndarray | None  # [resample] of the same; None where no weights were given
+    resampled_by: np.ndarray | None  # the weights, to know that two sets share their resamples
+
+
+def rows_for_scores(
+    setting: Setting,
+    scores: Sequence[Float[np.ndarray, "record klass"]],
+    labels: Bool[np.ndarray, "record klass"],
+    classes: Sequence[str],
+    *,
+    probabilities: bool,
+    defined: Bool[np.ndarray, "klass"] | None = None,
+    weights: Int16[np.ndarray, "resample record"] | None = None,
+) -> Scored:
+    """Rows per class, `macro_ge10` and `macro_all`, of one array of scores per training seed.
+
+    A class that is False in `defined` (it had no positive to learn from) has null figures and is in no macro.
+    Intervals (AUROC and AUPRC per class and of macro_ge10) need `weights`; Brier and ECE need probabilities.
+    """
+    learned = np.ones(len(classes), bool) if defined is None else defined
+    n_positive = labels.sum(0)
+    table = _Table(setting, classes, n_positive, len(labels), len(scores), learned)
+    sampled = {}
+    for name, point, resampled in (
+        ("auroc", metrics.auroc, bootstrap.bootstrap_auroc),
+        ("auprc", metrics.auprc, bootstrap.bootstrap_auprc),
+    ):
+        values = np.stack([point(one, labels) for one in scores])
+        samples = None if weights is None else np.stack([resampled(one, labels, weights) for one in scores])
+        sampled[name] = table.add(name, values, samples)
+    if probabilities:
+        table.add("brier", np.stack([metrics.brier(one, labels) for one in scores]), None)
+        table.add("ece", np.stack([metrics.ece(one, labels) for one in scores]), None)
+    value, samples = sampled["auroc"]
+    return Scored(setting, table.rows, value, samples, weights)
+
+
+def paired_row(scored: Scored, reference: Scored, *, variant: str) -> dict:
+    """The macro_ge10 AUROC of `scored` less that of `reference` over the same resamples."""
+    if scored.samples is None or scored.resampled_by is not reference.resampled_by:
+        raise ValueError("a paired difference needs both sets of scores on the same bootstrap weights")
+    low, high = bootstrap.interval(scored.samples - reference.samples)
+    macro = next(r for r in scored.rows if r["class"] == "macro_ge10" and r["metric"] == "auroc")
+    return macro | {
+        "variant": variant,
+        "metric": "auroc_difference",
+        "value": _number(scored.macro_auroc - reference.macro_auroc),
+        "low": _number(low),
+        "high": _number(high),
+    }
+
+
+def plain_row(setting: Setting, metric: str, klass: str, value: float, *, n: int, n_positive: int) -> dict:
+    """One row of a figure without interval, `affirmed_share` say."""
+    figures = (_number(value), None, None, n, n_positive, 1)
+    return _key(setting, metric, klass) | dict(zip(FIGURES, figures, strict=True))
+
+
+def write_results(path: Path, command: str, rows: Sequence[dict]) -> None:
+    """Writes {command, commit, environment, rows} in one rename, after the key was found unique."""
+    check_rows(rows)
+    document = {"command": command, "commit": commit(), "environment": environment(), "rows": list(rows)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(path.name + ".unfinished")
+    unfinished.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
+    os.replace(unfinished, path)
+
+
+def read_results(path: Path) -> dict:
+    """The document that `write_results` wrote, its rows checked."""
+    document = json.loads(path.read_text())
+    if missing := {"command", "commit", "environment", "rows"} - document.keys():
+        raise CgdmerError(f"{path} lacks {', '.join(sorted(missing))}; evaluate the run again")
+    check_rows(document["rows"])
+    return document
+
+
+def check_rows(rows: Sequence[dict]) -> None:
+    """Raises unless every row has the fields of DESIGN 2 and no two rows share their key."""
+    fields = [*KEY, *FIGURES]
+    for row in rows:
+        if sorted(row) != sorted(fields):
+            wrong = sorted(set(row) ^ set(fields))
+            raise CgdmerError(
+                f"a results row has not the fields of results.json ({', '.join(wrong)}); mend its maker"
+            )
+    counts = Counter(tuple(row[field] for field in KEY) for row in rows)
+    key, count = counts.most_common(1)[0] if counts else ((), 0)
+    if count > 1:
+        named = ", ".join(f"{field}={value}" for field, value in zip(KEY, key, strict=True))
+        raise CgdmerError(f"{count} results rows share the key {named}; tell them apart by run or variant")
+
+
+def commit() -> str | None:
+    """The checkout's commit, with "+" where files differ from it; None outside a checkout."""
+    folder = Path(__file__).parent
+    asked = ("git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+")
+    try:
+        answer = subprocess.run(asked, capture_output=True, text=True, check=False)
+    except FileNotFoundError:  # no git here: the field is null, as the docstring says
+        return None
+    return answer.stdout.strip() or None
+
+
+def environment() -> dict:
+    """Python, machine and package versions that a figure may depend on."""
+    installed = {d.name.lower() for d in metadata.distributions() if d.name}
+    return {
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "cpus": len(os.sched_getaffinity(0)),
+        "packages": {name: metadata.version(name) for name in PACKAGES if name in installed},
+    }
+
+
+class _Table:
+    """Collects the rows of one set of scores."""
+
+    def __init__(self, setting, classes, n_positive, n_records, n_seeds, learned):
+        self.setting, self.classes, self.n_positive = setting, classes, n_positive
+        self.n_records, self.n_seeds, self.learned = n_records, n_seeds, learned
+        self.enough = learned & (n_positive >= metrics.ENOUGH_POSITIVES)
+        self.rows: list[dict] = []
+
+    def add(self, metric, values, samples):
+        """Rows of values [seed, class], samples [seed, resample, class]; (value, samples) of macro_ge10."""
+        values = np.where(self.learned, values, np.nan)
+        for k, name in enumerate(self.classes):
+            drawn = samples[..., k] if samples is not None and self.learned[k] else None
+            self._row(metric, name, values[:, k], drawn, self.n_positive[k])
+        self._row(metric, "macro_all", metrics.macro(values, self.learned), None, self.n_positive.sum())
+        macro = metrics.macro(values, self.enough)
+        drawn = None if samples is None else metrics.macro(samples, self.enough)
+        pooled = self._row(metric, "macro_ge10", macro, drawn, self.n_positive[self.enough].sum())
+        return float(macro.mean()), pooled
+
+    def _row(self, metric, klass, values, samples, n_positive):
+        pooled = None if samples is None else bootstrap.resample_seeds(samples, SEED)
+        low, high = (math.nan, math.nan) if pooled is None else bootstrap.interval(pooled)
+        figures = (values.mean(), low, high, self.n_records, n_positive, self.n_seeds)
+        numbers = [*map(_number, figures[:3]), *map(int, figures[3:])]
+        self.rows.append(_key(self.setting, metric, klass) | dict(zip(FIGURES, numbers, strict=True)))
+        return pooled
+
+
+def _key(setting: Setting, metric: str, klass: str) -> dict:
+    fields = asdict(setting) | {"class": klass, "metric": metric}
+    return {field: fields[field] for field in KEY}
+
+
+def _number(value: float) -> float | None:
+    """Six decimals; null where undefined."""
+    return round(float(value), 6) if math.isfinite(value) else None

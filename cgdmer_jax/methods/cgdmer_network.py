@@ -1,0 +1,113 @@
+"""CG-DMER's parameters and forward passes (DESIGN 4); losses and masks are elsewhere."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Int32
+
+from cgdmer_jax.models.dense import Dense
+from cgdmer_jax.models.ecg_vit import EcgDecoder, EcgVit
+from cgdmer_jax.models.heads import SecondEncoders, unit
+from cgdmer_jax.models.masking import Slots
+from cgdmer_jax.models.text_encoder import LanguageHead, TextEncoder
+
+
+@dataclass(frozen=True)
+class Size:
+    """Width, depth and heads of one transformer."""
+
+    width: int
+    depth: int
+    heads: int
+
+
+@dataclass(frozen=True)
+class Compute:
+    """How the transformers run: compute dtype, rematerialisation policy, scanned blocks compiled in a row."""
+
+    dtype: str
+    remat: str
+    unroll: int
+
+    def for_depth(self, depth: int) -> tuple[str, str, int]:
+        return self.dtype, self.remat, min(self.unroll, depth)
+
+
+class Parts(NamedTuple):
+    """Tokens after one modality's encoder, its shared and its specific encoder."""
+
+    encoder: Float[Array, "batch token width"]
+    shared: Float[Array, "batch token second"]
+    specific: Float[Array, "batch token second"]
+
+    def joined(self) -> Float[Array, "batch token second"]:
+        """What the decoders read: without the specific part in it, that part would have nothing to learn."""
+        return self.shared + self.specific
+
+
+class CgDmerNetwork(nn.Module):
+    """Both encoders, specific and shared encoders, both decoders, one projector, one temperature."""
+
+    n_leads: int
+    n_patches: int
+    patch_samples: int
+    vocabulary: int
+    max_tokens: int
+    embedding: int
+    temperature: float
+    ecg: Size
+    text: Size
+    second: Size
+    decoder: Size
+    compute: Compute
+
+    def setup(self):
+        def sized(size: Size):
+            return size.width, size.depth, size.heads, *self.compute.for_depth(size.depth)
+
+        grid = (self.n_leads, self.n_patches)
+        dtype = self.compute.dtype
+        self.ecg_encoder = EcgVit(*grid, *sized(self.ecg))
+        self.text_encoder = TextEncoder(self.vocabulary, self.max_tokens, *sized(self.text))
+        self.second_encoders = SecondEncoders(*sized(self.second))
+        self.ecg_decoder = EcgDecoder(*grid, self.patch_samples, *sized(self.decoder))
+        self.language_head = LanguageHead(self.text.width, dtype)
+        self.projector = Dense(self.embedding, "float32")
+        start = nn.initializers.constant(jnp.log(1 / self.temperature))
+        self.log_inverse_temperature = self.param("log_inverse_temperature", start, ())
+
+    def ecg_parts(self, patches: Float[Array, "batch token sample"], kept: Slots) -> Parts:
+        x = self.ecg_encoder(patches, kept)
+        return self._parts("ecg", x, kept.length)
+
+    def text_parts(self, tokens: Int32[Array, "batch token"], length: Int[Array, "batch"]) -> Parts:
+        x = self.text_encoder(tokens, length)
+        return self._parts("text", x, length)
+
+    def _parts(self, modality, x, length) -> Parts:
+        second = self.second_encoders
+        return Parts(x, second.shared(modality, x, length), second.specific(modality, x, length))
+
+    def decode_ecg(self, parts: Parts, kept: Slots, hidden: Slots) -> Float[Array, "batch query sample"]:
+        return self.ecg_decoder(parts.joined(), kept, hidden)
+
+    def decode_text(self, parts: Parts, masked: Slots) -> Float[Array, "batch slot vocabulary"]:
+        at_masked = jnp.take_along_axis(parts.joined(), masked.index[:, :, None], axis=1)
+        return self.text_encoder.token_logits(self.language_head(at_masked))
+
+    def align(self, shared: Float[Array, "batch second"]) -> Float[Array, "batch embedding"]:
+        """Pooled shared features on the unit sphere; one projector, since the space is one."""
+        return unit(self.projector(shared))
+
+    def current_temperature(self) -> Float[Array, ""]:
+        """Never below 0.01, as in CLIP."""
+        return jnp.exp(-jnp.minimum(self.log_inverse_temperature, jnp.log(100.0)))
+
+    def __call__(self, patches, kept, hidden, tokens, length, masked):
+        """Every parameter touched once: what `init` traces."""
+        ecg, text = self.ecg_parts(patches, kept), self.text_parts(tokens, length)
+        self.align(ecg.shared[:, 0])
+        self.current_temperature()
+        return self.decode_ecg(ecg, kept, hidden), self.decode_text(text, masked)

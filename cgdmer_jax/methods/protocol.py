@@ -1,0 +1,56 @@
+"""The method contract: what the loop, the sharding and the evaluation know of a method (DESIGN 2)."""
+
+from typing import Any, NamedTuple, Protocol
+
+from jaxtyping import Array, Bool, Float, Int32, PRNGKeyArray
+
+from cgdmer_jax.batch import Batch
+
+Draws = Any  # a method's own pytree of arrays: masks, masked positions, scheduled weights
+
+
+class Variables(NamedTuple):
+    """Everything a method learns (`params`) or tracks (`state`, e.g. running statistics)."""
+
+    params: dict
+    state: dict
+
+
+class Aux(NamedTuple):
+    """Beside the loss: the new `state` and the named scalar `terms` that are logged."""
+
+    state: dict
+    terms: dict[str, Float[Array, ""]]
+
+
+class Method(Protocol):
+    """Stateless; every array is explicit. Optional, asked by name: `reconstruct`, `ecg_tokens`."""
+
+    def init(self, key: PRNGKeyArray, batch: Batch) -> Variables: ...
+
+    def draw(self, key: PRNGKeyArray, batch: Batch, progress: Float[Array, ""]) -> Draws:
+        """Everything random or scheduled in one step; `progress` = step / steps."""
+        ...
+
+    def loss(
+        self, variables: Variables, batch: Batch, draws: Draws, *, train: bool
+    ) -> tuple[Float[Array, ""], Aux]: ...
+
+    def embed_ecg(self, variables: Variables, batch: Batch) -> dict[str, Float[Array, "batch feature"]]:
+        """Features by name, among them `aligned`; deterministic, each record by itself."""
+        ...
+
+    def embed_text(
+        self,
+        variables: Variables,
+        tokens: Int32[Array, "text token"],
+        token_mask: Bool[Array, "text token"],
+    ) -> Float[Array, "text embedding"]: ...
+
+    def zero_shot_scores(
+        self,
+        variables: Variables,
+        batch: Batch,
+        tokens: Int32[Array, "klass prompt token"],
+        token_mask: Bool[Array, "klass prompt token"],
+    ) -> Float[Array, "batch klass"]: ...

@@ -1,0 +1,88 @@
+"""ECG vision transformer: one token for each lead and patch, and the decoder that draws hidden patches."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from cgdmer_jax.models.dense import Dense
+from cgdmer_jax.models.masking import Slots
+from cgdmer_jax.models.transformer import CrossDecoder, Encoder, sin_cos_positions
+
+
+def patchify(signal: Float[Array, "batch lead time"], patch_samples: int) -> Float[Array, "batch token sample"]:
+    """Cuts each lead into patches; token number = lead * N + patch."""
+    batch, leads, samples = signal.shape
+    n = samples // patch_samples
+    return signal[:, :, : n * patch_samples].reshape(batch, leads * n, patch_samples)
+
+
+def take_tokens(x: Float[Array, "batch token sample"], slots: Slots) -> Float[Array, "batch slot sample"]:
+    """The tokens in their slots; dead slots are 0 whatever stood there (0 x NaN would be NaN)."""
+    taken = jnp.take_along_axis(x, slots.index[:, :, None], axis=1)
+    return jnp.where(slots.live()[:, :, None], taken, 0.0)
+
+
+class Positions(nn.Module):
+    """Learned lead embedding + fixed sin-cos time, for the tokens in slots."""
+
+    n_leads: int
+    n_patches: int
+    width: int
+
+    @nn.compact
+    def __call__(self, slots: Slots) -> Float[Array, "batch slot width"]:
+        lead = self.param("lead", nn.initializers.normal(0.02), (self.n_leads, self.width))
+        time = sin_cos_positions(self.n_patches, self.width)
+        # A one-hot product: its gradient is a matrix product, where a gather's would be a slow scatter.
+        chosen = jax.nn.one_hot(slots.index // self.n_patches, self.n_leads)
+        return chosen @ lead + time[slots.index % self.n_patches]
+
+
+class EcgVit(nn.Module):
+    """Pre-norm ViT on the kept tokens."""
+
+    n_leads: int
+    n_patches: int
+    width: int
+    depth: int
+    heads: int
+    dtype: str = "float32"
+    remat: str = "none"
+    unroll: int = 1
+
+    @nn.compact
+    def __call__(
+        self, patches: Float[Array, "batch token sample"], kept: Slots
+    ) -> Float[Array, "batch slot width"]:
+        x = Dense(self.width, self.dtype, name="patch")(take_tokens(patches, kept))
+        x = x + Positions(self.n_leads, self.n_patches, self.width, name="positions")(kept).astype(self.dtype)
+        return Encoder(self.depth, self.heads, self.dtype, self.remat, self.unroll, name="encoder")(
+            x, kept.length
+        )
+
+
+class EcgDecoder(nn.Module):
+    """Predicts hidden patches: queries (mask token + lead + time) cross-attend to the kept tokens of ALL leads."""
+
+    n_leads: int
+    n_patches: int
+    patch_samples: int
+    width: int
+    depth: int
+    heads: int
+    dtype: str = "float32"
+    remat: str = "none"
+    unroll: int = 1
+
+    @nn.compact
+    def __call__(
+        self, memory: Float[Array, "batch kept memory_width"], memory_slots: Slots, queries: Slots
+    ) -> Float[Array, "batch query sample"]:
+        mask_token = self.param("mask_token", nn.initializers.normal(0.02), (self.width,))
+        place = Positions(self.n_leads, self.n_patches, self.width, name="positions")
+        memory = Dense(self.width, self.dtype, name="memory")(memory) + place(memory_slots).astype(self.dtype)
+        x = (mask_token + place(queries)).astype(self.dtype)
+        decoder = CrossDecoder(self.depth, self.heads, self.dtype, self.remat, self.unroll, name="decoder")
+        x = decoder(x, memory, memory_slots.length)
+        return Dense(self.patch_samples, self.dtype, name="samples")(x).astype(jnp.float32)

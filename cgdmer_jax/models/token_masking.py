@@ -1,0 +1,53 @@
+"""Masked-language positions with static shapes (Devlin et al. 2019: 15 % of tokens, 80/10/10)."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Int32, PRNGKeyArray
+
+from cgdmer_jax.models.masking import Slots
+
+MASK_TOKEN = 4  # [PAD] 0, [UNK] 1, [CLS] 2, [SEP] 3, [MASK] 4: data/tokens.py writes every tokenizer so
+FIRST_WORD = 5
+_INVALID = 1e3
+
+
+class MaskedTokens(NamedTuple):
+    """Positions in slots and what stands there instead."""
+
+    slots: Slots
+    replacement: Int32[Array, "batch slot"]
+
+    def apply(self, tokens: Int32[Array, "batch token"]) -> Int32[Array, "batch token"]:
+        original = self.original(tokens)
+        value = jnp.where(self.slots.live(), self.replacement, original)
+        return tokens.at[jnp.arange(tokens.shape[0])[:, None], self.slots.index].set(value)
+
+    def original(self, tokens: Int32[Array, "batch token"]) -> Int32[Array, "batch slot"]:
+        return jnp.take_along_axis(tokens, self.slots.index, axis=1)
+
+
+def draw_masked_tokens(
+    key: PRNGKeyArray,
+    tokens: Int32[Array, "batch token"],
+    token_mask: Bool[Array, "batch token"],
+    *,
+    ratio: float,
+    vocabulary: int,
+) -> MaskedTokens:
+    """Masks `ratio` of each report's words (at least one, if it has any); special tokens never."""
+    order_key, kind_key, word_key = jax.random.split(key, 3)
+    batch, n_tokens = tokens.shape
+    n_slots = max(1, round(ratio * n_tokens))
+    words = token_mask & (tokens >= FIRST_WORD)
+    n_words = words.sum(1, dtype=jnp.int32)
+    wanted = jnp.clip(jnp.round(ratio * n_words).astype(jnp.int32), 1, n_slots)
+    order = jnp.argsort(jnp.where(words, jax.random.uniform(order_key, words.shape), _INVALID), axis=1)
+    slots = Slots(order[:, :n_slots].astype(jnp.int32), jnp.minimum(wanted, n_words))
+
+    kind = jax.random.uniform(kind_key, (batch, n_slots))
+    random_word = jax.random.randint(word_key, (batch, n_slots), FIRST_WORD, vocabulary, dtype=jnp.int32)
+    original = jnp.take_along_axis(tokens, slots.index, axis=1)
+    replacement = jnp.where(kind < 0.8, MASK_TOKEN, jnp.where(kind < 0.9, random_word, original))
+    return MaskedTokens(slots, replacement)

@@ -1,0 +1,68 @@
+"""AdamW with warm-up, cosine, clipping, decay by rule and learning-rate factors by parameter path."""
+
+import re
+from dataclasses import dataclass
+
+import jax
+import optax
+
+from cgdmer_jax.errors import CgdmerError
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """Schedules count steps, never minutes."""
+
+    steps: int
+    learning_rate: float
+    warmup_fraction: float
+    final_fraction: float  # of the learning rate, reached at the last step
+    beta1: float
+    beta2: float
+    weight_decay: float
+    clip_norm: float
+    rate_factors: tuple[tuple[str, float], ...]  # (regex on the parameter path, factor); first match counts
+
+
+def schedule(config: OptimizerConfig) -> optax.Schedule:
+    return optax.warmup_cosine_decay_schedule(
+        0.0,
+        config.learning_rate,
+        warmup_steps=max(1, round(config.warmup_fraction * config.steps)),
+        decay_steps=max(2, config.steps),
+        end_value=config.final_fraction * config.learning_rate,
+    )
+
+
+def parameter_path(path: tuple) -> str:
+    """'ecg_encoder/encoder/blocks/mlp/up/kernel'."""
+    return "/".join(str(entry.key) for entry in path)
+
+
+def decays(params: dict) -> dict:
+    """True for matrices only: no norm, bias, embedding, mask token or temperature."""
+    return jax.tree_util.tree_map_with_path(lambda path, _: parameter_path(path).endswith("/kernel"), params)
+
+
+def rate_factor(path: str, rules: tuple[tuple[str, float], ...]) -> float:
+    return next((factor for pattern, factor in rules if re.search(pattern, path)), 1.0)
+
+
+def make_optimizer(config: OptimizerConfig, params: dict) -> optax.GradientTransformation:
+    paths = [parameter_path(path) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
+    for pattern, _ in config.rate_factors:
+        if not any(re.search(pattern, path) for path in paths):
+            raise CgdmerError(
+                f'config.optimizer.rate_factors: "{pattern}" matches no parameter; paths look like "{paths[0]}"'
+            )
+    factors = jax.tree_util.tree_map_with_path(
+        lambda path, _: rate_factor(parameter_path(path), config.rate_factors), params
+    )
+    by_factor = optax.stateless(lambda updates, _: jax.tree.map(lambda u, f: u * f, updates, factors))
+    return optax.chain(
+        optax.clip_by_global_norm(config.clip_norm),
+        optax.scale_by_adam(config.beta1, config.beta2),
+        optax.add_decayed_weights(config.weight_decay, mask=decays),
+        by_factor,
+        optax.scale_by_learning_rate(schedule(config)),
+    )

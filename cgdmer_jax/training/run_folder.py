@@ -1,0 +1,89 @@
+"""The run folder: config, environment and input contract beside the metrics and checkpoints (DESIGN 2)."""
+
+import json
+import os
+from pathlib import Path
+
+from cgdmer_jax.contract import InputContract
+from cgdmer_jax.errors import CgdmerError
+
+FREE = "run."  # fields that may differ when a run goes on: log, validation and checkpoint intervals
+
+
+class RunFolder:
+    """Paths of one run. `experiments` fills it, the loop appends to it, evaluation reads it."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+        self.metrics = path / "metrics.jsonl"
+        self.tokenizer = path / "tokenizer"
+        self.evaluation = path / "evaluation"
+
+    def config(self) -> dict:
+        return self._read("config.json")
+
+    def contract(self) -> InputContract:
+        return InputContract.from_json(json.dumps(self._read("input.json")))
+
+    def exists(self) -> bool:
+        return (self.path / "config.json").exists()
+
+    def begin(self, config: dict, environment: dict, contract: InputContract, allowed: tuple[str, ...]) -> None:
+        """Starts the folder, or checks that it belongs to this config and records what may differ."""
+        if self.exists():
+            check_config(self.config(), config, allowed, self.path / "config.json")
+            known = [*self._read("environment.json"), environment]
+        else:
+            known = [environment]
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_json(self.path / "input.json", json.loads(contract.to_json()))
+            write_json(self.path / "environment.json", known)
+            write_json(self.path / "config.json", config)
+        except OSError as error:
+            raise CgdmerError(
+                f"--workdir={self.path} cannot be written ({error.strerror}); choose a folder you own"
+            ) from error
+
+    def _read(self, name: str):
+        try:
+            return json.loads((self.path / name).read_text())
+        except FileNotFoundError as error:
+            raise CgdmerError(
+                f"{self.path / name} is missing, so {self.path} is not a whole run folder; "
+                "give the folder that experiments.pretrain wrote (--workdir)"
+            ) from error
+
+
+def flat(config: dict, prefix: str = "") -> dict[str, object]:
+    """{'a': {'b': 1}} -> {'a.b': 1}."""
+    out = {}
+    for name, value in config.items():
+        if isinstance(value, dict):
+            out |= flat(value, f"{prefix}{name}.")
+        else:
+            out[prefix + name] = list(value) if isinstance(value, tuple) else value
+    return out
+
+
+def check_config(old: dict, new: dict, allowed: tuple[str, ...], where: Path) -> None:
+    """Refuses a config that differs from the run's own outside `run` and the allowed fields."""
+    before, after = flat(json.loads(json.dumps(old))), flat(json.loads(json.dumps(new)))
+    differing = [
+        f"{name}: {before.get(name)} -> {after.get(name)}"
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name) and not name.startswith(FREE) and name not in allowed
+    ]
+    if differing:
+        raise CgdmerError(
+            f"{where} was written with another config ({'; '.join(differing)}); "
+            "take another --workdir, or name what may change with --allow_changed=a.b"
+        )
+
+
+def write_json(path: Path, value: object) -> None:
+    """Whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(value, indent=1) + "\n")
+    os.replace(part, path)

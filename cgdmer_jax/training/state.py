@@ -1,0 +1,30 @@
+"""Everything a run needs to go on: parameters, optimiser, step, and the first step that went bad."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Int32
+
+from cgdmer_jax.methods.protocol import Variables
+
+NEVER = -1  # first_bad_step of a healthy run
+
+
+class TrainState(NamedTuple):
+    """A pytree of arrays only, so that Orbax and NamedSharding need nothing else."""
+
+    step: Int32[Array, ""]
+    variables: Variables
+    optimizer: Any
+    first_bad_step: Int32[Array, ""]
+
+
+def start(variables: Variables, optimizer: optax.GradientTransformation) -> TrainState:
+    return TrainState(jnp.int32(0), variables, optimizer.init(variables.params), jnp.int32(NEVER))
+
+
+def abstract(state: TrainState) -> TrainState:
+    """Shapes, dtypes and shardings of a state: what a checkpoint must match."""
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), state)

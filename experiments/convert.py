@@ -1,0 +1,102 @@
+"""Converts a collection of recordings, in the folder layout of its publisher, into a store.
+
+Example:
+  python -m experiments.convert --source=ptbxl --root=data/ptb-xl --rate=100 --out=stores/ptbxl100
+
+The same command again continues an interrupted conversion. Records that cannot be used are set aside in
+rejected.csv with the reason.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from cgdmer_jax.data.convert import Summary, convert
+from cgdmer_jax.data.sources import SOURCES, Source
+from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.waveform import FILTERS
+
+SYNTHETIC = "synthetic"
+INTERRUPTED = 75  # exit code: stopped, and the same command continues
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Command line of this program."""
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.convert",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--source", required=True, help=f"collection: {', '.join([*SOURCES, SYNTHETIC])}")
+    parser.add_argument("--root", type=Path, help="folder of the collection (not for synthetic)")
+    parser.add_argument("--rate", type=int, default=100, help="Hz of the store (default 100)")
+    parser.add_argument("--seconds", type=float, default=10.0, help="length of every record (default 10)")
+    parser.add_argument("--filter", default="none", help=f"one of {', '.join(FILTERS)} (Hz, zero phase)")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the store")
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=len(os.sched_getaffinity(0)),
+        help="default: the cores of this machine",
+    )
+    parser.add_argument("--records", type=int, default=3400, help="synthetic only: how many (default 3400)")
+    parser.add_argument("--seed", type=int, default=0, help="synthetic only: which ones (default 0)")
+    return parser.parse_args(arguments)
+
+
+def open_source(args: argparse.Namespace) -> Source:
+    """The collection that the command line names."""
+    if args.source == SYNTHETIC:
+        from cgdmer_jax.data.sources import synthetic
+
+        return synthetic.open_source(args.records, args.rate, args.seed)
+    if args.source not in SOURCES:
+        raise CgdmerError(f'unknown source "{args.source}".{suggest(args.source, [*SOURCES, SYNTHETIC])}')
+    if args.root is None:
+        raise CgdmerError(f"source {args.source} is read from a folder; name it with --root")
+    return SOURCES[args.source](args.root, args.rate)
+
+
+def describe(summary: Summary, out: Path) -> str:
+    """What the user reads at the end."""
+    n_rejected = sum(summary.rejected.values())
+    lines = [f"{out}: {summary.n_records:,} records in {summary.n_rows:,} rows, {n_rejected:,} rejected"]
+    lines += [f"  {problem}: {count:,} (see rejected.csv)" for problem, count in summary.rejected.items()]
+    lines += [f"  {remark}" for remark in summary.remarks]
+    if summary.n_converted:
+        lines.append(
+            f"  {summary.n_converted:,} records converted in {summary.wall_seconds:.1f} s, "
+            f"{summary.records_per_second:,.0f} records/s"
+        )
+    else:
+        lines.append("  it was complete already; nothing was converted")
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the conversion; returns the exit code."""
+    args = parse(arguments)
+    try:
+        source = open_source(args)
+        summary = convert(
+            source,
+            args.out,
+            rate=args.rate,
+            seconds=args.seconds,
+            filter=args.filter,
+            processes=args.processes,
+        )
+    except CgdmerError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; the same command continues", file=sys.stderr)
+        return INTERRUPTED
+    print(describe(summary, args.out))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

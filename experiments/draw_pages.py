@@ -1,0 +1,42 @@
+"""Draws one synthetic record of every finding on ECG paper, so that a reader can judge the generator."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from cgdmer_jax.data.synthetic import FINDINGS, generate
+from cgdmer_jax.evaluation.ecg_paper import ecg_page_svg
+
+RATE = 250  # Hz; enough for a line on paper
+CANDIDATES = 60
+EXAMPLE = "example: python -m experiments.draw_pages --out=docs/img"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, epilog=EXAMPLE)
+    parser.add_argument("--out", type=Path, required=True, help="folder for synthetic_<finding>.svg")
+    parser.add_argument("--seed", type=int, default=1, help="patients to draw from (default 1)")
+    flags = parser.parse_args(arguments)
+    flags.out.mkdir(parents=True, exist_ok=True)
+    made = generate(flags.seed, CANDIDATES, RATE)
+    for code, name in FINDINGS.items():
+        i = purest(made.findings, code)
+        page = ecg_page_svg(
+            made.signal_mv[i].astype(np.float64),
+            RATE,
+            title=f"{name[0].upper()}{name[1:]} (synthetic)",
+            subtitle=f"{made.sex[i]}, {made.age[i]} years. {made.reports[i]}",
+        )
+        file = flags.out / f"synthetic_{code.lower()}.svg"
+        file.write_text(page)
+        print(f"{file}: record {i} of seed {flags.seed}: {made.reports[i]}")
+
+
+def purest(findings: list[tuple[str, ...]], code: str) -> int:
+    """The first record with the finding and as little else as can be: at most a sinus rhythm beside it."""
+    return next(i for i, codes in enumerate(findings) if codes in ((code,), ("SR", code)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""Real sealed stores of a few records, converted in milliseconds, every value of them known to the tests."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from cgdmer_jax.data.convert import convert
+from cgdmer_jax.data.sources import LabelClass, Source, SourceRecord
+from cgdmer_jax.data.wfdb_reader import Recording
+from cgdmer_jax.waveform import LEADS
+
+TASK = "findings"
+N_SAMPLES = 120
+FIRST_VALUE = 1000  # microvolts
+
+
+def _recording(record: SourceRecord) -> Recording:
+    """A ramp that starts at FIRST_VALUE + row microvolts in every lead; V6 is absent in odd rows."""
+    row, rejected = record.location
+    length = N_SAMPLES - row % 3
+    ramp_uv = FIRST_VALUE + row + 10.0 * np.arange(length)
+    signal_mv = np.tile(ramp_uv / 1000, (len(LEADS), 1)).astype(np.float32)
+    signal_mv[slice(None) if rejected else slice(11, 11 + row % 2)] = 0.0  # a flat lead is an absent one
+    return Recording(signal_mv, 100.0, LEADS, record.record_id)
+
+
+def write_store(
+    folder: Path,
+    reports: list[str | None],
+    *,
+    name: str = "synthetic",
+    rate: float = 100.0,
+    n_samples: int = N_SAMPLES,
+    folds: list[int] | None = None,
+    rejected: tuple[int, ...] = (),
+    codes: tuple[str, ...] = ("A", "B"),
+) -> str:
+    """A store with one row a report and a patient a row; row r has code r % len(codes). Returns its path."""
+    records = [
+        SourceRecord(
+            record_id=f"r{row}",
+            patient_id=f"p{row}",
+            fold=folds[row] if folds else row % 10 + 1,
+            report=report or "",
+            age=None,
+            sex=None,
+            device=None,
+            labels={TASK: (codes[row % len(codes)],)},
+            location=(row, row in rejected),
+        )
+        for row, report in enumerate(reports)
+    ]
+    tasks = {TASK: tuple(LabelClass(code, code) for code in codes)}
+    source = Source(name, "none", "none", records, tasks, _recording, {}, 100.0)
+    convert(source, folder, rate=rate, seconds=n_samples / rate, progress=False)
+    return str(folder)
+
+
+def rewrite_info(path: str, **fields: object) -> str:
+    """The same store with other values in its dataset.json."""
+    file = Path(path) / "dataset.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | fields))
+    return path

@@ -1,0 +1,115 @@
+"""One or several stores behind one surface, on real small stores whose every value is known."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from cgdmer_jax.data.corpus import open_corpus
+from cgdmer_jax.errors import CgdmerError
+from tests.data.small_stores import FIRST_VALUE, N_SAMPLES, TASK, rewrite_info, write_store
+
+FIRST = ["sinus rhythm", None, "atrial fibrillation", "sinus rhythm", "pacemaker"]
+SECOND = ["pacemaker", "left axis deviation", "sinus rhythm"]
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory) -> tuple[str, str]:
+    folder = tmp_path_factory.mktemp("stores")
+    first = write_store(folder / "a", FIRST, name="ptbxl", rejected=(2,))
+    return first, write_store(folder / "b", SECOND)
+
+
+def test_one_store_keeps_its_own_text_ids_and_fingerprint(paths):
+    corpus = open_corpus(paths[:1])
+    assert corpus.texts == corpus.stores[0].texts
+    np.testing.assert_array_equal(corpus.text_id, corpus.stores[0].column("text_id"))
+    assert [corpus.texts[number] for number in corpus.text_id[[0, 2, 3]]] == [FIRST[0], FIRST[3], FIRST[4]]
+    assert corpus.fingerprint == corpus.stores[0].fingerprint
+
+
+def test_rejected_row_has_no_line_but_keeps_its_place_among_the_rows(paths):
+    corpus = open_corpus(paths)
+    assert corpus.n_records == 4 + 3
+    assert corpus.rows(np.arange(7)).tolist() == [0, 1, 3, 4, 5, 6, 7]
+    assert corpus.column("row").tolist() == [0, 1, 3, 4, 5, 6, 7]
+
+
+def test_records_are_read_from_the_store_they_belong_to_in_any_order(paths):
+    corpus = open_corpus(paths)
+    lines = np.array([5, 0, 3, 5, 6, 2])
+    signal = corpus.read(lines)
+    assert signal.dtype == np.int16 and signal.shape == (6, 12, N_SAMPLES)
+    assert (signal[:, 0, 0] - FIRST_VALUE).tolist() == [1, 0, 4, 1, 2, 3]
+    np.testing.assert_array_equal(signal.any(-1), corpus.lead_mask[lines])
+    np.testing.assert_array_equal(signal[0], open_corpus(paths[1:]).read(np.array([1]))[0])
+
+
+def test_equal_texts_of_two_stores_share_one_id_whatever_the_order_of_the_stores(paths):
+    forth, back = open_corpus(paths), open_corpus(paths[::-1])
+    distinct = {"sinus rhythm", "pacemaker", "left axis deviation"}
+    expected = sorted(distinct, key=lambda text: hashlib.sha256(text.encode()).hexdigest())
+    assert forth.texts == back.texts == tuple(expected)
+    np.testing.assert_array_equal(forth.text_id, np.concatenate([back.text_id[3:], back.text_id[:3]]))
+    reports = [None if number < 0 else forth.texts[number] for number in forth.text_id]
+    assert reports == [FIRST[row] for row in (0, 1, 3, 4)] + SECOND
+
+
+def test_reports_of_lines_repeat_and_skip_records_without_text(paths):
+    assert open_corpus(paths).reports(np.array([0, 1, 2, 4])) == ["sinus rhythm", "sinus rhythm", "pacemaker"]
+
+
+def test_patients_of_different_collections_never_meet(paths):
+    corpus = open_corpus(paths)
+    first = [f"ptbxl:p{row}" for row in (0, 1, 3, 4)]
+    assert corpus.patient_id.tolist() == [*first, *(f"synthetic:p{row}" for row in range(3))]
+    np.testing.assert_array_equal(corpus.column("patient_id"), corpus.patient_id)
+
+
+def test_lines_of_a_split_are_those_of_its_folds(tmp_path):
+    corpus = open_corpus([write_store(tmp_path / "a", ["x"] * 6, folds=[1, 9, 10, 8, 9, 3])])
+    assert corpus.lines("train").tolist() == [0, 3, 5]
+    assert corpus.lines("validation").tolist() == [1, 4]
+    assert corpus.lines("test").tolist() == [2]
+    with pytest.raises(CgdmerError, match="validation"):
+        corpus.lines("valid")
+
+
+def test_labels_and_other_columns_follow_the_lines_of_all_stores(paths):
+    corpus = open_corpus(paths)
+    assert [label.code for label in corpus.classes(TASK)] == ["A", "B"]
+    assert corpus.labels(TASK)[:, 0].tolist() == [True, False, False, True, True, False, True]
+    assert corpus.column("record_id").tolist() == ["r0", "r1", "r3", "r4", "r0", "r1", "r2"]
+    assert corpus.length.tolist() == [120, 119, 120, 119, 120, 119, 118]
+
+
+def test_task_with_other_classes_in_another_store_is_refused(paths, tmp_path):
+    other = write_store(tmp_path / "c", ["x", "y"], codes=("A", "C"))
+    with pytest.raises(CgdmerError, match=f'"{TASK}" has other classes'):
+        open_corpus([paths[0], other]).labels(TASK)
+
+
+@pytest.mark.parametrize(
+    ("field", "ours", "theirs"),
+    [
+        ("rate", 100.0, 50.0),
+        ("n_samples", 120, 150),
+        ("filter", "none", "0.5-40"),
+        ("cleaning_version", 1, 7),
+    ],
+)
+def test_stores_that_disagree_are_refused_with_both_names_and_values(paths, tmp_path, field, ours, theirs):
+    if field in ("rate", "n_samples"):
+        other = write_store(tmp_path / "odd", ["x"], **{field: theirs})
+    else:
+        other = rewrite_info(write_store(tmp_path / "odd", ["x"]), **{field: theirs})
+    with pytest.raises(CgdmerError, match=rf"differ in {field} \({ours} and {theirs}\)") as caught:
+        open_corpus([paths[0], other])
+    assert paths[0] in str(caught.value) and other in str(caught.value)
+
+
+def test_store_named_twice_and_no_store_are_refused(paths):
+    with pytest.raises(CgdmerError, match="twice"):
+        open_corpus([paths[0], paths[1], paths[0]])
+    with pytest.raises(CgdmerError, match="at least one"):
+        open_corpus([])

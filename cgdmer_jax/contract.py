@@ -12,7 +12,16 @@ import numpy as np
 from jaxtyping import Bool, Float, Int16, Num
 
 from cgdmer_jax.errors import CgdmerError, suggest
-from cgdmer_jax.waveform import FILTERS, LEADS, UNITS_IN_MV, arrange, canonical_unit, condition, first_seconds
+from cgdmer_jax.waveform import (
+    FILTERS,
+    LEADS,
+    UNITS_IN_MV,
+    arrange,
+    canonical_lead,
+    canonical_unit,
+    condition,
+    first_seconds,
+)
 
 UNIT = "uV int16"
 SCALINGS = ("record_std", "lead_std", "fixed_mv")
@@ -117,7 +126,10 @@ def prepare(
             f"give a recording of at least {contract.rate:g} Hz or take an encoder of a lower rate"
         )
     leads = tuple(leads)
-    _refuse_unlikely_amplitude(arrange(first_seconds(signal, rate, contract.seconds), leads, unit), unit)
+    first = first_seconds(signal, rate, contract.seconds)
+    arrange(first, leads, unit)  # raises unless shape, names and unit are right
+    standard = [canonical_lead(lead) is not None for lead in leads]
+    _refuse_unlikely_amplitude(first[standard].astype(np.float64), canonical_unit(unit))
     conditioned = condition(
         signal,
         rate,
@@ -132,28 +144,24 @@ def prepare(
     )
 
 
-def _refuse_unlikely_amplitude(signal_mv: Float[np.ndarray, "12 time"], unit: str) -> None:
+def _refuse_unlikely_amplitude(signal: Float[np.ndarray, "lead time"], unit: str) -> None:
     """Raises when the leads' median peak-to-peak shows another unit than the one given."""
-    measured = signal_mv[~np.isnan(signal_mv).all(axis=1)]
-    if measured.size == 0:
-        return  # `condition` says what is wrong
-    peak_to_peak_mv = np.nanmax(measured, axis=1) - np.nanmin(measured, axis=1)
-    moving = peak_to_peak_mv[peak_to_peak_mv > 0]
+    signal = signal[np.isfinite(signal).any(axis=1)]
+    finite = np.isfinite(signal)
+    highest = np.max(signal, axis=1, where=finite, initial=-np.inf)
+    peak_to_peak = highest - np.min(signal, axis=1, where=finite, initial=np.inf)
+    moving = peak_to_peak[peak_to_peak > 0]
     if moving.size == 0:
-        return
-    amplitude_mv = float(np.median(moving))
+        return  # `condition` says what is wrong
+    amplitude = float(np.median(moving))
+    amplitude_mv = amplitude * UNITS_IN_MV[unit]
     if AMPLITUDE_MV[0] <= amplitude_mv <= AMPLITUDE_MV[1]:
         return
-    given = canonical_unit(unit)
-    amplitude = amplitude_mv / UNITS_IN_MV[given]  # in the unit as given
-    likely = [
-        name
-        for name, in_mv in UNITS_IN_MV.items()
-        if USUAL_AMPLITUDE_MV[0] <= amplitude * in_mv <= USUAL_AMPLITUDE_MV[1]
-    ]
+    lowest_mv, highest_mv = USUAL_AMPLITUDE_MV
+    likely = [name for name, in_mv in UNITS_IN_MV.items() if lowest_mv <= amplitude * in_mv <= highest_mv]
     advice = f'the unit is more likely "{likely[0]}"' if likely else "check gain and unit"
     raise CgdmerError(
-        f"signal given in {given} has a median peak-to-peak of {amplitude_mv:.3g} mV, expected "
+        f"signal given in {unit} has a median peak-to-peak of {amplitude_mv:.3g} mV, expected "
         f"{AMPLITUDE_MV[0]:g}..{AMPLITUDE_MV[1]:g} mV; {advice}"
     )
 

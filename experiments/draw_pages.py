@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cgdmer_jax.data.synthetic import FINDINGS, generate
+from cgdmer_jax.data.synthetic import generate
+from cgdmer_jax.data.synthetic_hearts import FINDINGS
 from cgdmer_jax.evaluation.ecg_paper import ecg_page_svg
 
 RATE = 250  # Hz; enough for a line on paper

@@ -84,7 +84,7 @@ class Corpus:
             if store.classes(task) != classes:
                 raise CgdmerError(
                     f'task "{task}" has other classes in store {store.namespace} than in '
-                    f"{self.stores[0].namespace}; evaluate them one by one"
+                    f"{self.stores[0].path}; evaluate them one by one"
                 )
         return classes
 

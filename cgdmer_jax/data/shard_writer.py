@@ -109,13 +109,13 @@ _job: ShardJob | None = None  # set once in each worker process
 
 
 def start_worker(job: ShardJob) -> None:
-    """Initializer of a worker process: keeps the job, leaves Ctrl-C to the parent and ends with it.
+    """Initializer of a worker process: keeps the job, and ends at once on Ctrl-C or with its parent.
 
     A pool's workers would otherwise outlive a killed parent and write beside the conversion that continues.
     """
     global _job
     _job = job
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # without a traceback; a kill is harmless
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

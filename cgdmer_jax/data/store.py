@@ -209,9 +209,7 @@ def read_info(path: Path) -> tuple[dict[str, Any], str]:
     try:
         info = json.loads(content)
     except ValueError as error:
-        raise CgdmerError(
-            f"{file} is not JSON ({error}); copy the store again or convert it again"
-        ) from error
+        raise CgdmerError(f"{file} is not JSON; copy the store again or convert it again") from error
     version = info.get("format_version") if isinstance(info, dict) else None
     if version != seal.FORMAT_VERSION:
         raise CgdmerError(

@@ -8,17 +8,8 @@ from jaxtyping import Float32, Int
 
 from cgdmer_jax.data import synthetic_signal as signals
 from cgdmer_jax.data.synthetic_beats import Waves, waves_of
-from cgdmer_jax.data.synthetic_hearts import FINDINGS, NOISE, REPORT, Hearts, draw_hearts, stream
+from cgdmer_jax.data.synthetic_hearts import NOISE, REPORT, Hearts, draw_hearts, stream
 from cgdmer_jax.data.synthetic_reports import read_records, write_report
-
-__all__ = [
-    "FINDINGS",
-    "GENERATOR_VERSION",
-    "SyntheticRecords",
-    "generate",
-    "generate_records",
-    "list_records",
-]
 
 GENERATOR_VERSION = 1  # goes up whenever a record of a given seed and number changes
 CHUNK = 64  # records at a time: the waves of a chunk fit the cache
@@ -37,7 +28,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class SyntheticRecords(Listing):
-    """n records in mV; `clean_mv` is the signal before electrode noise, `onset_s` its QRS onsets in seconds."""
+    """n records in mV; `clean_mv` is the signal before electrode noise, `onset_s` its QRS onsets."""
 
     signal_mv: Float32[np.ndarray, "n 12 time"]
     clean_mv: Float32[np.ndarray, "n 12 time"]
@@ -55,13 +46,13 @@ class Scene(NamedTuple):
     onset_s: list[np.ndarray]
 
 
-def generate(seed: int, n: int, rate: int = 100, seconds: float = 10) -> SyntheticRecords:
+def generate(seed: int, n: int, rate: int = 100, seconds: float = 10.0) -> SyntheticRecords:
     """Records 0..n-1 of a seed; record i is the same whatever n is."""
     return generate_records(seed, np.arange(n), rate, seconds)
 
 
 def generate_records(
-    seed: int, index: Int[np.ndarray, " n"], rate: int = 100, seconds: float = 10
+    seed: int, index: Int[np.ndarray, " n"], rate: int = 100, seconds: float = 10.0
 ) -> SyntheticRecords:
     """The records of the given numbers, each a pure function of (seed, number, rate, seconds)."""
     t = np.arange(round(rate * seconds)) / rate
@@ -76,7 +67,7 @@ def generate_records(
     return SyntheticRecords(**vars(_join(listings)), signal_mv=signal, clean_mv=clean, onset_s=onsets)
 
 
-def list_records(seed: int, n: int, seconds: float = 10) -> Listing:
+def list_records(seed: int, n: int, seconds: float = 10.0) -> Listing:
     """Patients, findings and reports of `generate(seed, n)` without computing a signal."""
     chunks = [np.arange(at, min(at + CHUNK, n)) for at in range(0, n, CHUNK)]
     return _join([_listing(seed, _stage(seed, chunk, seconds)) for chunk in chunks])

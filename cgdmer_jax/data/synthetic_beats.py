@@ -7,8 +7,8 @@ from jaxtyping import Float
 
 from cgdmer_jax.data.synthetic_hearts import Hearts
 
-# centre and sigma as shares of the QRS duration, vector; slots: septal, main, posterior, basal, early inferior
-# (a scar or a harmless small q alone gives the last one a vector)
+# centre and sigma as shares of the QRS duration, vector; slots: septal, main, posterior, basal, and
+# early inferior, which a scar or a harmless small q alone gives a vector
 NARROW_QRS = (
     (0.20, 0.085, (-0.15, -0.04, -0.17)),
     (0.45, 0.120, (1.10, 0.72, 0.12)),
@@ -31,7 +31,7 @@ ST_NORMAL, ST_LBBB = (0.015, 0.01, -0.025), (-0.09, -0.02, -0.17)
 
 @dataclass(frozen=True)
 class Waves:
-    """Waves of n records: P and QRS in seconds from the QRS onset; ST and T are laid out on each beat's QT."""
+    """Waves of n records: P and QRS in seconds from the QRS onset, ST and T laid out on each beat's QT."""
 
     p_vector: Float[np.ndarray, "n 2 3"]
     p_centre: Float[np.ndarray, "n 2"]
@@ -56,7 +56,7 @@ def waves_of(hearts: Hearts) -> Waves:
     p_vector[:, 1] *= (1.0 + 0.5 * hearts.lvh)[:, None]  # the left atrium works against a stiff ventricle
     p_vector *= ~hearts.afib[:, None, None]
     turn = rotations(hearts)
-    gain = draws.lognormal(0.27) * np.where(hearts.male, 1.05, 0.95)  # chest wall, body size
+    gain = draws.lognormal(0.25) * np.where(hearts.male, 1.05, 0.95)  # chest wall, body size
     turn = turn * gain[:, None, None]
     return Waves(
         p_vector=p_vector @ turn,
@@ -82,12 +82,12 @@ def _narrow_qrs(hearts: Hearts) -> Float[np.ndarray, "n 5 3"]:
     """Normal QRS, less what a scar takes (early, inferior), plus what a thick wall adds (left, back)."""
     draws, scar, thick = hearts.patient_draws, hearts.imi, hearts.lvh
     qrs = np.repeat(vectors(NARROW_QRS)[None], len(scar), axis=0)
-    qrs[:, 1] *= np.stack([1 + 0.55 * thick, (1 - 0.35 * thick) * (1 - 0.60 * scar), 1 + 0.5 * thick], axis=1)
-    qrs[:, 2] *= np.stack([1 + 0.70 * thick, 1 - 0.40 * thick, 1 + 1.00 * thick], axis=1)
+    qrs[:, 1] *= np.stack([1 + 0.45 * thick, (1 - 0.35 * thick) * (1 - 0.60 * scar), 1 + 0.5 * thick], axis=1)
+    qrs[:, 2] *= np.stack([1 + 0.60 * thick, 1 - 0.40 * thick, 1 + 0.85 * thick], axis=1)
     qrs[:, 2, 1] += 0.28 * scar
     harmless_q = np.where(draws.chance(0.15), draws.uniform(0.10, 0.28), 0.0)
     depth = np.where(scar > 0, scar, harmless_q)
-    qrs[:, 4] = depth[:, None] * np.array([0.10, -0.80, 0.06])
+    qrs[:, 4] = depth[:, None] * np.array([0.02, -0.80, -0.09])
     return qrs
 
 

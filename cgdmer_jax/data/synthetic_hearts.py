@@ -50,7 +50,7 @@ class Columns:
 
 @dataclass(frozen=True)
 class Hearts:
-    """Parameters of n records, one line each; strengths are 0 where the finding is absent, else 0.3..1."""
+    """Parameters of n records, one line each; strengths are 0 where the finding is absent, else 0.4..1."""
 
     index: Int[np.ndarray, " n"]
     patient: Int[np.ndarray, " n"]
@@ -97,9 +97,9 @@ def draw_hearts(seed: int, index: Int[np.ndarray, " n"]) -> Hearts:
     patient_number = patients_of(index)
     patient, record = Columns(seed, PATIENT, patient_number), Columns(seed, RECORD, index)
     clbbb = patient.chance(0.145)
-    imi = np.where(~clbbb & patient.chance(0.20), 0.35 + 0.65 * patient.uniform() ** 0.7, 0.0)
-    lvh = np.where(~clbbb & patient.chance(0.23), 0.30 + 0.70 * patient.uniform() ** 0.7, 0.0)
-    strain = np.where(patient.chance(0.8), np.clip(lvh * patient.uniform(0.6, 1.3), 0, 1), 0.0)
+    imi = np.where(~clbbb & patient.chance(0.20), 0.40 + 0.60 * patient.uniform() ** 0.7, 0.0)
+    lvh = np.where(~clbbb & patient.chance(0.23), 0.40 + 0.60 * patient.uniform() ** 0.7, 0.0)
+    strain = np.where(patient.chance(0.85), np.clip(lvh * patient.uniform(0.6, 1.3), 0, 1), 0.0)
     prone_to_afib = patient.chance(0.25)
     male = patient.chance(np.where((imi > 0) | (lvh > 0), 0.62, 0.48))
     burden = 14.0 * clbbb + 12.0 * (imi > 0) + 9.0 * (lvh > 0) + 15.0 * prone_to_afib

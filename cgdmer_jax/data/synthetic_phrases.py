@@ -71,10 +71,10 @@ DENIED = (
     "no signs of {name}",
     "{name} is not present",
     "without evidence of {name}",
-    "no criteria for {name}",
     "{name} not seen",
-    "negative for {name}",
+    "{name} is absent",
 )
+DENIED_MORPHOLOGY = ("no criteria for {name}", "negative for {name}")  # nobody says so of a rhythm
 DENIED_PAIR = (
     "no evidence of {name} or {other}",
     "no {name}, no {other}",

@@ -55,7 +55,7 @@ def read_records(hearts: Hearts, waves: Waves, inside: list[np.ndarray]) -> list
 
 
 def measure_qrs(waves: Waves) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-    """Frontal QRS axis in degrees (areas of I and aVF) and Sokolow-Lyon voltage in mV, on an average chest."""
+    """Frontal QRS axis (degrees, from areas) and Sokolow-Lyon voltage (mV), both on an average chest."""
     leads = LEAD_MATRIX @ ELECTRODE_MATRIX
     area = (waves.qrs_vector * waves.qrs_sigma[:, :, None]).sum(axis=1) @ leads[[0, 5]].T
     axis = np.rad2deg(np.arctan2(2 / np.sqrt(3) * area[:, 1], area[:, 0]))
@@ -66,7 +66,7 @@ def measure_qrs(waves: Waves) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray
 
 
 def write_report(reading: Reading, draws: np.random.Generator) -> str:
-    """A report that affirms exactly the findings of the reading and, in 30 % of records, denies one or two."""
+    """A report that affirms exactly the findings of the reading and in 30 % of records denies others."""
     pick = iter(draws.random(40))
     rhythm, *others = reading.findings
     sentences = [_affirm(code, reading, pick) for code in others]
@@ -111,7 +111,7 @@ def _affirm(code: str, reading: Reading, pick: Iterator[float]) -> str:
 def _deny(present: tuple[str, ...], pick: Iterator[float]) -> str:
     """Denies one absent finding, sometimes two.
 
-    Sinus rhythm is denied in fibrillation only (tachycardia is sinus too), and then often, or it would be rare.
+    Sinus rhythm is denied in fibrillation alone (tachycardia is sinus too), and then often.
     """
     absent = [code for code in phrases.NAMES if code not in present and (code != "SR" or "AFIB" in present)]
     sinus_first = absent[0] == "SR" and next(pick) < 0.5
@@ -120,7 +120,8 @@ def _deny(present: tuple[str, ...], pick: Iterator[float]) -> str:
     if next(pick) < 0.25:
         other = _one_of(phrases.NAMES[_one_of(tuple(absent), pick)], pick)
         return _one_of(phrases.DENIED_PAIR, pick).format(name=name, other=other)
-    return _one_of(phrases.DENIED, pick).format(name=name)
+    morphology = first in ("CLBBB", "IMI", "LVH")
+    return _one_of(phrases.DENIED + phrases.DENIED_MORPHOLOGY * morphology, pick).format(name=name)
 
 
 def _asides(reading: Reading) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from jaxtyping import Float, Float32, Int
 from cgdmer_jax.data.synthetic_beats import Waves
 from cgdmer_jax.data.synthetic_hearts import Hearts
 
-# Dower's transform from Frank's axes (Dower, Machado, Osborne 1980), limb electrodes against Wilson's terminal
+# Dower's transform of Frank's axes (Dower, Machado, Osborne 1980); limb electrodes against Wilson's terminal
 ELECTRODES = ("RA", "LA", "LL", "V1", "V2", "V3", "V4", "V5", "V6")
 ELECTRODE_MATRIX = np.array(
     [
@@ -30,11 +30,8 @@ LEAD_MATRIX[6:, 3:] = np.eye(6)
 
 SHORTEST_RR_S = 0.33
 BEFORE_QRS_S = 0.06  # a beat owns the samples from here on
-LATE_SHAPE = (
-    (0.16, 0.50, 0.70),
-    (0.15, 0.145, 0.105),
-)  # centre, sigma of ST, T upstroke, T as shares of QRS end..QT
-FIBRILLATION_VECTOR = np.array([-0.030, 0.045, -0.070])  # right atrium: best seen in V1, then inferiorly
+LATE_CENTRE, LATE_SIGMA = (0.16, 0.50, 0.70), (0.15, 0.145, 0.105)  # ST, T upstroke, T; QRS end = 0, QT = 1
+FIBRILLATION_VECTOR = np.array([-0.015, 0.025, -0.037])  # right atrium: best seen in V1, then inferiorly
 
 
 @dataclass(frozen=True)
@@ -68,14 +65,10 @@ def draw_beats(hearts: Hearts, breathing: Breathing, normals: Float[np.ndarray, 
     draws, mean = hearts.record_draws, 60.0 / hearts.bpm
     k = np.arange(normals.shape[2])
     youth = np.clip((75.0 - hearts.age) / 45.0, 0.15, 1.0) * np.clip((105.0 - hearts.bpm) / 40.0, 0.1, 1.0)
-    depth = 0.075 * youth * draws.lognormal(0.5)
-    angle = 2 * np.pi * (breathing.hz * mean)[:, None] * k + breathing.phase[:, None]
-    slow = (
-        2 * np.pi * (draws.uniform(0.05, 0.12) * mean)[:, None] * k + draws.uniform(0.0, 2 * np.pi)[:, None]
-    )
-    sinus = (
-        1 + np.minimum(depth, 0.15)[:, None] * np.sin(angle) + 0.015 * np.sin(slow) + 0.010 * normals[:, 0]
-    )
+    depth = np.minimum(0.075 * youth * draws.lognormal(0.5), 0.15)
+    breath = 2 * np.pi * (breathing.hz * mean)[:, None] * k + breathing.phase[:, None]
+    slow = 2 * np.pi * ((draws.uniform(0.05, 0.12) * mean)[:, None] * k + draws.uniform()[:, None])
+    sinus = 1 + depth[:, None] * np.sin(breath) + 0.015 * np.sin(slow) + 0.010 * normals[:, 0]
     early = np.floor(draws.uniform(2.0, 7.0))[:, None]
     coupling = draws.uniform(0.60, 0.76)[:, None]
     premature = hearts.premature[:, None]
@@ -93,16 +86,13 @@ def last_before(
     times: Float[np.ndarray, "n beat"], t: Float[np.ndarray, " time"]
 ) -> Int[np.ndarray, "n time"]:
     """Index of the last of a record's (rising) times that is <= t; 0 before the first."""
-    n, beats = times.shape
-    shift = 1e4 * np.arange(n)[:, None]  # one sorted list for all records: a single search
-    found = np.searchsorted((times + shift).ravel(), (t + shift).ravel(), side="right").reshape(n, len(t))
-    return np.clip(found - 1 - beats * np.arange(n)[:, None], 0, beats - 1)
+    return np.maximum(np.count_nonzero(times[:, :, None] <= t, axis=1) - 1, 0)
 
 
 def bells(
     tau: Float[np.ndarray, "n time"], centre: Float[np.ndarray, "n wave"], sigma: Float[np.ndarray, "n wave"]
 ) -> Float32[np.ndarray, "n wave time"]:
-    """Gaussian waves of height 1 at `tau` seconds from the beat."""
+    """Gaussian waves of height 1 at `tau` from the beat, all three in the same unit."""
     inverse = (1.0 / sigma).astype(np.float32)[:, :, None]
     z = tau.astype(np.float32)[:, None] * inverse - centre.astype(np.float32)[:, :, None] * inverse
     np.multiply(z, z, out=z)
@@ -113,17 +103,16 @@ def bells(
 def dipole(
     hearts: Hearts, waves: Waves, beats: Beats, breathing: Breathing, t: Float[np.ndarray, " time"]
 ) -> Float32[np.ndarray, "n 3 time"]:
-    """The heart's dipole in Frank's axes (mV): every sample sees its own beat, the T of the one before, the next P."""
+    """The dipole in Frank's axes (mV): a sample sees its own beat, the T of the one before, the next P."""
     owner = last_before(beats.onset - BEFORE_QRS_S, t)
+    following = last_before(beats.onset + BEFORE_QRS_S, t) + 1
     pick = np.take_along_axis
-    tau = t - pick(beats.onset, owner, 1)
     strength = pick(beats.strength, owner, 1).astype(np.float32)[:, None]
-    parts = [bells(tau, waves.qrs_centre, waves.qrs_sigma) * strength]
+    qrs = bells(t - pick(beats.onset, owner, 1), waves.qrs_centre, waves.qrs_sigma) * strength
     late = _late_waves(hearts, waves, beats, owner, t) * strength
-    following = np.minimum(last_before(beats.onset + BEFORE_QRS_S, t) + 1, beats.onset.shape[1] - 1)
-    parts += [late, bells(t - pick(beats.onset, following, 1), waves.p_centre, waves.p_sigma)]
+    p = bells(t - pick(beats.onset, following, 1), waves.p_centre, waves.p_sigma)
     vector = np.concatenate([waves.qrs_vector, waves.late_vector, waves.p_vector], axis=1).astype(np.float32)
-    moment = vector.transpose(0, 2, 1).copy() @ np.concatenate(parts, axis=1)
+    moment = vector.transpose(0, 2, 1).copy() @ np.concatenate([qrs, late, p], axis=1)
     moment += _fibrillation(hearts, t)
     return _breathe(hearts, breathing, moment, t)
 
@@ -132,35 +121,37 @@ def _late_waves(hearts, waves, beats, owner, t) -> Float32[np.ndarray, "n 3 time
     """ST and T of the beat a sample belongs to and of the beat before it, laid out on each beat's QT."""
     mean = (60.0 / hearts.bpm)[:, None]
     qt = waves.qt_at_60_s[:, None] * (0.5 * beats.rr + 0.5 * mean) ** 0.37  # between Fridericia and Bazett
-    centre, sigma = (np.tile(column, (len(qt), 1)) for column in LATE_SHAPE)
-    total = 0.0
+    centre, sigma = (np.tile(np.array(row), (len(qt), 1)) for row in (LATE_CENTRE, LATE_SIGMA))
+    total = np.zeros((len(qt), 3, len(t)), np.float32)
     for beat in (owner, owner - 1):
         room = np.take_along_axis(qt, beat, 1) - hearts.qrs_s[:, None]
         after_qrs = t - np.take_along_axis(beats.onset, beat, 1) - hearts.qrs_s[:, None]
-        total = total + bells(after_qrs / room, centre, sigma)
+        total += bells(after_qrs / room, centre, sigma)
     return total
 
 
 def _fibrillation(hearts: Hearts, t: Float[np.ndarray, " time"]) -> Float32[np.ndarray, "n 3 time"]:
-    """Fibrillatory waves: a wandering 4-8 Hz tone with harmonics and waxing amplitude (after Stridh, Soernmo 2001)."""
-    draws = hearts.record_draws
-    hz, swing, pace = draws.uniform(4.5, 7.5), draws.uniform(0.3, 1.0), draws.uniform(0.1, 0.5)
-    start, turn = draws.uniform(0.0, 2 * np.pi), draws.uniform(0.0, 2 * np.pi)
-    size = draws.lognormal(0.4)
-    angle = 2 * np.pi * pace[:, None] * t + turn[:, None]
-    phase = 2 * np.pi * hz[:, None] * t + start[:, None] + (swing / pace)[:, None] * np.sin(angle)
-    wave = np.sin(phase) + 0.45 * np.sin(2 * phase) + 0.2 * np.sin(3 * phase)
-    wave *= (hearts.afib * size)[:, None] * (1 + 0.35 * np.cos(1.7 * angle))
-    direction = FIBRILLATION_VECTOR + draws.normals(3, 0.012)
-    return direction.astype(np.float32)[:, :, None] * wave.astype(np.float32)[:, None]
+    """Fibrillatory waves: two wandering 4-9 Hz tones with harmonics and changing size (after Stridh 2001)."""
+    draws, afib = hearts.record_draws, hearts.afib
+    total = np.zeros((len(afib), 3, len(t)), np.float32)
+    hz, size = draws.uniform(4.5, 7.0), draws.lognormal(0.4)
+    for ratio, share in ((1.0, 1.0), (1.27, 0.7)):
+        swing, pace = draws.uniform(0.4, 1.2), draws.uniform(0.1, 0.5)
+        start, turn = draws.uniform(0.0, 2 * np.pi), draws.uniform(0.0, 2 * np.pi)
+        direction = (FIBRILLATION_VECTOR + draws.normals(3, 0.012)) * (share * size)[:, None]
+        angle = 2 * np.pi * pace[afib, None] * t + turn[afib, None]
+        phase = 2 * np.pi * ratio * hz[afib, None] * t + start[afib, None]
+        phase += (swing / pace)[afib, None] * np.sin(angle)
+        wave = (np.sin(phase) + 0.4 * np.sin(2 * phase)) * (1 + 0.35 * np.cos(1.7 * angle))
+        total[afib] += direction.astype(np.float32)[afib, :, None] * wave.astype(np.float32)[:, None]
+    return total
 
 
 def _breathe(hearts, breathing, moment, t) -> Float32[np.ndarray, "n 3 time"]:
     """Respiration swells the dipole by a few per cent and tilts it by a few degrees."""
     draws = hearts.record_draws
-    wave = np.sin(2 * np.pi * breathing.hz[:, None] * t + breathing.phase[:, None]).astype(np.float32)[
-        :, None
-    ]
+    angle = 2 * np.pi * breathing.hz[:, None] * t + breathing.phase[:, None]
+    wave = np.sin(angle).astype(np.float32)[:, None]
     tilt = np.zeros((len(wave), 3, 3))
     for a, b, sd in ((0, 1, 0.03), (0, 2, 0.03), (1, 2, 0.02)):
         tilt[:, a, b] = draws.normal(0.0, sd)
@@ -174,7 +165,7 @@ def electrode_matrices(hearts: Hearts) -> Float32[np.ndarray, "n 9 3"]:
     draws = hearts.patient_draws
     matrix = np.repeat(ELECTRODE_MATRIX[None], len(hearts.index), axis=0)
     chest = matrix[:, 3:]
-    slip = draws.normals(1, 0.18)[:, :, None]  # the row of electrodes sits too far right or left
+    slip = draws.normals(1, 0.18)[:, :, None]  # the row of electrodes sits too far left or right
     neighbour = np.where(slip > 0, np.roll(chest, -1, axis=1), np.roll(chest, 1, axis=1))
     neighbour[:, 0], neighbour[:, 5] = chest[:, 0], chest[:, 5]
     chest = chest + np.abs(slip) * (neighbour - chest)

@@ -71,7 +71,7 @@ class SignalLine:
     gain: float  # digital units a physical unit
     baseline: int  # the digital value of 0
     unit: str  # V, mV or uV
-    checksum: int | None
+    checksum: int
     name: str
 
 
@@ -160,6 +160,9 @@ def _signal_line(path: Path, line: str) -> SignalLine:
     except WaveformError as fault:
         sentence = f'lead "{name}" is in "{gain[3]}", expected {", ".join(UNITS_IN_MV)}; correct the header'
         raise RecordError(str(path), "unit", "unit", sentence) from fault
+    if not name:  # the last field: a name implies a checksum
+        sentence = f'a signal of "{file_name}" has no lead name; correct the header'
+        raise RecordError(str(path), "lead name", "lead_names", sentence)
     zero = _whole_number(path, "ADC zero", adc_zero or "0", "header")
     return SignalLine(
         file_name=file_name,
@@ -168,7 +171,7 @@ def _signal_line(path: Path, line: str) -> SignalLine:
         gain=float(gain[1]),
         baseline=int(gain[2]) if gain[2] else zero,
         unit=unit,
-        checksum=_whole_number(path, "checksum", checksum, "header") if checksum else None,
+        checksum=_whole_number(path, "checksum", checksum, "header"),
         name=name,
     )
 
@@ -176,9 +179,6 @@ def _signal_line(path: Path, line: str) -> SignalLine:
 def _check_names(path: Path, header: Header) -> None:
     folded = [line.name.casefold() for line in header.signals]
     for position, name in enumerate(folded):
-        if not name:
-            sentence = f"signal {position + 1} has no lead name; correct the header"
-            raise RecordError(str(path), "lead name", "lead_names", sentence)
         if name in folded[:position]:
             sentence = f'lead "{header.signals[position].name}" is described twice; correct the header'
             raise RecordError(str(path), "lead name", "lead_names", sentence)

@@ -83,7 +83,7 @@ def _decode_with_wfdb(path: Path, header: Header) -> Integer[np.ndarray, "lead t
 def _check_checksums(path: Path, header: Header, digital: Integer[np.ndarray, "lead time"]) -> None:
     """header(5): the checksum is the 16-bit sum of all samples of a signal."""
     for line, total in zip(header.signals, digital.sum(axis=1, dtype=np.int64).tolist(), strict=True):
-        if line.checksum is not None and (total - line.checksum) % 65536:
+        if (total - line.checksum) % 65536:
             sentence = (
                 f'lead "{line.name}" sums to {total % 65536}, its header promises {line.checksum % 65536}; '
                 "fetch the record again"

@@ -48,7 +48,7 @@ def draw_kernels(signal_uv: Int16[np.ndarray, "record 12 time"], *, n_kernels: i
     """Kernels from the seed; thresholds are quantiles of their output on 128 of these (training) records."""
     if n_kernels < 1 or not len(signal_uv):
         raise CgdmerError(
-            f"random convolutions need kernels and records, got {n_kernels} and {len(signal_uv)}"
+            f"random convolutions got {n_kernels} kernels, {len(signal_uv)} records; give some of both"
         )
     rng = np.random.default_rng(seed)
     longest = max((signal_uv.shape[2] - 1) / (TAPS - 1), 1)

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Float64
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.metrics import ENOUGH_POSITIVES
+from cgdmer_jax.evaluation.standardise import training_moments
 
 STRENGTHS = (1e-3, 1e-2, 0.1, 1.0, 10.0)  # scikit-learn's C
 NEWTON_STEPS, CG_STEPS = 60, 200
@@ -56,12 +57,7 @@ def fit_probe(
     The mean is over fitted classes with >= 10 validation positives; where a small draw has none, over all
     fitted ones. `n_chosen_on` says how many there were.
     """
-    if not (len(x_train) and len(x_valid)):
-        raise CgdmerError(
-            f"the probe has {len(x_train)} training and {len(x_valid)} validation records; give both"
-        )
-    mean, std = x_train.mean(0, dtype=np.float64), x_train.std(0, dtype=np.float64)
-    std[std == 0] = 1.0
+    mean, std = training_moments(x_train, x_valid)
     standard = (x_train - mean) / std
     weights, bias, fitted = fit_logistic(standard, y_train, strengths)
     logits = np.einsum("nd,cdk->cnk", (x_valid - mean) / std, weights, optimize=True) + bias[:, None]
@@ -122,12 +118,12 @@ def _newton(x, y, strength, theta):
         size = _step_sizes(logits[:, active], moved, y[:, active], t, step, ridge, strength, slope)
         theta[:, active] += size * step
         logits[:, active] += size * moved
-        active = active[-slope > TOLERANCE]
+        active = active[~(-slope <= TOLERANCE)]
         if not len(active):
             return theta
     raise CgdmerError(
         f"the probe did not converge in {NEWTON_STEPS} Newton steps at C = {strength}; "
-        "look for features that are not finite or vary in only a few records"
+        "look for features of which a few records are far beyond the rest"
     )
 
 

@@ -69,12 +69,17 @@ class CgDmer:
     """The method object: holds sizes, no arrays."""
 
     def __init__(
-        self, config: CgDmerConfig, *, n_leads: int, n_samples: int, rate: float, vocabulary: int, max_tokens: int
+        self,
+        config: CgDmerConfig,
+        *,
+        n_leads: int,
+        n_samples: int,
+        rate: float,
+        vocabulary: int,
+        max_tokens: int,
     ):
         if config.masking not in STRATEGIES:
-            raise CgdmerError(
-                f'config.method.masking is "{config.masking}".{suggest(config.masking, STRATEGIES)}'
-            )
+            raise CgdmerError(f'config.method.masking is "{config.masking}".{suggest(config.masking, STRATEGIES)}')
         self.config = config
         self.patch_samples = round(config.patch_seconds * rate)
         self.n_patches = n_samples // self.patch_samples
@@ -162,9 +167,7 @@ class CgDmer:
         vectors = unit(flat.reshape(classes, prompts, -1).mean(1))
         return self.embed_ecg(variables, batch)["aligned"] @ vectors.T
 
-    def reconstruct(
-        self, variables: Variables, batch: Batch, draws: CgDmerDraws
-    ) -> Float[Array, "batch lead time"]:
+    def reconstruct(self, variables: Variables, batch: Batch, draws: CgDmerDraws) -> Float[Array, "batch lead time"]:
         """Millivolts: the prediction where a token is in `draws.hidden`, the input elsewhere."""
         patches, _ = self.patches(batch, draws.lead_mask)
         parts = self._apply(variables, patches, draws.kept, method="ecg_parts")

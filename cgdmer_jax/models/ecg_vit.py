@@ -52,14 +52,10 @@ class EcgVit(nn.Module):
     unroll: int = 1
 
     @nn.compact
-    def __call__(
-        self, patches: Float[Array, "batch token sample"], kept: Slots
-    ) -> Float[Array, "batch slot width"]:
+    def __call__(self, patches: Float[Array, "batch token sample"], kept: Slots) -> Float[Array, "batch slot width"]:
         x = Dense(self.width, self.dtype, name="patch")(take_tokens(patches, kept))
         x = x + Positions(self.n_leads, self.n_patches, self.width, name="positions")(kept).astype(self.dtype)
-        return Encoder(self.depth, self.heads, self.dtype, self.remat, self.unroll, name="encoder")(
-            x, kept.length
-        )
+        return Encoder(self.depth, self.heads, self.dtype, self.remat, self.unroll, name="encoder")(x, kept.length)
 
 
 class EcgDecoder(nn.Module):

@@ -11,9 +11,7 @@ from cgdmer_jax.models.transformer import Encoder
 MODALITIES = ("ecg", "text")
 
 
-def masked_mean(
-    x: Float[Array, "batch token width"], live: Bool[Array, "batch token"]
-) -> Float[Array, "batch width"]:
+def masked_mean(x: Float[Array, "batch token width"], live: Bool[Array, "batch token"]) -> Float[Array, "batch width"]:
     """Mean over live tokens in float32; 0 for a record without any."""
     weight = live[:, :, None].astype(jnp.float32)
     total = (jnp.where(live[:, :, None], x, 0).astype(jnp.float32)).sum(1)

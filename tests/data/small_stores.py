@@ -16,10 +16,10 @@ FIRST_VALUE = 1000  # microvolts
 
 
 def _recording(record: SourceRecord) -> Recording:
-    """A ramp that starts at FIRST_VALUE + row microvolts in every lead; V6 is absent in odd rows."""
-    row, rejected = record.location
+    """A ramp that starts at first_value + row microvolts in every lead; V6 is absent in odd rows."""
+    row, first_value, rejected = record.location
     length = N_SAMPLES - row % 3
-    ramp_uv = FIRST_VALUE + row + 10.0 * np.arange(length)
+    ramp_uv = first_value + row + 10.0 * np.arange(length)
     signal_mv = np.tile(ramp_uv / 1000, (len(LEADS), 1)).astype(np.float32)
     signal_mv[slice(None) if rejected else slice(11, 11 + row % 2)] = 0.0  # a flat lead is an absent one
     return Recording(signal_mv, 100.0, LEADS, record.record_id)
@@ -32,6 +32,7 @@ def write_store(
     name: str = "synthetic",
     rate: float = 100.0,
     n_samples: int = N_SAMPLES,
+    first_value: int = FIRST_VALUE,
     folds: list[int] | None = None,
     rejected: tuple[int, ...] = (),
     codes: tuple[str, ...] = ("A", "B"),
@@ -47,7 +48,7 @@ def write_store(
             sex=None,
             device=None,
             labels={TASK: (codes[row % len(codes)],)},
-            location=(row, row in rejected),
+            location=(row, first_value, row in rejected),
         )
         for row, report in enumerate(reports)
     ]

@@ -17,7 +17,7 @@ SECOND = ["pacemaker", "left axis deviation", "sinus rhythm"]
 def paths(tmp_path_factory) -> tuple[str, str]:
     folder = tmp_path_factory.mktemp("stores")
     first = write_store(folder / "a", FIRST, name="ptbxl", rejected=(2,))
-    return first, write_store(folder / "b", SECOND)
+    return first, write_store(folder / "b", SECOND, first_value=2 * FIRST_VALUE)
 
 
 def test_one_store_keeps_its_own_text_ids_and_fingerprint(paths):
@@ -37,10 +37,10 @@ def test_rejected_row_has_no_line_but_keeps_its_place_among_the_rows(paths):
 
 def test_records_are_read_from_the_store_they_belong_to_in_any_order(paths):
     corpus = open_corpus(paths)
-    lines = np.array([5, 0, 3, 5, 6, 2])
+    lines = np.array([5, 0, 3, 5, 6, 2, 4])
     signal = corpus.read(lines)
-    assert signal.dtype == np.int16 and signal.shape == (6, 12, N_SAMPLES)
-    assert (signal[:, 0, 0] - FIRST_VALUE).tolist() == [1, 0, 4, 1, 2, 3]
+    assert signal.dtype == np.int16 and signal.shape == (7, 12, N_SAMPLES)
+    assert signal[:, 0, 0].tolist() == [2001, 1000, 1004, 2001, 2002, 1003, 2000]
     np.testing.assert_array_equal(signal.any(-1), corpus.lead_mask[lines])
     np.testing.assert_array_equal(signal[0], open_corpus(paths[1:]).read(np.array([1]))[0])
 

@@ -72,6 +72,8 @@ def test_order_of_the_selection_does_not_matter_but_its_content_seed_and_batch_s
     np.testing.assert_array_equal(base, loader(corpus, ALL[::-1].copy()).lines_of_step(0))
     for other in (loader(corpus, ALL[:-1]), loader(corpus, seed=1), loader(corpus, batch_size=10)):
         assert not np.array_equal(base, other.lines_of_step(0)[:8])
+    shifted = loader(corpus, ALL[1:]).lines_of_step(0) - 1  # as many rows, but others
+    assert not np.array_equal(shifted, loader(corpus, ALL[:-1]).lines_of_step(0))
 
 
 def test_another_fingerprint_gives_another_order(corpus, tmp_path):

@@ -193,5 +193,5 @@ def test_a_table_without_a_needed_column_is_refused_by_name(tmp_path):
     root = write_root(tmp_path / "root", [line(1)])
     text = (root / "ptbxl_database.csv").read_text()
     (root / "ptbxl_database.csv").write_text(text.replace("strat_fold", "fold"))
-    with pytest.raises(CgdmerError, match="ptbxl_database.csv has no column strat_fold"):
+    with pytest.raises(CgdmerError, match=r"ptbxl_database\.csv has no column strat_fold"):
         open_source(root, 100)

@@ -49,9 +49,9 @@ def test_in_folds_marks_the_records_of_those_folds():
 
 
 def test_an_unknown_split_is_told_with_the_nearest_name():
-    with pytest.raises(CgdmerError, match='no split "valid".*"validation"'):
+    with pytest.raises(CgdmerError, match=r'no split "valid".*"validation"'):
         split_folds("valid")
-    with pytest.raises(CgdmerError, match='cannot score the split "train"'):
+    with pytest.raises(CgdmerError, match=r'cannot score the split "train"'):
         probe_folds("train")
 
 

@@ -7,16 +7,17 @@ import numpy as np
 
 from cgdmer_jax.data.sources import LabelClass, Source, SourceRecord
 from cgdmer_jax.data.splits import fold_of_patient
-from cgdmer_jax.data.synthetic import FINDINGS, GENERATOR_VERSION, generate_records, list_records
+from cgdmer_jax.data.synthetic import GENERATOR_VERSION, generate_records, list_records
+from cgdmer_jax.data.synthetic_hearts import FINDINGS
 from cgdmer_jax.data.wfdb_reader import Recording
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.waveform import LEADS
 
-SECONDS = 10
+SECONDS = 10.0
 
 
 def open_source(n_records: int, rate: int, seed: int) -> Source:
-    """Records 0..n-1 of a seed at `rate` Hz, folds by patient; their recordings are made when they are read."""
+    """Records 0..n-1 of a seed at `rate` Hz, folds by patient; a recording is made when it is read."""
     if n_records < 1 or not 50 <= rate <= 1000 or not 0 <= seed < 2**32:
         raise CgdmerError(
             f"the synthetic source cannot make {n_records} records at {rate} Hz from seed {seed}; ask for at "

@@ -1,0 +1,123 @@
+"""CG-DMER, `--config=configs/cgdmer.py:SIZE` with SIZE quickstart, nano, tiny, small or base.
+
+Plain values; any field is overridden as `--config.a.b=value`. What the method's fields mean stands beside them in
+cgdmer_jax/methods/cgdmer.py, the optimiser's in cgdmer_jax/training/optimizer.py.
+"""
+
+from ml_collections import ConfigDict
+
+
+def size(width: int, depth: int, heads: int) -> dict:
+    return {"width": width, "depth": depth, "heads": heads}
+
+
+METHOD = {
+    "patch_seconds": 0.2,
+    "hide_ratio": 0.75,
+    "masking": "spatiotemporal",
+    "decode_ratio": 1.0,
+    "lead_dropout": 0.3,
+    "language_ratio": 0.15,
+    "embedding": 256,
+    "temperature": 0.07,
+    "weight_ecg": 1.0,
+    "weight_text": 0.5,
+    "weight_align": 1.0,
+    "weight_disentangle": 0.1,
+    "disentangle_warmup": 0.1,
+    "dtype": "float32",
+    "remat": "none",
+    "unroll": 1,
+}
+# What each size changes. nano and quickstart are for CPUs: wide tokens, few of them decoded, no loop over blocks.
+SIZES = {
+    "quickstart": {
+        "ecg": size(64, 2, 4),
+        "text": size(64, 1, 4),
+        "second": size(64, 1, 4),
+        "decoder": size(64, 1, 4),
+        "patch_seconds": 0.4,
+        "decode_ratio": 0.5,
+        "embedding": 64,
+        "unroll": 2,
+    },
+    "nano": {
+        "ecg": size(128, 4, 4),
+        "text": size(128, 2, 4),
+        "second": size(128, 1, 4),
+        "decoder": size(128, 1, 4),
+        "patch_seconds": 0.4,
+        "decode_ratio": 0.5,
+        "embedding": 128,
+        "unroll": 4,
+    },
+    "tiny": {
+        "ecg": size(192, 12, 3),
+        "text": size(192, 4, 3),
+        "second": size(256, 2, 4),
+        "decoder": size(128, 2, 4),
+    },
+    "small": {
+        "ecg": size(384, 12, 6),
+        "text": size(384, 6, 6),
+        "second": size(256, 2, 4),
+        "decoder": size(256, 4, 4),
+        "dtype": "bfloat16",
+    },
+    "base": {
+        "ecg": size(768, 12, 12),
+        "text": size(768, 6, 12),
+        "second": size(256, 2, 4),
+        "decoder": size(256, 4, 4),
+        "dtype": "bfloat16",
+        "remat": "dots",
+    },
+}
+DATA = {
+    "stores": ("stores/ptbxl100",),
+    "batch_size": 128,
+    "tokenizer": "",  # a folder with tokenizer.json; empty = a WordPiece trained on the training reports
+    "vocabulary": 4096,  # of that WordPiece, at most
+    "max_tokens": 48,
+}
+OPTIMIZER = {
+    "steps": 2000,
+    "learning_rate": 1e-3,
+    "warmup_fraction": 0.05,
+    "final_fraction": 0.0,
+    "beta1": 0.9,
+    "beta2": 0.95,
+    "weight_decay": 0.05,
+    "clip_norm": 1.0,
+    "rate_factors": (("log_inverse_temperature", 10.0),),
+}
+RUN = {
+    "log_every": 10,
+    "validate_every": 200,
+    "validation_records": 512,
+    "checkpoint_every": 200,
+    "keep_last": 2,
+}
+LARGE_BATCH = {"tiny": 256, "small": 1024, "base": 1024}
+LARGE_RATE = {"tiny": 5e-4, "small": 2e-4, "base": 1e-4}  # methods.md 1.4
+
+
+def get_config(name: str = "nano") -> ConfigDict:
+    if name not in SIZES:
+        raise ValueError(f'configs/cgdmer.py has no size "{name}"; it has {", ".join(SIZES)}')
+    config = ConfigDict(
+        {
+            "seed": 0,
+            "method_name": "cgdmer",
+            "method": METHOD | SIZES[name],
+            "data": dict(DATA),
+            "optimizer": dict(OPTIMIZER),
+            "run": dict(RUN),
+        }
+    )
+    if name in LARGE_BATCH:
+        config.data.batch_size = LARGE_BATCH[name]
+        config.data.max_tokens = 64
+        config.optimizer.learning_rate = LARGE_RATE[name]
+        config.optimizer.steps = 10_000
+    return config

@@ -1,0 +1,136 @@
+"""From a config to objects: the one place where names become methods, tokenizers and loaders."""
+
+import dataclasses
+import hashlib
+import shlex
+import sys
+import typing
+from pathlib import Path
+
+import jax
+import numpy as np
+from jaxtyping import Int64
+from ml_collections import ConfigDict
+from tokenizers import Tokenizer
+
+from cgdmer_jax.batch import Batch
+from cgdmer_jax.contract import UNIT, InputContract, TrainedOn
+from cgdmer_jax.data.corpus import Corpus
+from cgdmer_jax.data.loader import sequential_batches
+from cgdmer_jax.data.reports import CLEANING_VERSION, load_tokenizer, tokenizer_sha256, train_wordpiece
+from cgdmer_jax.data.tokens import TokenTable
+from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.evaluation.results import commit, environment
+from cgdmer_jax.methods import METHODS
+from cgdmer_jax.methods.protocol import Method
+from cgdmer_jax.waveform import LEADS
+
+
+def from_fields(kind: type, values: dict):
+    """A dataclass from a dict of exactly its fields, nested dataclasses and tuples included."""
+    hints = typing.get_type_hints(kind)
+    if values.keys() != hints.keys():
+        unknown = sorted(values.keys() ^ hints.keys())[0]
+        raise CgdmerError(f"config: {kind.__name__} and the config differ in {unknown}.{suggest(unknown, hints)}")
+    made = {}
+    for name, value in values.items():
+        if dataclasses.is_dataclass(hints[name]):
+            value = from_fields(hints[name], value)
+        elif isinstance(value, list | tuple):
+            value = tuple(tuple(v) if isinstance(v, list | tuple) else v for v in value)
+        made[name] = value
+    return kind(**made)
+
+
+def make_method(config: ConfigDict, contract: InputContract, tokenizer: Tokenizer) -> Method:
+    if config.method_name not in METHODS:
+        raise CgdmerError(f'config.method_name is "{config.method_name}".{suggest(config.method_name, METHODS)}')
+    method, fields = METHODS[config.method_name]
+    return method(
+        from_fields(fields, config.method.to_dict()),
+        n_leads=len(LEADS),
+        n_samples=contract.samples,
+        rate=contract.rate,
+        vocabulary=tokenizer.get_vocab_size(),
+        max_tokens=config.data.max_tokens,
+    )
+
+
+def make_tokenizer(config: ConfigDict, corpus: Corpus) -> Tokenizer:
+    """The given one, or a WordPiece that has seen the training reports only."""
+    if config.data.tokenizer:
+        return load_tokenizer(Path(config.data.tokenizer))
+    reports = corpus.reports(corpus.lines("train"))
+    if not reports:
+        raise CgdmerError("the training split has no report to train a tokenizer on; give config.data.tokenizer")
+    return train_wordpiece(reports, config.data.vocabulary)
+
+
+def make_contract(corpus: Corpus, tokenizer: Tokenizer) -> InputContract:
+    info = corpus.stores[0].info
+    seen = set(corpus.patient_id[corpus.lines("train")])
+    return InputContract(
+        rate=corpus.rate,
+        seconds=corpus.n_samples / corpus.rate,
+        unit=UNIT,
+        leads=LEADS,
+        filter=info["filter"],
+        scaling="record_std",
+        cleaning_version=str(CLEANING_VERSION),
+        tokenizer_sha256=tokenizer_sha256(tokenizer),
+        trained_on=tuple(TrainedOn(s.namespace, s.fingerprint, _hashes(s.namespace, seen)) for s in corpus.stores),
+    )
+
+
+def check_contract(contract: InputContract, corpus: Corpus, store: str) -> None:
+    """Refuses a store that the run's encoder was not made for."""
+    info = corpus.stores[0].info
+    for field, needed, found in (
+        ("rate", contract.rate, corpus.rate),
+        ("samples", contract.samples, corpus.n_samples),
+        ("filter", contract.filter, info["filter"]),
+        ("cleaning_version", contract.cleaning_version, str(info["cleaning_version"])),
+    ):
+        if needed != found:
+            raise CgdmerError(
+                f"store {store} has {field} {found}, the run was trained with {needed}; "
+                "convert the recordings again with the run's setting (input.json)"
+            )
+
+
+def read_batches(corpus: Corpus, lines: Int64[np.ndarray, "n"], table: TokenTable, batch_size: int):
+    return sequential_batches(corpus, lines, table.tokens, table.mask, batch_size)
+
+
+def shapes_of(batch_size: int, contract: InputContract, max_tokens: int) -> Batch:
+    """A batch of shapes alone."""
+    shape = jax.ShapeDtypeStruct
+    return Batch(
+        signal=shape((batch_size, len(LEADS), contract.samples), np.int16),
+        lead_mask=shape((batch_size, len(LEADS)), bool),
+        length=shape((batch_size,), np.int32),
+        row=shape((batch_size,), np.int32),
+        tokens=shape((batch_size, max_tokens), np.int32),
+        token_mask=shape((batch_size, max_tokens), bool),
+        text_id=shape((batch_size,), np.int32),
+        text_columns={},
+    )
+
+
+def command_line(module: str) -> str:
+    return shlex.join(["python", "-m", module, *sys.argv[1:]])
+
+
+def run_environment(module: str) -> dict:
+    """What environment.json records each time a run is started."""
+    return {
+        "command": command_line(module),
+        "commit": commit(),
+        "devices": [str(d) for d in jax.devices()],
+        **environment(),
+    }
+
+
+def _hashes(namespace: str, patients: set[str]) -> tuple[str, ...]:
+    own = sorted(p for p in patients if p.startswith(f"{namespace}:"))
+    return tuple(hashlib.sha256(p.encode()).hexdigest() for p in own)

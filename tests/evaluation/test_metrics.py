@@ -1,0 +1,64 @@
+"""AUROC and AUPRC against scikit-learn; Brier and ECE against figures worked by hand."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from cgdmer_jax.evaluation import metrics
+
+SCORES = hnp.arrays(
+    np.float64, st.tuples(st.integers(2, 30), st.just(2)), elements=st.integers(-3, 3).map(float)
+)
+
+
+@settings(deadline=None, max_examples=80)
+@given(SCORES, st.data())
+def test_auroc_and_auprc_equal_scikit_learn_with_ties(scores, data):
+    labels = data.draw(hnp.arrays(bool, scores.shape))
+    auroc, auprc = metrics.auroc(scores, labels), metrics.auprc(scores, labels)
+    for k in range(2):
+        if labels[:, k].all() or not labels[:, k].any():
+            assert np.isnan(auroc[k])
+        else:
+            np.testing.assert_allclose(auroc[k], roc_auc_score(labels[:, k], scores[:, k]), atol=1e-12)
+        if labels[:, k].any():
+            expected = average_precision_score(labels[:, k], scores[:, k])
+            np.testing.assert_allclose(auprc[k], expected, atol=1e-12)
+        else:
+            assert np.isnan(auprc[k])
+
+
+def test_auroc_is_the_share_of_ordered_pairs_worked_by_hand():
+    scores = np.array([[0.1], [0.4], [0.4], [0.8]])
+    labels = np.array([[False], [True], [False], [True]])
+    # pairs (0.4 > 0.1) 1, (0.4 = 0.4) 1/2, (0.8 > 0.1) 1, (0.8 > 0.4) 1
+    assert metrics.auroc(scores, labels)[0] == 3.5 / 4
+
+
+def test_brier_worked_by_hand():
+    probabilities = np.array([[0.9, 0.5], [0.2, 0.5]])
+    labels = np.array([[True, True], [False, False]])
+    np.testing.assert_allclose(metrics.brier(probabilities, labels), [(0.01 + 0.04) / 2, 0.25])
+
+
+def test_ece_worked_by_hand():
+    # 0.95 and 0.97 share the last of 15 bins, 0.02 lies in the first; 1.0 belongs to the last bin.
+    probabilities = np.array([[0.95], [0.97], [0.02], [1.0]])
+    labels = np.array([[True], [False], [False], [True]])
+    last = abs((0.95 + 0.97 + 1.0) - 2)
+    np.testing.assert_allclose(metrics.ece(probabilities, labels), [(last + 0.02) / 4])
+
+
+def test_ece_of_true_probabilities_is_small_and_of_halved_ones_is_not():
+    rng = np.random.default_rng(0)
+    p = rng.random((20_000, 1))
+    labels = rng.random(p.shape) < p
+    assert metrics.ece(p, labels)[0] < 0.02
+    assert metrics.ece(p / 2, labels)[0] > 0.2
+
+
+def test_macro_drops_an_undefined_class_from_its_row_only():
+    values = np.array([[0.5, np.nan, 0.7], [0.5, 0.9, 0.7], [np.nan, np.nan, 0.7]])
+    np.testing.assert_allclose(metrics.macro(values, np.array([True, True, False])), [0.5, 0.7, np.nan])

@@ -1,0 +1,185 @@
+"""results.json: fields, unique key, figures of macro rows, paired differences."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.evaluation import bootstrap, results
+
+SETTING = results.Setting(
+    store="ptbxl100",
+    split="validation",
+    method="cgdmer",
+    run="nano",
+    feature="main",
+    feature_dim=256,
+    evaluation="probe",
+    task="super",
+    domain="in",
+    supervision="labels",
+    seen_in_training=False,
+)
+CLASSES = ("NORM", "MI", "RARE")
+
+
+@pytest.fixture(scope="module")
+def case():
+    rng = np.random.default_rng(0)
+    labels = rng.random((200, 3)) < np.array([0.5, 0.2, 0.0])
+    labels[:3, 2] = True  # fewer than ten
+    weights = bootstrap.patient_weights(np.arange(200) // 2, 100, seed=0)
+
+    def scores(skill):
+        return 1 / (1 + np.exp(-(rng.normal(size=labels.shape) + skill * labels)))
+
+    return labels, scores, weights
+
+
+def rows_by(rows, **wanted):
+    return [row for row in rows if all(row[k] == v for k, v in wanted.items())]
+
+
+def test_rows_have_the_fields_of_the_design_and_a_unique_key(case):
+    labels, scores, weights = case
+    found = results.rows_for_scores(
+        SETTING, [scores(1)], labels, CLASSES, probabilities=True, weights=weights
+    ).rows
+    results.check_rows(found)
+    assert len(found) == 4 * (3 + 2)
+    assert [f for f in found[0]] == [*results.KEY, *results.FIGURES]
+
+
+def test_macro_ge10_leaves_the_rare_class_out_and_macro_all_does_not(case):
+    labels, scores, weights = case
+    given = scores(1)
+    rows = results.rows_for_scores(
+        SETTING, [given], labels, CLASSES, probabilities=False, weights=weights
+    ).rows
+    each = [roc_auc_score(labels[:, k], given[:, k]) for k in range(3)]
+    (ge10,) = rows_by(rows, metric="auroc", **{"class": "macro_ge10"})
+    (whole,) = rows_by(rows, metric="auroc", **{"class": "macro_all"})
+    assert ge10["value"] == pytest.approx(np.mean(each[:2]), abs=1e-6)
+    assert whole["value"] == pytest.approx(np.mean(each), abs=1e-6)
+    assert ge10["low"] < ge10["value"] < ge10["high"]
+    assert whole["low"] is None and whole["high"] is None
+    assert ge10["n"] == 200 and ge10["n_positive"] == labels[:, :2].sum()
+
+
+def test_interval_is_of_the_macro_score_itself(case):
+    labels, scores, weights = case
+    given = scores(1)
+    scored = results.rows_for_scores(SETTING, [given], labels, CLASSES, probabilities=False, weights=weights)
+    expected = [
+        np.mean([roc_auc_score(labels[:, k], given[:, k], sample_weight=w) for k in range(2)])
+        for w in weights
+    ]
+    np.testing.assert_allclose(scored.samples, expected)
+    (ge10,) = rows_by(scored.rows, metric="auroc", **{"class": "macro_ge10"})
+    np.testing.assert_allclose([ge10["low"], ge10["high"]], np.quantile(expected, [0.025, 0.975]), atol=1e-6)
+
+
+def test_class_that_was_not_learned_is_null_and_in_no_macro(case):
+    labels, scores, weights = case
+    given = scores(1)
+    rows = results.rows_for_scores(
+        SETTING,
+        [given],
+        labels,
+        CLASSES,
+        probabilities=True,
+        defined=np.array([True, False, True]),
+        weights=weights,
+    ).rows
+    assert all(row["value"] is None for row in rows_by(rows, **{"class": "MI"}))
+    (ge10,) = rows_by(rows, metric="auroc", **{"class": "macro_ge10"})
+    assert ge10["value"] == pytest.approx(roc_auc_score(labels[:, 0], given[:, 0]), abs=1e-6)
+
+
+def test_only_probabilities_get_calibration_figures(case):
+    labels, scores, _ = case
+    rows = results.rows_for_scores(SETTING, [scores(1)], labels, CLASSES, probabilities=False).rows
+    assert {row["metric"] for row in rows} == {"auroc", "auprc"}
+    assert all(row["low"] is None for row in rows)
+
+
+def test_several_seeds_give_their_mean_and_a_wider_interval(case):
+    labels, scores, weights = case
+    given = [scores(0.2), scores(1), scores(3)]
+    pooled = results.rows_for_scores(SETTING, given, labels, CLASSES, probabilities=False, weights=weights)
+    alone = [
+        results.rows_for_scores(SETTING, [s], labels, CLASSES, probabilities=False, weights=weights)
+        for s in given
+    ]
+    assert pooled.macro_auroc == pytest.approx(np.mean([a.macro_auroc for a in alone]))
+    assert np.ptp(pooled.samples) > max(np.ptp(a.samples) for a in alone)
+    assert {row["n_seeds"] for row in pooled.rows} == {3}
+
+
+def test_paired_difference_is_narrower_than_unpaired_for_correlated_scores(case):
+    labels, scores, weights = case
+    one = scores(1)
+    two = one + 0.01 * np.random.default_rng(1).normal(size=one.shape)
+    a, b = (
+        results.rows_for_scores(s, [x], labels, CLASSES, probabilities=False, weights=weights)
+        for s, x in ((SETTING, one), (replace(SETTING, method="random_weights"), two))
+    )
+    row = results.paired_row(a, b, variant="minus random_weights")
+    assert row["metric"] == "auroc_difference" and row["method"] == "cgdmer"
+    assert row["value"] == pytest.approx(a.macro_auroc - b.macro_auroc, abs=1e-6)
+    assert row["high"] - row["low"] < 0.3 * np.ptp(a.samples)
+    results.check_rows([*a.rows, *b.rows, row])
+
+
+def test_paired_difference_refuses_other_resamples(case):
+    labels, scores, weights = case
+    a = results.rows_for_scores(SETTING, [scores(1)], labels, CLASSES, probabilities=False, weights=weights)
+    b = results.rows_for_scores(
+        SETTING, [scores(1)], labels, CLASSES, probabilities=False, weights=weights[::-1]
+    )
+    with pytest.raises(ValueError, match="same bootstrap weights"):
+        results.paired_row(a, b, variant="x")
+
+
+def test_two_rows_of_one_key_are_refused_by_name(case, tmp_path):
+    labels, scores, _ = case
+    rows = results.rows_for_scores(SETTING, [scores(1)], labels, CLASSES, probabilities=False).rows
+    with pytest.raises(CgdmerError, match="2 results rows share the key .*class=MI"):
+        results.write_results(tmp_path / "results.json", "command", [*rows, rows[1] | {"value": 0.1}])
+    assert not list(tmp_path.iterdir())
+
+
+def test_row_without_a_field_is_refused_by_name(case):
+    labels, scores, _ = case
+    (row, *_) = results.rows_for_scores(SETTING, [scores(1)], labels, CLASSES, probabilities=False).rows
+    with pytest.raises(CgdmerError, match="seen_in_training"):
+        results.check_rows([{k: v for k, v in row.items() if k != "seen_in_training"}])
+
+
+def test_written_document_is_strict_json_and_reads_back(case, tmp_path):
+    labels, scores, weights = case
+    labels = labels & [True, True, False]
+    rows = results.rows_for_scores(
+        SETTING, [scores(1)], labels, CLASSES, probabilities=True, weights=weights
+    ).rows
+    path = tmp_path / "a" / "results.json"
+    results.write_results(path, "python -m experiments.evaluate", rows)
+
+    def refuse(name):
+        raise AssertionError(f"{name} is not JSON")
+
+    assert json.loads(path.read_text(), parse_constant=refuse) == results.read_results(path)
+    document = results.read_results(path)
+    assert document["rows"] == rows and document["command"] == "python -m experiments.evaluate"
+    assert "numpy" in document["environment"]["packages"]
+    (rare,) = rows_by(document["rows"], metric="auroc", **{"class": "RARE"})
+    assert rare["value"] is None and rare["n_positive"] == 0
+
+
+def test_plain_row_fits_the_table():
+    row = results.plain_row(SETTING, "affirmed_share", "MI", float("nan"), n=10, n_positive=0)
+    results.check_rows([row])
+    assert row["value"] is None

@@ -1,0 +1,55 @@
+"""Ridge in closed form against scikit-learn, from either Gram matrix."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge as SklearnRidge
+from sklearn.metrics import roc_auc_score
+
+from cgdmer_jax.evaluation.ridge import fit_ridge
+
+
+def case(n_features):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, n_features)) + 3
+    y = (x[:, :8] - 3) @ rng.normal(size=(8, 3)) + rng.normal(size=(300, 3)) > np.array([0, 1, 2])
+    return x, y
+
+
+@pytest.mark.parametrize("n_features", [20, 500])
+def test_weights_and_scores_equal_scikit_learn(n_features):
+    x, y = case(n_features)
+    fit = fit_ridge(x[:200], y[:200], x[200:], y[200:], penalties=(30.0,))
+    standard = (x - x[:200].mean(0)) / x[:200].std(0)
+    model = SklearnRidge(alpha=30.0).fit(standard[:200], 2.0 * y[:200] - 1)
+    np.testing.assert_allclose(fit.weights, model.coef_.T, atol=1e-10)
+    np.testing.assert_allclose(fit.scores(x[200:]), model.predict(standard[200:]), atol=1e-9)
+
+
+@pytest.mark.parametrize("n_features", [20, 500])
+def test_float32_features_give_the_same_scores(n_features):
+    x, y = case(n_features)
+    exact = fit_ridge(x[:200], y[:200], x[200:], y[200:], penalties=(30.0,)).scores(x[200:])
+    x = x.astype(np.float32)
+    rough = fit_ridge(x[:200], y[:200], x[200:], y[200:], penalties=(30.0,)).scores(x[200:])
+    np.testing.assert_allclose(rough, exact, atol=1e-4)
+
+
+def test_penalty_is_the_one_of_highest_validation_auroc():
+    x, y = case(150)
+    penalties = (1e-3, 10.0, 1e3, 1e5)
+    fit = fit_ridge(x[:200], y[:200], x[200:], y[200:], penalties=penalties)
+    standard = (x - x[:200].mean(0)) / x[:200].std(0)
+    means = []
+    for penalty in penalties:
+        predicted = SklearnRidge(alpha=penalty).fit(standard[:200], 2.0 * y[:200] - 1).predict(standard[200:])
+        means.append(np.mean([roc_auc_score(y[200:, k], predicted[:, k]) for k in range(3)]))
+    np.testing.assert_allclose(fit.aurocs, means, atol=1e-6)
+    assert fit.penalty == penalties[int(np.argmax(means))]
+
+
+def test_class_without_positives_scores_constant_and_says_so():
+    x, y = case(20)
+    y[:200, 1] = False
+    fit = fit_ridge(x[:200], y[:200], x[200:], y[200:])
+    assert fit.fitted.tolist() == [True, False, True]
+    assert np.ptp(fit.scores(x[200:])[:, 1]) == 0

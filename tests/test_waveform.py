@@ -1,0 +1,383 @@
+"""The signal path against hand-worked values, analytic signals, scipy and the publisher's own resampling."""
+
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy import signal as scipy_signal
+
+from cgdmer_jax.data.wfdb_reader import read_wfdb
+from cgdmer_jax.waveform import (
+    LEADS,
+    WAVEFORM_PROBLEMS,
+    WaveformError,
+    arrange,
+    bandpass,
+    canonical_lead,
+    canonical_unit,
+    condition,
+    crop_or_pad,
+    einthoven_residual,
+    extra_leads,
+    fill_gaps,
+    goldberger_residuals,
+    lead_quality,
+    resample,
+    to_microvolts,
+)
+from tests.real_recordings import unpack
+
+WHOLE_MICROVOLTS = hnp.arrays(np.int16, (12, 150), elements=st.integers(-5000, 5000))
+
+
+def heart(rate: float = 100, seconds: float = 10, leads: int = 12) -> np.ndarray:
+    """Millivolts: beats at 70 a minute, another size in every lead, a little noise of a fixed seed."""
+    time = np.arange(round(rate * seconds)) / rate
+    beats = np.exp(-(((time[:, None] - np.arange(0.4, seconds, 60 / 70)) / 0.02) ** 2)).sum(1)
+    noise = np.random.default_rng(0).normal(0, 0.02, (leads, len(time)))
+    return np.linspace(0.4, 1.5, leads)[:, None] * beats + noise
+
+
+def conditioned(signal, rate=100, leads=LEADS, unit="mV", *, target_rate=100, seconds=10, filter="none"):
+    return condition(signal, rate, leads, unit, target_rate=target_rate, seconds=seconds, filter=filter)
+
+
+# Leads and units
+
+
+@pytest.mark.parametrize(
+    ("name", "lead"),
+    [
+        *[("I", "I"), ("avr", "aVR"), ("AVF", "aVF"), ("v6", "V6"), ("DII", "II"), ("MLII", "II")],
+        *[("C1", "V1"), (" V2 ", "V2"), ("Lead III", "III"), ("MDC_ECG_LEAD_aVL", "aVL"), ("ECG_II", "II")],
+        *[("vx", None), ("V7", None), ("V3R", None), ("", None), ("-aVR", None), ("1", None), ("C7", None)],
+    ],
+)
+def test_lead_names_resolve_to_the_canonical_lead_or_to_none(name, lead):
+    assert canonical_lead(name) == lead
+
+
+@given(order=st.permutations(range(12)))
+def test_leads_are_found_by_name_whatever_their_order(order):
+    signal = np.arange(24.0).reshape(12, 2)
+    names = tuple(LEADS[position] for position in order)
+    np.testing.assert_array_equal(arrange(signal[list(order)], names, "mV"), signal.astype(np.float32))
+
+
+def test_leads_that_are_not_given_are_nan_and_others_are_listed():
+    arranged = arrange(np.ones((3, 4)), ("vx", "V2", "ii"), "mV")
+    assert np.isnan(arranged).all(axis=1).tolist() == [lead not in ("II", "V2") for lead in LEADS]
+    assert extra_leads(("vx", "V2", "ii")) == ("vx",)
+
+
+@pytest.mark.parametrize(
+    ("signal", "names", "unit", "problem", "words"),
+    [
+        (np.ones((2, 9)), ("II", "MLII"), "mV", "duplicate_lead", '"II" and "MLII" are both II'),
+        (np.ones((2, 9)), ("vx", "vy"), "mV", "unknown_leads", "rename"),
+        (np.ones((9, 2)), ("I", "II"), "mV", "shape", "transpose it"),
+        (np.ones((3, 9)), ("I", "II"), "mV", "shape", "expected [2 named leads, time]"),
+        (np.ones((2, 9)), ("I", "II"), "mmHg", "unit", "expected V, mV, uV"),
+    ],
+)
+def test_leads_and_units_that_cannot_be_placed_raise(signal, names, unit, problem, words):
+    with pytest.raises(WaveformError) as caught:
+        arrange(signal, names, unit)
+    assert caught.value.problem == problem and words in str(caught.value)
+
+
+@pytest.mark.parametrize("unit", ["uV", "UV", "µV", "μV"])
+def test_microvolts_are_known_in_every_spelling(unit):
+    assert canonical_unit(unit) == "uV"
+
+
+@settings(deadline=None, max_examples=40)
+@given(microvolts=WHOLE_MICROVOLTS, target_rate=st.sampled_from([100, 60, 250]))
+def test_one_measurement_in_volts_millivolts_or_microvolts_gives_the_same_int16(microvolts, target_rate):
+    microvolts[0, ::2] = 700  # at least one lead is neither flat nor clipped
+    microvolts[0, 1::4] = -300
+    forms = {"uV": microvolts, "mV": microvolts / 1e3, "V": microvolts / 1e6}
+    results = [
+        conditioned(form.astype(dtype), unit=unit, target_rate=target_rate).signal
+        for unit, form in forms.items()
+        for dtype in ((np.int16, np.float32, np.float64) if unit == "uV" else (np.float32, np.float64))
+    ]
+    for result in results[1:]:
+        np.testing.assert_array_equal(result, results[0])
+
+
+# Quality
+
+
+@pytest.mark.parametrize(
+    ("n_missing", "absent", "flagged"), [(0, 0, 0), (9, 0, 0), (10, 0, 1), (500, 0, 1), (501, 1, 0)]
+)
+def test_a_lead_is_absent_above_five_percent_nan_and_flagged_from_a_thousandth(n_missing, absent, flagged):
+    signal = np.random.default_rng(1).normal(size=(1, 10_000))
+    signal[0, np.random.default_rng(2).permutation(10_000)[:n_missing]] = np.nan
+    quality = lead_quality(signal)
+    assert (quality.absent[0], quality.flagged[0]) == (absent, flagged)
+    assert quality.nan_share[0] == n_missing / 10_000
+
+
+@pytest.mark.parametrize(("n_flat", "absent"), [(950, False), (951, True), (1000, True)])
+def test_a_lead_is_absent_when_over_95_percent_lie_within_two_microvolts_of_one_value(n_flat, absent):
+    rng = np.random.default_rng(3)
+    signal = rng.normal(0, 1, 1000)
+    # +-2 uV around 1.234 mV, as float32 millivolts; not one sample is exactly the value
+    signal[rng.permutation(1000)[:n_flat]] = 1.234 + rng.choice([-0.002, 0.002], n_flat)
+    quality = lead_quality(signal[None].astype(np.float32))
+    assert quality.absent[0] == absent
+    assert abs(quality.flat_share[0] - n_flat / 1000) <= 0.005  # a few normal samples may fall in the window
+
+
+def test_a_lead_that_moves_by_more_than_four_microvolts_is_not_flat():
+    signal = np.tile([0.0, 0.005], 500)[None]
+    quality = lead_quality(signal)
+    assert quality.flat_share[0] == 0.5 and not quality.absent[0]
+
+
+@pytest.mark.parametrize(("n_clipped", "absent", "flagged"), [(0, 0, 0), (4, 0, 1), (50, 0, 1), (51, 1, 0)])
+@pytest.mark.parametrize("side", [-1, 1])
+def test_a_plateau_at_the_extreme_is_clipping(n_clipped, absent, flagged, side):
+    signal = np.random.default_rng(4).uniform(-1, 1, (1, 1000))
+    signal[0, 200 : 200 + n_clipped] = side * 1.5
+    quality = lead_quality(signal)
+    assert (quality.absent[0], quality.flagged[0]) == (absent, flagged)
+    assert quality.clipped_share[0] == n_clipped / 1000
+
+
+def test_peaks_of_equal_height_are_not_clipping():
+    quality = lead_quality(np.tile([0.0, 0.1, 1.0, 0.1, -0.2, 0.05, 0.07, 0.02, 0.03, 0.0], 100)[None])
+    assert quality.clipped_share[0] == 0 and not quality.flagged[0] and not quality.absent[0]
+
+
+@pytest.mark.parametrize(("n_beyond", "absent"), [(1, False), (500, False), (501, True)])
+def test_samples_beyond_int16_microvolts_are_clipped_and_always_flagged(n_beyond, absent):
+    signal = np.random.default_rng(5).normal(size=(1, 10_000))
+    signal[0, ::-1][: 2 * n_beyond : 2] = 40 + np.arange(n_beyond)
+    quality = lead_quality(signal)
+    assert quality.absent[0] == absent and quality.flagged[0] != absent
+
+
+def test_a_lead_without_any_measurement_is_absent():
+    assert lead_quality(np.full((1, 10), np.nan)).absent.all()
+
+
+# Gaps
+
+
+def test_gaps_become_straight_lines_and_are_counted():
+    nan = np.nan
+    filled, count = fill_gaps(np.array([[1.0, nan, nan, 4.0, 0.0], [nan, 2.0, 3.0, nan, nan], [5.0] * 5]))
+    np.testing.assert_allclose(filled, [[1, 2, 3, 4, 0], [2, 2, 3, 3, 3], [5] * 5])
+    assert count.tolist() == [2, 3, 0]
+
+
+@given(
+    values=hnp.arrays(np.float64, (3, 30), elements=st.floats(-5, 5)),
+    gaps=hnp.arrays(bool, (3, 30), elements=st.booleans()),
+)
+def test_filling_keeps_measured_samples_stays_in_their_range_and_is_idempotent(values, gaps):
+    gaps[:, 7] = False
+    filled, count = fill_gaps(np.where(gaps, np.nan, values))
+    np.testing.assert_array_equal(filled[~gaps], values[~gaps])
+    assert count.tolist() == gaps.sum(1).tolist()
+    for lead, gap in zip(range(3), gaps, strict=True):
+        assert (
+            filled[lead].min() >= values[lead, ~gap].min() and filled[lead].max() <= values[lead, ~gap].max()
+        )
+    np.testing.assert_array_equal(fill_gaps(filled)[0], filled)
+
+
+# Filter and resampling
+
+
+def test_the_filter_passes_the_middle_of_its_band_and_stops_wander_offset_and_mains():
+    time = np.arange(5000) / 500
+    middle = slice(1000, 4000)
+    for frequency, low, high in [
+        (10, 0.99, 1.01),
+        (2, 0.99, 1.01),
+        (0.1, 0, 0.01),
+        (50, 0, 0.25),
+        (100, 0, 0.01),
+    ]:
+        wave = np.sin(2 * np.pi * frequency * time)[None]
+        gain = bandpass(wave, 500)[0, middle].std() / wave[0, middle].std()
+        assert low <= gain <= high, frequency
+    assert np.abs(bandpass(np.full((1, 5000), 3.0), 500)).max() < 1e-6
+
+
+def test_the_filter_moves_no_peak():
+    time = np.arange(5000) / 500
+    pulse = np.exp(-(((time - 5) / 0.02) ** 2))[None]
+    filtered = bandpass(pulse, 500)
+    assert filtered.argmax() == pulse.argmax()
+    np.testing.assert_allclose(filtered[0, 1500:3501], filtered[0, 3500:1499:-1], atol=1e-6)
+
+
+def test_the_filter_is_a_butterworth_of_third_order_run_both_ways():
+    frequencies = np.array([0.5, 1.0, 20.0, 40.0, 60.0])
+    impulse = np.zeros((1, 20_001))
+    impulse[0, 10_000] = 1
+    response = bandpass(impulse, 500)[0]
+    lags = (np.arange(20_001) - 10_000) / 500
+    measured = [np.sum(response * np.cos(2 * np.pi * frequency * lags)) for frequency in frequencies]
+    numerator, denominator = scipy_signal.butter(3, (0.5, 40), "bandpass", fs=500)
+    expected = np.abs(scipy_signal.freqz(numerator, denominator, frequencies, fs=500)[1]) ** 2
+    np.testing.assert_allclose(measured, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("rate_from", "rate_to"), [(500, 100), (1000, 100), (257, 100), (400, 500), (360, 250)]
+)
+def test_a_sine_keeps_frequency_phase_and_size_through_resampling(rate_from, rate_to):
+    old, new = np.arange(10 * rate_from) / rate_from, np.arange(10 * rate_to) / rate_to
+    resampled = resample(np.sin(2 * np.pi * 7 * old + 1)[None], rate_from, rate_to)
+    assert resampled.shape == (1, 10 * rate_to)
+    inner = slice(rate_to // 2, -rate_to // 2)
+    np.testing.assert_allclose(resampled[0, inner], np.sin(2 * np.pi * 7 * new + 1)[inner], atol=0.005)
+
+
+def test_an_offset_survives_resampling_up_to_both_ends():
+    np.testing.assert_allclose(resample(np.full((1, 5000), 2.5), 500, 100), 2.5, atol=1e-9)
+
+
+def test_resampling_removes_what_the_new_rate_cannot_hold():
+    time = np.arange(5000) / 500
+    assert resample(np.sin(2 * np.pi * 90 * time)[None], 500, 100)[0, 50:-50].std() < 0.01
+
+
+def test_resampled_500_hz_records_agree_with_the_publishers_100_hz(shared_data, tmp_path):
+    high = unpack(shared_data / "ptb-xl-500hz-sample.tar.xz", tmp_path / "500")
+    low = unpack(shared_data / "ptb-xl-sample.tar.xz", tmp_path / "100", most_files=400)
+    of_name = {path.name.removesuffix("_lr"): path for path in low}
+    pairs = [(path, of_name[path.name[:5]]) for path in high if path.name[:5] in of_name]
+    assert len(pairs) >= 5
+    for path_500, path_100 in pairs:
+        ours = resample(read_wfdb(path_500).signal_mv, 500, 100)
+        theirs = read_wfdb(path_100).signal_mv
+        for lead in range(12):
+            # The publisher's filter was another (0.99 in the middle), but nothing is shifted by a sample.
+            shifted = [ours[lead, 50 + shift : 950 + shift] for shift in (-1, 0, 1)]
+            alike = [np.corrcoef(lead_mv, theirs[lead, 50:950])[0, 1] for lead_mv in shifted]
+            assert np.argmax(alike) == 1 and alike[1] > 0.98
+
+
+# Microvolts, padding, identities
+
+
+def test_microvolts_are_rounded_and_held_within_int16_without_its_lowest_value():
+    assert to_microvolts(np.array([[0.0014, -0.0016, 40.0, -40.0]])).tolist() == [[1, -2, 32767, -32767]]
+
+
+def test_crop_or_pad_keeps_the_first_samples_and_pads_with_zeros():
+    signal = np.arange(1, 7).reshape(2, 3)
+    assert crop_or_pad(signal, 2).tolist() == [[1, 2], [4, 5]]
+    assert crop_or_pad(signal, 5).tolist() == [[1, 2, 3, 0, 0], [4, 5, 6, 0, 0]]
+
+
+@given(electrodes=hnp.arrays(np.float64, (9, 20), elements=st.floats(-5, 5)))
+def test_leads_made_from_electrodes_obey_einthoven_and_goldberger(electrodes):
+    right_arm, left_arm, foot, chest = *electrodes[:3], electrodes[3:]
+    terminal = (right_arm + left_arm + foot) / 3
+    limb = [left_arm - right_arm, foot - right_arm, foot - left_arm]
+    augmented = [1.5 * (electrode - terminal) for electrode in (right_arm, left_arm, foot)]
+    signal = np.stack([*limb, *augmented, *(chest - terminal)])
+    assert np.abs(einthoven_residual(signal)).max() < 1e-12
+    assert np.abs(goldberger_residuals(signal)).max() < 1e-12
+
+
+def test_exchanged_limb_leads_break_the_identities():
+    signal = heart()
+    signal[2] = signal[1] - signal[0]
+    signal[3:6] = [-(signal[0] + signal[1]) / 2, (signal[0] - signal[2]) / 2, (signal[1] + signal[2]) / 2]
+    assert np.abs(einthoven_residual(signal)).max() < 1e-12
+    assert np.abs(einthoven_residual(signal[[1, 0, *range(2, 12)]])).max() > 0.1
+    assert np.abs(goldberger_residuals(signal[[0, 1, 2, 4, 3, *range(5, 12)]])).max() > 0.1
+
+
+@pytest.mark.parametrize("filter", ["none", "bandpass_0.5_40"])
+def test_the_chain_keeps_the_lead_identities_to_rounding(filter):
+    signal = heart(500)
+    signal[2] = signal[1] - signal[0]
+    result = conditioned(signal, 500, filter=filter).signal.astype(float)
+    assert np.abs(einthoven_residual(result)).max() <= 1.5  # three roundings of half a microvolt
+
+
+# The chain
+
+
+def test_what_follows_the_kept_seconds_changes_nothing():
+    signal = heart(500, 20)
+    spoilt = signal.copy()
+    spoilt[:, 5000:] = np.nan
+    for filter in ("none", "bandpass_0.5_40"):
+        whole = conditioned(signal, 500, filter=filter)
+        np.testing.assert_array_equal(whole.signal, conditioned(spoilt, 500, filter=filter).signal)
+        assert whole.signal.shape == (12, 1000) and whole.valid_length == 1000
+
+
+def test_a_short_recording_is_padded_with_zeros_and_says_so():
+    result = conditioned(heart(500, 6.5), 500)
+    assert result.valid_length == 650 and result.signal.shape == (12, 1000)
+    assert not result.signal[:, 650:].any() and result.signal[:, 600:650].any()
+
+
+def test_absent_leads_are_zero_and_masked_and_touch_no_other_lead():
+    signal = heart(500)
+    spoilt = signal.copy()
+    spoilt[3] = np.nan
+    spoilt[7] = 1.25
+    spoilt[9, :4000] = 50.0
+    for filter in ("none", "bandpass_0.5_40"):
+        clean, result = conditioned(signal, 500, filter=filter), conditioned(spoilt, 500, filter=filter)
+        kept = [lead for lead in range(12) if lead not in (3, 7, 9)]
+        assert np.flatnonzero(~result.lead_mask).tolist() == [3, 7, 9]
+        assert not result.signal[[3, 7, 9]].any()
+        np.testing.assert_array_equal(result.signal[kept], clean.signal[kept])
+
+
+def test_short_gaps_are_filled_before_filter_and_resampling():
+    signal = heart(500)
+    signal[0, 700:720] = np.nan
+    signal[0, 1400] = np.inf
+    result = conditioned(signal, 500, filter="bandpass_0.5_40")
+    assert result.lead_mask.all() and result.quality.flagged.tolist() == [True] + [False] * 11
+    assert result.n_filled.tolist() == [21] + [0] * 11
+
+
+@pytest.mark.parametrize(
+    ("signal", "changed", "problem"),
+    [
+        (np.zeros((12, 1000)), {}, "no_lead"),
+        (heart()[:, :99], {}, "too_short"),
+        (np.zeros((12, 0)), {}, "too_short"),
+        (heart(), {"rate": 0}, "rate"),
+        (heart(), {"rate": float("nan")}, "rate"),
+        (heart(), {"rate": 80, "filter": "bandpass_0.5_40"}, "rate"),
+        (heart(), {"filter": "bandpass"}, "filter"),
+        (heart(), {"unit": "kV"}, "unit"),
+        (heart().T, {}, "shape"),
+        (heart(), {"leads": ("I",) * 12}, "duplicate_lead"),
+        (heart(), {"leads": tuple(f"E{k}" for k in range(12))}, "unknown_leads"),
+    ],
+)
+def test_what_cannot_be_conditioned_is_refused_by_a_fixed_code(signal, changed, problem):
+    with pytest.raises(WaveformError) as caught:
+        conditioned(signal, **changed)
+    assert caught.value.problem == problem and problem in WAVEFORM_PROBLEMS
+    assert "\n" not in str(caught.value)
+
+
+def test_a_waveform_error_survives_the_way_between_processes():
+    error = pickle.loads(pickle.dumps(WaveformError("no_lead", "every lead is flat; leave it out")))
+    assert (type(error), error.problem, str(error)) == (
+        WaveformError,
+        "no_lead",
+        "every lead is flat; leave it out",
+    )

@@ -139,9 +139,7 @@ def prepare(
         seconds=contract.seconds,
         filter=contract.filter,
     )
-    return Prepared(
-        conditioned.signal, conditioned.lead_mask, conditioned.valid_length, conditioned.extra_leads
-    )
+    return Prepared(conditioned.signal, conditioned.lead_mask, conditioned.valid_length, conditioned.extra_leads)
 
 
 def _refuse_unlikely_amplitude(signal: Float[np.ndarray, "lead time"], unit: str) -> None:
@@ -187,16 +185,13 @@ def _check_fields(values: object, types: dict[str, type | tuple[type, ...]], whe
     for field in values:
         if field not in types:
             raise CgdmerError(
-                f'{where} has the unknown field "{field}"; use the version that wrote it.'
-                f"{suggest(field, types)}"
+                f'{where} has the unknown field "{field}"; use the version that wrote it.{suggest(field, types)}'
             )
     for field, kind in types.items():
         if field not in values:
             raise CgdmerError(f'{where} lacks the field "{field}"; restore the file')
         if not isinstance(values[field], kind) or isinstance(values[field], bool):
-            raise CgdmerError(
-                f"{where} holds {values[field]!r} as {field}, of the wrong type; restore the file"
-            )
+            raise CgdmerError(f"{where} holds {values[field]!r} as {field}, of the wrong type; restore the file")
 
 
 def _check_strings(values: list, field: str) -> None:

@@ -222,9 +222,7 @@ def resample(
 
     ratio = Fraction(rate_to / rate_from).limit_denominator(10_000)
     # padtype "line": zeros outside would bend the ends of every lead that does not start at 0 mV.
-    resampled = scipy_signal.resample_poly(
-        signal_mv, ratio.numerator, ratio.denominator, axis=1, padtype="line"
-    )
+    resampled = scipy_signal.resample_poly(signal_mv, ratio.numerator, ratio.denominator, axis=1, padtype="line")
     return resampled[:, : round(signal_mv.shape[1] * rate_to / rate_from)]
 
 

@@ -7,6 +7,7 @@ from configs import cgdmer
 RECORDS = 4000
 RATE = 100
 DATA_SEED = 0
+KERNELS = 500  # of the random-convolution floor
 
 
 def get_config(_: str = "") -> ConfigDict:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import os
 import shlex
 import sys
 import typing
@@ -131,6 +132,18 @@ def run_environment(module: str) -> dict:
     }
 
 
+def patient_sha256(patient: str) -> str:
+    """What manifests hold instead of "<namespace>:<id>"."""
+    return hashlib.sha256(patient.encode()).hexdigest()
+
+
+def config_sha256(config: ConfigDict) -> str:
+    return hashlib.sha256(config.to_json(sort_keys=True).encode()).hexdigest()
+
+
+def n_cpus() -> int:
+    return len(os.sched_getaffinity(0))
+
+
 def _hashes(namespace: str, patients: set[str]) -> tuple[str, ...]:
-    own = sorted(p for p in patients if p.startswith(f"{namespace}:"))
-    return tuple(hashlib.sha256(p.encode()).hexdigest() for p in own)
+    return tuple(sorted(patient_sha256(p) for p in patients if p.startswith(f"{namespace}:")))

@@ -1,4 +1,8 @@
-"""Draws one synthetic record of every finding on ECG paper, so that a reader can judge the generator."""
+"""Draws one synthetic record of every finding on ECG paper, so that a reader can judge the generator.
+
+Example:
+  python -m experiments.draw_pages --out=docs/img
+"""
 
 import argparse
 from pathlib import Path
@@ -11,11 +15,15 @@ from cgdmer_jax.evaluation.ecg_paper import ecg_page_svg
 
 RATE = 250  # Hz; enough for a line on paper
 CANDIDATES = 60
-EXAMPLE = "example: python -m experiments.draw_pages --out=docs/img"
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, epilog=EXAMPLE)
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.draw_pages",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for synthetic_<finding>.svg")
     parser.add_argument("--seed", type=int, default=1, help="patients to draw from (default 1)")
     flags = parser.parse_args(arguments)

@@ -187,9 +187,7 @@ def test_filling_keeps_measured_samples_stays_in_their_range_and_is_idempotent(v
     np.testing.assert_array_equal(filled[~gaps], values[~gaps])
     assert count.tolist() == gaps.sum(1).tolist()
     for lead, gap in zip(range(3), gaps, strict=True):
-        assert (
-            filled[lead].min() >= values[lead, ~gap].min() and filled[lead].max() <= values[lead, ~gap].max()
-        )
+        assert filled[lead].min() >= values[lead, ~gap].min() and filled[lead].max() <= values[lead, ~gap].max()
     np.testing.assert_array_equal(fill_gaps(filled)[0], filled)
 
 
@@ -232,9 +230,7 @@ def test_the_filter_is_a_butterworth_of_third_order_run_both_ways():
     np.testing.assert_allclose(measured, expected, atol=1e-3)
 
 
-@pytest.mark.parametrize(
-    ("rate_from", "rate_to"), [(500, 100), (1000, 100), (257, 100), (400, 500), (360, 250)]
-)
+@pytest.mark.parametrize(("rate_from", "rate_to"), [(500, 100), (1000, 100), (257, 100), (400, 500), (360, 250)])
 def test_a_sine_keeps_frequency_phase_and_size_through_resampling(rate_from, rate_to):
     old, new = np.arange(10 * rate_from) / rate_from, np.arange(10 * rate_to) / rate_to
     resampled = resample(np.sin(2 * np.pi * 7 * old + 1)[None], rate_from, rate_to)

@@ -82,12 +82,12 @@ def _narrow_qrs(hearts: Hearts) -> Float[np.ndarray, "n 5 3"]:
     """Normal QRS, less what a scar takes (early, inferior), plus what a thick wall adds (left, back)."""
     draws, scar, thick = hearts.patient_draws, hearts.imi, hearts.lvh
     qrs = np.repeat(vectors(NARROW_QRS)[None], len(scar), axis=0)
-    qrs[:, 1] *= np.stack([1 + 0.45 * thick, (1 - 0.35 * thick) * (1 - 0.60 * scar), 1 + 0.5 * thick], axis=1)
-    qrs[:, 2] *= np.stack([1 + 0.60 * thick, 1 - 0.40 * thick, 1 + 0.85 * thick], axis=1)
+    qrs[:, 1] *= np.stack([1 + 0.50 * thick, (1 - 0.35 * thick) * (1 - 0.60 * scar), 1 + 0.5 * thick], axis=1)
+    qrs[:, 2] *= np.stack([1 + 0.65 * thick, 1 - 0.40 * thick, 1 + 0.95 * thick], axis=1)
     qrs[:, 2, 1] += 0.28 * scar
     harmless_q = np.where(draws.chance(0.15), draws.uniform(0.10, 0.28), 0.0)
     depth = np.where(scar > 0, scar, harmless_q)
-    qrs[:, 4] = depth[:, None] * np.array([0.02, -0.80, -0.09])
+    qrs[:, 4] = depth[:, None] * np.array([0.14, -0.80, -0.10])
     return qrs
 
 

@@ -82,9 +82,7 @@ def draw_beats(hearts: Hearts, breathing: Breathing, normals: Float[np.ndarray, 
     return Beats(onset=onset, rr=rr, strength=1 + 0.025 * normals[:, 1])
 
 
-def last_before(
-    times: Float[np.ndarray, "n beat"], t: Float[np.ndarray, " time"]
-) -> Int[np.ndarray, "n time"]:
+def last_before(times: Float[np.ndarray, "n beat"], t: Float[np.ndarray, " time"]) -> Int[np.ndarray, "n time"]:
     """Index of the last of a record's (rising) times that is <= t; 0 before the first."""
     return np.maximum(np.count_nonzero(times[:, :, None] <= t, axis=1) - 1, 0)
 

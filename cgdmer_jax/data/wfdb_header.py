@@ -99,9 +99,7 @@ def read_header(path: Path) -> Header:
         raise RecordError(str(path), "header", "header", f"{file} is empty; fetch the record again")
     n_signals, rate, length = _record_line(path, lines[0].split())
     if len(lines) - 1 != n_signals:
-        sentence = (
-            f"its header announces {n_signals} signals and describes {len(lines) - 1}; correct the header"
-        )
+        sentence = f"its header announces {n_signals} signals and describes {len(lines) - 1}; correct the header"
         raise RecordError(str(path), "number of signals", "header", sentence)
     header = Header(rate, length, tuple(_signal_line(path, line) for line in lines[1:]))
     _check_names(path, header)
@@ -120,9 +118,7 @@ def _record_line(path: Path, fields: list[str]) -> tuple[int, float, int]:
     n_signals = _whole_number(path, "number of signals", number, "header", at_least=1)
     rate = _RATE.fullmatch(given_rate)
     if rate is None or not RATES_HZ[0] <= float(rate[1]) <= RATES_HZ[1]:
-        sentence = (
-            f'its rate is "{given_rate}", expected {RATES_HZ[0]:g} to {RATES_HZ[1]:g} Hz; correct the header'
-        )
+        sentence = f'its rate is "{given_rate}", expected {RATES_HZ[0]:g} to {RATES_HZ[1]:g} Hz; correct the header'
         raise RecordError(str(path), "rate", "rate", sentence)
     length = _whole_number(path, "length", given_length, "length", at_least=1)
     if n_signals > MOST_SIGNALS or length > MOST_SAMPLES:
@@ -141,15 +137,11 @@ def _signal_line(path: Path, line: str) -> SignalLine:
         *[""] * 8,
     ][:9]
     if not _FILE_NAME.fullmatch(file_name):
-        sentence = (
-            f'lead "{name}" is said to be in "{file_name}", which is no file beside the header; correct it'
-        )
+        sentence = f'lead "{name}" is said to be in "{file_name}", which is no file beside the header; correct it'
         raise RecordError(str(path), "file name", "header", sentence)
     form = _FORMAT.fullmatch(storage)
     if form is None or form[1] not in INVALID or form[2] not in (None, "1") or form[3] not in (None, "0"):
-        sentence = (
-            f'lead "{name}" is of format "{storage}", which is not read; write it in format 16 with wfdb'
-        )
+        sentence = f'lead "{name}" is of format "{storage}", which is not read; write it in format 16 with wfdb'
         raise RecordError(str(path), "format", "format", sentence)
     gain = _GAIN.fullmatch(calibration)
     if gain is None or not 0 < abs(float(gain[1])) < math.inf:

@@ -22,7 +22,7 @@ FONT = 'font-family="Helvetica, Arial, sans-serif"'
 
 def ecg_page_svg(
     signal_mv: Float[np.ndarray, "12 time"],
-    rate: float,
+    rate: float | int,
     *,
     title: str,
     subtitle: str = "",
@@ -69,16 +69,10 @@ def _strip(signal_mv, rate, present, overlay_mv, hidden, lead, row, column, seco
     """(shade, calibration and tick, trace, overlay, label) of one lead from `column * 2.5` s on."""
     index = LEADS.index(lead)
     first = round(column * COLUMN_S * rate)
-    last = min(
-        first + round(seconds * rate), signal_mv.shape[1] - 1
-    )  # one sample shared: no gap between columns
+    last = min(first + round(seconds * rate), signal_mv.shape[1] - 1)  # one sample shared: no gap between columns
     x = TIME_ZERO_MM + column * COLUMN_S * MM_PER_S
     y = baseline_mm(row)
-    mark = (
-        _calibration(y)
-        if column == 0
-        else f'<path d="M{x:g} {y - 3:g}v6" stroke="{INK}" stroke-width="0.35"/>'
-    )
+    mark = _calibration(y) if column == 0 else f'<path d="M{x:g} {y - 3:g}v6" stroke="{INK}" stroke-width="0.35"/>'
     label = _text(x + 1, y - ROW_MM / 2 + 4.6, lead, size=3.6, weight="bold")
     if not present[index]:
         return "", mark, "", "", label + _text(x + 8, y + 1, "not recorded", size=3.2)
@@ -147,7 +141,7 @@ def _grid() -> str:
 
 
 def _text(
-    x: float, y: float, words: str, *, size: float, weight: str = "normal", anchor: str = "start"
+    x: float | int, y: float | int, words: str, *, size: float, weight: str = "normal", anchor: str = "start"
 ) -> str:
     return (
         f'<text x="{x:g}" y="{y:g}" font-size="{size:g}" font-weight="{weight}" text-anchor="{anchor}" '
@@ -157,14 +151,12 @@ def _text(
     )
 
 
-def _footer(y: float, overlaid: bool, shaded: bool) -> str:
+def _footer(y: float | int, overlaid: bool, shaded: bool) -> str:
     """Speeds on the left, legend on the right."""
     pieces = [_text(MARGIN_MM, y, "25 mm/s   10 mm/mV", size=3.2)]
     x = 60.0
     if shaded:
-        pieces.append(
-            f'<rect x="{x:g}" y="{y - 3:g}" width="7" height="3.6" fill="{SHADE}" fill-opacity="0.3"/>'
-        )
+        pieces.append(f'<rect x="{x:g}" y="{y - 3:g}" width="7" height="3.6" fill="{SHADE}" fill-opacity="0.3"/>')
         pieces.append(_text(x + 9, y, "hidden from the model", size=3.2))
         x += 50
     if overlaid:

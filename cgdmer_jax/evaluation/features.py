@@ -47,9 +47,7 @@ class Kernels:
 def draw_kernels(signal_uv: Int16[np.ndarray, "record 12 time"], *, n_kernels: int, seed: int) -> Kernels:
     """Kernels from the seed; thresholds are quantiles of their output on 128 of these (training) records."""
     if n_kernels < 1 or not len(signal_uv):
-        raise CgdmerError(
-            f"random convolutions got {n_kernels} kernels, {len(signal_uv)} records; give some of both"
-        )
+        raise CgdmerError(f"random convolutions got {n_kernels} kernels, {len(signal_uv)} records; give some of both")
     rng = np.random.default_rng(seed)
     longest = max((signal_uv.shape[2] - 1) / (TAPS - 1), 1)
     steps = np.unique(np.floor(longest ** np.linspace(0, 1, DILATIONS)).astype(int))

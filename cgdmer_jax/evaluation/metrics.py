@@ -44,9 +44,7 @@ def ece(
     return error
 
 
-def macro(
-    values: Float[np.ndarray, "*rows klass"], kept: Bool[np.ndarray, "klass"]
-) -> Float[np.ndarray, "*rows"]:
+def macro(values: Float[np.ndarray, "*rows klass"], kept: Bool[np.ndarray, "klass"]) -> Float[np.ndarray, "*rows"]:
     """Mean over the kept classes; a class that is undefined (NaN) in a row is dropped from that row."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)  # NaN is the answer

@@ -24,7 +24,7 @@ class Bar(NamedTuple):
 
 
 def line_chart(
-    series: Mapping[str, tuple[Sequence[float], Sequence[float]]], *, title: str, x_label: str
+    series: Mapping[str, tuple[Sequence[float | int], Sequence[float | int]]], *, title: str, x_label: str
 ) -> str:
     """Lines of (x, y) by name with a legend; points that are not finite are left out."""
     width, height = 460, 260
@@ -35,10 +35,10 @@ def line_chart(
     x_ticks, y_ticks = (_ticks(min(v), max(v)) for v in zip(*every, strict=True))
     right, bottom = width - RIGHT, height - BOTTOM
 
-    def x_of(value: float) -> float:
+    def x_of(value: float | int) -> float:
         return LEFT + (value - x_ticks[0]) / (x_ticks[-1] - x_ticks[0]) * (right - LEFT)
 
-    def y_of(value: float) -> float:
+    def y_of(value: float | int) -> float:
         return bottom - (value - y_ticks[0]) / (y_ticks[-1] - y_ticks[0]) * (bottom - TOP)
 
     parts = [_open(width, height, title), _words(LEFT, 16, title, weight="bold")]
@@ -69,7 +69,7 @@ def bar_chart(bars: Sequence[Bar], *, title: str) -> str:
     left, right = label, width - note
     height = 46 + step * len(bars)
 
-    def x_of(value: float) -> float:
+    def x_of(value: float | int) -> float:
         return left + (min(max(value, low), high) - low) / (high - low) * (right - left)
 
     parts = [_open(width, height, title), _words(4, 16, title, weight="bold")]
@@ -103,7 +103,7 @@ def _open(width: int, height: int, title: str) -> str:
     )
 
 
-def _words(x: float, y: float, words: str, *, anchor: str = "start", weight: str = "normal") -> str:
+def _words(x: float | int, y: float | int, words: str, *, anchor: str = "start", weight: str = "normal") -> str:
     if not words:
         return ""
     return (
@@ -112,11 +112,11 @@ def _words(x: float, y: float, words: str, *, anchor: str = "start", weight: str
     )
 
 
-def _finite(x: Sequence[float], y: Sequence[float]) -> list[tuple[float, float]]:
+def _finite(x: Sequence[float | int], y: Sequence[float | int]) -> list[tuple[float | int, float | int]]:
     return [(a, b) for a, b in zip(x, y, strict=True) if math.isfinite(a) and math.isfinite(b)]
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def _ticks(low: float | int, high: float | int) -> list[float]:
     """Four to eight round numbers that enclose low and high."""
     span = (high - low) or abs(high) or 1.0
     power = 10.0 ** math.floor(math.log10(span / 4))

@@ -33,9 +33,7 @@ class Probe:
     mean: Float64[np.ndarray, "feature"]
     std: Float64[np.ndarray, "feature"]
     strength: float
-    fitted: Bool[
-        np.ndarray, "klass"
-    ]  # False: no positive (or no negative) to learn from; its score is constant
+    fitted: Bool[np.ndarray, "klass"]  # False: no positive (or no negative) to learn from; its score is constant
     losses: tuple[float, ...]  # mean validation loss of each strength tried
     n_chosen_on: int  # classes in that mean
 

@@ -77,9 +77,7 @@ def write_report(
     )
     size = len(page.encode())
     if size > LARGEST_BYTES:
-        raise CgdmerError(
-            f"{path} would hold {size:,} bytes, more than {LARGEST_BYTES:,}; show fewer ECG pages"
-        )
+        raise CgdmerError(f"{path} would hold {size:,} bytes, more than {LARGEST_BYTES:,}; show fewer ECG pages")
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(path.name + ".unfinished")
     unfinished.write_text(page, encoding="utf-8")
@@ -101,18 +99,12 @@ def text_table(rows: Sequence[dict]) -> str:
     cells = [["evaluation", "features", *tasks]]
     cells += [[*name, *(_figure(of_task.get(task)) for task in tasks)] for name, of_task in lines]
     widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
-    return "\n".join(
-        "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells
-    )
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells)
 
 
 def _facts(facts):
-    cells = "".join(
-        f'<tr><th scope="row">{escape(k)}</th><td>{escape(str(v))}</td></tr>' for k, v in facts.items()
-    )
-    return (
-        f"<h2>Run</h2>\n<table><caption>What was evaluated, and how</caption><tbody>{cells}</tbody></table>"
-    )
+    cells = "".join(f'<tr><th scope="row">{escape(k)}</th><td>{escape(str(v))}</td></tr>' for k, v in facts.items())
+    return f"<h2>Run</h2>\n<table><caption>What was evaluated, and how</caption><tbody>{cells}</tbody></table>"
 
 
 def _first_table(rows, own_method):
@@ -125,9 +117,7 @@ def _first_table(rows, own_method):
     for (evaluation, name), of_task in lines:
         own = ' class="own"' if any(row["method"] == own_method for row in of_task.values()) else ""
         cells = "".join(_cell(of_task.get(task)) for task in tasks)
-        body.append(
-            f'<tr{own}><td>{escape(_plain(evaluation))}</td><th scope="row">{escape(name)}</th>{cells}</tr>'
-        )
+        body.append(f'<tr{own}><td>{escape(_plain(evaluation))}</td><th scope="row">{escape(name)}</th>{cells}</tr>')
     return "<h2>Results</h2>\n" + _table(caption, head, 2, body)
 
 
@@ -145,8 +135,7 @@ def _difference_table(rows):
 def _share_table(rows):
     shown = _select(rows, {"metric": "affirmed_share"})
     body = [
-        f'<tr><th scope="row">{escape(row["class"])}</th><td class="figure">{row["n_positive"]}</td>'
-        f"{_cell(row)}</tr>"
+        f'<tr><th scope="row">{escape(row["class"])}</th><td class="figure">{row["n_positive"]}</td>{_cell(row)}</tr>'
         for row in shown
     ]
     caption = "Share of held-out positives whose affirmed sentence scores above its negation"

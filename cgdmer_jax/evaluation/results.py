@@ -139,9 +139,7 @@ def check_rows(rows: Sequence[dict]) -> None:
     for row in rows:
         if sorted(row) != sorted(fields):
             wrong = sorted(set(row) ^ set(fields))
-            raise CgdmerError(
-                f"a results row has not the fields of results.json ({', '.join(wrong)}); mend its maker"
-            )
+            raise CgdmerError(f"a results row has not the fields of results.json ({', '.join(wrong)}); mend its maker")
     counts = Counter(tuple(row[field] for field in KEY) for row in rows)
     key, count = counts.most_common(1)[0] if counts else ((), 0)
     if count > 1:

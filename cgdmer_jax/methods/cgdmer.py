@@ -14,7 +14,7 @@ from cgdmer_jax.batch import NO_TEXT, Batch
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.methods import losses
 from cgdmer_jax.methods.cgdmer_network import CgDmerNetwork, Compute, Size
-from cgdmer_jax.methods.protocol import Aux, Variables
+from cgdmer_jax.methods.protocol import Aux, Reconstruction, Variables
 from cgdmer_jax.models.ecg_vit import patchify, take_tokens
 from cgdmer_jax.models.heads import masked_mean, unit
 from cgdmer_jax.models.masking import (
@@ -121,8 +121,6 @@ class CgDmer:
         lead_mask = drop_leads(lead_key, batch.lead_mask, config.lead_dropout)
         valid = valid_tokens(lead_mask, batch.length, self.n_patches, self.patch_samples)
         kept, hidden = draw_masks(mask_key, valid, strategy=config.masking, hide_ratio=config.hide_ratio)
-        n_queries = max(1, round(config.decode_ratio * hidden.index.shape[1]))
-        hidden = Slots(hidden.index[:, :n_queries], jnp.minimum(hidden.length, n_queries))
         masked = draw_masked_tokens(
             word_key,
             batch.tokens,
@@ -167,16 +165,19 @@ class CgDmer:
         vectors = unit(flat.reshape(classes, prompts, -1).mean(1))
         return self.embed_ecg(variables, batch)["aligned"] @ vectors.T
 
-    def reconstruct(self, variables: Variables, batch: Batch, draws: CgDmerDraws) -> Float[Array, "batch lead time"]:
-        """Millivolts: the prediction where a token is in `draws.hidden`, the input elsewhere."""
+    def reconstruct(self, variables: Variables, batch: Batch, draws: CgDmerDraws) -> Reconstruction:
+        """The prediction for every hidden token, the input elsewhere."""
         patches, _ = self.patches(batch, draws.lead_mask)
         parts = self._apply(variables, patches, draws.kept, method="ecg_parts")
         predicted = self._apply(variables, parts, draws.kept, draws.hidden, method="decode_ecg")
-        value = jnp.where(draws.hidden.live()[:, :, None], predicted, take_tokens(patches, draws.hidden))
-        filled = patches.at[jnp.arange(len(patches))[:, None], draws.hidden.index].set(value)
+        live = draws.hidden.live()
+        value = jnp.where(live[:, :, None], predicted, take_tokens(patches, draws.hidden))
+        at = (jnp.arange(len(patches))[:, None], draws.hidden.index)
+        grid = (len(patches), batch.signal.shape[1], self.n_patches)
+        hidden = jnp.zeros(patches.shape[:2], bool).at[at].set(live)
+        signal = patches.at[at].set(value).reshape(*grid[:2], -1)
         scale_mv = self._scaled(batch, draws.lead_mask).scale_mv
-        shape = (len(patches), batch.signal.shape[1], self.n_patches * self.patch_samples)
-        return filled.reshape(shape) * scale_mv[:, None, None]
+        return Reconstruction(signal * scale_mv[:, None, None], hidden.reshape(grid))
 
     # --- the same, from scaled patches: tests put NaN and changes there ---------------------------------
 
@@ -196,9 +197,9 @@ class CgDmer:
     ) -> tuple[Float[Array, ""], Aux]:
         config = self.config
         ecg = self._apply(variables, patches, draws.kept, method="ecg_parts")
-        predicted = self._apply(variables, ecg, draws.kept, draws.hidden, method="decode_ecg")
-        target = take_tokens(patches, draws.hidden)
-        loss_ecg = losses.reconstruction(predicted, target, draws.hidden.live())
+        queries = draws.hidden.first(config.decode_ratio)
+        predicted = self._apply(variables, ecg, draws.kept, queries, method="decode_ecg")
+        loss_ecg = losses.reconstruction(predicted, take_tokens(patches, queries), queries.live())
 
         masked_text, text = self._both_text_passes(variables, batch, draws)
         logits = self._apply(variables, masked_text, draws.masked.slots, method="decode_text")

@@ -23,8 +23,18 @@ class Aux(NamedTuple):
     terms: dict[str, Float[Array, ""]]
 
 
+class Reconstruction(NamedTuple):
+    """What `reconstruct` gives: the recording with its hidden patches predicted, and which those are."""
+
+    signal_mv: Float[Array, "batch lead time"]
+    hidden: Bool[Array, "batch lead patch"]
+
+
 class Method(Protocol):
-    """Stateless; every array is explicit. Optional, asked by name: `reconstruct`, `ecg_tokens`."""
+    """Stateless; every array is explicit.
+
+    Optional, asked by name: `reconstruct(variables, batch, draws) -> Reconstruction`, `ecg_tokens`.
+    """
 
     def init(self, key: PRNGKeyArray, batch: Batch) -> Variables: ...
 

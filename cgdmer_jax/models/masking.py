@@ -23,6 +23,11 @@ class Slots(NamedTuple):
     def live(self) -> Bool[Array, "batch slot"]:
         return jnp.arange(self.index.shape[1])[None, :] < self.length[:, None]
 
+    def first(self, share: float) -> "Slots":
+        """The first `share` of the slots (at least one); of hidden slots, whose order is random, a random part."""
+        n = max(1, round(share * self.index.shape[1]))
+        return Slots(self.index[:, :n], jnp.minimum(self.length, n))
+
 
 def valid_tokens(
     lead_mask: Bool[Array, "batch lead"], length: Int[Array, "batch"], n_patches: int, patch_samples: int

@@ -50,9 +50,7 @@ def test_synthetic_prompts_cover_the_findings_in_order():
 
 
 @pytest.mark.parametrize(("collection", "task", "code", "language", "phrasings"), ALL)
-def test_phrasings_are_three_different_short_texts_that_cleaning_keeps(
-    collection, task, code, language, phrasings
-):
+def test_phrasings_are_three_different_short_texts_that_cleaning_keeps(collection, task, code, language, phrasings):
     assert len(phrasings) == len(set(phrasings)) == 3
     cleaned = [clean(phrase, collection) for phrase in phrasings]
     assert None not in cleaned and len(set(cleaned)) == 3

@@ -67,7 +67,7 @@ def test_a_record_depends_on_seed_and_number_alone():
 def test_listing_equals_generation():
     listed, made = list_records(5, 130), generate(5, 130)
     for field in dataclasses.fields(listed):
-        assert np.array_equal(getattr(listed, field.name), getattr(made, field.name)), field.name
+        assert list(getattr(listed, field.name)) == list(getattr(made, field.name)), field.name
 
 
 def test_the_same_heart_beats_at_any_rate():
@@ -78,9 +78,7 @@ def test_the_same_heart_beats_at_any_rate():
 
 def test_every_finding_has_its_share_and_a_third_is_normal():
     findings = list_records(1, 4000).findings
-    share = {
-        code: np.mean([code in f for f in findings]) for code in ("AFIB", "STACH", "CLBBB", "IMI", "LVH")
-    }
+    share = {code: np.mean([code in f for f in findings]) for code in ("AFIB", "STACH", "CLBBB", "IMI", "LVH")}
     assert all(0.12 <= value <= 0.25 for value in share.values()), share
     assert 0.30 <= np.mean([f == ("SR",) for f in findings]) <= 0.40
     assert np.mean([len(f) > 2 for f in findings]) > 0.02  # several may meet
@@ -161,8 +159,8 @@ def test_inferior_infarction_digs_q_waves_where_the_inferior_wall_looks(made, be
         q = -window(beats, lead, 0.0, 0.035).min(axis=1)
         assert np.mean(q[scar] > 0.12) > least, lead
         assert 0.0 < np.mean(q[other] > 0.12) < 0.3, lead  # small ones occur in health: the overlap
-    lateral = -window(beats, "V5", 0.0, 0.035).min(axis=1)
-    assert np.mean(lateral[scar] > 0.12) < 0.4
+    depth = {lead: -window(beats, lead, 0.0, 0.035)[scar].min(axis=1) for lead in ("III", "V5")}
+    assert np.median(depth["V5"]) < 0.4 * np.median(depth["III"])  # it is not a lateral infarction
 
 
 def test_hypertrophy_overlaps_tall_normal_voltages_and_turns_t_away(made, beats):
@@ -170,7 +168,7 @@ def test_hypertrophy_overlaps_tall_normal_voltages_and_turns_t_away(made, beats)
     r_v5, r_v6 = (window(beats, lead, 0.0, 0.12).max(axis=1) for lead in ("V5", "V6"))
     sokolow = np.maximum(r_v5, r_v6) - window(beats, "V1", 0.0, 0.12).min(axis=1)
     above = np.mean(sokolow[lvh][:, None] > sokolow[other][None])  # = AUROC of the criterion
-    assert 0.75 < above < 0.97
+    assert 0.70 < above < 0.95
     assert np.mean(sokolow[other] > np.median(sokolow[lvh])) > 0.02
     t_v6 = window(beats, "V6", 0.20, 0.36)
     inverted = -t_v6.min(axis=1) > np.maximum(t_v6.max(axis=1), 0.02)

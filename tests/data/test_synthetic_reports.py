@@ -60,11 +60,8 @@ def test_three_in_ten_deny_something_and_every_finding_is_denied(listed):
     assert 0.26 < np.mean([bool(each) for each in denied]) < 0.34
     counts = {code: sum(code in each for each in denied) for code in MEANS}
     assert min(counts.values()) > 0.025 * N, counts
-    plain = {
-        code: sum(f"no evidence of {word}" in r.lower() for r in listed.reports)
-        for code, word in WORDS.items()
-    }
-    assert min(plain.values()) >= 5, plain
+    for word in WORDS:
+        assert sum(f"no evidence of {word}" in report.lower() for report in listed.reports) >= 5, word
 
 
 WORDS = (
@@ -98,9 +95,7 @@ def test_a_normal_ecg_is_said_of_normal_records_only(listed):
 
 
 def test_reports_are_short_and_varied(listed):
-    words = np.array(
-        [len(re.findall(r"\w+|[^\w\s]", clean(report, "synthetic"))) for report in listed.reports]
-    )
+    words = np.array([len(re.findall(r"\w+|[^\w\s]", clean(report, "synthetic"))) for report in listed.reports])
     assert np.percentile(words, 95) <= 40 and words.max() <= 60 and words.min() >= 2
     assert len(set(listed.reports)) > 0.6 * N
 
@@ -122,4 +117,5 @@ def test_voltage_is_blamed_only_when_it_is_high():
     sokolow = np.maximum(lead["V5"].max(axis=1), lead["V6"].max(axis=1)) - lead["V1"].min(axis=1)
     blamed = np.array([bool(re.search(r"voltage|deep s", report.lower())) for report in made.reports])
     assert blamed.sum() >= 10
-    assert np.percentile(sokolow[blamed], 10) > 2.6 > np.median(sokolow[~blamed])  # chests differ
+    assert np.median(sokolow[blamed]) > 3.5 > np.percentile(sokolow[~blamed], 70)
+    assert sokolow[blamed].min() > 2.6  # the report judges an average chest wall, each patient's differs

@@ -120,9 +120,7 @@ def test_a_record_with_frank_leads_gives_its_twelve_leads_and_lists_the_others(s
         ("200/mV", 9, 1 / 200, 9),  # no baseline: the ADC's zero
     ],
 )
-def test_gain_baseline_and_unit_are_applied_by_hand_worked_values(
-    tmp_path, calibration, adc_zero, factor, offset
-):
+def test_gain_baseline_and_unit_are_applied_by_hand_worked_values(tmp_path, calibration, adc_zero, factor, offset):
     header = HEADER.replace("200(5)/mV 16 0", f"{calibration} 16 {adc_zero}")
     digital = np.arange(200).reshape(2, 100) - 60
     expected = (digital - offset) * factor
@@ -134,6 +132,13 @@ def test_the_lowest_value_of_format_16_is_no_measurement(tmp_path):
     digital[1, 3] = -32768
     recording = read_wfdb(write(tmp_path, right_header(digital), digital))
     assert np.argwhere(np.isnan(recording.signal_mv)).tolist() == [[1, 3]]
+
+
+def test_bytes_before_the_samples_are_skipped(tmp_path):
+    path = write(tmp_path, HEADER.replace(" 16 200", " 16x1+24 200"))
+    plain = read_wfdb(write(tmp_path, name="plain")).signal_mv
+    path.with_suffix(".dat").write_bytes(bytes(range(24)) + path.with_suffix(".dat").read_bytes())
+    np.testing.assert_array_equal(read_wfdb(path).signal_mv, plain)
 
 
 def test_date_before_time_comments_blank_lines_and_signed_checksums_are_read(tmp_path):

@@ -54,8 +54,7 @@ def test_calibration_pulse_is_10_mm_high_and_5_mm_wide_in_every_row():
 
 def test_grid_has_a_line_every_millimetre():
     paths = {
-        p.get("stroke"): p.get("d")
-        for p in ET.fromstring(ecg_page_svg(pulses(), RATE, title="t")).iter(SVG + "path")
+        p.get("stroke"): p.get("d") for p in ET.fromstring(ecg_page_svg(pulses(), RATE, title="t")).iter(SVG + "path")
     }
     for colour, step in ((ecg_paper.FINE, 1), (ecg_paper.COARSE, 5)):
         upright = [int(x) for x in re.findall(r"M(\d+) 0v", paths[colour])]

@@ -71,9 +71,7 @@ def test_same_amplitudes_in_another_order_give_other_features(signal_uv, kernels
     mask, length = np.ones((40, 12), bool), np.full(40, 300, np.int32)
     amplitude = features.hand36(signal_uv, mask, length)
     np.testing.assert_allclose(features.hand36(shuffled, mask, length), amplitude, atol=1e-5)
-    difference = features.convolve(kernels, signal_uv, n_threads=1) - features.convolve(
-        kernels, shuffled, n_threads=1
-    )
+    difference = features.convolve(kernels, signal_uv, n_threads=1) - features.convolve(kernels, shuffled, n_threads=1)
     assert np.abs(difference).mean() > 0.05
 
 

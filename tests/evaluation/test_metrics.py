@@ -8,9 +8,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from cgdmer_jax.evaluation import metrics
 
-SCORES = hnp.arrays(
-    np.float64, st.tuples(st.integers(2, 30), st.just(2)), elements=st.integers(-3, 3).map(float)
-)
+SCORES = hnp.arrays(np.float64, st.tuples(st.integers(2, 30), st.just(2)), elements=st.integers(-3, 3).map(float))
 
 
 @settings(deadline=None, max_examples=80)

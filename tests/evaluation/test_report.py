@@ -1,5 +1,6 @@
 """report.html: well-formed, self-contained, complete, and readable by a screen reader."""
 
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -44,7 +45,7 @@ def rows():
     weights = bootstrap.patient_weights(np.arange(300), 50, seed=0)
     scored = [
         results.rows_for_scores(
-            results.replace(SETTING, method=method),
+            replace(SETTING, method=method),
             [rng.random(labels.shape) + skill * labels],
             labels,
             ("NORM", "MI<2", "RARE"),
@@ -140,17 +141,14 @@ def test_too_large_a_page_is_refused_before_writing(rows, tmp_path):
 
 def test_text_table_holds_the_same_figures(rows):
     text = report.text_table(rows)
-    (row,) = [
-        r for r in rows if r["class"] == "macro_ge10" and r["metric"] == "auroc" and r["method"] == "cgdmer"
-    ]
+    (row,) = [r for r in rows if r["class"] == "macro_ge10" and r["metric"] == "auroc" and r["method"] == "cgdmer"]
     assert f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]" in text
     assert text.splitlines()[0].split() == ["evaluation", "features", "super"]
 
 
 def test_bar_ends_where_its_value_is():
-    svg = plots.bar_chart(
-        [plots.Bar("A", 0.75, None, None, ""), plots.Bar("B", 1.0, None, None, "")], title="t"
-    )
+    bars = [plots.Bar("A", 0.75, None, None, ""), plots.Bar("B", 1.0, None, None, "")]
+    svg = plots.bar_chart(bars, title="t")
     widths = [float(a["width"]) for tag, a in Page(svg).tags if tag == "rect"]
     assert widths[0] == pytest.approx(widths[1] / 2)
 

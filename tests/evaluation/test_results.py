@@ -39,15 +39,17 @@ def case():
     return labels, scores, weights
 
 
+def score(given, labels, weights=None, setting=SETTING):
+    return results.rows_for_scores(setting, given, labels, CLASSES, probabilities=False, weights=weights)
+
+
 def rows_by(rows, **wanted):
     return [row for row in rows if all(row[k] == v for k, v in wanted.items())]
 
 
 def test_rows_have_the_fields_of_the_design_and_a_unique_key(case):
     labels, scores, weights = case
-    found = results.rows_for_scores(
-        SETTING, [scores(1)], labels, CLASSES, probabilities=True, weights=weights
-    ).rows
+    found = results.rows_for_scores(SETTING, [scores(1)], labels, CLASSES, probabilities=True, weights=weights).rows
     results.check_rows(found)
     assert len(found) == 4 * (3 + 2)
     assert [f for f in found[0]] == [*results.KEY, *results.FIGURES]
@@ -56,9 +58,7 @@ def test_rows_have_the_fields_of_the_design_and_a_unique_key(case):
 def test_macro_ge10_leaves_the_rare_class_out_and_macro_all_does_not(case):
     labels, scores, weights = case
     given = scores(1)
-    rows = results.rows_for_scores(
-        SETTING, [given], labels, CLASSES, probabilities=False, weights=weights
-    ).rows
+    rows = score([given], labels, weights).rows
     each = [roc_auc_score(labels[:, k], given[:, k]) for k in range(3)]
     (ge10,) = rows_by(rows, metric="auroc", **{"class": "macro_ge10"})
     (whole,) = rows_by(rows, metric="auroc", **{"class": "macro_all"})
@@ -72,11 +72,8 @@ def test_macro_ge10_leaves_the_rare_class_out_and_macro_all_does_not(case):
 def test_interval_is_of_the_macro_score_itself(case):
     labels, scores, weights = case
     given = scores(1)
-    scored = results.rows_for_scores(SETTING, [given], labels, CLASSES, probabilities=False, weights=weights)
-    expected = [
-        np.mean([roc_auc_score(labels[:, k], given[:, k], sample_weight=w) for k in range(2)])
-        for w in weights
-    ]
+    scored = score([given], labels, weights)
+    expected = [np.mean([roc_auc_score(labels[:, k], given[:, k], sample_weight=w) for k in range(2)]) for w in weights]
     np.testing.assert_allclose(scored.samples, expected)
     (ge10,) = rows_by(scored.rows, metric="auroc", **{"class": "macro_ge10"})
     np.testing.assert_allclose([ge10["low"], ge10["high"]], np.quantile(expected, [0.025, 0.975]), atol=1e-6)
@@ -101,7 +98,7 @@ def test_class_that_was_not_learned_is_null_and_in_no_macro(case):
 
 def test_only_probabilities_get_calibration_figures(case):
     labels, scores, _ = case
-    rows = results.rows_for_scores(SETTING, [scores(1)], labels, CLASSES, probabilities=False).rows
+    rows = score([scores(1)], labels).rows
     assert {row["metric"] for row in rows} == {"auroc", "auprc"}
     assert all(row["low"] is None for row in rows)
 
@@ -109,11 +106,8 @@ def test_only_probabilities_get_calibration_figures(case):
 def test_several_seeds_give_their_mean_and_a_wider_interval(case):
     labels, scores, weights = case
     given = [scores(0.2), scores(1), scores(3)]
-    pooled = results.rows_for_scores(SETTING, given, labels, CLASSES, probabilities=False, weights=weights)
-    alone = [
-        results.rows_for_scores(SETTING, [s], labels, CLASSES, probabilities=False, weights=weights)
-        for s in given
-    ]
+    pooled = score(given, labels, weights)
+    alone = [score([s], labels, weights) for s in given]
     assert pooled.macro_auroc == pytest.approx(np.mean([a.macro_auroc for a in alone]))
     assert np.ptp(pooled.samples) > max(np.ptp(a.samples) for a in alone)
     assert {row["n_seeds"] for row in pooled.rows} == {3}
@@ -124,8 +118,7 @@ def test_paired_difference_is_narrower_than_unpaired_for_correlated_scores(case)
     one = scores(1)
     two = one + 0.01 * np.random.default_rng(1).normal(size=one.shape)
     a, b = (
-        results.rows_for_scores(s, [x], labels, CLASSES, probabilities=False, weights=weights)
-        for s, x in ((SETTING, one), (replace(SETTING, method="random_weights"), two))
+        score([x], labels, weights, s) for s, x in ((SETTING, one), (replace(SETTING, method="random_weights"), two))
     )
     row = results.paired_row(a, b, variant="minus random_weights")
     assert row["metric"] == "auroc_difference" and row["method"] == "cgdmer"
@@ -136,25 +129,23 @@ def test_paired_difference_is_narrower_than_unpaired_for_correlated_scores(case)
 
 def test_paired_difference_refuses_other_resamples(case):
     labels, scores, weights = case
-    a = results.rows_for_scores(SETTING, [scores(1)], labels, CLASSES, probabilities=False, weights=weights)
-    b = results.rows_for_scores(
-        SETTING, [scores(1)], labels, CLASSES, probabilities=False, weights=weights[::-1]
-    )
+    a = score([scores(1)], labels, weights)
+    b = score([scores(1)], labels, weights[::-1])
     with pytest.raises(ValueError, match="same bootstrap weights"):
         results.paired_row(a, b, variant="x")
 
 
 def test_two_rows_of_one_key_are_refused_by_name(case, tmp_path):
     labels, scores, _ = case
-    rows = results.rows_for_scores(SETTING, [scores(1)], labels, CLASSES, probabilities=False).rows
-    with pytest.raises(CgdmerError, match="2 results rows share the key .*class=MI"):
+    rows = score([scores(1)], labels).rows
+    with pytest.raises(CgdmerError, match=r"2 results rows share the key .*class=MI"):
         results.write_results(tmp_path / "results.json", "command", [*rows, rows[1] | {"value": 0.1}])
     assert not list(tmp_path.iterdir())
 
 
 def test_row_without_a_field_is_refused_by_name(case):
     labels, scores, _ = case
-    (row, *_) = results.rows_for_scores(SETTING, [scores(1)], labels, CLASSES, probabilities=False).rows
+    (row, *_) = score([scores(1)], labels).rows
     with pytest.raises(CgdmerError, match="seen_in_training"):
         results.check_rows([{k: v for k, v in row.items() if k != "seen_in_training"}])
 
@@ -162,9 +153,7 @@ def test_row_without_a_field_is_refused_by_name(case):
 def test_written_document_is_strict_json_and_reads_back(case, tmp_path):
     labels, scores, weights = case
     labels = labels & [True, True, False]
-    rows = results.rows_for_scores(
-        SETTING, [scores(1)], labels, CLASSES, probabilities=True, weights=weights
-    ).rows
+    rows = results.rows_for_scores(SETTING, [scores(1)], labels, CLASSES, probabilities=True, weights=weights).rows
     path = tmp_path / "a" / "results.json"
     results.write_results(path, "python -m experiments.evaluate", rows)
 

@@ -38,9 +38,7 @@ def open_source(n_records: int, rate: int, seed: int) -> Source:
         )
         for i in range(n_records)
     ]
-    recipe = (
-        f"generator version {GENERATOR_VERSION}, seed {seed}, {n_records} records, {rate} Hz, {SECONDS} s"
-    )
+    recipe = f"generator version {GENERATOR_VERSION}, seed {seed}, {n_records} records, {rate} Hz, {SECONDS} s"
     return Source(
         name="synthetic",
         licence="Apache-2.0",

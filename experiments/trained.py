@@ -1,0 +1,108 @@
+"""A run folder as a method with weights, and its features of a corpus, cached by content."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+import numpy as np
+import tqdm
+from jaxtyping import Float, Int64
+from ml_collections import ConfigDict
+from tokenizers import Tokenizer
+
+from cgdmer_jax.contract import InputContract
+from cgdmer_jax.data.corpus import Corpus
+from cgdmer_jax.data.reports import load_tokenizer
+from cgdmer_jax.data.tokens import TokenTable
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.methods.protocol import Method, Variables
+from cgdmer_jax.training import sharding
+from cgdmer_jax.training.checkpoint import Checkpoints, manifest_sha256
+from cgdmer_jax.training.optimizer import OptimizerConfig
+from cgdmer_jax.training.run_folder import RunFolder
+from experiments import build
+from experiments.pretrain import first_state
+
+EVALUATION_BATCH = 64
+Features = dict[str, Float[np.ndarray, "record feature"]]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What evaluation needs of a run."""
+
+    folder: RunFolder
+    config: ConfigDict
+    contract: InputContract
+    tokenizer: Tokenizer
+    method: Method
+    variables: Variables
+    step: int
+    checkpoint: str  # sha256 of its manifest
+
+
+def load_run(path: Path, step: int | None) -> Trained:
+    """The run's last checkpoint, or the one of `step`."""
+    folder = RunFolder(path)
+    config, contract = ConfigDict(folder.config()), folder.contract()
+    tokenizer = load_tokenizer(folder.tokenizer)
+    method = build.make_method(config, contract, tokenizer)
+    checkpoints = Checkpoints(folder.checkpoints, keep_last=1)
+    if not checkpoints.steps():
+        raise CgdmerError(f"{folder.checkpoints} holds no checkpoint; run experiments.pretrain first")
+    optimizer = build.from_fields(OptimizerConfig, config.optimizer.to_dict())
+    shapes = build.shapes_of(EVALUATION_BATCH, contract, config.data.max_tokens)
+    zeros = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
+    like, _ = first_state(method, optimizer, zeros, jax.random.key(0), sharding.make_mesh())
+    chosen = checkpoints.steps()[-1] if step is None else step
+    state = checkpoints.restore(chosen, like)
+    checkpoints.close()
+    sha256 = manifest_sha256(folder.checkpoints / str(chosen))
+    return Trained(folder, config, contract, tokenizer, method, state.variables, chosen, sha256)
+
+
+def random_variables(trained: Trained, seed: int) -> Variables:
+    """The same architecture before any training."""
+    shapes = build.shapes_of(2, trained.contract, trained.config.data.max_tokens)
+    zeros = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
+    return jax.jit(trained.method.init)(jax.random.key(seed), zeros)
+
+
+def embed(
+    method: Method,
+    variables: Variables,
+    corpus: Corpus,
+    lines: Int64[np.ndarray, "record"],
+    table: TokenTable,
+    names: Sequence[str],
+    label: str,
+) -> Features:
+    """Features by name of the records on these lines."""
+
+    @jax.jit
+    def features_of(variables, batch):
+        made = method.embed_ecg(variables, batch)
+        return {name: made[name] for name in names}
+
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    with tqdm.tqdm(total=len(lines), unit="rec", desc=label, mininterval=1.0) as progress:
+        for batch, n_real in build.read_batches(corpus, lines, table, EVALUATION_BATCH):
+            for name, value in features_of(variables, batch).items():
+                parts[name].append(np.asarray(value)[:n_real])
+            progress.update(n_real)
+    return {name: np.concatenate(values) for name, values in parts.items()}
+
+
+def cached(path: Path, compute) -> Features:
+    """Reads the features of that file, or computes and writes them whole; the name carries the content's hashes."""
+    if path.exists():
+        with np.load(path, allow_pickle=False) as file:
+            return dict(file)
+    features = compute()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        np.savez(file, **features)
+    part.replace(path)
+    return features

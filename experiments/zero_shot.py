@@ -1,0 +1,106 @@
+"""Zero-shot rows of an evaluation: class prompts as tokens, scores by the method, affirmed against negated."""
+
+import jax
+import numpy as np
+
+from cgdmer_jax.data.prompts import load_polarity, load_prompts
+from cgdmer_jax.data.reports import clean, encode
+from cgdmer_jax.evaluation.results import plain_row
+from cgdmer_jax.evaluation.zero_shot import affirmed_share, collect_scores
+from experiments import build, trained
+
+UNKNOWN = 1  # id of [UNK]
+LANGUAGES = {"en": ("en",), "de": ("de",), "both": ("en", "de")}
+
+
+def add_zero_shot(state, n_random: int) -> None:
+    """A row for each language of the prompts; the last one (all languages) for random weights too."""
+    prompts = load_prompts(state.base.store)
+    spoken = {lang for task in prompts.values() for of in task.values() for lang in of}
+    variants = [v for v, needed in LANGUAGES.items() if set(needed) <= spoken]
+    sets = {v: _tokens(state, _texts(state, prompts, LANGUAGES[v]), v) for v in variants}
+    widest = variants[-1]
+    negation = state.base.store in POLAR
+    if negation:
+        polarity = load_polarity(state.base.store)
+        for side in ("affirmed", "negated"):
+            texts = [[getattr(polarity[t.name][c], side)] for t in state.tasks for c in t.classes]
+            sets[side] = _tokens(state, texts, side)
+
+    scores = _scores(state, state.trained.variables, sets)
+    for variant in variants:
+        _add(state, [scores[variant]], {"variant": variant, "feature": "aligned"})
+    if negation:
+        _add_shares(state, scores["affirmed"], scores["negated"])
+    random = [
+        _scores(state, trained.random_variables(state.trained, seed), {widest: sets[widest]})[widest]
+        for seed in range(n_random)
+    ]
+    _add(state, random, {"variant": widest, "feature": "aligned", "method": "random_weights"})
+
+
+POLAR = ("synthetic",)  # collections whose prompt file pairs an affirmed with a negated sentence
+
+
+def _texts(state, prompts, languages) -> list[list[str]]:
+    return [
+        [text for language in languages for text in prompts[task.name][code][language]]
+        for task in state.tasks
+        for code in task.classes
+    ]
+
+
+def _tokens(state, texts: list[list[str]], label: str):
+    """Prompts, cleaned as reports are, as (tokens, mask) [class, prompt, token]."""
+    cleaned = [clean(text, state.base.store) or "" for of_class in texts for text in of_class]
+    tokens, mask, _ = encode(state.trained.tokenizer, cleaned, state.trained.config.data.max_tokens)
+    unknown = (tokens[mask] == UNKNOWN).mean()
+    print(f"zero-shot prompts {label}: {len(cleaned)} texts, {unknown:.1%} unknown word pieces")
+    shape = (len(texts), len(texts[0]), -1)
+    return tokens.reshape(shape), mask.reshape(shape)
+
+
+def _scores(state, variables, sets: dict) -> dict[str, np.ndarray]:
+    """Scores [scored record of any task, class of any task] for each set of prompts."""
+    method = state.trained.method
+    names = list(sets)
+
+    @jax.jit
+    def scores_of(variables, batch, sets):
+        parts = [method.zero_shot_scores(variables, batch, *sets[name]) for name in names]
+        return jax.numpy.concatenate(parts, axis=1)
+
+    lines = state.lines[_scored(state)]
+    batches = build.read_batches(state.corpus, lines, state.table, 4 * trained.EVALUATION_BATCH)
+    together = collect_scores(lambda batch: scores_of(variables, batch, sets), batches)
+    ends = np.cumsum([sets[name][0].shape[0] for name in names])
+    return dict(zip(names, np.split(together, ends[:-1], axis=1), strict=True))
+
+
+def _scored(state) -> np.ndarray:
+    return np.unique(np.concatenate([task.score for task in state.tasks]))
+
+
+def _of_task(state, scores: np.ndarray, task) -> np.ndarray:
+    names = [t.name for t in state.tasks]
+    first = sum(len(t.classes) for t in state.tasks[: names.index(task.name)])
+    rows = np.searchsorted(_scored(state), task.score)
+    return scores[rows, first : first + len(task.classes)].astype(np.float64)
+
+
+def _add(state, seeds: list[np.ndarray], setting: dict) -> None:
+    supervision = "report_supervised" if state.base.domain == "in" else "none"
+    width = state.trained.config.method.embedding
+    full = {"evaluation": "zero_shot", "supervision": supervision, "feature_dim": width} | setting
+    for task in state.tasks:
+        state.add(task, [_of_task(state, s, task) for s in seeds], setting=full, probabilities=False)
+
+
+def _add_shares(state, affirmed: np.ndarray, negated: np.ndarray) -> None:
+    for task in state.tasks:
+        labels = task.labels[task.score]
+        shares = affirmed_share(_of_task(state, affirmed, task), _of_task(state, negated, task), labels)
+        setting = next(s for n, s in task.scored.items() if n.startswith("zero_shot/")).setting
+        for code, share, n in zip(task.classes, shares, labels.sum(0), strict=True):
+            print(f"  {code}: affirmed above negated in {share:.1%} of {n} held-out positives")
+            state.rows.append(plain_row(setting, "affirmed_share", code, share, n=len(labels), n_positive=int(n)))

@@ -5,16 +5,14 @@ Example:
 """
 
 import argparse
-import json
-import shlex
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.output import write_rows
 from cgdmer_jax.data.synthetic import generate, list_records
-from cgdmer_jax.evaluation.results import commit, environment
 
 WORK: dict[str, Callable[[int, int, int], object]] = {
     "generate": lambda seed, n, rate: generate(seed, n, rate),
@@ -58,10 +56,7 @@ def main() -> int:
         rows.append(measure(what, rate, args.records, args.repeats))
         print(f"{what:8s} at {rate} Hz: {rows[-1]['records_per_core_second']:6d} records/s on one core")
     if args.out:
-        command = shlex.join(["python", "-m", "benchmarks.generator", *sys.argv[1:]])
-        document = {"command": command, "commit": commit(), "environment": environment(), "rows": rows}
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(document, indent=1) + "\n")
+        write_rows(args.out, "benchmarks.generator", rows)
     return 0
 
 

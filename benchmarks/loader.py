@@ -5,9 +5,7 @@ Example:
 """
 
 import argparse
-import json
 import os
-import shlex
 import statistics
 import sys
 import time
@@ -15,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.output import write_rows
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.data.loader import Loader
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.evaluation.results import commit, environment
 
 TOKENS = 48  # a report, as the nano config cuts it
 
@@ -77,10 +75,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     if args.out:
-        command = shlex.join(["python", "-m", "benchmarks.loader", *sys.argv[1:]])
-        document = {"command": command, "commit": commit(), "environment": environment(), "rows": rows}
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(document, indent=1) + "\n")
+        write_rows(args.out, "benchmarks.loader", rows)
     return 0
 
 

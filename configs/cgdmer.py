@@ -47,7 +47,7 @@ SIZES = {
         "second": size(128, 1, 4),
         "decoder": size(128, 1, 4),
         "patch_seconds": 0.4,
-        "decode_ratio": 0.5,
+        "decode_ratio": 0.75,
         "embedding": 128,
         "unroll": 4,
     },
@@ -78,7 +78,7 @@ DATA = {
     "batch_size": 128,
     "tokenizer": "",  # a folder with tokenizer.json; empty = a WordPiece trained on the training reports
     "vocabulary": 4096,  # of that WordPiece, at most
-    "max_tokens": 48,
+    "max_tokens": 0,  # longer reports are cut, and counted; by size, below
 }
 OPTIMIZER = {
     "steps": 2000,
@@ -98,6 +98,7 @@ RUN = {
     "checkpoint_every": 200,
     "keep_last": 2,
 }
+MAX_TOKENS = {"quickstart": 32, "nano": 36, "tiny": 64, "small": 64, "base": 64}  # nano: text at most half of the ECG
 LARGE_BATCH = {"tiny": 256, "small": 1024, "base": 1024}
 LARGE_RATE = {"tiny": 5e-4, "small": 2e-4, "base": 1e-4}  # methods.md 1.4
 
@@ -110,14 +111,13 @@ def get_config(name: str = "nano") -> ConfigDict:
             "seed": 0,
             "method_name": "cgdmer",
             "method": METHOD | SIZES[name],
-            "data": dict(DATA),
+            "data": DATA | {"max_tokens": MAX_TOKENS[name]},
             "optimizer": dict(OPTIMIZER),
             "run": dict(RUN),
         }
     )
     if name in LARGE_BATCH:
         config.data.batch_size = LARGE_BATCH[name]
-        config.data.max_tokens = 64
         config.optimizer.learning_rate = LARGE_RATE[name]
         config.optimizer.steps = 10_000
     return config

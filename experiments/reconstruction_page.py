@@ -6,11 +6,12 @@ import numpy as np
 from cgdmer_jax.evaluation.ecg_paper import ecg_page_svg
 from cgdmer_jax.evaluation.report import EcgPage
 from experiments import build
+from experiments.scoring import Evaluation
 
 ATTEMPTS = 50  # draws looked at for one without lead dropout; all of them drop leads with probability 0.3^50
 
 
-def reconstruction_pages(state) -> list[EcgPage]:
+def reconstruction_pages(state: Evaluation) -> list[EcgPage]:
     """A page of the first scored record, or none for a method that reconstructs nothing."""
     run = state.trained
     if not hasattr(run.method, "reconstruct"):

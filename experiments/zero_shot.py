@@ -8,12 +8,14 @@ from cgdmer_jax.data.reports import clean, encode
 from cgdmer_jax.evaluation.results import plain_row
 from cgdmer_jax.evaluation.zero_shot import affirmed_share, collect_scores
 from experiments import build, trained
+from experiments.scoring import Evaluation, Task
 
 UNKNOWN = 1  # id of [UNK]
+POLAR = ("synthetic",)  # collections whose prompt file pairs an affirmed with a negated sentence
 LANGUAGES = {"en": ("en",), "de": ("de",), "both": ("en", "de")}
 
 
-def add_zero_shot(state, n_random: int) -> None:
+def add_zero_shot(state: Evaluation, n_random: int) -> None:
     """A row for each language of the prompts; the last one (all languages) for random weights too."""
     prompts = load_prompts(state.base.store)
     spoken = {lang for task in prompts.values() for of in task.values() for lang in of}
@@ -39,10 +41,7 @@ def add_zero_shot(state, n_random: int) -> None:
     _add(state, random, {"variant": widest, "feature": "aligned", "method": "random_weights"})
 
 
-POLAR = ("synthetic",)  # collections whose prompt file pairs an affirmed with a negated sentence
-
-
-def _texts(state, prompts, languages) -> list[list[str]]:
+def _texts(state: Evaluation, prompts, languages) -> list[list[str]]:
     return [
         [text for language in languages for text in prompts[task.name][code][language]]
         for task in state.tasks
@@ -50,7 +49,7 @@ def _texts(state, prompts, languages) -> list[list[str]]:
     ]
 
 
-def _tokens(state, texts: list[list[str]], label: str):
+def _tokens(state: Evaluation, texts: list[list[str]], label: str):
     """Prompts, cleaned as reports are, as (tokens, mask) [class, prompt, token]."""
     cleaned = [clean(text, state.base.store) or "" for of_class in texts for text in of_class]
     tokens, mask, _ = encode(state.trained.tokenizer, cleaned, state.trained.config.data.max_tokens)
@@ -60,7 +59,7 @@ def _tokens(state, texts: list[list[str]], label: str):
     return tokens.reshape(shape), mask.reshape(shape)
 
 
-def _scores(state, variables, sets: dict) -> dict[str, np.ndarray]:
+def _scores(state: Evaluation, variables, sets: dict) -> dict[str, np.ndarray]:
     """Scores [scored record of any task, class of any task] for each set of prompts."""
     method = state.trained.method
     names = list(sets)
@@ -77,18 +76,18 @@ def _scores(state, variables, sets: dict) -> dict[str, np.ndarray]:
     return dict(zip(names, np.split(together, ends[:-1], axis=1), strict=True))
 
 
-def _scored(state) -> np.ndarray:
+def _scored(state: Evaluation) -> np.ndarray:
     return np.unique(np.concatenate([task.score for task in state.tasks]))
 
 
-def _of_task(state, scores: np.ndarray, task) -> np.ndarray:
+def _of_task(state: Evaluation, scores: np.ndarray, task: Task) -> np.ndarray:
     names = [t.name for t in state.tasks]
     first = sum(len(t.classes) for t in state.tasks[: names.index(task.name)])
     rows = np.searchsorted(_scored(state), task.score)
     return scores[rows, first : first + len(task.classes)].astype(np.float64)
 
 
-def _add(state, seeds: list[np.ndarray], setting: dict) -> None:
+def _add(state: Evaluation, seeds: list[np.ndarray], setting: dict) -> None:
     supervision = "report_supervised" if state.base.domain == "in" else "none"
     width = state.trained.config.method.embedding
     full = {"evaluation": "zero_shot", "supervision": supervision, "feature_dim": width} | setting
@@ -96,7 +95,7 @@ def _add(state, seeds: list[np.ndarray], setting: dict) -> None:
         state.add(task, [_of_task(state, s, task) for s in seeds], setting=full, probabilities=False)
 
 
-def _add_shares(state, affirmed: np.ndarray, negated: np.ndarray) -> None:
+def _add_shares(state: Evaluation, affirmed: np.ndarray, negated: np.ndarray) -> None:
     for task in state.tasks:
         labels = task.labels[task.score]
         shares = affirmed_share(_of_task(state, affirmed, task), _of_task(state, negated, task), labels)

@@ -7,7 +7,6 @@ Example:
 import argparse
 import hashlib
 import json
-import shlex
 import sys
 import tempfile
 import time
@@ -19,9 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import tensorstore as ts
 
+from benchmarks.output import write_rows
 from cgdmer_jax.data import seal
 from cgdmer_jax.data.store import open_store, record_schema
-from cgdmer_jax.evaluation.results import commit, environment
 from cgdmer_jax.waveform import LEADS
 
 LARGE_ROWS = 800_000
@@ -182,10 +181,7 @@ def main() -> int:
     for row in rows:
         print(f"{row['measure']}: {row['value']:,.4g} ({row['n_rows']:,} x 12 x {row['n_samples']})")
     if args.out:
-        command = shlex.join(["python", "-m", "benchmarks.store", *sys.argv[1:]])
-        document = {"command": command, "commit": commit(), "environment": environment(), "rows": rows}
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(document, indent=1) + "\n")
+        write_rows(args.out, "benchmarks.store", rows)
     return 0
 
 

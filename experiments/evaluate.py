@@ -68,8 +68,7 @@ def evaluate(
     state = prepare(run, store, split, checkpoint)
     out = run / "evaluation" / state.base.store / split
     for name, part in (
-        ("trained", lambda: probes.probe_trained(state, features, out)),
-        ("random weights", lambda: probes.probe_random(state, features[0], random_seeds, out)),
+        ("encoders", lambda: probes.probe_encoders(state, features, random_seeds, out)),
         ("zero-shot", lambda: zero_shot.add_zero_shot(state, random_seeds)),
         ("floors", lambda: probes.add_floors(state, kernels)),
     ):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
@@ -18,7 +19,7 @@ from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.log import MetricsLog
 from cgdmer_jax.training.optimizer import OptimizerConfig, make_optimizer, schedule
 from cgdmer_jax.training.run_folder import RunFolder
-from cgdmer_jax.training.state import TrainState, abstract, start
+from cgdmer_jax.training.state import TrainState, start
 from cgdmer_jax.training.step import make_step
 from experiments import build, command
 
@@ -122,7 +123,7 @@ def _start_order(state: TrainState, checkpoints: Checkpoints, init_from: str | N
     if given is None:
         raise CgdmerError(f"--init_from={init_from} has no checkpoint; give a run folder that has one")
     print(f"starting from the weights of {init_from}, step {int(given.step)}")
-    placed = jax.tree.map(lambda x, like: jax.device_put(x, like.sharding), given.variables, abstract(state).variables)
+    placed = jax.tree.map(lambda x, like: jax.device_put(x, like.sharding), given.variables, state.variables)
     return state._replace(variables=placed)
 
 
@@ -137,7 +138,7 @@ def make_validation(method: Method, corpus: Corpus, table: TokenTable, config: C
 
     @jax.jit
     def measure(variables: Variables, batch, key):
-        draws = method.draw(key, batch, 1.0)
+        draws = method.draw(key, batch, jnp.float32(1))
         loss, aux = method.loss(variables, batch, draws, train=False)
         text = method.embed_text(variables, batch.tokens, batch.token_mask)
         return {"loss": loss, **aux.terms}, method.embed_ecg(variables, batch)["aligned"], text

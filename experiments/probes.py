@@ -7,35 +7,34 @@ import numpy as np
 from cgdmer_jax.evaluation.features import convolve, draw_kernels, hand36
 from cgdmer_jax.evaluation.results import paired_row
 from cgdmer_jax.evaluation.ridge import fit_ridge
+from cgdmer_jax.methods.protocol import Variables
 from experiments import build, trained
 from experiments.scoring import Evaluation, probe
 
 
-def probe_trained(state: Evaluation, features: tuple[str, ...], out: Path) -> None:
-    run = state.trained
-    key = f"{run.checkpoint[:16]}-{state.corpus.fingerprint[:16]}-{'+'.join(features)}"
+def probe_encoders(state: Evaluation, features: tuple[str, ...], n_random: int, out: Path) -> None:
+    """The trained encoder, every feature; then the same architecture with random weights, the headline feature."""
+    run, headline = state.trained, features[0]
+    features_of = trained.embedder(run.method, features)
+    tail = f"{state.corpus.fingerprint[:16]}-{'+'.join(features)}"
 
-    def compute():
-        return trained.embed(run.method, run.variables, state.corpus, state.lines, state.table, features, "embed")
+    def made(key: str, variables: Variables, label: str) -> trained.Features:
+        def compute() -> trained.Features:
+            return trained.embed(features_of, variables, state.corpus, state.lines, state.table, label)
 
-    made = trained.cached(out / f"features-{key}.npz", compute)
-    for place, name in enumerate(features):
-        probe(state, [made[name].astype(np.float64)], {"feature": name}, interval=place == 0)
+        return trained.cached(out / f"features-{key}-{tail}.npz", compute)
 
+    own = made(run.checkpoint[:16], run.variables, "embed")
+    for name in features:
+        probe(state, [own[name].astype(np.float64)], {"feature": name}, interval=name == headline)
 
-def probe_random(state: Evaluation, feature: str, n_seeds: int, out: Path) -> None:
-    """The same architecture with random weights, same pooling and probe."""
-    run, made = state.trained, []
-    for seed in range(n_seeds):
-        key = f"random{seed}-{build.config_sha256(run.config)[:16]}-{state.corpus.fingerprint[:16]}-{feature}"
-
-        def compute(seed=seed):
-            variables = trained.random_variables(run, seed)
-            label = f"embed, random weights {seed}"
-            return trained.embed(run.method, variables, state.corpus, state.lines, state.table, (feature,), label)
-
-        made.append(trained.cached(out / f"features-{key}.npz", compute)[feature].astype(np.float64))
-    probe(state, made, {"method": "random_weights", "feature": feature}, interval=True)
+    config = build.config_sha256(run.config)[:16]
+    random = [
+        made(f"random{seed}-{config}", trained.random_variables(run, seed), f"embed, random weights {seed}")
+        for seed in range(n_random)
+    ]
+    seeds = [features_[headline].astype(np.float64) for features_ in random]
+    probe(state, seeds, {"method": "random_weights", "feature": headline}, interval=True)
 
 
 def add_floors(state: Evaluation, n_kernels: int) -> None:

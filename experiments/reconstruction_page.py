@@ -1,6 +1,7 @@
 """One held-out recording on ECG paper with its hidden patches predicted."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from cgdmer_jax.evaluation.ecg_paper import ecg_page_svg
@@ -18,12 +19,13 @@ def reconstruction_pages(state: Evaluation) -> list[EcgPage]:
         return []
     line = state.lines[state.tasks[0].score[:1]]
     batch, _ = next(iter(build.read_batches(state.corpus, line, state.table, 1)))
+    draw = jax.jit(run.method.draw)
     draws = next(
         draws
-        for draws in (run.method.draw(jax.random.key(s), batch, 1.0) for s in range(ATTEMPTS))
+        for draws in (draw(jax.random.key(s), batch, jnp.float32(1)) for s in range(ATTEMPTS))
         if np.array_equal(draws.lead_mask, batch.lead_mask)
     )
-    made = run.method.reconstruct(run.variables, batch, draws)
+    made = jax.jit(run.method.reconstruct)(run.variables, batch, draws)
     hidden = np.asarray(made.hidden[0])
     n = made.signal_mv.shape[2]
     record_id = state.corpus.column("record_id")[line[0]]

@@ -1,6 +1,6 @@
 """A run folder as a method with weights, and its features of a corpus, cached by content."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from jaxtyping import Float, Int64
 from ml_collections import ConfigDict
 from tokenizers import Tokenizer
 
+from cgdmer_jax.batch import Batch
 from cgdmer_jax.contract import InputContract
 from cgdmer_jax.data.corpus import Corpus
 from cgdmer_jax.data.reports import load_tokenizer
@@ -69,32 +70,35 @@ def random_variables(trained: Trained, seed: int) -> Variables:
     return jax.jit(trained.method.init)(jax.random.key(seed), zeros)
 
 
+def embedder(method: Method, names: Sequence[str]) -> Callable:
+    """variables, batch -> these features; compiled once for all weights of one architecture."""
+
+    def features_of(variables: Variables, batch: Batch) -> dict:
+        made = method.embed_ecg(variables, batch)
+        return {name: made[name] for name in names}
+
+    return jax.jit(features_of)
+
+
 def embed(
-    method: Method,
+    features_of: Callable,
     variables: Variables,
     corpus: Corpus,
     lines: Int64[np.ndarray, "record"],
     table: TokenTable,
-    names: Sequence[str],
     label: str,
 ) -> Features:
     """Features by name of the records on these lines."""
-
-    @jax.jit
-    def features_of(variables, batch):
-        made = method.embed_ecg(variables, batch)
-        return {name: made[name] for name in names}
-
-    parts: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    parts: dict[str, list[np.ndarray]] = {}
     with tqdm.tqdm(total=len(lines), unit="rec", desc=label, mininterval=1.0) as progress:
         for batch, n_real in build.read_batches(corpus, lines, table, EVALUATION_BATCH):
             for name, value in features_of(variables, batch).items():
-                parts[name].append(np.asarray(value)[:n_real])
+                parts.setdefault(name, []).append(np.asarray(value)[:n_real])
             progress.update(n_real)
     return {name: np.concatenate(values) for name, values in parts.items()}
 
 
-def cached(path: Path, compute) -> Features:
+def cached(path: Path, compute: Callable[[], Features]) -> Features:
     """Reads the features of that file, or computes and writes them whole; the name carries the content's hashes."""
     if path.exists():
         with np.load(path, allow_pickle=False) as file:

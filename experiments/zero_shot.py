@@ -1,12 +1,17 @@
 """Zero-shot rows of an evaluation: class prompts as tokens, scores by the method, affirmed against negated."""
 
+from collections.abc import Callable
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 
+from cgdmer_jax.batch import Batch
 from cgdmer_jax.data.prompts import load_polarity, load_prompts
 from cgdmer_jax.data.reports import clean, encode
 from cgdmer_jax.evaluation.results import plain_row
 from cgdmer_jax.evaluation.zero_shot import affirmed_share, collect_scores
+from cgdmer_jax.methods.protocol import Method, Variables
 from experiments import build, trained
 from experiments.scoring import Evaluation, Task
 
@@ -29,14 +34,14 @@ def add_zero_shot(state: Evaluation, n_random: int) -> None:
             texts = [[getattr(polarity[t.name][c], side)] for t in state.tasks for c in t.classes]
             sets[side] = _tokens(state, texts, side)
 
-    scores = _scores(state, state.trained.variables, sets)
+    scorer = _scorer(state.trained.method)
+    scores = _scores(state, scorer, state.trained.variables, sets)
     for variant in variants:
         _add(state, [scores[variant]], {"variant": variant, "feature": "aligned"})
     if negation:
         _add_shares(state, scores["affirmed"], scores["negated"])
     random = [
-        _scores(state, trained.random_variables(state.trained, seed), {widest: sets[widest]})[widest]
-        for seed in range(n_random)
+        _scores(state, scorer, trained.random_variables(state.trained, seed), sets)[widest] for seed in range(n_random)
     ]
     _add(state, random, {"variant": widest, "feature": "aligned", "method": "random_weights"})
 
@@ -59,19 +64,21 @@ def _tokens(state: Evaluation, texts: list[list[str]], label: str):
     return tokens.reshape(shape), mask.reshape(shape)
 
 
-def _scores(state: Evaluation, variables, sets: dict) -> dict[str, np.ndarray]:
+def _scorer(method: Method) -> Callable:
+    """variables, batch, sets of prompts -> scores of all sets side by side; compiled once for all weights."""
+
+    def scores_of(variables: Variables, batch: Batch, sets: dict):
+        return jnp.concatenate([method.zero_shot_scores(variables, batch, *of) for of in sets.values()], axis=1)
+
+    return jax.jit(scores_of)
+
+
+def _scores(state: Evaluation, scorer: Callable, variables: Variables, sets: dict) -> dict[str, np.ndarray]:
     """Scores [scored record of any task, class of any task] for each set of prompts."""
-    method = state.trained.method
-    names = list(sets)
-
-    @jax.jit
-    def scores_of(variables, batch, sets):
-        parts = [method.zero_shot_scores(variables, batch, *sets[name]) for name in names]
-        return jax.numpy.concatenate(parts, axis=1)
-
+    names = sorted(sets)  # the order in which jit hands a dict to the function
     lines = state.lines[_scored(state)]
     batches = build.read_batches(state.corpus, lines, state.table, 4 * trained.EVALUATION_BATCH)
-    together = collect_scores(lambda batch: scores_of(variables, batch, sets), batches)
+    together = collect_scores(lambda batch: scorer(variables, batch, sets), batches)
     ends = np.cumsum([sets[name][0].shape[0] for name in names])
     return dict(zip(names, np.split(together, ends[:-1], axis=1), strict=True))
 

@@ -1,6 +1,6 @@
 """The method contract: what the loop, the sharding and the evaluation know of a method (DESIGN 2)."""
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Array, Bool, Float, Int32, PRNGKeyArray
 
@@ -30,6 +30,7 @@ class Reconstruction(NamedTuple):
     hidden: Bool[Array, "batch lead patch"]
 
 
+@runtime_checkable
 class Method(Protocol):
     """Stateless; every array is explicit.
 

@@ -125,7 +125,7 @@ class Checkpoints:
                 f"{folder}: array {name} is {found.get(name)}, this run needs {expected.get(name)}; "
                 "the config differs from the one that wrote it"
             )
-        restored = ocp.load(folder.absolute() / STATE, _as_dict(abstract(like)))
+        restored = ocp.load(folder.absolute() / STATE, abstract(_as_dict(like)))
         return jax.tree.unflatten(jax.tree.structure(like), jax.tree.leaves(restored))
 
 

@@ -25,6 +25,6 @@ def start(variables: Variables, optimizer: optax.GradientTransformation) -> Trai
     return TrainState(jnp.int32(0), variables, optimizer.init(variables.params), jnp.int32(NEVER))
 
 
-def abstract(state: TrainState) -> TrainState:
-    """Shapes, dtypes and shardings of a state: what a checkpoint must match."""
-    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), state)
+def abstract(arrays: Any) -> Any:
+    """Shapes, dtypes and shardings of a pytree of arrays: what a checkpoint must match."""
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), arrays)

@@ -27,7 +27,7 @@ def make_step(
 
         params = state.variables.params
         (loss, aux), gradient = jax.value_and_grad(loss_of, has_aux=True)(params)
-        norm = optax.global_norm(gradient)
+        norm = optax.tree.norm(gradient)
         finite = jnp.isfinite(loss) & jnp.isfinite(norm)
         first_bad = jnp.where((state.first_bad_step == NEVER) & ~finite, state.step, state.first_bad_step)
 

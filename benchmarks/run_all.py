@@ -1,0 +1,27 @@
+"""Runs every benchmark on a machine that does nothing else meanwhile; the JSON goes to results/.
+
+Example:
+  python -m benchmarks.run_all --store=stores/ptbxl100
+"""
+
+import argparse
+import subprocess
+import sys
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--store", default="stores/synthetic100", help="for the loader (default: the quickstart's)")
+    args = parser.parse_args()
+    of_loader = [f"--store={args.store}"]
+    for name, more in {"generator": [], "store": [], "loader": of_loader, "flops": [], "code_size": []}.items():
+        out = f"--out=results/{name.replace('_', '-')}.json"
+        print(f"== {name}", flush=True)
+        done = subprocess.run([sys.executable, "-m", f"benchmarks.{name}", out, *more], check=False)
+        if done.returncode:
+            return done.returncode
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

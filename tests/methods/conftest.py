@@ -1,0 +1,165 @@
+"""One tiny CG-DMER and one batch of awkward records; each compiled function is shared by all tests."""
+
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from cgdmer_jax.batch import NO_TEXT, Batch
+from cgdmer_jax.methods.cgdmer import CgDmer, CgDmerConfig, CgDmerDraws
+from cgdmer_jax.methods.cgdmer_network import Parts, Size
+from cgdmer_jax.methods.protocol import Variables
+
+RATE, SAMPLES, PATCH = 100.0, 200, 20  # 2 s, 10 patches a lead
+VOCABULARY, N_TOKENS = 30, 12
+
+# The records of the batch, by what is awkward about them.
+WHOLE, TWIN, THREE_LEADS, SHORT, ONE_LEAD, SHORT_AND_FEW, NO_REPORT, OTHER = range(8)
+TEXT_ID = np.array([4, 4, 1, 2, 3, 5, NO_TEXT, 6], np.int32)
+N_WORDS = [6, 6, 3, 10, 1, 4, 0, 8]
+LENGTH = np.array([200, 200, 200, 130, 200, 75, 200, 200], np.int32)  # 130: 6 patches and a half
+LEADS_PRESENT = [range(12), range(12), (0, 1, 7), range(12), (8,), (1, 4, 6, 10), range(12), range(2, 12)]
+
+CONFIG = CgDmerConfig(
+    ecg=Size(16, 2, 2),
+    text=Size(16, 1, 2),
+    second=Size(16, 1, 2),
+    decoder=Size(16, 1, 2),
+    patch_seconds=PATCH / RATE,
+    hide_ratio=0.75,
+    masking="spatiotemporal",
+    decode_ratio=1.0,
+    lead_dropout=0.0,
+    language_ratio=0.25,
+    embedding=16,
+    temperature=0.07,
+    weight_ecg=1.0,
+    weight_text=0.5,
+    weight_align=1.0,
+    weight_disentangle=0.1,
+    disentangle_warmup=0.1,
+    dtype="float32",
+    remat="none",
+    unroll=2,
+)
+
+
+def make_method(config: CgDmerConfig) -> CgDmer:
+    return CgDmer(config, n_leads=12, n_samples=SAMPLES, rate=RATE, vocabulary=VOCABULARY, max_tokens=N_TOKENS)
+
+
+@pytest.fixture(scope="session")
+def method() -> CgDmer:
+    return make_method(CONFIG)
+
+
+@pytest.fixture(scope="session")
+def batch() -> Batch:
+    draw = np.random.default_rng(0)
+    n = len(TEXT_ID)
+    lead_mask = np.zeros((n, 12), bool)
+    for record, leads in enumerate(LEADS_PRESENT):
+        lead_mask[record, list(leads)] = True
+    live = lead_mask[:, :, None] & (np.arange(SAMPLES) < LENGTH[:, None, None])
+    signal = np.where(live, draw.normal(0, 500, (n, 12, SAMPLES)), 0).astype(np.int16)
+    tokens = np.zeros((n, N_TOKENS), np.int32)
+    for record, words in enumerate(N_WORDS):
+        if words:
+            tokens[record, : words + 2] = [2, *draw.integers(5, VOCABULARY, words), 3]
+    tokens[TWIN] = tokens[WHOLE]
+    arrays = (signal, lead_mask, LENGTH, np.arange(n, dtype=np.int32), tokens, tokens > 0, TEXT_ID)
+    batch = Batch(*arrays, text_columns={}).check()
+    return jax.tree.map(jnp.asarray, batch)
+
+
+@pytest.fixture(scope="session")
+def variables(method, batch) -> Variables:
+    """Weights moved away from their start, so that no bias is zero and no norm's scale is one."""
+    made = jax.jit(method.init)(jax.random.key(0), batch)
+    leaves, structure = jax.tree.flatten(made.params)
+    draw = np.random.default_rng(1)
+    moved = [leaf + jnp.asarray(0.1 * draw.normal(size=leaf.shape), jnp.float32) for leaf in leaves]
+    return Variables(jax.tree.unflatten(structure, moved), {})
+
+
+@pytest.fixture(scope="session")
+def draws(method, batch) -> CgDmerDraws:
+    return jax.jit(method.draw)(jax.random.key(3), batch, jnp.float32(0.5))
+
+
+class Gradients(NamedTuple):
+    params: dict
+    patches: jax.Array
+
+
+class Outcome(NamedTuple):
+    """Everything that one training step computes."""
+
+    loss: jax.Array
+    terms: dict[str, jax.Array]
+    gradients: Gradients
+
+
+class Insight(NamedTuple):
+    """What the encoder gives and the decoder predicts for each hidden patch."""
+
+    parts: Parts
+    predicted: jax.Array
+    squared_error: jax.Array  # [record, slot]
+
+
+@pytest.fixture(scope="session")
+def compiled(method) -> SimpleNamespace:
+    """The method's functions, jitted."""
+
+    def outcome(params, patches, batch, draws):
+        def loss(params, patches):
+            return method.loss_of_patches(Variables(params, {}), patches, batch, draws)
+
+        (value, aux), gradients = jax.value_and_grad(loss, (0, 1), has_aux=True)(params, patches)
+        return Outcome(value, aux.terms, Gradients(*gradients))
+
+    def insight(params, patches, draws):
+        def run(*args, name):
+            return method.network.apply({"params": params}, *args, method=name)
+
+        parts = run(patches, draws.kept, name="ecg_parts")
+        predicted = run(parts, draws.kept, draws.hidden, name="decode_ecg")
+        target = jnp.take_along_axis(patches, draws.hidden.index[:, :, None], axis=1)
+        return Insight(parts, predicted, ((predicted - target) ** 2).sum(-1))
+
+    def loss_of_batch(params, batch, draws):
+        value, aux = method.loss(Variables(params, {}), batch, draws, train=True)
+        return value, aux.terms
+
+    functions = {
+        "outcome": outcome,
+        "insight": insight,
+        "loss_of_batch": loss_of_batch,
+        "patches": method.patches,
+        "embed_ecg": method.embed_ecg,
+        "embed_patches": method.embed_patches,
+        "embed_text": method.embed_text,
+        "reconstruct": method.reconstruct,
+        "scores": method.zero_shot_scores,
+    }
+    return SimpleNamespace(**{name: jax.jit(function) for name, function in functions.items()})
+
+
+@pytest.fixture(scope="session")
+def patches(compiled, batch, draws) -> jax.Array:
+    return compiled.patches(batch, draws.lead_mask)[0]
+
+
+@pytest.fixture(scope="session")
+def plain(compiled, variables, patches, batch, draws) -> Outcome:
+    """The step nothing was done to."""
+    return compiled.outcome(variables.params, patches, batch, draws)
+
+
+def assert_same_bits(one, other) -> None:
+    for (path, a), b in zip(jax.tree.leaves_with_path(one), jax.tree.leaves(other), strict=True):
+        np.testing.assert_array_equal(np.asarray(a), np.asarray(b), err_msg=jax.tree_util.keystr(path))

@@ -1,0 +1,63 @@
+"""Patches, slots, and what positions tell a token."""
+
+from itertools import permutations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from cgdmer_jax.models.ecg_vit import EcgDecoder, Positions, patchify, take_tokens
+from cgdmer_jax.models.masking import Slots
+from cgdmer_jax.models.transformer import sin_cos_positions
+
+
+def slots(index, length) -> Slots:
+    return Slots(jnp.asarray(index, jnp.int32), jnp.asarray(length, jnp.int32))
+
+
+def test_token_is_lead_times_n_plus_patch_and_the_rest_of_a_lead_is_left_out():
+    signal = np.arange(2 * 3 * 11, dtype=np.float32).reshape(2, 3, 11)
+    patches = np.asarray(patchify(jnp.asarray(signal), 4))
+    assert patches.shape == (2, 6, 4)
+    for lead in range(3):
+        for patch in range(2):
+            np.testing.assert_array_equal(patches[:, lead * 2 + patch], signal[:, lead, 4 * patch : 4 * patch + 4])
+
+
+def test_dead_slots_are_zero_whatever_stood_there_and_pass_no_gradient():
+    x = jnp.asarray([[[1.0], [2.0], [jnp.nan]], [[jnp.inf], [5.0], [6.0]]])
+    chosen = slots([[1, 0, 2], [2, 1, 0]], [2, 1])
+    np.testing.assert_array_equal(take_tokens(x, chosen)[..., 0], [[2, 1, 0], [6, 0, 0]])
+    gradient = jax.grad(lambda x: take_tokens(x, chosen).sum())(x)
+    np.testing.assert_array_equal(gradient[..., 0], [[1, 1, 0], [0, 0, 1]])
+
+
+def test_positions_are_the_leads_embedding_plus_the_patchs_sines():
+    room = Positions(n_leads=3, n_patches=4, width=6)
+    chosen = slots([[0, 5, 11, 2]], [4])
+    lead = np.random.default_rng(0).normal(size=(3, 6)).astype(np.float32)
+    found = room.apply({"params": {"lead": lead}}, chosen)
+    time = np.asarray(sin_cos_positions(4, 6))
+    expected = [lead[0] + time[0], lead[1] + time[1], lead[2] + time[3], lead[0] + time[2]]
+    np.testing.assert_allclose(found[0], expected, atol=1e-6)
+
+
+def test_time_positions_are_the_sines_and_cosines_of_vaswani():
+    found = np.asarray(sin_cos_positions(50, 8))
+    for position in (0, 1, 7, 49):
+        angles = [position / 10_000 ** (2 * i / 8) for i in range(4)]
+        np.testing.assert_allclose(found[position], [*np.sin(angles), *np.cos(angles)], atol=1e-5)
+    assert len(np.unique(found.round(4), axis=0)) == 50
+
+
+def test_decoder_draws_each_query_by_itself_whatever_stands_beside_it():
+    """Queries meet the memory only: the order of the others never matters."""
+    decoder = EcgDecoder(n_leads=2, n_patches=4, patch_samples=5, width=8, depth=1, heads=2)
+    memory = jnp.asarray(np.random.default_rng(0).normal(size=(1, 3, 6)), jnp.float32)
+    memory_slots, queries = slots([[0, 1, 6]], [2]), slots([[2, 3, 5, 7]], [4])
+    params = jax.jit(decoder.init)(jax.random.key(0), memory, memory_slots, queries)
+    apply = jax.jit(decoder.apply)
+    plain = apply(params, memory, memory_slots, queries)
+    for order in permutations(range(4)):
+        moved = apply(params, memory, memory_slots, slots([np.array([2, 3, 5, 7])[list(order)]], [4]))
+        np.testing.assert_allclose(moved[0], plain[0][np.array(order)], atol=1e-5)

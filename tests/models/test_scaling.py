@@ -1,0 +1,103 @@
+"""One scale a record: what is in it, what is not, and what survives it."""
+
+import jax
+import numpy as np
+import pytest
+
+from cgdmer_jax.models import scaling
+from cgdmer_jax.waveform import LEADS
+
+RECORDS, SAMPLES = 4, 300
+record_std = jax.jit(scaling.record_std)
+
+
+def recordings(seed: int = 0) -> np.ndarray:
+    """int16 [record, lead, time] of ordinary size, offset from zero."""
+    draw = np.random.default_rng(seed)
+    return np.round(draw.normal(150, 400, (RECORDS, len(LEADS), SAMPLES))).astype(np.int16)
+
+
+def every_lead() -> np.ndarray:
+    return np.ones((RECORDS, len(LEADS)), bool)
+
+
+def whole() -> np.ndarray:
+    return np.full(RECORDS, SAMPLES, np.int32)
+
+
+def test_scale_is_the_standard_deviation_over_present_leads_and_valid_samples_in_millivolts():
+    signal, mask, length = recordings(), every_lead(), np.array([300, 200, 50, 300], np.int32)
+    mask[0, [1, 5]] = False
+    mask[3, 1:] = False
+    scale_mv = record_std(signal, mask, length).scale_mv
+    expected = [np.std(signal[i][mask[i], : length[i]] / 1000) for i in range(RECORDS)]
+    np.testing.assert_allclose(scale_mv, expected, rtol=1e-5)
+
+
+def test_signal_times_scale_gives_back_the_millivolts():
+    signal = recordings()
+    scaled = record_std(signal, every_lead(), whole())
+    np.testing.assert_allclose(scaled.signal * scaled.scale_mv[:, None, None], signal / 1000, atol=1e-5)
+
+
+def test_lead_identities_survive_the_scale():
+    signal = recordings().astype(np.int32)
+    i, ii = LEADS.index("I"), LEADS.index("II")
+    signal[:, i] &= ~1  # even, so that the halves of Goldberger's identities are whole microvolts
+    signal[:, ii] &= ~1
+    signal[:, LEADS.index("III")] = signal[:, ii] - signal[:, i]
+    signal[:, LEADS.index("aVR")] = -(signal[:, i] + signal[:, ii]) // 2
+    signal[:, LEADS.index("aVL")] = signal[:, i] - signal[:, ii] // 2
+    scaled = np.asarray(record_std(signal.astype(np.int16), every_lead(), whole()).signal)
+    np.testing.assert_allclose(scaled[:, LEADS.index("III")], scaled[:, ii] - scaled[:, i], atol=1e-5)
+    np.testing.assert_allclose(scaled[:, LEADS.index("aVR")], -(scaled[:, i] + scaled[:, ii]) / 2, atol=1e-5)
+    np.testing.assert_allclose(scaled[:, LEADS.index("aVL")], scaled[:, i] - scaled[:, ii] / 2, atol=1e-5)
+
+
+@pytest.mark.parametrize("held", [0, 30_000, -1])
+def test_absent_lead_is_not_in_the_scale_whatever_it_holds(held):
+    signal, mask = recordings(), every_lead()
+    mask[:, [2, 9]] = False
+    plain = record_std(signal, mask, whole())
+    signal[:, [2, 9]] = held
+    other = record_std(signal, mask, whole())
+    np.testing.assert_array_equal(plain.scale_mv, other.scale_mv)
+    np.testing.assert_array_equal(plain.signal, other.signal)
+    assert not np.asarray(other.signal)[:, [2, 9]].any()
+
+
+@pytest.mark.parametrize("held", [0, 30_000])
+def test_padding_is_not_in_the_scale_whatever_it_holds(held):
+    signal, length = recordings(), np.array([300, 200, 100, 20], np.int32)
+    plain = record_std(signal, every_lead(), length)
+    beyond = np.arange(SAMPLES)[None, None, :] >= length[:, None, None]
+    other = record_std(np.where(beyond, np.int16(held), signal), every_lead(), length)
+    np.testing.assert_array_equal(plain.scale_mv, other.scale_mv)
+    np.testing.assert_array_equal(plain.signal, other.signal)
+
+
+def test_a_flat_record_has_the_floor_of_ten_microvolts_and_stays_finite():
+    signal = np.zeros((RECORDS, len(LEADS), SAMPLES), np.int16)
+    signal[1] = 5
+    scaled = record_std(signal, every_lead(), whole())
+    np.testing.assert_allclose(scaled.scale_mv, 0.01)
+    np.testing.assert_allclose(scaled.signal[1], 0.5, rtol=1e-6)
+
+
+def test_a_record_without_any_lead_is_zero_and_finite():
+    scaled = record_std(recordings(), np.zeros((RECORDS, len(LEADS)), bool), whole())
+    assert not np.asarray(scaled.signal).any()
+    assert np.isfinite(scaled.scale_mv).all()
+
+
+def test_values_beyond_twenty_scales_are_clipped():
+    signal = np.zeros((RECORDS, len(LEADS), SAMPLES), np.int16)
+    signal[:, 0, :2] = 32_000, -32_000
+    scaled = np.asarray(record_std(signal, every_lead(), whole()).signal)
+    assert (scaled.max(), scaled.min()) == (20.0, -20.0)
+
+
+def test_microvolts_at_the_ends_of_int16_do_not_overflow():
+    signal = np.full((RECORDS, len(LEADS), SAMPLES), 32_767, np.int16)
+    signal[:, :, ::2] = -32_767
+    np.testing.assert_allclose(record_std(signal, every_lead(), whole()).scale_mv, 32.767, rtol=1e-5)

@@ -1,0 +1,82 @@
+"""Blocks: pre-norm form by torch, unrolling and rematerialisation without any effect on the result."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from cgdmer_jax.models.transformer import REMAT_POLICIES, Encoder, SelfBlock
+
+X = jnp.asarray(np.random.default_rng(0).normal(size=(3, 5, 8)), jnp.float32)
+LENGTH = jnp.array([5, 3, 1], jnp.int32)
+
+
+@pytest.fixture(scope="module")
+def params():
+    return jax.jit(Encoder(depth=2, heads=2).init)(jax.random.key(0), X, LENGTH)
+
+
+def value_and_gradient(encoder, params):
+    def loss(params):
+        return (encoder.apply(params, X, LENGTH) ** 3).sum()
+
+    return jax.jit(jax.value_and_grad(loss))(params)
+
+
+def test_unrolling_and_rematerialisation_change_no_value_and_no_gradient(params):
+    plain = value_and_gradient(Encoder(depth=2, heads=2), params)
+    for remat, unroll in [("none", 2), *((remat, 1) for remat in REMAT_POLICIES if remat != "none")]:
+        other = value_and_gradient(Encoder(depth=2, heads=2, remat=remat, unroll=unroll), params)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), plain, other)
+
+
+def test_tokens_beyond_the_length_never_reach_those_before_it(params):
+    encoder = Encoder(depth=2, heads=2)
+    other = X.at[1, 3:].set(7.0).at[2, 1:].set(-7.0)
+    apply = jax.jit(encoder.apply)
+    plain, moved = apply(params, X, LENGTH), apply(params, other, LENGTH)
+    for record, n in enumerate(LENGTH.tolist()):
+        np.testing.assert_array_equal(plain[record, :n], moved[record, :n])
+
+
+def test_encoder_ends_in_a_norm(params):
+    out = np.asarray(jax.jit(Encoder(depth=2, heads=2).apply)(params, X, LENGTH))
+    np.testing.assert_allclose(out.mean(-1), 0, atol=1e-5)
+    np.testing.assert_allclose(out.std(-1), 1, atol=1e-3)
+
+
+def test_block_equals_torchs_pre_norm_encoder_layer():
+    torch = pytest.importorskip("torch")
+    block = SelfBlock(heads=2)
+    params = jax.jit(block.init)(jax.random.key(1), X, LENGTH)["params"]
+    params = jax.tree.map(lambda a: a + 0.1 * np.random.default_rng(a.size).normal(size=a.shape), params)
+    params = jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), params)
+
+    def gelu(x):
+        return torch.nn.functional.gelu(x, approximate="tanh")
+
+    layer = torch.nn.TransformerEncoderLayer(
+        8, 2, 32, dropout=0.0, activation=gelu, layer_norm_eps=1e-6, batch_first=True, norm_first=True
+    )
+    qkv = [params["attention"][name] for name in ("query", "key", "value")]
+    state = {
+        "self_attn.in_proj_weight": np.concatenate([np.asarray(p["kernel"]).T for p in qkv]),
+        "self_attn.in_proj_bias": np.concatenate([p["bias"] for p in qkv]),
+        "norm1.weight": params["norm_attention"]["scale"],
+        "norm1.bias": params["norm_attention"]["bias"],
+        "norm2.weight": params["norm_mlp"]["scale"],
+        "norm2.bias": params["norm_mlp"]["bias"],
+    }
+    linear = {
+        "self_attn.out_proj": params["attention"]["out"],
+        "linear1": params["mlp"]["up"],
+        "linear2": params["mlp"]["down"],
+    }
+    for name, p in linear.items():
+        state |= {f"{name}.weight": np.asarray(p["kernel"]).T, f"{name}.bias": p["bias"]}
+    layer.load_state_dict({k: torch.tensor(np.array(v)) for k, v in state.items()})
+    beyond = torch.arange(5)[None, :] >= torch.tensor(np.array(LENGTH))[:, None]
+    expected = layer(torch.tensor(np.array(X)), src_key_padding_mask=beyond).detach().numpy()
+    found, _ = jax.jit(block.apply)({"params": params}, X, LENGTH)
+    for record, n in enumerate(LENGTH.tolist()):
+        np.testing.assert_allclose(found[record, :n], expected[record, :n], atol=2e-5)

@@ -171,8 +171,8 @@ class CgDmer:
         parts = self._apply(variables, patches, draws.kept, method="ecg_parts")
         predicted = self._apply(variables, parts, draws.kept, draws.hidden, method="decode_ecg")
         live = draws.hidden.live()
-        value = jnp.where(live[:, :, None], predicted, take_tokens(patches, draws.hidden))
         at = (jnp.arange(len(patches))[:, None], draws.hidden.index)
+        value = jnp.where(live[:, :, None], predicted, patches[at])  # dead slots may name visible tokens
         grid = (len(patches), batch.signal.shape[1], self.n_patches)
         hidden = jnp.zeros(patches.shape[:2], bool).at[at].set(live)
         signal = patches.at[at].set(value).reshape(*grid[:2], -1)

@@ -1,5 +1,6 @@
 """One tiny CG-DMER and one batch of awkward records; each compiled function is shared by all tests."""
 
+import dataclasses
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -75,19 +76,32 @@ def batch() -> Batch:
     return jax.tree.map(jnp.asarray, batch)
 
 
+def _weight(path, leaf, draw) -> jax.Array:
+    name = jax.tree_util.keystr(path)
+    if "temperature" in name:
+        return jnp.float32(np.log(1 / CONFIG.temperature))
+    spread = leaf.shape[-2] ** -0.5 if name.endswith("['kernel']") else 0.1
+    return jnp.asarray(name.endswith("['scale']") + spread * draw.normal(size=leaf.shape), jnp.float32)
+
+
 @pytest.fixture(scope="session")
 def variables(method, batch) -> Variables:
-    """Weights moved away from their start, so that no bias is zero and no norm's scale is one."""
-    made = jax.jit(method.init)(jax.random.key(0), batch)
-    leaves, structure = jax.tree.flatten(made.params)
+    """Weights as after some training: no bias is zero, no norm's scale is one."""
+    shapes = jax.eval_shape(method.init, jax.random.key(0), batch).params
     draw = np.random.default_rng(1)
-    moved = [leaf + jnp.asarray(0.1 * draw.normal(size=leaf.shape), jnp.float32) for leaf in leaves]
-    return Variables(jax.tree.unflatten(structure, moved), {})
+    return Variables(jax.tree.map_with_path(lambda path, leaf: _weight(path, leaf, draw), shapes), {})
 
 
 @pytest.fixture(scope="session")
-def draws(method, batch) -> CgDmerDraws:
-    return jax.jit(method.draw)(jax.random.key(3), batch, jnp.float32(0.5))
+def draws(compiled, batch) -> CgDmerDraws:
+    return compiled.draw(jax.random.key(3), batch, jnp.float32(0.5))
+
+
+@pytest.fixture(scope="session")
+def dropped(batch) -> CgDmerDraws:
+    """Draws in which every record but that of one lead has lost some leads."""
+    dropping = make_method(dataclasses.replace(CONFIG, lead_dropout=1.0))
+    return jax.jit(dropping.draw)(jax.random.key(5), batch, jnp.float32(0.5))
 
 
 class Gradients(NamedTuple):
@@ -139,6 +153,7 @@ def compiled(method) -> SimpleNamespace:
         "outcome": outcome,
         "insight": insight,
         "loss_of_batch": loss_of_batch,
+        "draw": method.draw,
         "patches": method.patches,
         "embed_ecg": method.embed_ecg,
         "embed_patches": method.embed_patches,

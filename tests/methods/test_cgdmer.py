@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.methods.cgdmer_network import Parts
 from cgdmer_jax.methods.protocol import Variables
 from tests.methods.conftest import CONFIG, LEADS_PRESENT, NO_REPORT, ONE_LEAD, assert_same_bits, make_method
-
-SHARED = "second_encoders"
 
 
 def test_the_objective_is_the_weighted_sum_of_its_terms(plain):
@@ -29,31 +28,28 @@ def test_the_loss_of_a_batch_is_the_loss_of_its_patches(compiled, variables, bat
 
 
 @pytest.mark.parametrize(("progress", "weight"), [(0.0, 0.0), (0.05, 0.05), (0.1, 0.1), (1.0, 0.1)])
-def test_disentangling_is_warmed_up_over_a_tenth_of_the_steps(progress, weight, method, batch):
-    drawn = method.draw(jax.random.key(0), batch, jnp.float32(progress))
+def test_disentangling_is_warmed_up_over_a_tenth_of_the_steps(progress, weight, compiled, batch):
+    drawn = compiled.draw(jax.random.key(0), batch, jnp.float32(progress))
     assert float(drawn.disentangle_weight) == pytest.approx(weight)
 
 
-def test_draws_depend_on_the_key_alone(method, batch):
-    draw = jax.jit(method.draw)
-    one, again, other = (draw(jax.random.key(k), batch, jnp.float32(0)) for k in (0, 0, 1))
+def test_draws_depend_on_the_key_alone(compiled, batch):
+    one, again, other = (compiled.draw(jax.random.key(k), batch, jnp.float32(0)) for k in (0, 0, 1))
     assert_same_bits(one, again)
     assert (np.asarray(one.kept.index) != np.asarray(other.kept.index)).any()
 
 
-def test_lead_dropout_is_drawn_before_masking(batch):
+def test_lead_dropout_is_drawn_before_masking(batch, dropped):
     """No token of a dropped lead is kept or hidden, and the counts are those of the leads left."""
-    method = make_method(dataclasses.replace(CONFIG, lead_dropout=1.0))
-    drawn = jax.jit(method.draw)(jax.random.key(5), batch, jnp.float32(0))
-    left = np.asarray(drawn.lead_mask)
+    left = np.asarray(dropped.lead_mask)
     n_present = [len(leads) for leads in LEADS_PRESENT]
     assert all(left[i].sum() < n or i == ONE_LEAD for i, n in enumerate(n_present))
-    for slots in (drawn.kept, drawn.hidden):
+    for slots in (dropped.kept, dropped.hidden):
         for record, (index, n) in enumerate(zip(slots.index, slots.length, strict=True)):
             assert left[record, np.asarray(index)[: int(n)] // 10].all()
     n_valid = left.sum(1) * (np.asarray(batch.length) // 20)
-    np.testing.assert_array_equal(drawn.kept.length, np.clip(np.round(n_valid * 0.25), 1, 30))
-    np.testing.assert_array_equal(drawn.kept.length + drawn.hidden.length, n_valid)
+    np.testing.assert_array_equal(dropped.kept.length, np.clip(np.round(n_valid * 0.25), 1, 30))
+    np.testing.assert_array_equal(dropped.kept.length + dropped.hidden.length, n_valid)
 
 
 def test_only_a_random_part_of_the_hidden_patches_is_predicted_by_decode_ratio(variables, patches, batch, draws):
@@ -115,76 +111,27 @@ def test_gradient_with_respect_to_the_patches_equals_finite_differences(
 # --- shared and specific -----------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def by_modality(method, variables, patches, batch, draws):
-    """Gradients of a sum over each modality's shared and specific tokens: {(modality, kind): gradient}."""
-
-    def gradient(run, kind):
-        def total(params):
-            return (getattr(run(params), kind) ** 3).sum()
-
-        return jax.grad(total)(variables.params)[SHARED]
-
-    def ecg(params):
-        return method.network.apply({"params": params}, patches, draws.kept, method="ecg_parts")
-
-    def text(params):
-        length = batch.token_mask.sum(1)
-        return method.network.apply({"params": params}, batch.tokens, length, method="text_parts")
-
-    @jax.jit
-    def all_of_them():
-        return {f"{name} {kind}": gradient(run, kind) for name, run in (("ecg", ecg), ("text", text)) for kind in
-                ("shared", "specific")}
-
-    return all_of_them()
-
-
-def reached(tree) -> bool:
-    return any(np.asarray(leaf).any() for leaf in jax.tree.leaves(tree))
-
-
 def test_there_is_one_shared_encoder_and_one_specific_encoder_a_modality(variables):
-    names = set(variables.params[SHARED])
-    assert {n for n in names if n.startswith("shared_encoder")} == {"shared_encoder"}
-    assert {n for n in names if n.startswith("specific_encoder")} == {"specific_encoder_ecg", "specific_encoder_text"}
-
-
-def test_both_modalities_send_gradients_into_every_weight_of_the_shared_encoder(by_modality):
-    for modality in ("ecg", "text"):
-        shared = by_modality[f"{modality} shared"]["shared_encoder"]
-        for path, leaf in jax.tree.leaves_with_path(shared):
-            assert np.asarray(leaf).any(), (modality, jax.tree_util.keystr(path))
-
-
-def test_specific_encoders_hear_from_their_own_modality_alone(by_modality):
-    for modality, other in (("ecg", "text"), ("text", "ecg")):
-        gradient = by_modality[f"{modality} specific"]
-        assert reached(gradient[f"specific_encoder_{modality}"])
-        assert not reached(gradient[f"specific_encoder_{other}"]) and not reached(gradient["shared_encoder"])
-        assert not reached(by_modality[f"{modality} shared"][f"specific_encoder_{modality}"])
-
-
-def test_the_shared_encoder_sees_each_modality_through_its_own_map_and_mark(by_modality):
-    for place, (modality, other) in enumerate((("ecg", "text"), ("text", "ecg"))):
-        gradient = by_modality[f"{modality} shared"]
-        assert reached(gradient[f"shared_input_{modality}"]) and not reached(gradient[f"shared_input_{other}"])
-        assert np.asarray(gradient["modality"]).any(1).tolist() == [place == 0, place == 1]
+    names = {name for name in variables.params["second_encoders"] if "_encoder" in name}
+    assert names == {"shared_encoder", "specific_encoder_ecg", "specific_encoder_text"}
 
 
 @pytest.mark.parametrize("kind", ["shared", "specific"])
-def test_each_decoder_reads_shared_and_specific_tokens(kind, method, variables, patches, batch, draws):
-    def run(*args, name):
-        return method.network.apply({"params": variables.params}, *args, method=name)
+def test_each_decoder_reads_shared_and_specific_tokens(kind, method, variables, draws):
+    """Any tokens do; moving either part moves nearly every number that is decoded."""
 
-    ecg = run(patches, draws.kept, name="ecg_parts")
-    text = run(batch.tokens, batch.token_mask.sum(1), name="text_parts")
-    for parts, decode in (
-        (ecg, lambda p: run(p, draws.kept, draws.hidden, name="decode_ecg")),
-        (text, lambda p: run(p, draws.masked.slots, name="decode_text")),
-    ):
-        moved = parts._replace(**{kind: getattr(parts, kind) + 0.5})
-        assert (np.abs(np.asarray(decode(moved) - decode(parts))) > 1e-4).mean() > 0.5
+    def decode(ecg, text):
+        def run(*args, name):
+            return method.network.apply({"params": variables.params}, *args, method=name)
+
+        return run(ecg, draws.kept, draws.hidden, name="decode_ecg"), run(text, draws.masked.slots, name="decode_text")
+
+    draw = np.random.default_rng(0)
+    ecg, text = (Parts(*jnp.asarray(draw.normal(size=(3, 8, n, 16)), jnp.float32)) for n in (30, 12))
+    moved = (parts._replace(**{kind: getattr(parts, kind) + 0.5}) for parts in (ecg, text))
+    decode = jax.jit(decode)
+    for one, other in zip(decode(ecg, text), decode(*moved), strict=True):
+        assert (np.abs(np.asarray(one - other)) > 1e-4).mean() > 0.5
 
 
 # --- embedding ---------------------------------------------------------------------------------------

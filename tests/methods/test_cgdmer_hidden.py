@@ -1,7 +1,5 @@
 """What the encoder may see, and what must leave no trace: absent leads, padding, hidden patches."""
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +7,6 @@ import pytest
 
 from cgdmer_jax.models.masking import Slots, all_valid, valid_tokens
 from tests.methods.conftest import (
-    CONFIG,
     LENGTH,
     ONE_LEAD,
     PATCH,
@@ -19,7 +16,6 @@ from tests.methods.conftest import (
     THREE_LEADS,
     WHOLE,
     assert_same_bits,
-    make_method,
 )
 
 N_PATCHES = SAMPLES // PATCH
@@ -84,16 +80,12 @@ def test_absent_lead_samples_never_change_the_embedding(value, compiled, variabl
     assert_same_bits(compiled.embed_ecg(variables, absent_leads_hold(batch, value)), plain)
 
 
-def test_a_dropped_lead_is_as_if_it_had_never_been_recorded(compiled, variables, batch):
+def test_a_dropped_lead_is_as_if_it_had_never_been_recorded(compiled, variables, batch, dropped):
     """Lead dropout takes a lead from the scale, the tokens and the targets."""
-    dropping = make_method(dataclasses.replace(CONFIG, lead_dropout=1.0))
-    draws = jax.jit(dropping.draw)(jax.random.key(5), batch, jnp.float32(0.5))
-    assert (np.asarray(draws.lead_mask).sum(1) < np.asarray(batch.lead_mask).sum(1)).sum() == 7  # all but ONE_LEAD
-    plain = compiled.loss_of_batch(variables.params, batch, draws)
-    never = batch._replace(
-        lead_mask=draws.lead_mask, signal=jnp.where(draws.lead_mask[:, :, None], batch.signal, jnp.int16(0))
-    )
-    assert_same_bits(compiled.loss_of_batch(variables.params, never, draws), plain)
+    left = dropped.lead_mask
+    never = batch._replace(lead_mask=left, signal=jnp.where(left[:, :, None], batch.signal, jnp.int16(0)))
+    plain = compiled.loss_of_batch(variables.params, batch, dropped)
+    assert_same_bits(compiled.loss_of_batch(variables.params, never, dropped), plain)
 
 
 # --- hidden patches ----------------------------------------------------------------------------------

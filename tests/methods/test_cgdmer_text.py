@@ -54,15 +54,6 @@ def test_what_stands_in_the_tokens_of_a_record_without_text_moves_no_term(compil
     assert moved["align"] == plain["align"] and moved["disentangle"] == plain["disentangle"]
 
 
-def test_alignment_of_a_batch_equals_that_of_its_records_with_text_alone(compiled, method, variables, batch, draws):
-    with_text = np.flatnonzero(np.asarray(batch.text_id) != NO_TEXT)
-    part, part_draws = jax.tree.map(lambda a: a[with_text] if a.ndim else a, (batch, draws))
-    whole = terms(compiled, variables, batch, draws)
-    alone = method.loss(variables, part, part_draws, train=True)[1].terms
-    for name in ("align", "text"):
-        np.testing.assert_allclose(whole[name], float(alone[name]), rtol=1e-5)
-
-
 def test_a_batch_without_any_text_has_reconstruction_and_ecg_disentangling_alone(compiled, variables, batch, draws):
     everyone = range(len(batch.text_id))
     no_text, fixed = silent(batch, *everyone), silent_draws(draws, *everyone)

@@ -107,9 +107,7 @@ def test_info_nce_equals_torchs_symmetric_cross_entropy_where_all_reports_differ
     ecg, text = unit_vectors(9, 6), unit_vectors(9, 6, seed=1)
     given = [torch.tensor(np.array(x), requires_grad=True) for x in (ecg, text)]
     logits, own = given[0] @ given[1].T / 0.1, torch.arange(9)
-    expected = 0.5 * (
-        torch.nn.functional.cross_entropy(logits, own) + torch.nn.functional.cross_entropy(logits.T, own)
-    )
+    expected = 0.5 * (torch.nn.functional.cross_entropy(logits, own) + torch.nn.functional.cross_entropy(logits.T, own))
     expected.backward()
     value, gradients = graded(losses.info_nce, (0, 1))(ecg, text, jnp.arange(9), TEMPERATURE)
     assert float(value) == pytest.approx(expected.item(), rel=1e-5)

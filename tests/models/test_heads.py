@@ -1,10 +1,11 @@
-"""Pooling and the unit sphere."""
+"""Pooling, the unit sphere, and who shares weights with whom."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
-from cgdmer_jax.models.heads import masked_mean, unit
+from cgdmer_jax.models.heads import MODALITIES, SecondEncoders, masked_mean, unit
 
 
 def test_masked_mean_is_the_mean_of_the_live_tokens_and_zero_without_any():
@@ -29,3 +30,54 @@ def test_unit_vectors_have_length_one_and_zero_stays_zero_with_a_finite_gradient
     x = jnp.asarray(x, jnp.float32)
     np.testing.assert_allclose(np.linalg.norm(unit(x), axis=1), [1, 1, 1, 0], atol=1e-5)
     assert np.isfinite(jax.grad(lambda x: unit(x).sum())(x)).all()
+
+
+LENGTH = jnp.array([5, 2], jnp.int32)
+
+
+@pytest.fixture(scope="module")
+def gradients():
+    """What each modality's shared and specific tokens send into the weights: {(modality, kind): gradient}."""
+    room = SecondEncoders(width=8, depth=1, heads=2)
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 5, 6)), jnp.float32)
+
+    def run(room, x):
+        return {(m, kind): getattr(room, kind)(m, x, LENGTH) for m in MODALITIES for kind in ("shared", "specific")}
+
+    @jax.jit
+    def all_of_them():
+        params = room.init(jax.random.key(0), x, method=run)["params"]
+
+        def gradient(of):
+            return jax.grad(lambda p: (room.apply({"params": p}, x, method=run)[of] ** 3).sum())(params)
+
+        return {(m, kind): gradient((m, kind)) for m in MODALITIES for kind in ("shared", "specific")}
+
+    return all_of_them()
+
+
+def reached(tree) -> bool:
+    return any(np.asarray(leaf).any() for leaf in jax.tree.leaves(tree))
+
+
+def test_both_modalities_send_gradients_into_every_weight_of_the_one_shared_encoder(gradients):
+    for modality in MODALITIES:
+        encoders = {k: v for k, v in gradients[modality, "shared"].items() if k.startswith("shared_encoder")}
+        assert len(encoders) == 1
+        for path, leaf in jax.tree.leaves_with_path(encoders):
+            assert np.asarray(leaf).any(), (modality, jax.tree_util.keystr(path))
+
+
+def test_specific_encoders_hear_from_their_own_modality_alone(gradients):
+    for modality, other in (("ecg", "text"), ("text", "ecg")):
+        own = gradients[modality, "specific"]
+        assert reached(own[f"specific_encoder_{modality}"]) and reached(own[f"specific_input_{modality}"])
+        assert not reached(own[f"specific_encoder_{other}"]) and not reached(own["shared_encoder"])
+        assert not reached(gradients[modality, "shared"][f"specific_encoder_{modality}"])
+
+
+def test_the_shared_encoder_sees_each_modality_through_its_own_map_and_mark(gradients):
+    for place, (modality, other) in enumerate((("ecg", "text"), ("text", "ecg"))):
+        own = gradients[modality, "shared"]
+        assert reached(own[f"shared_input_{modality}"]) and not reached(own[f"shared_input_{other}"])
+        assert np.asarray(own["modality"]).any(1).tolist() == [place == 0, place == 1]

@@ -175,7 +175,7 @@ def test_at_least_one_lead_and_at_most_half_of_twelve_are_wholly_hidden(n_leads)
 
 
 def test_columns_come_back_before_hidden_leads_where_too_few_tokens_are_left():
-    """Of two to five leads, all but one hidden: the visible lead's hidden columns are taken first, then hidden leads."""
+    """Of two to five leads, all but one hidden: the visible lead's hidden columns come first, then hidden leads."""
     for n_leads in (2, 3, 4, 5):
         n = 400
         valid = validity([n_leads] * n, [PATCHES] * n, seed=n_leads)

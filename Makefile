@@ -2,8 +2,8 @@
 EXTRAS ?= dev
 PYTHON ?= python3
 BIN := .venv/bin
-STAMP := .venv/.installed-$(subst $(eval) ,-,$(subst $(comma),-,$(EXTRAS)))
 comma := ,
+STAMP := .venv/.installed-$(subst $(comma),-,$(EXTRAS))
 
 .PHONY: quickstart test lint bench pages faults
 
@@ -26,7 +26,8 @@ pages: $(STAMP)
 faults: $(STAMP)
 	$(BIN)/python -m tests.plant_faults
 
-$(STAMP): setup.cfg
+$(STAMP): setup.cfg pyproject.toml
+	@echo "installing cgdmer_jax[$(EXTRAS)] into .venv"
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --editable ".[$(EXTRAS)]"
+	$(BIN)/python -m pip install --quiet --editable ".[$(EXTRAS)]"
 	touch $@

@@ -18,7 +18,7 @@ from configs.cgdmer import SIZES, get_config
 from experiments.build import from_fields
 
 BATCH = 64
-RATE, SAMPLES, LEADS = 100, 1000, 12
+RATE, SAMPLES, LEADS = 100.0, 1000, 12
 
 
 def parts_of(size: str) -> dict[str, int]:

@@ -58,8 +58,6 @@ def _check_values(batch: Batch) -> None:
             f"expected 0..{batch.signal.shape[-1]}; mend the loader that made it"
         )
     if np.any(batch.signal[~batch.lead_mask]):
-        raise CgdmerError(
-            "batch field signal is not zero where lead_mask is False; mend the loader that made it"
-        )
+        raise CgdmerError("batch field signal is not zero where lead_mask is False; mend the loader that made it")
     if np.any(batch.token_mask[:, 1:] & ~batch.token_mask[:, :-1]):
         raise CgdmerError("batch field token_mask is not right-padded; mend the loader that made it")

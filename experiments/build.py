@@ -67,9 +67,11 @@ def make_tokenizer(config: ConfigDict, corpus: Corpus) -> Tokenizer:
     return train_wordpiece(reports, config.data.vocabulary)
 
 
-def make_contract(corpus: Corpus, tokenizer: Tokenizer) -> InputContract:
+def make_contract(corpus: Corpus, tokenizer: Tokenizer, before: tuple[TrainedOn, ...] = ()) -> InputContract:
+    """The contract of a run on this corpus; `before` is what its first weights had seen."""
     info = corpus.stores[0].info
     seen = set(corpus.patient_id[corpus.lines("train")])
+    own = tuple(TrainedOn(s.namespace, s.fingerprint, _hashes(s.namespace, seen)) for s in corpus.stores)
     return InputContract(
         rate=corpus.rate,
         seconds=corpus.n_samples / corpus.rate,
@@ -79,7 +81,7 @@ def make_contract(corpus: Corpus, tokenizer: Tokenizer) -> InputContract:
         scaling="record_std",
         cleaning_version=str(CLEANING_VERSION),
         tokenizer_sha256=tokenizer_sha256(tokenizer),
-        trained_on=tuple(TrainedOn(s.namespace, s.fingerprint, _hashes(s.namespace, seen)) for s in corpus.stores),
+        trained_on=own + tuple(store for store in before if store not in own),
     )
 
 

@@ -18,7 +18,14 @@ def run(main: Callable[[list[str]], int | None]) -> None:
         sys.exit(main(sys.argv[1:]) or 0)
     except CgdmerError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+    except OSError as error:  # a full disk, a folder without permission
+        print(
+            f"error: {error.filename or ''} {error.strerror or error}; mend that, then the same command",
+            file=sys.stderr,
+        )
+    except KeyboardInterrupt:
+        print("error: interrupted; the same command goes on from what was saved", file=sys.stderr)
+    sys.exit(1)
 
 
 def parser(doc: str, example: str) -> argparse.ArgumentParser:
@@ -39,20 +46,41 @@ def load_config(spec: str, overrides: list[str]) -> ConfigDict:
     for word in overrides:
         if not word.startswith("--config.") or "=" not in word:
             raise CgdmerError(f'argument "{word}" is not known; config fields are given as --config.a.b=value')
-    plain = _parse(spec, [])
-    known = flat(plain.to_dict())
+    plain = flat(_parse(spec, []).to_dict())
     for word in overrides:
         field = word.removeprefix("--config.").split("=")[0]
-        if field not in known:
-            raise CgdmerError(f"the config has no field {field}.{suggest(field, known)}")
-    return _parse(spec, overrides)
+        if field not in plain:
+            raise CgdmerError(f"the config has no field {field}.{suggest_field(field, plain)}")
+    config = _parse(spec, overrides)
+    given = flat(config.to_dict())
+    for word in overrides:
+        field = word.removeprefix("--config.").split("=")[0]
+        if not _same_kind(plain[field], given[field]):
+            raise CgdmerError(f"{word} is {given[field]}, of another type than the config's own {plain[field]}")
+    return config
+
+
+def suggest_field(field: str, known: dict[str, object]) -> str:
+    """The field of that name in another group, else the nearest one."""
+    moved = [name for name in known if name.split(".")[-1] == field.split(".")[-1]]
+    return f' Did you mean "{moved[0]}"?' if len(moved) == 1 else suggest(field, known)
+
+
+def _same_kind(known: object, given: object) -> bool:
+    """Equal types, element by element: absl takes any value as an element of a tuple."""
+    if isinstance(known, list | tuple) and isinstance(given, list | tuple):
+        return all(any(_same_kind(k, g) for k in known) for g in given)
+    return isinstance(given, type(known)) or (isinstance(known, float) and isinstance(given, int))
 
 
 def _parse(spec: str, overrides: list[str]) -> ConfigDict:
     values = flags.FlagValues()
-    holder = config_flags.DEFINE_config_file("config", flag_values=values, lock_config=True)
+    words = ["", f"--config={spec}", *overrides]
+    holder = config_flags.DEFINE_config_file("config", flag_values=values, lock_config=True, sys_argv=words)
     try:
-        values(["", f"--config={spec}", *overrides])
+        values(words)
         return holder.value.copy_and_resolve_references()
     except (flags.Error, TypeError, ValueError) as error:
-        raise CgdmerError(f"{' '.join([spec, *overrides])}: {str(error).splitlines()[0]}") from error
+        # An error of the config file itself comes as a traceback, whose last line says what is wrong.
+        last = str(error).strip().splitlines()[-1].removeprefix("ValueError: ")
+        raise CgdmerError(last.removeprefix("flag ")) from error

@@ -39,7 +39,7 @@ def main(words: list[str]) -> int:
         "--features", default="main,encoder,shared,specific", help="probed ones; the first is the headline"
     )
     parser.add_argument("--random_seeds", type=int, default=3, help="random-weight encoders (default 3)")
-    parser.add_argument("--kernels", type=int, default=2500, help="random convolution kernels (default 2500)")
+    parser.add_argument("--kernels", type=int, default=2000, help="random convolution kernels (default 2000)")
     args = parser.parse_args(words)
     evaluate(
         Path(args.run),

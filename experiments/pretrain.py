@@ -1,12 +1,15 @@
 """Pretrains a method on converted stores; the same command again goes on where it stopped."""
 
+import dataclasses
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
+from tokenizers import Tokenizer
 
+from cgdmer_jax.contract import InputContract
 from cgdmer_jax.data.corpus import Corpus, open_corpus
 from cgdmer_jax.data.loader import Loader, shuffled
 from cgdmer_jax.data.reports import load_tokenizer, save_tokenizer
@@ -18,9 +21,10 @@ from cgdmer_jax.training import loop, sharding
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.log import MetricsLog
 from cgdmer_jax.training.optimizer import OptimizerConfig, make_optimizer, schedule
-from cgdmer_jax.training.run_folder import RunFolder
+from cgdmer_jax.training.run_folder import RunFolder, flat
 from cgdmer_jax.training.state import TrainState, start
 from cgdmer_jax.training.step import make_step
+from cgdmer_jax.training.stop import StopFlag
 from experiments import build, command
 
 EXAMPLE = (
@@ -40,29 +44,72 @@ def main(words: list[str]) -> int:
     known, overrides = parser.parse_known_args(words)
     config = command.load_config(known.config, overrides)
     allowed = tuple(name for name in known.allow_changed.split(",") if name)
+    fields = flat(config.to_dict())
+    for name in allowed:
+        if name not in fields:
+            raise CgdmerError(f"--allow_changed: the config has no field {name}.{command.suggest_field(name, fields)}")
     return pretrain(config, Path(known.workdir), init_from=known.init_from, allowed=allowed)
 
 
 def pretrain(config: ConfigDict, workdir: Path, *, init_from: str | None = None, allowed: tuple[str, ...] = ()) -> int:
-    """Runs to the end or to a stop signal; returns the exit code."""
-    mesh = sharding.make_mesh()
-    sharding.check_batch_size(config.data.batch_size, mesh)
-    corpus = open_corpus(tuple(config.data.stores))
+    """Runs to the end or to a stop signal; returns the exit code. Writes nothing before everything is checked."""
     run = RunFolder(workdir)
-    tokenizer = load_tokenizer(run.tokenizer) if run.exists() else build.make_tokenizer(config, corpus)
-    contract = build.make_contract(corpus, tokenizer)
-    if run.exists() and run.contract() != contract:
-        raise CgdmerError(
-            f"{run.path / 'input.json'} does not fit the stores or the tokenizer given now; "
-            "continue with the stores the run was started with, or take another --workdir"
-        )
-    save_tokenizer(tokenizer, run.tokenizer)
-    run.begin(config.to_dict(), build.run_environment("experiments.pretrain"), contract, allowed)
-    table = token_table(corpus, tokenizer, config.data.max_tokens, cache=run.tokenizer)
+    run.check(config.to_dict(), allowed)
+    given = RunFolder(Path(init_from)) if init_from is not None else None
+    with StopFlag() as stop:
+        mesh = sharding.make_mesh()
+        sharding.check_batch_size(config.data.batch_size, mesh)
+        corpus = open_corpus(tuple(config.data.stores))
+        tokenizer = load_tokenizer(run.tokenizer) if run.exists() else build.make_tokenizer(config, corpus)
+        contract = _input_contract(run, corpus, tokenizer, given)
+        method = build.make_method(config, contract, tokenizer)
+        optimizer_config = build.from_fields(OptimizerConfig, config.optimizer.to_dict())
+        run_config, n_validation = _run_config(config)
+        # A run that does not exist yet has no place for the cache.
+        cache = run.tokenizer if run.exists() else None
+        table = token_table(corpus, tokenizer, config.data.max_tokens, cache=cache)
+        loader = make_loader(config, corpus, table)
+        validate = make_validation(method, corpus, table, config, n_validation)
+        key = jax.random.key(config.seed)
+        state, optimizer = first_state(method, optimizer_config, loader.batch(0), key, mesh)
+        new_from_given = given is not None and not Checkpoints(run.checkpoints, keep_last=1).steps()
+        if new_from_given:
+            state = _with_given_weights(state, given)
+        with run.locked(), Checkpoints(run.checkpoints, config.run.keep_last) as checkpoints:
+            run.check(config.to_dict(), allowed)
+            if not run.exists():
+                save_tokenizer(tokenizer, run.tokenizer)
+            run.begin(config.to_dict(), build.run_environment("experiments.pretrain"), contract)
+            log = MetricsLog(run.metrics)
+            state = _go_on(state, checkpoints, log)
+            if new_from_given:
+                checkpoints.save(state, None)  # from here on the run needs the other folder no more
+            state, code = loop.train(
+                state,
+                make_step(method, optimizer, key, optimizer_config.steps),
+                loader.prefetch,
+                validate,
+                schedule(optimizer_config),
+                steps=optimizer_config.steps,
+                config=run_config,
+                mesh=mesh,
+                checkpoints=checkpoints,
+                log=log,
+                stop=stop,
+            )
+        print(f"step {int(state.step)} of {optimizer_config.steps}; checkpoints are in {run.checkpoints}")
+        return code
 
-    method = build.make_method(config, contract, tokenizer)
-    optimizer_config = build.from_fields(OptimizerConfig, config.optimizer.to_dict())
-    key = jax.random.key(config.seed)
+
+def _run_config(config: ConfigDict) -> tuple[loop.RunConfig, int]:
+    """The intervals, and the number of validation records."""
+    fields = config.run.to_dict()
+    n_validation = fields.pop("validation_records")
+    return build.from_fields(loop.RunConfig, fields), n_validation
+
+
+def make_loader(config: ConfigDict, corpus: Corpus, table: TokenTable) -> Loader:
+    """Shuffled batches of the training split; says how much there is."""
     loader = Loader(
         corpus,
         corpus.lines("train"),
@@ -75,32 +122,9 @@ def pretrain(config: ConfigDict, workdir: Path, *, init_from: str | None = None,
     )
     print(
         f"{len(loader.selected)} training records, {loader.steps_per_epoch} steps an epoch, "
-        f"{tokenizer.get_vocab_size()} word pieces, {table.n_cut} of {len(table.tokens)} texts cut at "
-        f"{config.data.max_tokens}"
+        f"{table.n_cut} of {len(table.tokens)} texts cut at {config.data.max_tokens} word pieces"
     )
-    state, optimizer = first_state(method, optimizer_config, loader.batch(0), key, mesh)
-    checkpoints = Checkpoints(run.checkpoints, config.run.keep_last)
-    checkpoints.remove_unfinished()
-    log = MetricsLog(run.metrics)
-    state = _start_order(state, checkpoints, init_from)
-    log.cut_after(int(state.step))
-    run_fields = config.run.to_dict()
-    validate = make_validation(method, corpus, table, config, run_fields.pop("validation_records"))
-    state, code = loop.train(
-        state,
-        make_step(method, optimizer, key, optimizer_config.steps),
-        loader.prefetch,
-        validate,
-        schedule(optimizer_config),
-        steps=optimizer_config.steps,
-        config=loop.RunConfig(**run_fields),
-        mesh=mesh,
-        checkpoints=checkpoints,
-        log=log,
-    )
-    checkpoints.close()
-    print(f"step {int(state.step)} of {optimizer_config.steps} saved in {run.checkpoints}")
-    return code
+    return loader
 
 
 def first_state(method: Method, config: OptimizerConfig, batch, key, mesh):
@@ -111,28 +135,61 @@ def first_state(method: Method, config: OptimizerConfig, batch, key, mesh):
     return make(key, batch), optimizer
 
 
-def _start_order(state: TrainState, checkpoints: Checkpoints, init_from: str | None) -> TrainState:
-    """Own run, else given weights, else scratch."""
+def _input_contract(run: RunFolder, corpus: Corpus, tokenizer: Tokenizer, given: RunFolder | None) -> InputContract:
+    """The run's own when it exists, else a new one; refuses stores or first weights that do not fit it."""
+    if run.exists():
+        known, made = run.contract(), build.make_contract(corpus, tokenizer)
+        same = dataclasses.replace(made, trained_on=known.trained_on) == known
+        if not same or not {*made.trained_on} <= {*known.trained_on}:
+            raise CgdmerError(
+                f"{run.path / 'input.json'} does not fit the stores or the tokenizer found now; "
+                "continue with the stores the run was started with, or take another --workdir"
+            )
+        return known
+    if given is None:
+        return build.make_contract(corpus, tokenizer)
+    theirs = given.contract()
+    made = build.make_contract(corpus, tokenizer, theirs.trained_on)
+    if made.tokenizer_sha256 != theirs.tokenizer_sha256:
+        raise CgdmerError(
+            f"--init_from={given.path} was trained with other word pieces, its weights would read other words; "
+            f"give --config.data.tokenizer={given.tokenizer}"
+        )
+    if (made.rate, made.scaling) != (theirs.rate, theirs.scaling):
+        raise CgdmerError(
+            f"--init_from={given.path} was trained at {theirs.rate:g} Hz with scaling {theirs.scaling}, the stores are "
+            f"{made.rate:g} Hz with {made.scaling}; convert them with --rate={theirs.rate:g}"
+        )
+    return made
+
+
+def _with_given_weights(state: TrainState, given: RunFolder) -> TrainState:
+    theirs = Checkpoints(given.checkpoints, keep_last=1).restore_latest_variables(state, print)
+    if theirs is None:
+        raise CgdmerError(f"--init_from={given.path} has no checkpoint; give a run folder that has one")
+    print(f"starting from the weights of {given.path}")
+    return state._replace(variables=theirs)
+
+
+def _go_on(state: TrainState, checkpoints: Checkpoints, log: MetricsLog) -> TrainState:
+    """The run's own latest state, else the given one; what lies after its step is removed."""
+    checkpoints.remove_unfinished()
     restored = checkpoints.restore_latest(state, print)
     if restored is not None:
         print(f"continuing at step {int(restored.step)}")
-        return restored
-    if init_from is None:
-        return state
-    given = Checkpoints(RunFolder(Path(init_from)).checkpoints, keep_last=1).restore_latest(state, print)
-    if given is None:
-        raise CgdmerError(f"--init_from={init_from} has no checkpoint; give a run folder that has one")
-    print(f"starting from the weights of {init_from}, step {int(given.step)}")
-    placed = jax.tree.map(lambda x, like: jax.device_put(x, like.sharding), given.variables, state.variables)
-    return state._replace(variables=placed)
+        state = restored
+    checkpoints.remove_after(int(state.step))
+    log.cut_after(int(state.step))
+    return state
 
 
 def make_validation(method: Method, corpus: Corpus, table: TokenTable, config: ConfigDict, n_records: int):
     """variables -> loss, its terms and retrieval recall on the same validation records with the same draws."""
     lines = corpus.lines("validation")
-    if len(lines) < config.data.batch_size:
+    if min(len(lines), n_records) < config.data.batch_size:
         raise CgdmerError(
-            f"the validation split has {len(lines)} records, fewer than config.data.batch_size {config.data.batch_size}"
+            f"the validation split has {len(lines)} records, of which config.run.validation_records takes {n_records}: "
+            f"fewer than config.data.batch_size {config.data.batch_size}; choose a smaller batch"
         )
     chosen = lines[np.sort(shuffled(len(lines), "validation")[:n_records])]
 
@@ -154,7 +211,6 @@ def make_validation(method: Method, corpus: Corpus, table: TokenTable, config: C
             ecg.append(np.asarray(e))
             text.append(np.asarray(t))
             ids.append(batch.text_id)
-        del sums["temperature"]
         recall = recall_at(np.concatenate(ecg), np.concatenate(text), np.concatenate(ids), k=10)
         return sums | {"ecg_to_text_recall_at_10": recall}
 

@@ -1,6 +1,8 @@
 """A run folder as a method with weights, and its features of a corpus, cached by content."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +27,8 @@ from cgdmer_jax.training.run_folder import RunFolder
 from experiments import build
 from experiments.pretrain import first_state
 
-EVALUATION_BATCH = 64
+EVALUATION_BATCH = 32  # with two at a time the fastest on 2 cores: 140 records/s of nano, against 106 for 64 in a row
+AT_ONCE = 2
 Features = dict[str, Float[np.ndarray, "record feature"]]
 
 
@@ -90,11 +93,25 @@ def embed(
 ) -> Features:
     """Features by name of the records on these lines."""
     parts: dict[str, list[np.ndarray]] = {}
+    pending: deque[Future[Features]] = deque()
+
+    def compute(batch: Batch, n_real: int) -> Features:
+        return {name: np.asarray(value)[:n_real] for name, value in features_of(variables, batch).items()}
+
+    def collect() -> None:
+        made = pending.popleft().result()
+        for name, value in made.items():
+            parts.setdefault(name, []).append(value)
+        progress.update(len(value))
+
     with tqdm.tqdm(total=len(lines), unit="rec", desc=label, mininterval=1.0) as progress:
-        for batch, n_real in build.read_batches(corpus, lines, table, EVALUATION_BATCH):
-            for name, value in features_of(variables, batch).items():
-                parts.setdefault(name, []).append(np.asarray(value)[:n_real])
-            progress.update(n_real)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for batch, n_real in build.read_batches(corpus, lines, table, EVALUATION_BATCH):
+                pending.append(pool.submit(compute, batch, n_real))
+                if len(pending) > AT_ONCE:
+                    collect()
+            while pending:
+                collect()
     return {name: np.concatenate(values) for name, values in parts.items()}
 
 

@@ -77,7 +77,7 @@ def _scores(state: Evaluation, scorer: Callable, variables: Variables, sets: dic
     """Scores [scored record of any task, class of any task] for each set of prompts."""
     names = sorted(sets)  # the order in which jit hands a dict to the function
     lines = state.lines[_scored(state)]
-    batches = build.read_batches(state.corpus, lines, state.table, 4 * trained.EVALUATION_BATCH)
+    batches = build.read_batches(state.corpus, lines, state.table, 8 * trained.EVALUATION_BATCH)
     together = collect_scores(lambda batch: scorer(variables, batch, sets), batches)
     ends = np.cumsum([sets[name][0].shape[0] for name in names])
     return dict(zip(names, np.split(together, ends[:-1], axis=1), strict=True))

@@ -113,8 +113,7 @@ def _check_source(source: Source) -> None:
     record_id, count = Counter(record.record_id for record in source.records).most_common(1)[0]
     if count > 1:
         raise CgdmerError(
-            f"source {source.name} lists record {record_id} {count} times; "
-            "remove the repeated lines from its table"
+            f"source {source.name} lists record {record_id} {count} times; remove the repeated lines from its table"
         )
     check_patients_stay_in_one_fold(
         (record.patient_id for record in source.records),
@@ -171,9 +170,7 @@ def _seal(source: Source, job: ShardJob, settings: dict[str, Any]) -> None:
         first = next(note["reason"] for note in record_notes)
         shutil.rmtree(job.out / PARTIAL)  # so that the next run reads the recordings again
         shutil.rmtree(job.out / seal.SIGNAL)
-        raise CgdmerError(
-            f"none of the {job.n_rows} records of {source.name} could be converted; the first: {first}"
-        )
+        raise CgdmerError(f"none of the {job.n_rows} records of {source.name} could be converted; the first: {first}")
     tables = write_tables(source, job.out, record_notes)
     info = {field: settings[field] for field in ("format_version", "name", "rate", "seconds", "filter")}
     info |= {

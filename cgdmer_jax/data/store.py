@@ -188,9 +188,7 @@ def open_store(path: Path | str) -> Store:
     lines = pq.read_metadata(path / seal.RECORDS).num_rows
     n_rejected = sum(info["rejected"].values())
     if lines != info["n_records"] or lines + n_rejected != info["n_rows"]:
-        raise _unfit(
-            info, f"has {lines} lines where {info['n_rows']} rows less {n_rejected} rejected are expected"
-        )
+        raise _unfit(info, f"has {lines} lines where {info['n_rows']} rows less {n_rejected} rejected are expected")
     return Store(path, info, fingerprint, array)
 
 
@@ -198,9 +196,7 @@ def read_info(path: Path) -> tuple[dict[str, Any], str]:
     """dataset.json and its sha256."""
     file = path / seal.DATASET
     if not path.is_dir():
-        raise CgdmerError(
-            f"there is no store at {path}; make it with python -m experiments.convert --out={path}"
-        )
+        raise CgdmerError(f"there is no store at {path}; make it with python -m experiments.convert --out={path}")
     if not file.is_file():
         raise CgdmerError(
             f"store {path} has no {seal.DATASET}: its conversion was not finished; run the same command again"
@@ -217,9 +213,7 @@ def read_info(path: Path) -> tuple[dict[str, Any], str]:
             "convert its source again with this program, or use the version that made it"
         )
     if missing := _NEEDED - info.keys():
-        raise CgdmerError(
-            f"{file} lacks {', '.join(sorted(missing))}; copy the store again or convert it again"
-        )
+        raise CgdmerError(f"{file} lacks {', '.join(sorted(missing))}; copy the store again or convert it again")
     return info, hashlib.sha256(content).hexdigest()
 
 

@@ -78,16 +78,13 @@ def unfinished_store(out: Path, settings: dict[str, Any]) -> Iterator[None]:
         lock = (partial / LOCK).open("w")
     except OSError as error:
         raise CgdmerError(
-            f"the store cannot be written to {out} ({error.strerror}); "
-            "name another --out or mend its permissions"
+            f"the store cannot be written to {out} ({error.strerror}); name another --out or mend its permissions"
         ) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise CgdmerError(
-                f"another conversion is writing to {out}; wait for it or name another --out"
-            ) from error
+            raise CgdmerError(f"another conversion is writing to {out}; wait for it or name another --out") from error
         if (partial / SETTINGS).is_file():
             check_same(out, settings, json.loads((partial / SETTINGS).read_bytes()))
         else:
@@ -101,8 +98,7 @@ def check_disk_space(job: ShardJob, n_records: int) -> None:
     free = shutil.disk_usage(job.out).free
     if needed > free:
         raise CgdmerError(
-            f"{job.out} needs {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; "
-            "free some or name another --out"
+            f"{job.out} needs {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; free some or name another --out"
         )
 
 

@@ -140,11 +140,9 @@ def _grid() -> str:
     return "".join(lines)
 
 
-def _text(
-    x: float | int, y: float | int, words: str, *, size: float, weight: str = "normal", anchor: str = "start"
-) -> str:
+def _text(x: float | int, y: float | int, words: str, *, size: float, weight: str = "normal") -> str:
     return (
-        f'<text x="{x:g}" y="{y:g}" font-size="{size:g}" font-weight="{weight}" text-anchor="{anchor}" '
+        f'<text x="{x:g}" y="{y:g}" font-size="{size:g}" font-weight="{weight}" '
         f'fill="{INK}" {FONT}>{escape(words)}</text>'
         if words
         else ""

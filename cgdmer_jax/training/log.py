@@ -2,7 +2,15 @@
 
 import json
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
+
+import jax
+
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.training.state import check_finite
+from cgdmer_jax.training.step import Metrics
 
 
 class MetricsLog:
@@ -12,20 +20,62 @@ class MetricsLog:
         self.path = path
 
     def write(self, record: dict) -> None:
-        with self.path.open("a") as file:
-            file.write(json.dumps(record) + "\n")
+        try:
+            with self.path.open("a") as file:
+                file.write(json.dumps(record) + "\n")
+        except OSError as error:
+            raise CgdmerError(
+                f"{self.path} cannot be written ({error.strerror}); mend that and give the same command again"
+            ) from error
 
     def cut_after(self, step: int) -> None:
         """Drops lines of later steps, and a last line that a kill left unfinished."""
         if not self.path.exists():
             return
         kept = [json.dumps(record) for record in read_metrics(self.path) if record["step"] <= step]
-        part = self.path.with_suffix(".part")
+        part = self.path.with_name(self.path.name + ".part")
         part.write_text("".join(line + "\n" for line in kept))
         os.replace(part, self.path)
 
 
 def read_metrics(path: Path) -> list[dict]:
     """All finished lines; a kill can only have left the last one unfinished."""
-    lines = path.read_text().split("\n")
-    return [json.loads(line) for line in lines[:-1]]
+    records = []
+    for number, line in enumerate(path.read_text().split("\n")[:-1], start=1):
+        try:
+            records.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            raise CgdmerError(f"line {number} of {path} is no JSON; mend or delete that line") from error
+    return records
+
+
+class StepLogger:
+    """Holds one step's metrics on the device until the next step is under way."""
+
+    def __init__(self, log: MetricsLog, learning_rate: Callable[[int], float]):
+        self.log = log
+        self.learning_rate = learning_rate
+        self.held: tuple[int, Metrics, float | None] | None = None
+        self.clock: tuple[int, float] | None = None  # step and time from which records/s is counted
+
+    def hold(self, step: int, metrics: Metrics, batch_size: int) -> None:
+        now = time.monotonic()
+        rate = None
+        if self.clock is not None:
+            rate = round((step - self.clock[0]) * batch_size / (now - self.clock[1]), 2)
+        self.clock = (step, now)
+        self.held = (step, metrics, rate)
+
+    def restart_clock(self) -> None:
+        self.clock = None
+
+    def flush(self) -> None:
+        """Fetches and writes what is held; raises when that step was not finite."""
+        if self.held is None:
+            return
+        step, metrics, rate = self.held
+        self.held = None
+        values = {name: float(value) for name, value in jax.device_get(metrics).items()}
+        check_finite(int(values.pop("first_bad_step")))
+        record = {"step": step, **values, "learning_rate": float(self.learning_rate(step - 1))}
+        self.log.write(record | {"records_per_second": rate})

@@ -1,5 +1,6 @@
 """AdamW with warm-up, cosine, clipping, decay by rule and learning-rate factors by parameter path."""
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -23,13 +24,23 @@ class OptimizerConfig:
     clip_norm: float
     rate_factors: tuple[tuple[str, float], ...]  # (regex on the parameter path, factor); first match counts
 
+    def __post_init__(self):
+        lowest = {"steps": 1, "learning_rate": 0, "warmup_fraction": 0, "weight_decay": 0, "clip_norm": 0}
+        for name, least in lowest.items():
+            value = getattr(self, name)
+            if not least <= value < math.inf:
+                raise CgdmerError(f"config.optimizer.{name} is {value}; give a number of at least {least}")
+        if not self.warmup_fraction < 1:
+            raise CgdmerError(f"config.optimizer.warmup_fraction is {self.warmup_fraction}; give a share below 1")
+
 
 def schedule(config: OptimizerConfig) -> optax.Schedule:
+    decay_steps = max(2, config.steps)
     return optax.warmup_cosine_decay_schedule(
         0.0,
         config.learning_rate,
-        warmup_steps=max(1, round(config.warmup_fraction * config.steps)),
-        decay_steps=max(2, config.steps),
+        warmup_steps=min(max(1, round(config.warmup_fraction * config.steps)), decay_steps - 1),
+        decay_steps=decay_steps,
         end_value=config.final_fraction * config.learning_rate,
     )
 
@@ -51,7 +62,13 @@ def rate_factor(path: str, rules: tuple[tuple[str, float], ...]) -> float:
 def make_optimizer(config: OptimizerConfig, params: dict) -> optax.GradientTransformation:
     paths = [parameter_path(path) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
     for pattern, _ in config.rate_factors:
-        if not any(re.search(pattern, path) for path in paths):
+        try:
+            expression = re.compile(pattern)
+        except re.error as error:
+            raise CgdmerError(
+                f'config.optimizer.rate_factors: "{pattern}" is no regular expression ({error}); mend it'
+            ) from error
+        if not any(expression.search(path) for path in paths):
             raise CgdmerError(
                 f'config.optimizer.rate_factors: "{pattern}" matches no parameter; paths look like "{paths[0]}"'
             )

@@ -1,7 +1,10 @@
 """The run folder: config, environment and input contract beside the metrics and checkpoints (DESIGN 2)."""
 
+import fcntl
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from cgdmer_jax.contract import InputContract
@@ -29,31 +32,57 @@ class RunFolder:
     def exists(self) -> bool:
         return (self.path / "config.json").exists()
 
-    def begin(self, config: dict, environment: dict, contract: InputContract, allowed: tuple[str, ...]) -> None:
-        """Starts the folder, or checks that it belongs to this config and records what may differ."""
-        if self.exists():
-            check_config(self.config(), config, allowed, self.path / "config.json")
-            known = [*self._read("environment.json"), environment]
-        else:
-            known = [environment]
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Makes the folder; refuses while another process trains in it. The lock ends with its process."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            write_json(self.path / "input.json", json.loads(contract.to_json()))
-            write_json(self.path / "environment.json", known)
-            write_json(self.path / "config.json", config)
+            folder = os.open(self.path, os.O_RDONLY)
         except OSError as error:
+            raise self._not_writable(error) from error
+        try:
+            self._take(folder)
+            yield
+        finally:
+            os.close(folder)
+
+    def _take(self, folder: int) -> None:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
             raise CgdmerError(
-                f"--workdir={self.path} cannot be written ({error.strerror}); choose a folder you own"
+                f"another process is training in {self.path}; wait for its end, or take another --workdir"
             ) from error
 
-    def _read(self, name: str):
+    def check(self, config: dict, allowed: tuple[str, ...]) -> None:
+        """Refuses a config that this folder was not made with; an empty folder takes any."""
+        if self.exists():
+            check_config(self.config(), config, allowed, self.path / "config.json")
+
+    def begin(self, config: dict, environment: dict, contract: InputContract) -> None:
+        """Starts the folder, or records what goes on in it now; config.json last: with it the run exists."""
+        known = self._read("environment.json") if self.exists() else []
         try:
-            return json.loads((self.path / name).read_text())
-        except FileNotFoundError as error:
+            write_json(self.path / "input.json", json.loads(contract.to_json()))
+            write_json(self.path / "environment.json", [*known, environment])
+            write_json(self.path / "config.json", config)
+        except OSError as error:
+            raise self._not_writable(error) from error
+
+    def _not_writable(self, error: OSError) -> CgdmerError:
+        return CgdmerError(f"--workdir={self.path} cannot be written ({error.strerror}); choose a folder you own")
+
+    def _read(self, name: str):
+        path = self.path / name
+        try:
+            return json.loads(path.read_text())
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise CgdmerError(
-                f"{self.path / name} is missing, so {self.path} is not a whole run folder; "
+                f"{path} is missing, so {self.path} is not a whole run folder; "
                 "give the folder that experiments.pretrain wrote (--workdir)"
             ) from error
+        except ValueError as error:
+            raise CgdmerError(f"{path} is no JSON ({error}); restore it from a backup") from error
 
 
 def flat(config: dict, prefix: str = "") -> dict[str, object]:

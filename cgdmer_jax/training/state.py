@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Int32
 
+from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.protocol import Variables
 
 NEVER = -1  # first_bad_step of a healthy run
@@ -28,3 +29,12 @@ def start(variables: Variables, optimizer: optax.GradientTransformation) -> Trai
 def abstract(arrays: Any) -> Any:
     """Shapes, dtypes and shardings of a pytree of arrays: what a checkpoint must match."""
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), arrays)
+
+
+def check_finite(first_bad_step: int) -> None:
+    """Stops the run, naming the step (as metrics.jsonl counts) at which loss or gradient was no longer finite."""
+    if first_bad_step != NEVER:
+        raise CgdmerError(
+            f"loss or gradient was not finite at step {first_bad_step}; nothing was updated or saved since: "
+            "lower config.optimizer.learning_rate, or look at the records of that step"
+        )

@@ -29,13 +29,14 @@ def make_step(
         (loss, aux), gradient = jax.value_and_grad(loss_of, has_aux=True)(params)
         norm = optax.tree.norm(gradient)
         finite = jnp.isfinite(loss) & jnp.isfinite(norm)
-        first_bad = jnp.where((state.first_bad_step == NEVER) & ~finite, state.step, state.first_bad_step)
+        number = state.step + 1  # as metrics.jsonl and the checkpoints count
+        first_bad = jnp.where((state.first_bad_step == NEVER) & ~finite, number, state.first_bad_step)
 
         updates, new_optimizer = optimizer.update(gradient, state.optimizer, params)
         new = (Variables(optax.apply_updates(params, updates), aux.state), new_optimizer)
         old = (state.variables, state.optimizer)
         variables, opt = jax.tree.map(lambda n, o: jnp.where(first_bad == NEVER, n, o), new, old)
         metrics = {"loss": loss, **aux.terms, "gradient_norm": norm, "first_bad_step": first_bad}
-        return TrainState(state.step + 1, variables, opt, first_bad), metrics
+        return TrainState(number, variables, opt, first_bad), metrics
 
     return jax.jit(step, donate_argnums=0)

@@ -112,9 +112,7 @@ def test_classes_are_in_alphabetical_order_with_english_names(tmp_path):
 
 
 def test_unknown_age_sex_and_device_are_none(tmp_path):
-    root = write_root(
-        tmp_path / "root", [line(1, age="300.0", sex="", device="  "), line(3, age="", sex="0")]
-    )
+    root = write_root(tmp_path / "root", [line(1, age="300.0", sex="", device="  "), line(3, age="", sex="0")])
     first, second = open_source(root, 100).records
     assert (first.age, first.sex, first.device) == (None, None, None)
     assert (second.age, second.sex) == (None, "male")
@@ -137,9 +135,7 @@ def test_the_folder_of_the_wanted_rate_is_read(tmp_path):
         (500, 250, 500, "resampled to 250 Hz"),
     ],
 )
-def test_without_the_folder_of_the_rate_the_other_is_read_and_a_remark_says_so(
-    tmp_path, there, wanted, read, words
-):
+def test_without_the_folder_of_the_rate_the_other_is_read_and_a_remark_says_so(tmp_path, there, wanted, read, words):
     source = open_source(write_root(tmp_path / "root", [line(1)], rates=(there,)), wanted)
     assert source.rate == read
     assert words in source.remarks[0]

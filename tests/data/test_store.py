@@ -189,9 +189,7 @@ def test_a_missing_shard_is_refused_at_opening(copy):
 def test_a_truncated_shard_is_refused_at_opening(copy):
     content = (copy / SHARD_1).read_bytes()
     (copy / SHARD_1).write_bytes(content[:-1])
-    with pytest.raises(
-        CgdmerError, match=rf"has {len(content) - 1} bytes where the seal says {len(content)}"
-    ):
+    with pytest.raises(CgdmerError, match=rf"has {len(content) - 1} bytes where the seal says {len(content)}"):
         open_store(copy)
 
 
@@ -234,17 +232,13 @@ def reseal_records(store: Path, table: pa.Table) -> None:
 
 def test_a_short_table_is_refused_at_opening(copy, whole):
     reseal_records(copy, open_store(whole).records.slice(0, 5))
-    with pytest.raises(
-        CgdmerError, match=r"has 5 lines where 10 rows less 1 rejected are expected.*; delete"
-    ):
+    with pytest.raises(CgdmerError, match=r"has 5 lines where 10 rows less 1 rejected are expected.*; delete"):
         open_store(copy)
 
 
 def test_a_short_table_under_the_old_seal_is_refused_at_opening(copy, whole):
     pq.write_table(open_store(whole).records.slice(0, 5), copy / "records.parquet")
-    with pytest.raises(
-        CgdmerError, match=r"records\.parquet of store ptbxl has .* bytes where the seal says"
-    ):
+    with pytest.raises(CgdmerError, match=r"records\.parquet of store ptbxl has .* bytes where the seal says"):
         open_store(copy)
 
 

@@ -27,15 +27,6 @@ def invalid_as(value, patches, lead_mask):
     return jnp.where(valid[:, :, None], patches, value)
 
 
-def test_the_batch_holds_what_these_tests_are_about(batch, draws, patches):
-    filled = np.isnan(invalid_as(jnp.nan, patches, draws.lead_mask)).any(-1)
-    assert filled[THREE_LEADS].sum() == 9 * 10
-    assert filled[SHORT].sum() == 12 * 4
-    assert filled[SHORT_AND_FEW].sum() == 120 - 4 * 3
-    assert draws.kept.length.tolist() == [30, 30, 8, 18, 2, 3, 30, 25]  # a quarter of 120 120 30 72 10 12 120 100
-    assert draws.hidden.length.tolist() == [90, 90, 22, 54, 8, 9, 90, 75]
-
-
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e4])
 def test_nan_in_absent_leads_and_padding_leaves_loss_and_every_gradient_bit_identical(
     value, compiled, variables, patches, batch, draws, plain
@@ -43,6 +34,16 @@ def test_nan_in_absent_leads_and_padding_leaves_loss_and_every_gradient_bit_iden
     moved = compiled.outcome(variables.params, invalid_as(value, patches, draws.lead_mask), batch, draws)
     assert np.isfinite(moved.loss)
     assert_same_bits(moved, plain)
+
+
+def test_dead_slots_may_name_any_token(compiled, variables, patches, batch, draws, plain):
+    """Neither encoder, decoder nor loss looks at what a dead slot points to."""
+
+    def renamed(slots, token):
+        return slots._replace(index=jnp.where(slots.live(), slots.index, token))
+
+    other = draws._replace(kept=renamed(draws.kept, 77), hidden=renamed(draws.hidden, 5))
+    assert_same_bits(compiled.outcome(variables.params, patches, batch, other), plain)
 
 
 def test_nan_in_absent_leads_and_padding_leaves_every_embedding_bit_identical(compiled, variables, patches, batch):
@@ -124,6 +125,17 @@ def test_changing_a_hidden_patch_moves_the_loss_by_its_own_smooth_l1_alone(
         assert moved.terms[term] == plain.terms[term]
 
 
+def test_the_loss_feels_a_hidden_patch_as_a_target_and_in_no_other_way(compiled, variables, patches, draws, plain):
+    """dL / d target = -clip(error, -1, 1) / (samples x live patches), for every hidden patch of every record."""
+    insight = compiled.insight(variables.params, patches, draws)
+    at = (np.arange(len(patches))[:, None], np.asarray(draws.hidden.index))
+    live = np.asarray(draws.hidden.live())
+    error = np.asarray(insight.predicted) - np.asarray(patches)[at]
+    expected = -np.clip(error, -1, 1) / (PATCH * live.sum())
+    found = np.asarray(plain.gradients.patches)[at]
+    np.testing.assert_allclose(found[live], expected[live], atol=1e-9, rtol=1e-4)
+
+
 def test_every_hidden_patch_may_change_without_any_trace_in_the_encoders(compiled, variables, patches, draws):
     """All of them at once: no token of the encoder, shared or specific, and no prediction moves a bit."""
     at = (jnp.arange(len(patches))[:, None], draws.hidden.index)
@@ -184,3 +196,12 @@ def test_reconstruction_of_hidden_patches_is_the_decoders_prediction_in_millivol
         for slot in (0, 5, 21):
             token = int(draws.hidden.index[record, slot])
             np.testing.assert_allclose(found[record, token], predicted[record, slot] * scale_mv, rtol=1e-4, atol=1e-5)
+
+
+def test_the_batch_holds_what_these_tests_are_about(batch, draws, patches):
+    filled = np.isnan(invalid_as(jnp.nan, patches, draws.lead_mask)).any(-1)
+    assert filled[THREE_LEADS].sum() == 9 * 10
+    assert filled[SHORT].sum() == 12 * 4
+    assert filled[SHORT_AND_FEW].sum() == 120 - 4 * 3
+    assert draws.kept.length.tolist() == [30, 30, 8, 18, 2, 3, 30, 25]  # a quarter of 120 120 30 72 10 12 120 100
+    assert draws.hidden.length.tolist() == [90, 90, 22, 54, 8, 9, 90, 75]

@@ -1,5 +1,7 @@
 """Pooling, the unit sphere, and who shares weights with whom."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -41,19 +43,15 @@ def gradients():
     room = SecondEncoders(width=8, depth=1, heads=2)
     x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 5, 6)), jnp.float32)
 
-    def run(room, x):
-        return {(m, kind): getattr(room, kind)(m, x, LENGTH) for m in MODALITIES for kind in ("shared", "specific")}
+    sources = [(modality, kind) for modality in MODALITIES for kind in ("shared", "specific")]
 
-    @jax.jit
-    def all_of_them():
-        params = room.init(jax.random.key(0), x, method=run)["params"]
+    def total(room, x, share):
+        parts = [(getattr(room, kind)(modality, x, LENGTH) ** 3).sum() for modality, kind in sources]
+        return share @ jnp.stack(parts)
 
-        def gradient(of):
-            return jax.grad(lambda p: (room.apply({"params": p}, x, method=run)[of] ** 3).sum())(params)
-
-        return {(m, kind): gradient((m, kind)) for m in MODALITIES for kind in ("shared", "specific")}
-
-    return all_of_them()
+    params = jax.jit(partial(room.init, method=total))(jax.random.key(0), x, jnp.ones(4))["params"]
+    gradient = jax.jit(jax.grad(lambda p, share: room.apply({"params": p}, x, share, method=total)))
+    return {source: gradient(params, share) for source, share in zip(sources, jnp.eye(4), strict=True)}
 
 
 def reached(tree) -> bool:

@@ -46,9 +46,7 @@ class Source:
     read: Callable[[SourceRecord], Recording]
     tables: dict[str, str]  # file name -> sha256 of every table that was read
     rate: float  # Hz of the recordings as they are read
-    remarks: list[str] = field(
-        default_factory=list
-    )  # what a user should know of this folder, one sentence each
+    remarks: list[str] = field(default_factory=list)  # what a user should know of this folder, one sentence each
 
 
 def _open_ptbxl(root: Path, rate: int) -> Source:

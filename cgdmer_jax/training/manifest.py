@@ -1,0 +1,68 @@
+"""manifest.json of a checkpoint: the sha256 of every file, the shape and dtype of every array.
+
+Orbax alone loads flipped bits and casts dtypes in silence (stack.md 4).
+"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from cgdmer_jax.errors import CgdmerError
+
+MANIFEST = "manifest.json"
+FIELDS = {"step", "validation_loss", "arrays", "files"}
+
+
+class DamagedCheckpoint(CgdmerError):
+    """A file of a checkpoint is not what was written."""
+
+
+def write_manifest(folder: Path, step: int, validation_loss: float | None, arrays: dict[str, list]) -> None:
+    """Describes what is in the folder; renamed into place, so that it is whole or absent."""
+    files = {str(p.relative_to(folder)): file_sha256(p) for p in sorted(folder.rglob("*")) if p.is_file()}
+    manifest = {"step": step, "validation_loss": validation_loss, "arrays": arrays, "files": files}
+    files[MANIFEST] = _own_sha256(manifest)
+    part = folder / (MANIFEST + ".part")
+    with part.open("w") as file:
+        json.dump(manifest, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, folder / MANIFEST)
+
+
+def read_manifest(folder: Path) -> dict:
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise _damaged(path, "is no JSON") from error
+    if not isinstance(manifest, dict) or manifest.keys() != FIELDS:
+        raise _damaged(path, f"does not hold exactly {', '.join(sorted(FIELDS))}")
+    return manifest
+
+
+def verify(folder: Path) -> None:
+    """Raises unless every file of the checkpoint, the manifest included, has the hash written down for it."""
+    manifest = read_manifest(folder)
+    for name, expected in manifest["files"].items():
+        path = folder / name
+        if not path.exists():
+            raise _damaged(path, "is missing")
+        if expected != (_own_sha256(manifest) if name == MANIFEST else file_sha256(path)):
+            raise _damaged(path, "differs from what was written (sha256)")
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _own_sha256(manifest: dict) -> str:
+    """Hash of the manifest without its own entry."""
+    files = {name: sha256 for name, sha256 in manifest["files"].items() if name != MANIFEST}
+    return hashlib.sha256(json.dumps(manifest | {"files": files}, sort_keys=True).encode()).hexdigest()
+
+
+def _damaged(path: Path, problem: str) -> DamagedCheckpoint:
+    return DamagedCheckpoint(f"{path} {problem}; this checkpoint is not used")

@@ -5,13 +5,13 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, PRNGKeyArray, Shaped
 
 from cgdmer_jax.batch import Batch
 from cgdmer_jax.methods.protocol import Method, Variables
 from cgdmer_jax.training.state import NEVER, TrainState
 
-Metrics = dict[str, Float[Array, ""]]
+Metrics = dict[str, Shaped[Array, ""]]
 
 
 def make_step(

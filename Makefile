@@ -11,7 +11,7 @@ quickstart: $(STAMP)
 	$(BIN)/python -m experiments.quickstart
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -1,117 +1,216 @@
-"""A checkpoint is whole and intact, or it is not used."""
+"""A checkpoint is whole or it does not exist; what is not as written is refused by name."""
 
+import json
+import random
 import shutil
 
+import jax
 import jax.numpy as jnp
-import numpy as np
-import optax
 import pytest
 
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.methods.protocol import Variables
+from cgdmer_jax.training import checkpoint
 from cgdmer_jax.training.checkpoint import Checkpoints
-from cgdmer_jax.training.manifest import MANIFEST
-from cgdmer_jax.training.state import TrainState, start
+from cgdmer_jax.training.manifest import DamagedCheckpoint, verify
+from tests.training.toy import STEP, batch_of, bytes_of, new_state
 
 
-def state_of(step: int) -> TrainState:
-    params = {"layer": {"kernel": jnp.arange(2048, dtype=jnp.float32) + step}}
-    return start(Variables(params, {}), optax.adam(1e-3))._replace(step=jnp.int32(step))
+def save(folder, *steps, losses=None, keep_last=9):
+    with Checkpoints(folder, keep_last) as checkpoints:
+        for place, step in enumerate(steps):
+            checkpoints.save(new_state(step), losses[place] if losses else None)
 
 
-def kernel(state: TrainState) -> np.ndarray:
-    return np.asarray(state.variables.params["layer"]["kernel"])
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """Checkpoints of steps 3 and 5; tests damage copies."""
+    folder = tmp_path_factory.mktemp("saved")
+    save(folder, 3, 5)
+    return folder
 
 
 @pytest.fixture
-def folder(tmp_path):
-    """Steps 1, 2 and 3; step 1 has the lowest validation loss."""
-    with Checkpoints(tmp_path / "checkpoints", keep_last=3) as checkpoints:
-        for step, loss in ((1, 0.5), (2, 0.7), (3, 0.6)):
-            checkpoints.save(state_of(step), loss)
-    return tmp_path / "checkpoints"
+def two(saved, tmp_path):
+    return shutil.copytree(saved, tmp_path / "two")
 
 
-def largest_file(step_folder):
-    return max((p for p in step_folder.rglob("*") if p.is_file()), key=lambda p: p.stat().st_size)
+def files_of(folder):
+    return sorted(p for p in folder.rglob("*") if p.is_file())
 
 
-def test_what_was_saved_comes_back_bit_for_bit(folder):
-    restored = Checkpoints(folder, 3).restore_latest(state_of(0), print)
-    assert int(restored.step) == 3
-    np.testing.assert_array_equal(kernel(restored), kernel(state_of(3)))
+def restored_step(folder, told):
+    return int(Checkpoints(folder, 9).restore_latest(new_state(), told.append).step)
 
 
-def test_a_flipped_bit_is_refused_by_name_and_the_step_before_is_used(folder):
-    damaged = largest_file(folder / "3")
-    content = bytearray(damaged.read_bytes())
-    content[len(content) // 2] ^= 1
-    damaged.write_bytes(content)
+def test_a_restored_state_is_bit_equal(saved):
+    restored = Checkpoints(saved, 9).restore(5, new_state())
+    assert bytes_of(restored) == bytes_of(new_state(5))
+    assert jax.tree.structure(restored) == jax.tree.structure(new_state())
+
+
+def test_a_flipped_bit_in_any_file_is_refused_by_name_and_the_step_before_is_used(two, saved):
+    draw = random.Random(0)
+    for path in files_of(two / "5"):
+        content = bytearray(path.read_bytes())
+        if not content:
+            continue
+        content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
+        whole = path.read_bytes()
+        path.write_bytes(content)
+        told = []
+        assert restored_step(two, told) == 3
+        assert len(told) == 1 and str(path) in told[0]
+        path.write_bytes(whole)
+    assert restored_step(two, []) == 5
+
+
+def test_a_truncated_file_is_refused_by_name(two):
+    for path in files_of(two / "5"):
+        whole = path.read_bytes()
+        if not whole:
+            continue
+        path.write_bytes(whole[:-1])
+        told = []
+        assert restored_step(two, told) == 3
+        assert str(path) in told[0]
+        path.write_bytes(whole)
+
+
+def test_a_missing_file_is_refused_by_name(two):
+    path = next(p for p in files_of(two / "5") if p.name == "_METADATA")
+    path.unlink()
     told = []
-    restored = Checkpoints(folder, 3).restore_latest(state_of(0), told.append)
-    assert int(restored.step) == 2
-    assert len(told) == 1 and str(damaged) in told[0]
+    assert restored_step(two, told) == 3
+    assert f"{path} is missing" in told[0]
 
 
-@pytest.mark.parametrize("harm", ["truncated", "missing"])
-def test_a_truncated_or_missing_file_is_refused(folder, harm):
-    damaged = largest_file(folder / "3")
-    if harm == "missing":
-        damaged.unlink()
-    else:
-        damaged.write_bytes(damaged.read_bytes()[:-1])
-    told = []
-    assert int(Checkpoints(folder, 3).restore_latest(state_of(0), told.append).step) == 2
-    assert damaged.name in told[0]
-
-
-def test_when_none_is_intact_the_run_does_not_start_over_in_silence(folder):
-    for step in ("1", "2", "3"):
-        largest_file(folder / step).unlink()
-    with pytest.raises(CgdmerError, match="none of its 3 checkpoints is intact"):
-        Checkpoints(folder, 3).restore_latest(state_of(0), lambda _: None)
-
-
-def test_a_step_without_manifest_does_not_exist_and_is_removed(folder):
-    (folder / "3" / MANIFEST).unlink()
-    checkpoints = Checkpoints(folder, 3)
-    assert checkpoints.steps() == [1, 2]
+def test_a_step_without_manifest_does_not_exist_and_is_removed(two):
+    (two / "5" / "manifest.json").unlink()
+    checkpoints = Checkpoints(two, 9)
+    assert checkpoints.steps() == [3]
     checkpoints.remove_unfinished()
-    assert not (folder / "3").exists()
+    assert [p.name for p in two.iterdir()] == ["3"]
 
 
-def test_the_last_ones_and_the_best_one_are_kept(tmp_path):
-    with Checkpoints(tmp_path, keep_last=2) as checkpoints:
-        for step, loss in enumerate((0.9, 0.1, 0.5, 0.6, float("nan")), start=1):
-            checkpoints.save(state_of(step), loss)
-    assert checkpoints.steps() == [2, 4, 5]
+def test_leftovers_of_a_killed_save_are_removed_and_the_step_can_be_saved_again(two):
+    leftover = two / "7" / "state.orbax-checkpoint-tmp"
+    leftover.mkdir(parents=True)
+    (leftover / "half").write_bytes(b"x" * 100)
+    save(two, 7)
+    assert not leftover.exists()
+    assert Checkpoints(two, 9).steps() == [3, 5, 7]
+    verify(two / "7")
+
+
+def test_when_no_checkpoint_is_intact_the_run_does_not_start_again_in_silence(two):
+    for step in ("3", "5"):
+        (two / step / "manifest.json").write_text("{}")
+    told = []
+    with pytest.raises(CgdmerError, match="none of its 2 checkpoints is intact"):
+        Checkpoints(two, 9).restore_latest(new_state(), told.append)
+    assert len(told) == 2
+
+
+def test_an_empty_folder_has_nothing_to_restore(tmp_path):
+    assert Checkpoints(tmp_path / "none", 9).restore_latest(new_state(), print) is None
+    with pytest.raises(CgdmerError, match=r"no checkpoint of step 4; it has \[\]"):
+        Checkpoints(tmp_path / "none", 9).restore(4, new_state())
+
+
+def test_another_dtype_or_shape_is_refused_naming_the_array(saved):
+    state = new_state()
+    line = state.variables.params["line"]
+    for changed, words in (
+        ({"kernel": line["kernel"].astype(jnp.bfloat16)}, r"kernel.* is float32\[2, 1\].* needs bfloat16\[2, 1\]"),
+        ({"kernel": jnp.zeros((3, 1))}, r"kernel.* is float32\[2, 1\].* needs float32\[3, 1\]"),
+        ({"slope": line["kernel"]}, r"\['slope'\] is absent, this run needs float32"),
+    ):
+        params = {"line": {"bias": line["bias"], "kernel": line["kernel"]} | changed}
+        like = state._replace(variables=state.variables._replace(params=params))
+        with pytest.raises(CgdmerError, match=words) as caught:
+            Checkpoints(saved, 9).restore(5, like)
+        assert not isinstance(caught.value, DamagedCheckpoint)  # falling back to an older one would not help
+
+
+def test_variables_alone_fit_a_run_with_another_optimiser(saved):
+    state = new_state()
+    like = state._replace(optimizer={"other": jnp.zeros(7)})
+    variables = Checkpoints(saved, 9).restore_latest_variables(like, print)
+    assert bytes_of(variables) == bytes_of(new_state().variables)
+    smaller = like._replace(variables=state.variables._replace(state={}))
+    with pytest.raises(CgdmerError, match="needs none of that name"):
+        Checkpoints(saved, 9).restore_variables(5, smaller)
+
+
+def test_the_last_two_and_the_best_are_kept(tmp_path):
+    save(tmp_path, 1, 2, 3, 4, 5, 6, losses=[0.9, 0.3, float("nan"), 0.5, None, 0.4], keep_last=2)
+    checkpoints = Checkpoints(tmp_path, 2)
+    assert checkpoints.steps() == [2, 5, 6]
     assert checkpoints.best_step() == 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["2", "5", "6"]
 
 
-@pytest.mark.parametrize("change", [lambda k: k.astype(jnp.float16), lambda k: k[:10]])
-def test_another_dtype_or_shape_is_refused_naming_the_array(folder, change):
-    other = state_of(0)
-    params = {"layer": {"kernel": change(other.variables.params["layer"]["kernel"])}}
-    other = start(Variables(params, {}), optax.adam(1e-3))
-    with pytest.raises(CgdmerError, match=r"kernel.*this run needs"):
-        Checkpoints(folder, 3).restore(3, other)
+def test_a_damaged_manifest_is_no_candidate_for_the_best_and_stops_no_pruning(tmp_path):
+    save(tmp_path, 1, 2, losses=[0.1, 0.2])
+    (tmp_path / "1" / "manifest.json").write_text("no json")
+    save(tmp_path, 3, losses=[0.3], keep_last=1)
+    assert Checkpoints(tmp_path, 1).steps() == [2, 3]
 
 
-def test_a_failed_save_leaves_the_one_before_usable_and_no_leftover(folder, monkeypatch):
-    checkpoints = Checkpoints(folder, 3)
-
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("cgdmer_jax.training.checkpoint.write_manifest", full)
-    checkpoints.save(state_of(4), None)
-    with pytest.raises(CgdmerError, match="No space left on device"):
-        checkpoints.wait()
-    assert checkpoints.steps() == [1, 2, 3]
-    assert not (folder / "4").exists()
-    assert int(checkpoints.restore_latest(state_of(0), print).step) == 3
+def test_later_steps_are_removed_when_a_run_goes_on_before_them(two):
+    checkpoints = Checkpoints(two, 9)
+    checkpoints.remove_after(3)
+    assert checkpoints.steps() == [3]
 
 
-def test_a_copied_run_folder_is_as_good_as_the_first(folder, tmp_path):
-    shutil.copytree(folder, tmp_path / "elsewhere")
-    assert int(Checkpoints(tmp_path / "elsewhere", 3).restore_latest(state_of(0), print).step) == 3
+def test_the_next_step_does_not_reach_into_a_save_under_way(tmp_path):
+    state = new_state()
+    for step in range(3):
+        state, _ = STEP(state, batch_of(step))
+    expected = bytes_of(state)
+    with Checkpoints(tmp_path, 9) as checkpoints:
+        checkpoints.save(state, None)
+        for step in range(3, 40):
+            state, _ = STEP(state, batch_of(step))  # donates the buffers that are being written
+    assert bytes_of(Checkpoints(tmp_path, 9).restore(3, new_state())) == expected
+
+
+class Refused:
+    """What Orbax answers on a full disk (stack.md 4)."""
+
+    def __init__(self, folder):
+        (folder.parent / (folder.name + ".orbax-checkpoint-tmp")).mkdir()
+
+    def result(self):
+        raise ValueError("RESOURCE_EXHAUSTED: No space left on device\n" + "a long TensorStore dump\n" * 50)
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_the_checkpoint_before_it_usable(two, monkeypatch):
+    monkeypatch.setattr(checkpoint.ocp, "save_async", lambda folder, arrays: Refused(folder))
+    checkpoints = Checkpoints(two, 9)
+    checkpoints.save(new_state(8), None)
+    with pytest.raises(CgdmerError, match="No space left on device") as caught:
+        checkpoints.close()
+    assert "\n" not in str(caught.value) and str(two / "8") in str(caught.value)
+    assert not (two / "8").exists(), "what was half written would keep its space"
+    assert restored_step(two, []) == 5
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CgdmerError, match="could not be written"):
+        Checkpoints(tmp_path / "file", 9).save(new_state(1), None)
+
+
+def test_an_error_under_way_is_not_hidden_by_one_of_the_save(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint.ocp, "save_async", lambda folder, arrays: Refused(folder))
+    with pytest.raises(KeyError), Checkpoints(tmp_path, 9) as checkpoints:
+        checkpoints.save(new_state(1), None)
+        raise KeyError("the first error")
+
+
+def test_the_manifest_lists_every_file_and_every_array(saved):
+    manifest = json.loads((saved / "5" / "manifest.json").read_text())
+    assert set(manifest["files"]) == {str(p.relative_to(saved / "5")) for p in files_of(saved / "5")}
+    assert len(manifest["arrays"]) == len(jax.tree.leaves(new_state()))
+    assert manifest["arrays"]["00000.step"] == [[], "int32"]

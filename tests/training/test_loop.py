@@ -1,157 +1,139 @@
-"""The loop and the step know a method by its contract only."""
+"""The loop on a toy method: when it logs, validates, saves and stops, and that it goes on bit by bit."""
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-import optax
+import functools
+import os
+import signal
+
 import pytest
 
-from cgdmer_jax.batch import Batch
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.methods.protocol import Aux, Variables
-from cgdmer_jax.training import loop, sharding
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.log import MetricsLog, read_metrics
-from cgdmer_jax.training.optimizer import OptimizerConfig, decays, make_optimizer, rate_factor, schedule
-from cgdmer_jax.training.state import NEVER, start
-from cgdmer_jax.training.step import make_step
+from cgdmer_jax.training.loop import DONE, PREEMPTED, RunConfig
 from cgdmer_jax.training.stop import StopFlag
-
-BAD_STEP = 8  # counted from 1, as metrics.jsonl does
-
-
-class Toy:
-    """A method of one weight; at BAD_STEP of a bad run its loss is not finite."""
-
-    def __init__(self, bad: bool = False):
-        self.bad = bad
-
-    def init(self, key, batch):
-        return Variables({"layer": {"kernel": jnp.ones((1, 1)), "bias": jnp.ones(1)}}, {})
-
-    def draw(self, key, batch, progress):
-        return jax.random.uniform(key), progress
-
-    def loss(self, variables, batch, draws, *, train):
-        noise, progress = draws
-        loss = (variables.params["layer"]["kernel"].sum() - noise) ** 2 + 0 * variables.params["layer"]["bias"].sum()
-        if self.bad:
-            loss = jnp.where(jnp.round(progress * 10) + 1 == BAD_STEP, jnp.nan, loss)
-        return loss, Aux({}, {"noise": noise})
-
-    def embed_ecg(self, variables, batch):
-        return {"aligned": jnp.zeros((len(batch.row), 1))}
-
-    def embed_text(self, variables, tokens, token_mask):
-        return jnp.zeros((len(tokens), 1))
-
-    def zero_shot_scores(self, variables, batch, tokens, token_mask):
-        return jnp.zeros((len(batch.row), len(tokens)))
+from tests.training.toy import CONFIG, STEP, batches, bytes_of, new_state, run
 
 
-def a_batch() -> Batch:
-    return Batch(
-        signal=np.zeros((2, 12, 4), np.int16),
-        lead_mask=np.ones((2, 12), bool),
-        length=np.full(2, 4, np.int32),
-        row=np.arange(2, dtype=np.int32),
-        tokens=np.zeros((2, 3), np.int32),
-        token_mask=np.zeros((2, 3), bool),
-        text_id=np.full(2, -1, np.int32),
-        text_columns={},
-    )
+def lines(folder):
+    """metrics.jsonl without the figure that time decides."""
+    return [{k: v for k, v in r.items() if k != "records_per_second"} for r in read_metrics(folder / "metrics.jsonl")]
 
 
-def run(folder, *, bad=False, steps=10, validate_every=5, checkpoint_every=3):
-    method, optimizer = Toy(bad), optax.sgd(0.1)
-    state = start(method.init(jax.random.key(0), a_batch()), optimizer)
-    with Checkpoints(folder / "checkpoints", 100) as checkpoints:
-        return loop.train(
-            state,
-            make_step(method, optimizer, jax.random.key(1), steps),
-            lambda first, last: (a_batch() for _ in range(first, last)),
-            lambda variables: {"loss": float(variables.params["layer"]["kernel"].sum())},
-            lambda step: 0.1,
-            steps=steps,
-            config=loop.RunConfig(1, validate_every, checkpoint_every, 100),
-            mesh=sharding.make_mesh(),
-            checkpoints=checkpoints,
-            log=MetricsLog(folder / "metrics.jsonl"),
-            stop=StopFlag(),
-        )
+def restored(folder):
+    return Checkpoints(folder / "checkpoints", 9).restore_latest(new_state(), print)
 
 
-def test_every_step_is_logged_and_the_intervals_are_kept(tmp_path):
+def test_intervals_say_when_a_line_a_validation_and_a_checkpoint_come(tmp_path):
     state, code = run(tmp_path)
-    assert code == 0 and int(state.step) == 10
-    lines = read_metrics(tmp_path / "metrics.jsonl")
-    assert [x["step"] for x in lines if "loss" in x] == list(range(1, 11))
-    assert [x["step"] for x in lines if "validation_loss" in x] == [5, 10]
-    assert Checkpoints(tmp_path / "checkpoints", 100).steps() == [3, 5, 6, 9, 10]
+    assert code == DONE and int(state.step) == CONFIG.steps
+    records = read_metrics(tmp_path / "metrics.jsonl")
+    assert [r["step"] for r in records if "loss" in r] == [2, 4, 6, 8, 10, 12]
+    assert [r["step"] for r in records if "validation_loss" in r] == [6, 12]
+    assert Checkpoints(tmp_path / "checkpoints", 9).steps() == [4, 6, 8, 12]  # with each validation too: the best
+    training = [r for r in records if "loss" in r]
+    assert all({"gradient_norm", "bias", "learning_rate"} <= r.keys() for r in training)
+    clocked = [r["step"] for r in training if r["records_per_second"] is not None]
+    assert clocked == [4, 6, 10, 12]  # a rate needs two lines with no validation between
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_naming_the_step(tmp_path):
-    with pytest.raises(CgdmerError, match=f"not finite at step {BAD_STEP}"):
-        run(tmp_path, bad=True, steps=10)
-    assert max(Checkpoints(tmp_path / "checkpoints", 100).steps()) < BAD_STEP
+def test_the_last_step_is_logged_validated_and_saved_whatever_the_intervals(tmp_path):
+    run(tmp_path, log_every=50, validate_every=50, checkpoint_every=50)
+    assert [sorted(r)[0] for r in lines(tmp_path)] == ["bias", "step"]
+    assert Checkpoints(tmp_path / "checkpoints", 9).steps() == [12]
 
 
-def test_nothing_is_updated_once_the_loss_was_not_finite():
-    method, optimizer = Toy(bad=True), optax.sgd(0.1)
-    step = make_step(method, optimizer, jax.random.key(1), 10)
-    state, seen = start(method.init(jax.random.key(0), a_batch()), optimizer), []
-    for _ in range(10):
-        state, _ = step(state, a_batch())
-        seen.append((float(state.variables.params["layer"]["kernel"].sum()), int(state.first_bad_step)))
-    values = [value for value, _ in seen]
-    assert [bad for _, bad in seen] == [NEVER] * (BAD_STEP - 1) + [BAD_STEP] * (11 - BAD_STEP)
-    good, after = values[: BAD_STEP - 1], values[BAD_STEP - 1 :]
-    assert len(set(good)) == len(good) and set(after) == {good[-1]}
+def test_the_best_checkpoint_has_the_lowest_validation_loss_and_is_kept(tmp_path):
+    losses = iter([0.5, 0.2, 0.3, 0.4])
+    run(tmp_path, validate_every=3, checkpoint_every=50, keep_last=1, validate=lambda _: {"loss": next(losses)})
+    checkpoints = Checkpoints(tmp_path / "checkpoints", 1)
+    assert checkpoints.steps() == [6, 12] and checkpoints.best_step() == 6
 
 
-def test_lines_after_the_restored_step_and_half_a_line_are_cut(tmp_path):
-    path = tmp_path / "metrics.jsonl"
-    path.write_text('{"step": 1}\n{"step": 2}\n{"step": 3}\n{"st')
-    MetricsLog(path).cut_after(2)
-    assert path.read_text() == '{"step": 1}\n{"step": 2}\n'
+def test_a_record_is_fetched_after_the_next_step_is_dispatched(tmp_path, monkeypatch):
+    events = []
+
+    def step(state, batch):
+        events.append(("dispatch", int(state.step) + 1))
+        return STEP(state, batch)
+
+    real = MetricsLog.write
+    monkeypatch.setattr(MetricsLog, "write", lambda log, r: (events.append(("write", r["step"])), real(log, r)))
+    run(tmp_path, step_function=step, log_every=4, validate_every=50, checkpoint_every=50)
+    order = [events.index(e) for e in (("dispatch", 4), ("dispatch", 5), ("write", 4), ("dispatch", 6))]
+    assert order == sorted(order)
 
 
-CONFIG = OptimizerConfig(100, 1e-2, 0.1, 0.0, 0.9, 0.95, 0.1, 1.0, (("temperature", 10.0),))
+def test_a_run_goes_on_bit_by_bit_from_any_checkpoint(tmp_path):
+    whole, _ = run(tmp_path / "whole")
+    expected = lines(tmp_path / "whole")
+    for step in (4, 6, 8):
+        state = Checkpoints(tmp_path / "whole" / "checkpoints", 9).restore(step, new_state())
+        folder = tmp_path / str(step)
+        state, _ = run(folder, state=state)
+        assert bytes_of(state) == bytes_of(whole)
+        assert lines(folder) == [r for r in expected if r["step"] > step]
 
 
-def test_the_rate_warms_up_and_ends_at_its_final_fraction():
-    rate = schedule(CONFIG)
-    assert float(rate(0)) == 0.0
-    assert float(rate(5)) == pytest.approx(0.5e-2)
-    assert float(rate(10)) == pytest.approx(1e-2)
-    assert float(rate(55)) == pytest.approx(0.5e-2, rel=1e-3)  # half way down a cosine
-    assert float(rate(100)) == pytest.approx(0.0, abs=1e-9)
+def test_a_finished_run_is_left_as_it_is(tmp_path):
+    state, _ = run(tmp_path)
+    before = bytes_of(state), (tmp_path / "metrics.jsonl").read_text()
+    state, code = run(tmp_path, state=restored(tmp_path))
+    assert code == DONE and (bytes_of(state), (tmp_path / "metrics.jsonl").read_text()) == before
 
 
-def test_only_kernels_decay_and_factors_follow_the_path():
-    params = {"a": {"kernel": 1, "bias": 1, "scale": 1}, "token": 1, "log_inverse_temperature": 1}
-    assert decays(params) == {
-        "a": {"kernel": True, "bias": False, "scale": False}, "token": False, "log_inverse_temperature": False,
-    }  # fmt: skip
-    assert rate_factor("log_inverse_temperature", CONFIG.rate_factors) == 10.0
-    assert rate_factor("a/kernel", CONFIG.rate_factors) == 1.0
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_at_the_step_border_and_the_run_goes_on_bit_by_bit(tmp_path, number):
+    whole, _ = run(tmp_path / "whole")
+
+    def step(state, batch):
+        if int(state.step) + 1 == 7:
+            os.kill(os.getpid(), number)
+        return STEP(state, batch)
+
+    with StopFlag() as stop:
+        state, code = run(tmp_path / "cut", step_function=step, stop=stop)
+    assert code == PREEMPTED and int(state.step) == 7
+    assert Checkpoints(tmp_path / "cut" / "checkpoints", 9).steps()[-1] == 7
+    state, code = run(tmp_path / "cut", state=restored(tmp_path / "cut"))
+    assert code == DONE and bytes_of(state) == bytes_of(whole)
+    assert lines(tmp_path / "cut") == lines(tmp_path / "whole")
 
 
-def test_a_rate_factor_that_fits_no_parameter_is_refused():
-    with pytest.raises(CgdmerError, match="matches no parameter"):
-        make_optimizer(CONFIG, {"a": {"kernel": jnp.ones(2)}})
+def test_a_signal_during_the_set_up_makes_no_step(tmp_path):
+    stop = StopFlag()
+    stop.is_set = True
+    state, code = run(tmp_path, stop=stop)
+    assert code == PREEMPTED and int(state.step) == 0 and list(tmp_path.iterdir()) == []
 
 
-def test_the_temperature_moves_ten_times_as_far():
-    params = {"a": {"bias": jnp.ones(1)}, "temperature": jnp.ones(1)}
-    optimizer = make_optimizer(CONFIG, params)
-    state = optimizer.init(params)
-    for _ in range(3):
-        updates, state = optimizer.update(jax.tree.map(jnp.ones_like, params), state, params)
-    assert float(updates["temperature"][0] / updates["a"]["bias"][0]) == pytest.approx(10.0, rel=1e-5)
+@pytest.mark.parametrize("bad_step", [3, 4, 5, 6, 12])
+def test_a_loss_that_is_not_finite_stops_the_run_naming_its_step_and_is_never_saved(tmp_path, bad_step):
+    bad = functools.partial(batches, bad_steps=(bad_step,))
+    with pytest.raises(CgdmerError, match=f"not finite at step {bad_step};"):
+        run(tmp_path, batches=bad)
+    assert all(step < bad_step for step in Checkpoints(tmp_path / "checkpoints", 9).steps())
+    assert all(r["step"] < bad_step for r in lines(tmp_path) if "loss" in r)
 
 
-def test_a_batch_that_devices_cannot_share_is_refused():
-    eight = sharding.Mesh(np.array(jax.devices() * 8).reshape(8, 1), sharding.AXES)
-    with pytest.raises(CgdmerError, match="multiple of 8"):
-        sharding.check_batch_size(12, eight)
+def test_the_reader_is_closed_after_an_error(tmp_path):
+    closed = []
+
+    def closing(first, last):
+        try:
+            yield from batches(first, last)
+        finally:
+            closed.append(True)
+
+    def step(state, batch):
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        run(tmp_path, batches=closing, step_function=step)
+    assert closed == [True]
+
+
+@pytest.mark.parametrize("field", ["log_every", "validate_every", "checkpoint_every", "keep_last"])
+def test_an_interval_below_one_is_refused_by_name(field):
+    fields = {"log_every": 1, "validate_every": 1, "checkpoint_every": 1, "keep_last": 1}
+    with pytest.raises(CgdmerError, match=f"config.run.{field} is 0"):
+        RunConfig(**fields | {field: 0})

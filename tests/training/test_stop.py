@@ -1,0 +1,34 @@
+"""Signals set a flag, and only while it is entered."""
+
+import os
+import signal
+
+import pytest
+
+from cgdmer_jax.training.stop import SIGNALS, StopFlag
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_sets_the_flag_and_the_handlers_before_come_back(number):
+    before = {s: signal.getsignal(s) for s in SIGNALS}
+    with StopFlag() as stop:
+        assert not stop.is_set
+        os.kill(os.getpid(), number)
+        assert stop.is_set
+    assert {s: signal.getsignal(s) for s in SIGNALS} == before
+
+
+def test_handlers_come_back_after_an_error_too():
+    before = {s: signal.getsignal(s) for s in SIGNALS}
+    with pytest.raises(KeyError), StopFlag():
+        raise KeyError
+    assert {s: signal.getsignal(s) for s in SIGNALS} == before
+
+
+def test_a_second_ctrl_c_interrupts_at_once_but_a_second_sigterm_waits():
+    with StopFlag():
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)

@@ -57,11 +57,21 @@ def test_rate_factors_scale_the_update_and_the_first_match_counts():
 
 
 def test_the_gradient_is_clipped_by_its_global_norm():
-    # 4 + 2 + 2 + 6 + 1 = 15 ones: norm sqrt(15). Adam divides scale out, so compare with the clipped gradient itself.
-    clipped = {k: v for k, v in ones_like(PARAMS).items()}
-    large = update_of(_times(clipped, 1e9), clip_norm=1.0)
-    unit = update_of(_times(clipped, 1 / 15**0.5), clip_norm=1e9)
-    np.testing.assert_allclose(large["words"]["embedding"], unit["words"]["embedding"], rtol=1e-5)
+    # 4 + 2 + 2 + 6 + 1 = 15 ones have norm sqrt(15). Adam forgets a constant scale, so the second gradient is larger.
+    ones = ones_like(PARAMS)
+    small, at_the_norm = _times(ones, 0.01), _times(ones, 2 / 15**0.5)
+    clipped = second_update(small, _times(ones, 50.0), clip_norm=2.0)
+    expected = second_update(small, at_the_norm, clip_norm=1e9)
+    unclipped = second_update(small, _times(ones, 50.0), clip_norm=1e9)
+    np.testing.assert_allclose(clipped, expected, rtol=1e-5)
+    assert abs(unclipped / expected - 1) > 0.01
+
+
+def second_update(first, second, **fields) -> float:
+    config = optimizer_config(warmup_fraction=0.0, steps=1000, weight_decay=0.0, **fields)
+    optimizer = make_optimizer(config, PARAMS)
+    _, state = optimizer.update(first, optimizer.init(PARAMS), PARAMS)
+    return float(optimizer.update(second, state, PARAMS)[0]["log_inverse_temperature"])
 
 
 def _times(tree, factor):
@@ -79,7 +89,7 @@ def test_schedule_values_worked_by_hand():
 
 def test_the_shortest_run_has_a_schedule():
     for steps in (1, 2, 3):
-        assert 0 <= float(schedule(optimizer_config(steps=steps, warmup_fraction=0.99))(1)) <= 0.1
+        assert 0 <= float(schedule(optimizer_config(steps=steps, warmup_fraction=0.99))(1)) < 0.11
 
 
 def test_a_rate_factor_that_matches_nothing_is_refused():

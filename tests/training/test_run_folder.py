@@ -104,7 +104,7 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     for path in (tmp_path / "file", tmp_path / "file" / "run"):
         with (
-            pytest.raises(CgdmerError, match="cannot be written .*; choose a folder you own"),
+            pytest.raises(CgdmerError, match=r"cannot be written .*; choose a folder you own"),
             RunFolder(path).locked(),
         ):
             pass

@@ -19,10 +19,8 @@ def run(main: Callable[[list[str]], int | None]) -> None:
     except CgdmerError as error:
         print(f"error: {error}", file=sys.stderr)
     except OSError as error:  # a full disk, a folder without permission
-        print(
-            f"error: {error.filename or ''} {error.strerror or error}; mend that, then the same command",
-            file=sys.stderr,
-        )
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror or error}; mend that, then the same command", file=sys.stderr)
     except KeyboardInterrupt:
         print("error: interrupted; the same command goes on from what was saved", file=sys.stderr)
     sys.exit(1)

@@ -60,7 +60,8 @@ class Checkpoints:
         step = int(state.step)
         folder = self.folder / str(step)
         if jax.default_backend() == "cpu":
-            # On CPU a "host copy" is a view, and the next step donates the buffers that it looks at.
+            # On CPU a "host copy" is a view of buffers that the next step donates. JAX 0.10 does not write over what
+            # NumPy looks at, but promises nothing; the copy costs what it would allocate instead.
             state = jax.tree.map(jnp.copy, state)
         arrays = _as_dict(state)
         try:
@@ -184,7 +185,9 @@ def _remove(folder: Path) -> None:
 
 
 def _not_written(folder: Path, error: Exception) -> CgdmerError:
-    reason = str(error).strip().splitlines()[0][:200]
+    reason = str(error).strip().splitlines()[0]
+    if len(reason) > 160:  # TensorStore names the paths first, and what is wrong last
+        reason = f"{reason[:40]} ... {reason[-110:]}"
     return CgdmerError(
         f"checkpoint {folder} could not be written ({reason}); the earlier ones are untouched: "
         "free some space and give the same command again"

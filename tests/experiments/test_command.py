@@ -8,7 +8,7 @@ import pytest
 
 from cgdmer_jax.errors import CgdmerError
 from configs.cgdmer import SIZES
-from experiments.command import load_config
+from experiments.command import load_config, run
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = sorted(p.stem for p in (ROOT / "experiments").glob("*.py") if "__main__" in p.read_text())
@@ -39,7 +39,12 @@ def test_a_field_is_overridden_with_its_type():
     [
         (NANO, ["--config.optimizer.learning_rat=1"], 'Did you mean "optimizer.learning_rate"'),
         (NANO, ["--config.learning_rate=1"], 'Did you mean "optimizer.learning_rate"'),
-        (NANO, ["--config.optimizer.steps=many"], "steps"),
+        (NANO, ["--config.optimizer.steps=many"], "optimizer.steps=many: invalid literal for int"),
+        (NANO, ["--config.optimizer.steps=1.5"], r"optimizer.steps=1\.5: invalid literal for int"),
+        (NANO, ["--config.data.stores=3"], r"data.stores=3 is \[3\], of another type than the config's own"),
+        (NANO, ["--config.optimizer.rate_factors=('a','b')"], "of another type than the config's own"),
+        (NANO, ["--config.optimizer=3"], "no field optimizer"),
+        (NANO, ["--config.optimizer.steps"], "given as --config.a.b=value"),
         (NANO, ["--confg.optimizer.steps=1"], "is not known"),
         ("configs/none.py", [], "there is no file"),
         ("configs/cgdmer.py:huge", [], "quickstart, nano, tiny, small, base"),
@@ -49,6 +54,48 @@ def test_a_mistake_gets_one_line_with_the_way_out(spec, words, sentence):
     with pytest.raises(CgdmerError, match=sentence) as caught:
         load_config(spec, words)
     assert "\n" not in str(caught.value)
+
+
+def test_overrides_come_from_the_words_given_and_not_from_the_command_line(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["pytest", "--config.optimizer.steps=5"])
+    assert load_config(NANO, []).optimizer.steps != 5
+    assert load_config(NANO, ["--config.optimizer.steps=6"]).optimizer.steps == 6
+
+
+def test_a_tuple_is_given_whole_and_a_whole_number_may_stand_for_a_share():
+    words = ["--config.data.stores=('a','b')", "--config.optimizer.rate_factors=()", "--config.optimizer.clip_norm=2"]
+    config = load_config(NANO, words)
+    assert config.data.stores == ("a", "b") and config.optimizer.rate_factors == () and config.optimizer.clip_norm == 2
+
+
+def raising(error):
+    def main(words):
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize(
+    ("main", "code", "words"),
+    [
+        (lambda words: None, 0, ""),
+        (lambda words: 75, 75, ""),
+        (raising(CgdmerError("what, where, what to do")), 1, "error: what, where, what to do\n"),
+        (raising(OSError(28, "No space left on device", "runs/a")), 1, "error: runs/a: No space left on device; mend"),
+        (raising(KeyboardInterrupt()), 1, "error: interrupted; the same command goes on"),
+    ],
+)
+def test_exit_codes_and_one_line_on_stderr(main, code, words, capsys):
+    with pytest.raises(SystemExit) as caught:
+        run(main)
+    printed = capsys.readouterr()
+    assert caught.value.code == code and printed.out == ""
+    assert printed.err.startswith(words) and printed.err.count("\n") == (code == 1)
+
+
+def test_a_programming_mistake_keeps_its_traceback():
+    with pytest.raises(KeyError):
+        run(raising(KeyError("x")))
 
 
 def test_a_wrong_store_is_one_sentence_and_exit_code_1(tmp_path):

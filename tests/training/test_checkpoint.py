@@ -6,13 +6,14 @@ import shutil
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.training import checkpoint
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.manifest import DamagedCheckpoint, verify
-from tests.training.toy import STEP, batch_of, bytes_of, new_state
+from tests.training.toy import bytes_of, new_state
 
 
 def save(folder, *steps, losses=None, keep_last=9):
@@ -164,15 +165,17 @@ def test_later_steps_are_removed_when_a_run_goes_on_before_them(two):
 
 
 def test_the_next_step_does_not_reach_into_a_save_under_way(tmp_path):
-    state = new_state()
-    for step in range(3):
-        state, _ = STEP(state, batch_of(step))
-    expected = bytes_of(state)
+    large = jnp.arange(4_000_000, dtype=jnp.float32)
+    like = new_state(3)._replace(optimizer={"large": large})
+    expected = np.asarray(large).tobytes()
+    donating = jax.jit(lambda state: state._replace(optimizer={"large": -state.optimizer["large"]}), donate_argnums=0)
     with Checkpoints(tmp_path, 9) as checkpoints:
+        state = jax.tree.map(jnp.copy, like)
         checkpoints.save(state, None)
-        for step in range(3, 40):
-            state, _ = STEP(state, batch_of(step))  # donates the buffers that are being written
-    assert bytes_of(Checkpoints(tmp_path, 9).restore(3, new_state())) == expected
+        for _ in range(20):
+            state = donating(state)  # writes over the buffers that are being saved
+        jax.block_until_ready(state)
+    assert np.asarray(Checkpoints(tmp_path, 9).restore(3, like).optimizer["large"]).tobytes() == expected
 
 
 class Refused:

@@ -1,0 +1,106 @@
+"""Every config file and size makes a method and an optimiser, and trains two steps."""
+
+import importlib
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from cgdmer_jax.data.corpus import open_corpus
+from cgdmer_jax.data.tokens import token_table
+from cgdmer_jax.training.loop import RunConfig
+from cgdmer_jax.training.optimizer import OptimizerConfig, make_optimizer, rate_factor
+from cgdmer_jax.training.state import NEVER, start
+from cgdmer_jax.training.step import make_step
+from experiments import build
+from experiments.command import load_config
+from experiments.pretrain import _run_config, make_loader
+from tests.data.small_stores import write_store
+
+ROOT = Path(__file__).parents[1]
+FAST = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+
+
+def specs() -> list[str]:
+    """Every configs/FILE.py:SIZE; a file without sizes is its own only one."""
+    found = []
+    for path in sorted((ROOT / "configs").glob("*.py")):
+        module = importlib.import_module(f"configs.{path.stem}")
+        if hasattr(module, "SIZES"):
+            found += [f"configs/{path.name}:{size}" for size in module.SIZES]
+        elif hasattr(module, "get_config"):
+            found.append(f"configs/{path.name}")
+    return found
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    words = "sinus rhythm left bundle branch block atrial fibrillation old infarction normal axis".split()
+    reports = [" ".join(words[row % 7 : row % 7 + 5]) for row in range(20)]
+    return open_corpus([write_store(tmp_path_factory.mktemp("configs") / "s", reports)])
+
+
+@pytest.fixture(autouse=True)
+def in_the_checkout(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+def test_the_files_that_are_tested_are_all_there_are():
+    assert specs() == [
+        *(f"configs/cgdmer.py:{size}" for size in ("quickstart", "nano", "tiny", "small", "base")),
+        "configs/quickstart.py",
+    ]
+
+
+@pytest.mark.parametrize("spec", specs())
+def test_every_size_as_it_is_makes_a_method_and_an_optimiser(spec, corpus):
+    config = load_config(spec, [])
+    tokenizer = build.make_tokenizer(config, corpus)
+    contract = build.make_contract(corpus, tokenizer)
+    method = build.make_method(config, contract, tokenizer)
+    batch = build.shapes_of(config.data.batch_size, contract, config.data.max_tokens)
+    shapes = jax.eval_shape(method.init, jax.random.key(0), batch)
+    optimizer = build.from_fields(OptimizerConfig, config.optimizer.to_dict())
+    jax.eval_shape(make_optimizer(optimizer, shapes.params).init, shapes.params)
+    intervals, n_validation = _run_config(config)
+    assert isinstance(intervals, RunConfig) and n_validation > 0
+    assert rate_factor("log_inverse_temperature", optimizer.rate_factors) == 10  # the temperature learns faster
+
+
+ALREADY_TRAINED = {
+    "configs/cgdmer.py:quickstart": "tests/training/test_resume.py",
+    "configs/quickstart.py": "tests/experiments/test_evaluate.py",
+    "configs/cgdmer.py:tiny": "as nano, which differs in widths, depths and the length of a patch alone",
+}
+
+
+@pytest.mark.parametrize("spec", [spec for spec in specs() if spec not in ALREADY_TRAINED])
+def test_every_size_made_narrow_trains_two_steps(spec, corpus):
+    """Widths and depths are reduced; dtype, remat, masking and everything else is the size's own."""
+    config = load_config(spec, [])
+    for part in ("ecg", "text", "second", "decoder"):
+        config.method[part].update(width=16, depth=1, heads=2)
+    config.method.update(embedding=16, unroll=1)
+    config.data.update(batch_size=4, max_tokens=8)
+    tokenizer = build.make_tokenizer(config, corpus)
+    contract = build.make_contract(corpus, tokenizer)
+    method = build.make_method(config, contract, tokenizer)
+    loader = make_loader(config, corpus, token_table(corpus, tokenizer, config.data.max_tokens, cache=None))
+
+    key, draw = jax.random.key(config.seed), np.random.default_rng(0)
+    shapes = jax.eval_shape(method.init, key, loader.batch(0))
+    variables = jax.tree.map(lambda x: jnp.asarray(draw.normal(0, 0.1, x.shape), x.dtype), shapes)
+    optimizer_config = build.from_fields(OptimizerConfig, config.optimizer.to_dict())
+    optimizer = make_optimizer(optimizer_config, shapes.params)
+    state = start(variables, optimizer)
+    before = [np.asarray(x) for x in jax.tree.leaves(state.variables)]
+    step = make_step(method, optimizer, key, optimizer_config.steps)
+    compiled = step.lower(state, loader.batch(0)).compile(compiler_options=FAST)
+    for number in range(2):
+        state, metrics = compiled(state, loader.batch(number))
+        assert np.isfinite(metrics["loss"]) and int(state.first_bad_step) == NEVER
+    after = [np.asarray(x) for x in jax.tree.leaves(state.variables)]
+    moved = [not np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
+    assert all(a.dtype == np.float32 for a in after) and np.mean(moved) > 0.9

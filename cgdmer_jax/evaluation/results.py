@@ -117,10 +117,11 @@ def plain_row(setting: Setting, metric: str, klass: str, value: float, *, n: int
 def write_results(path: Path, command: str, rows: Sequence[dict]) -> None:
     """Writes {command, commit, environment, rows} in one rename, after the key was found unique."""
     check_rows(rows)
-    document = {"command": command, "commit": commit(), "environment": environment(), "rows": list(rows)}
+    head = json.dumps({"command": command, "commit": commit(), "environment": environment()}, indent=1)
+    lines = ",\n".join(json.dumps(row, separators=(",", ":"), allow_nan=False) for row in rows)  # a line a row
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(path.name + ".unfinished")
-    unfinished.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
+    unfinished.write_text(f'{head[:-2]},\n "rows": [\n{lines}\n ]\n}}\n')
     os.replace(unfinished, path)
 
 

@@ -75,7 +75,9 @@ def test_a_field_that_only_one_side_has_is_a_difference(tmp_path):
 
 
 def test_an_empty_folder_takes_any_config(tmp_path):
-    RunFolder(tmp_path).check(CONFIG, ())
+    run = RunFolder(tmp_path)
+    run.check(CONFIG, ())
+    assert not run.exists() and not list(tmp_path.iterdir())
 
 
 def test_two_processes_cannot_train_in_one_folder(tmp_path):

@@ -1,21 +1,19 @@
-"""Prints the FLOPs a record of CG-DMER's forward pass, by part and size.
+"""Prints the FLOPs a record of CG-DMER's forward pass, by part and size."""
 
-Example:
-  python -m benchmarks.flops --out=results/flops.json
-"""
-
-import argparse
 from pathlib import Path
 
 import jax
 import numpy as np
 
-from benchmarks.output import write_rows
 from cgdmer_jax.batch import Batch
 from cgdmer_jax.methods.cgdmer import CgDmer, CgDmerConfig
 from cgdmer_jax.methods.cgdmer_flops import ECG_SIDE, TEXT_SIDE, flops_by_part
 from configs.cgdmer import SIZES, get_config
+from experiments import command
 from experiments.build import from_fields
+from experiments.figures import write_figures
+
+EXAMPLE = "python -m benchmarks.flops --out=results/flops.json"
 
 BATCH = 64
 RATE, SAMPLES, LEADS = 100.0, 1000, 12
@@ -25,7 +23,9 @@ def parts_of(size: str) -> dict[str, int]:
     config = get_config(size)
     vocabulary, max_tokens = config.data.vocabulary, config.data.max_tokens
     fields = from_fields(CgDmerConfig, config.method.to_dict())
-    method = CgDmer(fields, n_leads=LEADS, n_samples=SAMPLES, rate=RATE, vocabulary=vocabulary, max_tokens=max_tokens)
+    method = CgDmer(
+        fields, n_leads=LEADS, n_samples=SAMPLES, rate=RATE, vocabulary=vocabulary, max_tokens=max_tokens, full_stop=-1
+    )
     shape = jax.ShapeDtypeStruct
     batch = Batch(
         signal=shape((BATCH, LEADS, SAMPLES), np.int16),
@@ -40,10 +40,10 @@ def parts_of(size: str) -> dict[str, int]:
     return flops_by_part(method, batch)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main(words: list[str]) -> None:
+    parser = command.parser(__doc__, EXAMPLE)
     parser.add_argument("--out", type=Path, help="JSON file for the rows")
-    args = parser.parse_args()
+    args = parser.parse_args(words)
     rows = []
     for size in SIZES:
         parts = parts_of(size)
@@ -55,8 +55,8 @@ def main() -> None:
             print(f"  {part:26s} {flops / 1e6:10.2f}")
             rows.append({"size": size, "part": part, "mflop_per_record": round(flops / 1e6, 3)})
     if args.out:
-        write_rows(args.out, "benchmarks.flops", rows)
+        write_figures(args.out, rows)
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

@@ -1,7 +1,7 @@
 """CG-DMER, `--config=configs/cgdmer.py:SIZE` with SIZE quickstart, nano, tiny, small or base.
 
 Plain values; any field is overridden as `--config.a.b=value`. What the method's fields mean stands beside them in
-cgdmer_jax/methods/cgdmer.py, the optimiser's in cgdmer_jax/training/optimizer.py.
+cgdmer_jax/methods/cgdmer_config.py, the optimiser's in cgdmer_jax/training/optimizer.py.
 """
 
 from ml_collections import ConfigDict
@@ -13,14 +13,27 @@ def size(width: int, depth: int, heads: int) -> dict:
 
 METHOD = {
     "patch_seconds": 0.2,
+    "stem": "linear",
+    "scaling": "record_std",
+    "scale_feature": False,
     "hide_ratio": 0.75,
     "masking": "spatiotemporal",
     "decode_ratio": 1.0,
+    "target": "signal",
     "lead_dropout": 0.3,
     "language_ratio": 0.15,
+    "statement_dropout": 0.0,
+    "shared_second": True,
+    "pooling": "mean",
     "embedding": 256,
+    "alignment": "info_nce",
     "temperature": 0.07,
+    "siglip_scale": 10.0,
+    "same_text": "ignored",
+    "near_duplicate": 1.0,
+    "disentangling": "hsic_linear",
     "weight_ecg": 1.0,
+    "weight_cross": 0.0,
     "weight_text": 0.5,
     "weight_align": 1.0,
     "weight_disentangle": 0.1,
@@ -33,12 +46,13 @@ METHOD = {
 SIZES = {
     "quickstart": {
         "ecg": size(64, 2, 4),
-        "text": size(64, 1, 4),
+        "text": size(128, 1, 4),
         "second": size(64, 1, 4),
         "decoder": size(64, 1, 4),
         "patch_seconds": 0.4,
+        "stem": "conv",
         "decode_ratio": 0.5,
-        "embedding": 64,
+        "embedding": 128,
         "unroll": 2,
     },
     "nano": {
@@ -89,7 +103,7 @@ OPTIMIZER = {
     "beta2": 0.95,
     "weight_decay": 0.05,
     "clip_norm": 1.0,
-    "rate_factors": (("log_inverse_temperature", 10.0),),
+    "rate_factors": (("log_inverse_temperature|alignment_bias", 10.0),),
 }
 RUN = {
     "log_every": 10,
@@ -97,6 +111,7 @@ RUN = {
     "validation_records": 512,
     "checkpoint_every": 200,
     "keep_last": 2,
+    "diagnose_every": 200,
 }
 MAX_TOKENS = {"quickstart": 32, "nano": 36, "tiny": 64, "small": 64, "base": 64}  # nano: text at most half of the ECG
 LARGE_BATCH = {"tiny": 256, "small": 1024, "base": 1024}
@@ -116,6 +131,8 @@ def get_config(name: str = "nano") -> ConfigDict:
             "run": dict(RUN),
         }
     )
+    # As much as reconstruction hides, also when that is overridden, unless a value of its own is given.
+    config.method.align_hide_ratio = config.method.get_oneway_ref("hide_ratio")
     if name in LARGE_BATCH:
         config.data.batch_size = LARGE_BATCH[name]
         config.optimizer.learning_rate = LARGE_RATE[name]

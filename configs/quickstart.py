@@ -4,7 +4,7 @@ from ml_collections import ConfigDict
 
 from configs import cgdmer
 
-RECORDS = 4000
+RECORDS = 5000
 RATE = 100
 DATA_SEED = 0
 KERNELS = 500  # of the random-convolution floor
@@ -15,9 +15,9 @@ def get_config(_: str = "") -> ConfigDict:
     config.data.stores = ("stores/synthetic100",)
     config.data.batch_size = 32
     config.data.vocabulary = 1024
-    # Half hidden and few leads dropped: minutes of training see enough of each recording to align it with its report.
-    config.method.hide_ratio = 0.5
+    config.method.hide_ratio = 0.7  # minutes of training see enough of each recording to align it with its report
     config.method.lead_dropout = 0.1
+    config.method.statement_dropout = 0.5  # prompts are single statements
     config.optimizer.steps = 1100
     config.optimizer.learning_rate = 1.5e-3
     config.run.validate_every = 550

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Int32
+from jaxtyping import Array, Bool, Float, Int, Int32
 
 from cgdmer_jax.models.dense import Dense
 from cgdmer_jax.models.ecg_vit import EcgDecoder, EcgVit
@@ -47,16 +47,27 @@ class Parts(NamedTuple):
         return self.shared + self.specific
 
 
+class Pooled(NamedTuple):
+    """One record's features, from which alignment and disentangling start."""
+
+    shared: Float[Array, "batch second"]
+    specific: Float[Array, "batch second"]
+
+
 class CgDmerNetwork(nn.Module):
-    """Both encoders, specific and shared encoders, both decoders, one projector, one temperature."""
+    """Both encoders, specific and shared encoders, both decoders, one projector, the alignment's own numbers."""
 
     n_leads: int
     n_patches: int
     patch_samples: int
+    stem: str
     vocabulary: int
     max_tokens: int
     embedding: int
-    temperature: float
+    one_shared: bool
+    pooling: str
+    temperature: float  # where the alignment's starts
+    biased: bool  # whether its logits have a bias
     ecg: Size
     text: Size
     second: Size
@@ -69,14 +80,16 @@ class CgDmerNetwork(nn.Module):
 
         grid = (self.n_leads, self.n_patches)
         dtype = self.compute.dtype
-        self.ecg_encoder = EcgVit(*grid, *sized(self.ecg))
+        self.ecg_encoder = EcgVit(*grid, self.patch_samples, self.stem, *sized(self.ecg))
         self.text_encoder = TextEncoder(self.vocabulary, self.max_tokens, *sized(self.text))
-        self.second_encoders = SecondEncoders(*sized(self.second))
+        self.second_encoders = SecondEncoders(self.one_shared, self.pooling, *sized(self.second))
         self.ecg_decoder = EcgDecoder(*grid, self.patch_samples, *sized(self.decoder))
         self.language_head = LanguageHead(self.text.width, dtype)
         self.projector = Dense(self.embedding, "float32")
         start = nn.initializers.constant(jnp.log(1 / self.temperature))
         self.log_inverse_temperature = self.param("log_inverse_temperature", start, ())
+        if self.biased:
+            self.alignment_bias = self.param("alignment_bias", nn.initializers.zeros_init(), ())
 
     def ecg_parts(self, patches: Float[Array, "batch token sample"], kept: Slots) -> Parts:
         x = self.ecg_encoder(patches, kept)
@@ -90,8 +103,17 @@ class CgDmerNetwork(nn.Module):
         second = self.second_encoders
         return Parts(x, second.shared(modality, x, length), second.specific(modality, x, length))
 
+    def pooled(self, modality: str, parts: Parts, live: Bool[Array, "batch token"]) -> Pooled:
+        return Pooled(*self.second_encoders.pool(modality, parts.shared, parts.specific, live))
+
     def decode_ecg(self, parts: Parts, kept: Slots, hidden: Slots) -> Float[Array, "batch query sample"]:
         return self.ecg_decoder(parts.joined(), kept, hidden)
+
+    def decode_ecg_across(
+        self, ecg: Parts, kept: Slots, text: Parts, length: Int[Array, "batch"], hidden: Slots
+    ) -> Float[Array, "batch query sample"]:
+        """From the ECG's specific tokens and, in place of its shared ones, the report's, side by side as keys."""
+        return self.ecg_decoder(ecg.specific, kept, hidden, (text.shared, length))
 
     def decode_text(self, parts: Parts, masked: Slots) -> Float[Array, "batch slot vocabulary"]:
         at_masked = jnp.take_along_axis(parts.joined(), masked.index[:, :, None], axis=1)
@@ -102,12 +124,16 @@ class CgDmerNetwork(nn.Module):
         return unit(self.projector(shared))
 
     def current_temperature(self) -> Float[Array, ""]:
-        """Never below 0.01, as in CLIP."""
+        """Never below 0.01, as in CLIP; SigLIP's factor is 1 / temperature."""
         return jnp.exp(-jnp.minimum(self.log_inverse_temperature, jnp.log(100.0)))
+
+    def current_bias(self) -> Float[Array, ""]:
+        return self.alignment_bias
 
     def __call__(self, patches, kept, hidden, tokens, length, masked):
         """Every parameter touched once: what `init` traces."""
         ecg, text = self.ecg_parts(patches, kept), self.text_parts(tokens, length)
-        self.align(ecg.shared[:, 0])
+        self.pooled("text", text, jnp.arange(tokens.shape[1])[None, :] < length[:, None])
+        self.align(self.pooled("ecg", ecg, kept.live()).shared)
         self.current_temperature()
         return self.decode_ecg(ecg, kept, hidden), self.decode_text(text, masked)

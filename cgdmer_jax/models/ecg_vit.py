@@ -3,11 +3,14 @@
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from cgdmer_jax.models.dense import Dense
-from cgdmer_jax.models.masking import Slots
+from cgdmer_jax.models.masking import Slots, right_behind
+from cgdmer_jax.models.stem import ConvStem
 from cgdmer_jax.models.transformer import CrossDecoder, Encoder, sin_cos_positions
+
+LEAD_STD = 0.5
 
 
 def patchify(signal: Float[Array, "batch lead time"], patch_samples: int) -> Float[Array, "batch token sample"]:
@@ -24,7 +27,10 @@ def take_tokens(x: Float[Array, "batch token sample"], slots: Slots) -> Float[Ar
 
 
 class Positions(nn.Module):
-    """Learned lead embedding + fixed sin-cos time, for the tokens in slots."""
+    """Learned lead embedding + fixed sin-cos time, for the tokens in slots.
+
+    The lead embedding starts as large as the time's (root mean square 0.7), else minutes pass before leads differ.
+    """
 
     n_leads: int
     n_patches: int
@@ -32,7 +38,7 @@ class Positions(nn.Module):
 
     @nn.compact
     def __call__(self, slots: Slots) -> Float[Array, "batch slot width"]:
-        lead = self.param("lead", nn.initializers.normal(0.02), (self.n_leads, self.width))
+        lead = self.param("lead", nn.initializers.normal(LEAD_STD), (self.n_leads, self.width))
         time = sin_cos_positions(self.n_patches, self.width)
         # A one-hot product: its gradient is a matrix product, where a gather's would be a slow scatter.
         chosen = jax.nn.one_hot(slots.index // self.n_patches, self.n_leads)
@@ -40,10 +46,15 @@ class Positions(nn.Module):
 
 
 class EcgVit(nn.Module):
-    """Pre-norm ViT on the kept tokens."""
+    """Pre-norm ViT on the kept tokens.
+
+    A patch holds `patch_samples` samples; columns beyond them are features of its lead (`scale_feature`).
+    """
 
     n_leads: int
     n_patches: int
+    patch_samples: int
+    stem: str
     width: int
     depth: int
     heads: int
@@ -53,8 +64,16 @@ class EcgVit(nn.Module):
 
     @nn.compact
     def __call__(self, patches: Float[Array, "batch token sample"], kept: Slots) -> Float[Array, "batch slot width"]:
-        x = Dense(self.width, self.dtype, name="patch")(take_tokens(patches, kept))
-        x = x + Positions(self.n_leads, self.n_patches, self.width, name="positions")(kept).astype(self.dtype)
+        taken = take_tokens(patches, kept)
+        if self.stem == "conv":
+            x = ConvStem(self.width, self.dtype, name="stem")(taken[:, :, : self.patch_samples])
+        else:
+            x = Dense(self.width, self.dtype, name="patch")(taken[:, :, : self.patch_samples])
+        if patches.shape[2] > self.patch_samples:
+            x = x + Dense(self.width, self.dtype, name="features")(taken[:, :, self.patch_samples :])
+        x = x + Positions(self.n_leads, self.n_patches, self.width, name="positions")(kept).astype(
+            jnp.dtype(self.dtype)
+        )
         return Encoder(self.depth, self.heads, self.dtype, self.remat, self.unroll, name="encoder")(x, kept.length)
 
 
@@ -73,12 +92,23 @@ class EcgDecoder(nn.Module):
 
     @nn.compact
     def __call__(
-        self, memory: Float[Array, "batch kept memory_width"], memory_slots: Slots, queries: Slots
+        self,
+        memory: Float[Array, "batch kept memory_width"],
+        memory_slots: Slots,
+        queries: Slots,
+        report: tuple[Float[Array, "batch word memory_width"], Int[Array, "batch"]] | None = None,
     ) -> Float[Array, "batch query sample"]:
+        """`report`: tokens without a place in the recording that are keys too, and how many of them are live."""
         mask_token = self.param("mask_token", nn.initializers.normal(0.02), (self.width,))
         place = Positions(self.n_leads, self.n_patches, self.width, name="positions")
-        memory = Dense(self.width, self.dtype, name="memory")(memory) + place(memory_slots).astype(self.dtype)
+        to_width = Dense(self.width, self.dtype, name="memory")
+        memory = to_width(memory) + place(memory_slots).astype(self.dtype)
+        length = memory_slots.length
+        if report is not None:  # live keys come first, so words follow the live patches
+            order = right_behind(length, memory.shape[1], report[0].shape[1])
+            both = jnp.concatenate([memory, to_width(report[0])], axis=1)
+            memory, length = jnp.take_along_axis(both, order[:, :, None], axis=1), length + report[1]
         x = (mask_token + place(queries)).astype(self.dtype)
         decoder = CrossDecoder(self.depth, self.heads, self.dtype, self.remat, self.unroll, name="decoder")
-        x = decoder(x, memory, memory_slots.length)
+        x = decoder(x, memory, length)
         return Dense(self.patch_samples, self.dtype, name="samples")(x).astype(jnp.float32)

@@ -1,5 +1,7 @@
 """What stands on the two encoders: pooling, the specific and shared encoders, the unit sphere."""
 
+from functools import partial
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -9,6 +11,7 @@ from cgdmer_jax.models.dense import Dense
 from cgdmer_jax.models.transformer import Encoder
 
 MODALITIES = ("ecg", "text")
+POOLINGS = ("mean", "attention")
 
 
 def masked_mean(x: Float[Array, "batch token width"], live: Bool[Array, "batch token"]) -> Float[Array, "batch width"]:
@@ -18,17 +21,62 @@ def masked_mean(x: Float[Array, "batch token width"], live: Bool[Array, "batch t
     return total / jnp.maximum(weight.sum(1), 1.0)
 
 
+def masked_std(x: Float[Array, "batch token width"], live: Bool[Array, "batch token"]) -> Float[Array, "batch width"]:
+    """Standard deviation over live tokens in float32; 0 for a record without any."""
+    centred = x.astype(jnp.float32) - masked_mean(x, live)[:, None, :]
+    return jnp.sqrt(masked_mean(centred**2, live))
+
+
+def per_lead_moments(
+    x: Float[Array, "batch token width"],
+    lead: Int[Array, "batch token"],
+    live: Bool[Array, "batch token"],
+    n_leads: int,
+) -> tuple[Float[Array, "batch lead width"], Float[Array, "batch lead width"]]:
+    """Mean and standard deviation over the live tokens of each lead; absent leads are 0."""
+    member = jax.nn.one_hot(lead, n_leads) * live[:, :, None]
+    x = jnp.where(live[:, :, None], x, 0).astype(jnp.float32)
+    n = jnp.maximum(member.sum(1), 1)[:, :, None]
+    mean = jnp.einsum("btl,btw->blw", member, x) / n
+    centred = x - jnp.einsum("btl,blw->btw", member, mean)
+    return mean, jnp.sqrt(jnp.einsum("btl,btw->blw", member, centred**2) / n)
+
+
 def unit(x: Float[Array, "batch width"]) -> Float[Array, "batch width"]:
     """L2-normalised; a zero vector stays zero, with a finite gradient."""
     return x * jax.lax.rsqrt(jnp.maximum((x * x).sum(-1, keepdims=True), 1e-12))
 
 
-class SecondEncoders(nn.Module):
-    """One specific encoder for each modality and ONE shared encoder, same weights for both (DESIGN 4).
+class AttentionPool(nn.Module):
+    """A weighted mean over live tokens; each head has a learned query and its own part of the width.
 
-    The shared encoder sees each modality through its own linear map plus a modality embedding.
+    Its queries start at 0, where it is the plain mean; 0 for a record without any token.
     """
 
+    heads: int
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "batch token width"], live: Bool[Array, "batch token"]
+    ) -> Float[Array, "batch width"]:
+        batch, n_tokens, width = x.shape
+        query = self.param("query", nn.initializers.zeros_init(), (width, self.heads))
+        x = jnp.where(live[:, :, None], x, 0).astype(jnp.float32)
+        scores = jnp.where(live[:, :, None], x @ query, -1e30)
+        weight = jnp.where(live[:, :, None], jax.nn.softmax(scores, axis=1), 0)
+        parts = x.reshape(batch, n_tokens, self.heads, -1)
+        return jnp.einsum("bth,bthd->bhd", weight, parts).reshape(batch, width)
+
+
+class SecondEncoders(nn.Module):
+    """One specific encoder for each modality and ONE shared encoder, same weights for both (DESIGN 4), or two.
+
+    The shared encoder sees each modality through its own linear map plus a modality embedding. What is shared has
+    one pool as it has one encoder.
+    """
+
+    one_shared: bool
+    pooling: str  # one of POOLINGS
     width: int
     depth: int
     heads: int
@@ -43,7 +91,11 @@ class SecondEncoders(nn.Module):
         self.specific_input = {m: Dense(self.width, self.dtype) for m in MODALITIES}
         self.shared_input = {m: Dense(self.width, self.dtype) for m in MODALITIES}
         self.specific_encoder = {m: encoder() for m in MODALITIES}
-        self.shared_encoder = encoder()
+        self.shared_encoder = encoder() if self.one_shared else {m: encoder() for m in MODALITIES}
+        if self.pooling == "attention":
+            pool = partial(AttentionPool, self.heads)
+            self.specific_pool = {m: pool() for m in MODALITIES}
+            self.shared_pool = pool() if self.one_shared else {m: pool() for m in MODALITIES}
         shape = (len(MODALITIES), self.width)
         self.modality = self.param("modality", nn.initializers.normal(0.02), shape)
 
@@ -56,4 +108,18 @@ class SecondEncoders(nn.Module):
         self, modality: str, x: Float[Array, "batch token in"], length: Int[Array, "batch"]
     ) -> Float[Array, "batch token width"]:
         mark = self.modality[MODALITIES.index(modality)].astype(self.dtype)
-        return self.shared_encoder(self.shared_input[modality](x) + mark, length)
+        encoder = self.shared_encoder if self.one_shared else self.shared_encoder[modality]
+        return encoder(self.shared_input[modality](x) + mark, length)
+
+    def pool(
+        self,
+        modality: str,
+        shared: Float[Array, "batch token width"],
+        specific: Float[Array, "batch token width"],
+        live: Bool[Array, "batch token"],
+    ) -> tuple[Float[Array, "batch width"], Float[Array, "batch width"]]:
+        """A record's shared and specific features."""
+        if self.pooling == "mean":
+            return masked_mean(shared, live), masked_mean(specific, live)
+        shared_pool = self.shared_pool if self.one_shared else self.shared_pool[modality]
+        return shared_pool(shared, live), self.specific_pool[modality](specific, live)

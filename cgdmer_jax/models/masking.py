@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Int32, PRNGKeyArray
+from jaxtyping import Array, Bool, Int, Int32, PRNGKeyArray
 
-STRATEGIES = ("random", "spatiotemporal")
-_INVALID = 1e3  # sorts behind every valid token
+from cgdmer_jax.models.strategies import LAST, penalty, ranks
+from cgdmer_jax.models.strategies import STRATEGIES as STRATEGIES
 
 
 class Slots(NamedTuple):
@@ -63,21 +63,25 @@ def drop_leads(
     batch, leads = lead_mask.shape
     present = lead_mask.sum(1)
     kept = 1 + jnp.floor(jax.random.uniform(count, (batch,)) * jnp.maximum(present - 1, 1)).astype(jnp.int32)
-    rank = _ranks(jnp.where(lead_mask, jax.random.uniform(order, (batch, leads)), _INVALID))
+    rank = ranks(jnp.where(lead_mask, jax.random.uniform(order, (batch, leads)), LAST))
     dropped = (jax.random.uniform(which, (batch,)) < probability) & (present > 1)
     return lead_mask & (~dropped[:, None] | (rank < kept[:, None]))
 
 
 def draw_masks(
-    key: PRNGKeyArray, valid: Bool[Array, "batch lead patch"], *, strategy: str, hide_ratio: float
+    key: PRNGKeyArray,
+    valid: Bool[Array, "batch lead patch"],
+    *,
+    strategy: str,  # one of models/strategies.py STRATEGIES
+    hide_ratio: float,
+    patch_seconds: float,
 ) -> tuple[Slots, Slots]:
     """(kept, hidden) slots of one training step; hidden tokens stand in random order."""
     batch, leads, patches = valid.shape
     keys = jax.random.split(key, 3)
-    urgency = jax.random.uniform(keys[0], valid.shape)
-    if strategy == "spatiotemporal":
-        urgency = urgency + _lead_and_time_penalty(keys[1], valid)
-    urgency = jnp.where(valid, urgency, _INVALID).reshape(batch, -1)
+    first = penalty(keys[1], valid, strategy=strategy, hide_ratio=hide_ratio, patch_seconds=patch_seconds)
+    urgency = jax.random.uniform(keys[0], valid.shape) + first
+    urgency = jnp.where(valid, urgency, LAST).reshape(batch, -1)
 
     n_tokens = leads * patches
     n_valid = valid.reshape(batch, -1).sum(1, dtype=jnp.int32)
@@ -88,32 +92,24 @@ def draw_masks(
 
     place = jnp.arange(n_tokens)[None, :]
     is_hidden = (place >= k[:, None]) & (place < n_valid[:, None])
-    shuffle = jnp.argsort(jnp.where(is_hidden, jax.random.uniform(keys[2], order.shape), _INVALID), axis=1)
+    shuffle = jnp.argsort(jnp.where(is_hidden, jax.random.uniform(keys[2], order.shape), LAST), axis=1)
     hidden = jnp.take_along_axis(order, shuffle[:, : n_tokens - slots], axis=1)
     return kept, Slots(hidden.astype(jnp.int32), n_valid - k)
 
 
-def _lead_and_time_penalty(
-    key: PRNGKeyArray, valid: Bool[Array, "batch lead patch"]
-) -> Float[Array, "batch lead patch"]:
-    """1 for a hidden column, 2 for a hidden lead, 3 for both.
+def widened(kept: Slots, hidden: Slots, n_tokens: int, hide_ratio: float) -> Slots:
+    """The kept tokens and, behind them, a random part of the hidden ones, so that only `hide_ratio` is hidden.
 
-    0..min(6, n-1) whole leads and 10-30 % of all columns are hidden first; tokens among the rest are kept first,
-    then hidden columns, then hidden leads.
+    `hide_ratio` is at most the one of `kept`.
     """
-    batch, leads, patches = valid.shape
-    lead_count, lead_order, time_share, time_order = jax.random.split(key, 4)
-    present = valid.any(2)
-    most = jnp.minimum(6, jnp.maximum(present.sum(1) - 1, 0))
-    n_leads = jnp.floor(jax.random.uniform(lead_count, (batch,)) * (most + 1)).astype(jnp.int32)
-    lead_rank = _ranks(jnp.where(present, jax.random.uniform(lead_order, (batch, leads)), _INVALID))
-    share = jax.random.uniform(time_share, (batch,), minval=0.1, maxval=0.3)
-    n_columns = jnp.round(share * patches).astype(jnp.int32)
-    column_rank = _ranks(jax.random.uniform(time_order, (batch, patches)))
-    hidden_lead = lead_rank < n_leads[:, None]
-    hidden_column = column_rank < n_columns[:, None]
-    return 2.0 * hidden_lead[:, :, None] + 1.0 * hidden_column[:, None, :]
+    slots = kept_slots(hide_ratio, n_tokens)
+    place = right_behind(kept.length, kept.index.shape[1], hidden.index.shape[1])[:, :slots]
+    index = jnp.take_along_axis(jnp.concatenate([kept.index, hidden.index], axis=1), place, axis=1)
+    return Slots(index, kept_counts(kept.length + hidden.length, hide_ratio, slots))
 
 
-def _ranks(x: Float[Array, "batch item"]) -> Int[Array, "batch item"]:
-    return jnp.argsort(jnp.argsort(x, axis=1), axis=1)
+def right_behind(length: Int[Array, "batch"], n_first: int, n_second: int) -> Int[Array, "batch both"]:
+    """Of `n_first` items and `n_second` others in a row: order in which the others follow the first `length` items."""
+    place = jnp.arange(n_first + n_second)[None, :]
+    moved = jnp.minimum(place + n_first - length[:, None], n_first + n_second - 1)
+    return jnp.where(place < length[:, None], place, moved)

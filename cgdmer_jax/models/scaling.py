@@ -7,28 +7,43 @@ from jaxtyping import Array, Bool, Float, Int, Int16
 
 STD_FLOOR_MV = 0.01
 CLIP = 20.0
+SCALINGS = ("record_std", "lead_std", "fixed_mv")
 
 
 class Scaled(NamedTuple):
     """`signal` = millivolts / `scale_mv`, 0 where nothing was measured."""
 
     signal: Float[Array, "batch lead time"]
-    scale_mv: Float[Array, "batch"]
+    scale_mv: Float[Array, "batch lead"]
+    log_std: Float[Array, "batch lead"]  # log of each lead's own standard deviation in mV, whatever the scaling
 
 
-def record_std(
+def scale(
     signal: Int16[Array, "batch lead time"],
     lead_mask: Bool[Array, "batch lead"],
     length: Int[Array, "batch"],
+    scaling: str,
 ) -> Scaled:
-    """One scalar a record: the standard deviation over present leads and valid samples (floor 0.01 mV, clip 20).
+    """Divides by `record_std` (one a record), `lead_std` (one a lead) or 1 mV (`fixed_mv`); clip 20.
 
-    Nothing is subtracted, so the lead identities (III = II - I, ...) survive.
+    The standard deviations are over present leads and valid samples, floor 0.01 mV. Nothing is subtracted, so with
+    one scalar a record the lead identities (III = II - I, ...) survive.
     """
     live = lead_mask[:, :, None] & (jnp.arange(signal.shape[2])[None, None, :] < length[:, None, None])
     signal_mv = jnp.where(live, signal.astype(jnp.float32) * 1e-3, 0.0)
-    n = jnp.maximum(live.sum((1, 2)), 1)
-    mean = signal_mv.sum((1, 2)) / n
-    variance = jnp.where(live, (signal_mv - mean[:, None, None]) ** 2, 0.0).sum((1, 2)) / n
-    scale_mv = jnp.maximum(jnp.sqrt(variance), STD_FLOOR_MV)
-    return Scaled(jnp.clip(signal_mv / scale_mv[:, None, None], -CLIP, CLIP), scale_mv)
+    lead_std = _std(signal_mv, live, (2,))
+    if scaling == "record_std":
+        scale_mv = jnp.broadcast_to(_std(signal_mv, live, (1, 2)), lead_std.shape)
+    elif scaling == "lead_std":
+        scale_mv = lead_std
+    else:
+        scale_mv = jnp.ones_like(lead_std)
+    return Scaled(jnp.clip(signal_mv / scale_mv, -CLIP, CLIP), scale_mv[:, :, 0], jnp.log(lead_std[:, :, 0]))
+
+
+def _std(signal_mv, live, axes: tuple[int, ...]):
+    """Standard deviation over the live entries of these axes, kept as axes of one."""
+    n = jnp.maximum(live.sum(axes, keepdims=True), 1)
+    mean = signal_mv.sum(axes, keepdims=True) / n
+    variance = jnp.where(live, (signal_mv - mean) ** 2, 0.0).sum(axes, keepdims=True) / n
+    return jnp.maximum(jnp.sqrt(variance), STD_FLOOR_MV)

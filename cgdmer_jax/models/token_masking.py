@@ -1,4 +1,4 @@
-"""Masked-language positions with static shapes (Devlin et al. 2019: 15 % of tokens, 80/10/10)."""
+"""What a text pass reads: masked words (Devlin et al. 2019: 15 % of tokens, 80/10/10), or some statements only."""
 
 from typing import NamedTuple
 
@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, Int32, PRNGKeyArray
 
 from cgdmer_jax.models.masking import Slots
 
+PADDING = 0
 MASK_TOKEN = 4  # [PAD] 0, [UNK] 1, [CLS] 2, [SEP] 3, [MASK] 4: data/tokens.py writes every tokenizer so
 FIRST_WORD = 5
 _INVALID = 1e3
@@ -51,3 +52,34 @@ def draw_masked_tokens(
     original = jnp.take_along_axis(tokens, slots.index, axis=1)
     replacement = jnp.where(kind < 0.8, MASK_TOKEN, jnp.where(kind < 0.9, random_word, original))
     return MaskedTokens(slots, replacement)
+
+
+class Text(NamedTuple):
+    """Tokens, the first `length` of each record live."""
+
+    tokens: Int32[Array, "batch token"]
+    length: Int32[Array, "batch"]
+
+    def live(self) -> Bool[Array, "batch token"]:
+        return jnp.arange(self.tokens.shape[1])[None, :] < self.length[:, None]
+
+
+def draw_statements(key: PRNGKeyArray, text: Text, *, dropout: float, full_stop: int) -> Text:
+    """The report without some of its statements (what a full stop ends); at least one stays, their order too.
+
+    A prompt is a report of one statement: an alignment that has met whole reports only ranks it badly.
+    """
+    drop_key, stay_key = jax.random.split(key)
+    batch, n_tokens = text.tokens.shape
+    live, place = text.live(), jnp.arange(n_tokens)[None, :]
+    stop = live & (text.tokens == full_stop)
+    statement = jnp.cumsum(stop, axis=1) - stop
+    outer = (place == 0) | (place == text.length[:, None] - 1)  # [CLS] and [SEP]
+    n_statements = jnp.where(live & ~outer, statement, 0).max(1) + 1
+    staying = jnp.floor(jax.random.uniform(stay_key, (batch,)) * n_statements).astype(statement.dtype)
+    stays = jax.random.uniform(drop_key, (batch, n_tokens)) >= dropout
+    kept = live & (outer | jnp.take_along_axis(stays, statement, axis=1) | (statement == staying[:, None]))
+    order = jnp.argsort(~kept, axis=1, stable=True)
+    n_kept = kept.sum(1, dtype=jnp.int32)
+    tokens = jnp.where(place < n_kept[:, None], jnp.take_along_axis(text.tokens, order, axis=1), PADDING)
+    return Text(tokens, n_kept)

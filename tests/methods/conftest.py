@@ -1,6 +1,7 @@
 """One tiny CG-DMER and one batch of awkward records; each compiled function is shared by all tests."""
 
 import dataclasses
+from functools import partial
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from cgdmer_jax.methods.protocol import Variables
 
 RATE, SAMPLES, PATCH = 100.0, 200, 20  # 2 s, 10 patches a lead
 VOCABULARY, N_TOKENS = 30, 12
+FULL_STOP = 9
 
 # The records of the batch, by what is awkward about them.
 WHOLE, TWIN, THREE_LEADS, SHORT, ONE_LEAD, SHORT_AND_FEW, NO_REPORT, OTHER = range(8)
@@ -30,14 +32,28 @@ CONFIG = CgDmerConfig(
     second=Size(16, 1, 2),
     decoder=Size(16, 1, 2),
     patch_seconds=PATCH / RATE,
+    stem="linear",
+    scaling="record_std",
+    scale_feature=False,
     hide_ratio=0.75,
     masking="spatiotemporal",
     decode_ratio=1.0,
+    target="signal",
     lead_dropout=0.0,
     language_ratio=0.25,
+    statement_dropout=0.0,
+    shared_second=True,
+    pooling="mean",
     embedding=16,
+    alignment="info_nce",
     temperature=0.07,
+    siglip_scale=10.0,
+    same_text="ignored",
+    near_duplicate=1.0,
+    align_hide_ratio=0.75,
+    disentangling="hsic_linear",
     weight_ecg=1.0,
+    weight_cross=0.0,
     weight_text=0.5,
     weight_align=1.0,
     weight_disentangle=0.1,
@@ -49,7 +65,15 @@ CONFIG = CgDmerConfig(
 
 
 def make_method(config: CgDmerConfig) -> CgDmer:
-    return CgDmer(config, n_leads=12, n_samples=SAMPLES, rate=RATE, vocabulary=VOCABULARY, max_tokens=N_TOKENS)
+    return CgDmer(
+        config,
+        n_leads=12,
+        n_samples=SAMPLES,
+        rate=RATE,
+        vocabulary=VOCABULARY,
+        max_tokens=N_TOKENS,
+        full_stop=FULL_STOP,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -84,12 +108,16 @@ def _weight(path, leaf, draw) -> jax.Array:
     return jnp.asarray(name.endswith("['scale']") + spread * draw.normal(size=leaf.shape), jnp.float32)
 
 
-@pytest.fixture(scope="session")
-def variables(method, batch) -> Variables:
+def weights_of(method: CgDmer, batch: Batch) -> Variables:
     """Weights as after some training: no bias is zero, no norm's scale is one."""
     shapes = jax.eval_shape(method.init, jax.random.key(0), batch).params
     draw = np.random.default_rng(1)
     return Variables(jax.tree.map_with_path(lambda path, leaf: _weight(path, leaf, draw), shapes), {})
+
+
+@pytest.fixture(scope="session")
+def variables(method, batch) -> Variables:
+    return weights_of(method, batch)
 
 
 @pytest.fixture(scope="session")
@@ -173,6 +201,23 @@ def patches(compiled, batch, draws) -> jax.Array:
 def plain(compiled, variables, patches, batch, draws) -> Outcome:
     """The step nothing was done to."""
     return compiled.outcome(variables.params, patches, batch, draws)
+
+
+@pytest.fixture(scope="session")
+def points(method, variables, patches, batch, draws):
+    """Both modalities' vectors in the aligned space, and the pooled features before."""
+
+    def both(patches, batch):
+        apply = partial(method.network.apply, {"params": variables.params})
+        ecg = apply(patches, draws.kept, method="ecg_parts")
+        text = apply(batch.tokens, batch.token_mask.sum(1), method="text_parts")
+        pooled = (
+            apply("ecg", ecg, draws.kept.live(), method="pooled"),
+            apply("text", text, batch.token_mask, method="pooled"),
+        )
+        return tuple(apply(p.shared, method="align") for p in pooled), pooled
+
+    return jax.jit(both)(patches, batch)
 
 
 def assert_same_bits(one, other) -> None:

@@ -19,6 +19,7 @@ def method_of(config: ConfigDict) -> CgDmer:
         rate=100.0,
         vocabulary=config.data.vocabulary,
         max_tokens=config.data.max_tokens,
+        full_stop=-1,
     )
 
 

@@ -159,6 +159,7 @@ def test_embedding_of_an_ecg_knows_nothing_of_its_report(compiled, variables, ba
 def test_features_have_their_names_and_widths_and_main_is_shared_beside_specific(compiled, variables, batch):
     features = compiled.embed_ecg(variables, batch)
     widths = {"main": 32, "encoder": 16, "shared": 16, "specific": 16, "per_lead": 12 * 16, "aligned": 16}
+    widths |= {"moments": 64, "per_lead_moments": 12 * 64}
     assert {name: feature.shape for name, feature in features.items()} == {n: (8, w) for n, w in widths.items()}
     np.testing.assert_array_equal(features["main"], np.concatenate([features["shared"], features["specific"]], axis=1))
     np.testing.assert_allclose(np.linalg.norm(features["aligned"], axis=1), 1, atol=1e-5)

@@ -1,11 +1,13 @@
 """The text side of CG-DMER: records without a report, same reports, masked words."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from cgdmer_jax.batch import NO_TEXT
-from tests.methods.conftest import NO_REPORT, TWIN, VOCABULARY, WHOLE, assert_same_bits
+from tests.methods.conftest import CONFIG, NO_REPORT, TWIN, VOCABULARY, WHOLE, assert_same_bits, make_method
 
 TEXT_TERMS = ("text", "align", "disentangle")
 
@@ -109,3 +111,17 @@ def test_zero_shot_score_is_the_cosine_to_the_renormalised_mean_of_the_prompts(c
     for klass, prompts in enumerate(([0, 2, 3], [4, 5, 7])):
         mean = by_text[prompts].mean(0)
         np.testing.assert_allclose(found[:, klass], ecg @ mean / np.linalg.norm(mean), atol=1e-5)
+
+
+def test_statement_dropout_shortens_what_alignment_reads_and_leaves_the_masked_words_alone(batch):
+    every = dataclasses.replace(CONFIG, statement_dropout=0.9)
+    stops = batch._replace(tokens=jnp.where(batch.token_mask & (batch.tokens % 3 == 0), 9, batch.tokens))
+    drawn = jax.jit(make_method(every).draw)(jax.random.key(0), stops, jnp.float32(1))
+    whole = jax.jit(make_method(CONFIG).draw)(jax.random.key(0), stops, jnp.float32(1))
+    np.testing.assert_array_equal(whole.aligned_text.tokens, stops.tokens)
+    assert (drawn.aligned_text.length < whole.aligned_text.length).any()
+    assert_same_bits(drawn.masked, whole.masked)
+    variables = make_method(CONFIG).init(jax.random.key(1), stops)
+    losses = [make_method(CONFIG).loss(variables, stops, d, train=True)[1].terms for d in (drawn, whole)]
+    assert losses[0]["text"] == losses[1]["text"]
+    assert losses[0]["align"] != losses[1]["align"]

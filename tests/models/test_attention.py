@@ -28,6 +28,7 @@ def dense(q, k, v, length):
 
 
 def small_blocks(monkeypatch, q, k, per_block):
+    monkeypatch.setattr(room, "_WHOLE_BYTES", 0)
     monkeypatch.setattr(room, "_BLOCK_BYTES", per_block * q.shape[1] * k.shape[1] * 4)
 
 
@@ -56,7 +57,9 @@ def test_hand_written_gradients_equal_autodiff_of_the_dense_form(shape, monkeypa
         np.testing.assert_allclose(one, other, atol=5e-6)
 
 
-def test_the_block_is_the_largest_divisor_that_fits_the_cache(monkeypatch):
+def test_the_block_is_the_largest_divisor_that_fits_the_cache_or_everything_when_that_is_little(monkeypatch):
+    assert room._block_size(7, 1_000) == 7
+    monkeypatch.setattr(room, "_WHOLE_BYTES", 0)
     monkeypatch.setattr(room, "_BLOCK_BYTES", 5 * 100)
     assert [room._block_size(n, 100) for n in (1, 4, 6, 7, 20)] == [1, 4, 3, 1, 5]
     assert room._block_size(12, 10_000) == 1

@@ -61,3 +61,28 @@ def test_decoder_draws_each_query_by_itself_whatever_stands_beside_it():
     for order in permutations(range(4)):
         moved = apply(params, memory, memory_slots, slots([np.array([2, 3, 5, 7])[list(order)]], [4]))
         np.testing.assert_allclose(moved[0], plain[0][np.array(order)], atol=1e-5)
+
+
+def test_decoder_reads_a_reports_live_tokens_as_keys_without_a_place():
+    """Words behind the live patches: dead patches, dead words and the order of words never matter."""
+    decoder = EcgDecoder(n_leads=2, n_patches=4, patch_samples=5, width=8, depth=1, heads=2)
+    draw = np.random.default_rng(0)
+    memory, words = (jnp.asarray(draw.normal(size=(2, n, 6)), jnp.float32) for n in (3, 4))
+    memory_slots, queries = slots([[0, 1, 6], [3, 2, 7]], [2, 3]), slots([[2, 3, 5, 7], [0, 1, 4, 5]], [4, 4])
+    params = jax.jit(decoder.init)(jax.random.key(0), memory, memory_slots, queries)
+    params = jax.tree.map(lambda x: x + 0.3 * draw.normal(size=x.shape).astype(np.float32), params)
+    apply = jax.jit(decoder.apply)
+
+    def decode(memory, words, n_words):
+        return np.asarray(apply(params, memory, memory_slots, queries, (words, jnp.array(n_words, jnp.int32))))
+
+    plain = decode(memory, words, [3, 2])
+    np.testing.assert_allclose(decode(memory, words, [0, 0]), apply(params, memory, memory_slots, queries), atol=1e-6)
+    assert np.abs(plain - decode(memory, words, [3, 1]))[1].max() > 1e-4  # one word less
+    moved = decode(memory.at[0, 2].set(9.0), words.at[0, 3].set(9.0).at[1, 2:].set(9.0), [3, 2])
+    np.testing.assert_array_equal(moved, plain)
+    np.testing.assert_allclose(
+        decode(memory, words.at[0, :3].set(words[0, jnp.array([2, 0, 1])]), [3, 2]), plain, atol=1e-5
+    )
+    for word in range(3):
+        assert np.abs(decode(memory, words.at[0, word].add(2.0), [3, 2]) - plain)[0].max() > 1e-4

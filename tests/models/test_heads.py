@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cgdmer_jax.models.heads import MODALITIES, SecondEncoders, masked_mean, unit
+from cgdmer_jax.models.heads import MODALITIES, AttentionPool, SecondEncoders, masked_mean, unit
 
 
 def test_masked_mean_is_the_mean_of_the_live_tokens_and_zero_without_any():
@@ -40,7 +40,7 @@ LENGTH = jnp.array([5, 2], jnp.int32)
 @pytest.fixture(scope="module")
 def gradients():
     """What each modality's shared and specific tokens send into the weights: {(modality, kind): gradient}."""
-    room = SecondEncoders(width=8, depth=1, heads=2)
+    room = SecondEncoders(one_shared=True, pooling="mean", width=8, depth=1, heads=2)
     x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 5, 6)), jnp.float32)
 
     sources = [(modality, kind) for modality in MODALITIES for kind in ("shared", "specific")]
@@ -79,3 +79,44 @@ def test_the_shared_encoder_sees_each_modality_through_its_own_map_and_mark(grad
         own = gradients[modality, "shared"]
         assert reached(own[f"shared_input_{modality}"]) and not reached(own[f"shared_input_{other}"])
         assert np.asarray(own["modality"]).any(1).tolist() == [place == 0, place == 1]
+
+
+def test_two_shared_encoders_hear_from_their_own_modality_alone():
+    room = SecondEncoders(one_shared=False, pooling="mean", width=8, depth=1, heads=2)
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 5, 6)), jnp.float32)
+
+    def total(room, x, share):
+        return share @ jnp.stack([(room.shared(m, x, LENGTH) ** 3).sum() for m in MODALITIES])
+
+    params = jax.jit(partial(room.init, method=total))(jax.random.key(0), x, jnp.ones(2))["params"]
+    gradient = jax.jit(jax.grad(lambda p, share: room.apply({"params": p}, x, share, method=total)))
+    for modality, share in zip(MODALITIES, jnp.eye(2), strict=True):
+        found = {k: reached(v) for k, v in gradient(params, share).items() if k.startswith("shared_encoder")}
+        assert found == {f"shared_encoder_{m}": m == modality for m in MODALITIES}
+
+
+def pooled(x, live, query):
+    return AttentionPool(heads=query.shape[1]).apply({"params": {"query": query}}, x, live)
+
+
+def test_attention_pooling_is_a_softmax_over_live_tokens_for_each_head_by_numpy():
+    draw = np.random.default_rng(0)
+    x, query = draw.normal(size=(3, 5, 6)).astype(np.float32), draw.normal(size=(6, 2)).astype(np.float32)
+    live = np.arange(5) < np.array([5, 2, 0])[:, None]
+    found = pooled(jnp.asarray(np.where(live[:, :, None], x, np.nan)), jnp.asarray(live), jnp.asarray(query))
+    for record in range(2):
+        tokens = x[record, live[record]]
+        weight = np.exp(tokens @ query)
+        weight /= weight.sum(0)
+        expected = np.concatenate([weight[:, head] @ tokens[:, 3 * head : 3 * head + 3] for head in (0, 1)])
+        np.testing.assert_allclose(found[record], expected, atol=1e-5)
+    np.testing.assert_array_equal(found[2], 0)
+
+
+def test_attention_pooling_starts_as_the_mean():
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(3, 5, 6)), jnp.float32)
+    live = jnp.arange(5) < jnp.array([5, 2, 0])[:, None]
+    params = AttentionPool(heads=2).init(jax.random.key(0), x, live)["params"]
+    np.testing.assert_allclose(pooled(x, live, params["query"]), masked_mean(x, live), atol=1e-6)
+    gradient = jax.grad(lambda q: (pooled(x, live, q) ** 2).sum())(params["query"])
+    assert np.isfinite(gradient).all() and np.asarray(gradient).any(0).all()

@@ -6,52 +6,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from cgdmer_jax.models import masking
 from cgdmer_jax.models.masking import Slots
+from cgdmer_jax.models.strategies import STRATEGIES
+from tests.models.masks import LEADS, PATCHES, SECONDS, SLOTS, draw, live_tokens, validity
 
-LEADS, PATCHES = 12, 20
 SAMPLES = 10  # of a patch
-FULL = PATCHES * SAMPLES
-HIDE = 0.75
-SLOTS = 60  # round(0.25 * 240)
-STRATEGIES = ("random", "spatiotemporal")
 # Expected k_i for 1..12 leads of 20 patches, a quarter kept: 5 a lead.
 K_OF_FULL_LEADS = {n: 5 * n for n in range(1, 13)}
 # The same for 13 patches (n_i = 13 n), round half to even, by hand: 3.25 6.5 9.75 13 16.25 19.5 22.75 26 29.25 32.5 ...
 K_OF_SHORT_LEADS = dict(zip(range(1, 13), (3, 6, 10, 13, 16, 20, 23, 26, 29, 32, 36, 39), strict=True))
 
-
-BLOCK = 500  # records drawn at a time: one compilation a strategy
-draw_block = jax.jit(partial(masking.draw_masks, hide_ratio=HIDE), static_argnames="strategy")
-
-
-def draw(key, valid: np.ndarray, strategy: str) -> tuple[Slots, Slots]:
-    n = len(valid)
-    padded = np.concatenate([valid, np.zeros((-n % BLOCK, LEADS, PATCHES), bool)])
-    keys = jax.random.split(key, len(padded) // BLOCK)
-    blocks = [
-        draw_block(k, jnp.asarray(v), strategy=strategy)
-        for k, v in zip(keys, padded.reshape(-1, BLOCK, LEADS, PATCHES), strict=True)
-    ]
-    return jax.tree.map(lambda *parts: np.concatenate(parts)[:n], *blocks)
-
-
 drop_leads = jax.jit(masking.drop_leads, static_argnames="probability")
-penalty_of = jax.jit(masking._lead_and_time_penalty)
-
-
-def validity(n_leads: list[int], n_patches: list[int], seed: int = 0) -> np.ndarray:
-    """bool [record, lead, patch]: as many leads as asked, at random places; as many patches, from the start."""
-    order = np.random.default_rng(seed)
-    valid = np.zeros((len(n_leads), LEADS, PATCHES), bool)
-    for record, (leads, patches) in enumerate(zip(n_leads, n_patches, strict=True)):
-        valid[record, order.permutation(LEADS)[:leads], :patches] = True
-    return valid
-
-
-def live_tokens(slots: Slots) -> list[list[int]]:
-    return [row[:n].tolist() for row, n in zip(np.asarray(slots.index), np.asarray(slots.length), strict=True)]
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -101,6 +71,27 @@ def test_no_record_keeps_more_than_there_are_slots(hide_ratio):
     assert (k <= np.arange(241)).all() and (np.diff(k) >= 0).all()
 
 
+half = jax.jit(partial(masking.draw_masks, hide_ratio=0.5, patch_seconds=SECONDS), static_argnames="strategy")
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@settings(max_examples=20, deadline=None)
+@given(
+    lead_mask=hnp.arrays(bool, (4, LEADS)),
+    patches=hnp.arrays(np.int32, 4, elements=st.integers(0, 7)),
+    seed=st.integers(0, 2**31 - 1),
+)
+def test_any_leads_and_lengths_give_exact_counts_of_valid_tokens(strategy, lead_mask, patches, seed):
+    valid = lead_mask[:, :, None] & (np.arange(7) < patches[:, None, None])
+    kept, hidden = half(jax.random.key(seed), jnp.asarray(valid), strategy=strategy)
+    assert kept.index.shape == (4, 42) and hidden.index.shape == (4, 42)
+    n = valid.sum((1, 2))
+    k = np.minimum(np.maximum(np.round(0.5 * n), 1), n)
+    assert kept.length.tolist() == k.tolist() and hidden.length.tolist() == (n - k).tolist()
+    for record, (inside, outside) in enumerate(zip(live_tokens(kept), live_tokens(hidden), strict=True)):
+        assert sorted(inside + outside) == np.flatnonzero(valid[record].ravel()).tolist()
+
+
 def test_random_masking_keeps_every_token_equally_often():
     n = 4000
     kept, _ = draw(jax.random.key(3), np.ones((n, LEADS, PATCHES), bool), "random")
@@ -128,79 +119,17 @@ def test_first_part_of_slots_is_never_longer_than_what_is_live():
     assert slots.first(0.01).index.shape == (2, 1)
 
 
-# --- spatiotemporal ----------------------------------------------------------------------------------
-
-
-def kept_grid(kept: Slots) -> np.ndarray:
-    """bool [record, lead, patch]."""
-    grid = np.zeros((len(kept.index), LEADS * PATCHES), bool)
-    for record, tokens in enumerate(live_tokens(kept)):
-        grid[record, tokens] = True
-    return grid.reshape(-1, LEADS, PATCHES)
-
-
-def test_spatiotemporal_hides_0_to_6_of_12_leads_equally_often():
-    n = 3500
-    kept, _ = draw(jax.random.key(5), np.ones((n, LEADS, PATCHES), bool), "spatiotemporal")
-    whole = (~kept_grid(kept).any(2)).sum(1)
-    # Up to 60 tokens are left where k = 60 are kept, so no further lead disappears except by rare chance.
-    share = np.bincount(np.minimum(whole, 7), minlength=8) / n
-    assert share[7] == 0
-    assert abs(share[:7] - 1 / 7).max() < 5 * np.sqrt(1 / 7 * 6 / 7 / n)
-
-
-def test_spatiotemporal_hides_10_to_30_percent_of_the_columns():
-    n = 3000
-    kept, _ = draw(jax.random.key(6), np.ones((n, LEADS, PATCHES), bool), "spatiotemporal")
-    whole = (~kept_grid(kept).any(1)).sum(1)
-    # 2..6 of 20 columns by rounding a uniform share; with 60 tokens over 14+ columns an empty one more is rare.
-    assert whole.min() == 2
-    assert np.mean(whole > 6) < 0.02
-    middle = [np.mean(whole == c) for c in (3, 4, 5)]
-    assert min(middle) > 0.19 and max(middle) < 0.31
-
-
-def test_hidden_columns_are_hidden_on_every_lead():
-    kept, _ = draw(jax.random.key(7), np.ones((500, LEADS, PATCHES), bool), "spatiotemporal")
-    per_column = kept_grid(kept).sum(1)
-    assert ((per_column == 0).sum(1) >= 2).all()
-
-
-@pytest.mark.parametrize("n_leads", range(1, 13))
-def test_at_least_one_lead_and_at_most_half_of_twelve_are_wholly_hidden(n_leads):
-    valid = validity([n_leads] * 400, [PATCHES] * 400, seed=n_leads)
-    penalty = np.asarray(penalty_of(jax.random.key(n_leads), jnp.asarray(valid)))
-    hidden = (penalty >= 2).all(2) & valid.any(2)
-    assert set(hidden.sum(1)) == set(range(min(6, n_leads - 1) + 1))
-
-
-def test_columns_come_back_before_hidden_leads_where_too_few_tokens_are_left():
-    """Of two to five leads, all but one hidden: the visible lead's hidden columns come first, then hidden leads."""
-    for n_leads in (2, 3, 4, 5):
-        n = 400
-        valid = validity([n_leads] * n, [PATCHES] * n, seed=n_leads)
-        kept, _ = draw(jax.random.key(n_leads), valid, "spatiotemporal")
-        grid = kept_grid(kept)
-        k = 5 * n_leads
-        assert (grid.sum((1, 2)) == k).all()
-        full_leads = grid.sum(2).max(1)
-        spread = grid.any(2).sum(1)
-        if n_leads == 3:
-            # One visible lead of 20 tokens, 14-18 outside hidden columns, 15 wanted: some need a hidden column.
-            one_lead = spread == 1
-            assert 0.2 < one_lead.mean() < 0.5
-            assert (full_leads[one_lead] == 15).all()
-        if n_leads == 4:  # 20 of 20: the whole visible lead is taken before any token of a hidden one
-            assert (full_leads[spread == 1] == 20).all()
-            assert 0.15 < (spread == 1).mean() < 0.4
-        if n_leads == 5:  # 25 of 20: five from hidden leads, outside hidden columns
-            from_hidden = full_leads == 20
-            assert 0.1 < from_hidden.mean() < 0.35
-            for record in grid[from_hidden]:
-                visible = record.sum(1).argmax()
-                others = np.delete(record, visible, axis=0)
-                assert others.sum() == 5
-                assert (~others.any(0)).sum() >= 15
+@pytest.mark.parametrize("hide_ratio", [0.75, 0.5, 0.25, 0.0])
+def test_widened_slots_hold_the_kept_tokens_and_a_random_part_of_the_hidden_ones(hide_ratio):
+    counts, patches = [*range(1, 13)] * 2, [PATCHES] * 12 + [13] * 12
+    kept, hidden = jax.tree.map(jnp.asarray, draw(jax.random.key(8), validity(counts, patches), "spatiotemporal"))
+    wide = masking.widened(kept, hidden, LEADS * PATCHES, hide_ratio)
+    assert wide.index.shape == (24, round((1 - hide_ratio) * 240))
+    n_valid = np.multiply(counts, patches)
+    expected = np.maximum(np.round((1 - hide_ratio) * n_valid), 1)
+    assert wide.length.tolist() == expected.tolist()
+    for one, other, more in zip(live_tokens(kept), live_tokens(hidden), live_tokens(wide), strict=True):
+        assert more == one + other[: len(more) - len(one)]
 
 
 # --- lead dropout ------------------------------------------------------------------------------------

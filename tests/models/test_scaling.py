@@ -1,5 +1,7 @@
 """One scale a record: what is in it, what is not, and what survives it."""
 
+from functools import partial
+
 import jax
 import numpy as np
 import pytest
@@ -8,7 +10,8 @@ from cgdmer_jax.models import scaling
 from cgdmer_jax.waveform import LEADS
 
 RECORDS, SAMPLES = 4, 300
-record_std = jax.jit(scaling.record_std)
+scale = jax.jit(scaling.scale, static_argnames="scaling")
+record_std = partial(scale, scaling="record_std")
 
 
 def recordings(seed: int = 0) -> np.ndarray:
@@ -31,13 +34,13 @@ def test_scale_is_the_standard_deviation_over_present_leads_and_valid_samples_in
     mask[3, 1:] = False
     scale_mv = record_std(signal, mask, length).scale_mv
     expected = [np.std(signal[i][mask[i], : length[i]] / 1000) for i in range(RECORDS)]
-    np.testing.assert_allclose(scale_mv, expected, rtol=1e-5)
+    np.testing.assert_allclose(scale_mv, np.repeat(np.array(expected)[:, None], len(LEADS), 1), rtol=1e-5)
 
 
 def test_signal_times_scale_gives_back_the_millivolts():
     signal = recordings()
     scaled = record_std(signal, every_lead(), whole())
-    np.testing.assert_allclose(scaled.signal * scaled.scale_mv[:, None, None], signal / 1000, atol=1e-5)
+    np.testing.assert_allclose(scaled.signal * scaled.scale_mv[:, :, None], signal / 1000, atol=1e-5)
 
 
 def test_lead_identities_survive_the_scale():
@@ -101,3 +104,23 @@ def test_microvolts_at_the_ends_of_int16_do_not_overflow():
     signal = np.full((RECORDS, len(LEADS), SAMPLES), 32_767, np.int16)
     signal[:, :, ::2] = -32_767
     np.testing.assert_allclose(record_std(signal, every_lead(), whole()).scale_mv, 32.767, rtol=1e-5)
+
+
+def test_lead_std_gives_every_lead_its_own_scale_and_fixed_mv_none():
+    signal, mask = recordings(), every_lead()
+    mask[0, 3] = False
+    own = scale(signal, mask, whole(), scaling="lead_std")
+    std = np.where(mask, (signal / 1000).std(2), 0.01)
+    np.testing.assert_allclose(own.scale_mv, std, rtol=1e-5)
+    np.testing.assert_allclose(np.asarray(own.signal).std(2)[mask], 1.0, rtol=1e-3)
+    fixed = scale(signal, mask, whole(), scaling="fixed_mv")
+    np.testing.assert_allclose(np.asarray(fixed.signal)[mask], signal[mask] / 1000, rtol=1e-6)
+    assert (np.asarray(fixed.scale_mv) == 1).all()
+
+
+@pytest.mark.parametrize("name", scaling.SCALINGS)
+def test_log_std_tells_each_leads_amplitude_under_every_scaling(name):
+    signal, mask = recordings(), every_lead()
+    mask[1, 2] = False
+    found = scale(signal, mask, whole(), scaling=name).log_std
+    np.testing.assert_allclose(found, np.log(np.where(mask, (signal / 1000).std(2), 0.01)), rtol=1e-4, atol=1e-4)

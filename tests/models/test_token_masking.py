@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cgdmer_jax.models.token_masking import FIRST_WORD, MASK_TOKEN, draw_masked_tokens
+from cgdmer_jax.models.token_masking import FIRST_WORD, MASK_TOKEN, Text, draw_masked_tokens, draw_statements
 
 VOCABULARY = 50
 N_TOKENS = 24  # of the array; 4 slots at 15 %
@@ -90,3 +90,53 @@ def test_eighty_percent_become_mask_ten_another_word_ten_stay():
     assert abs(same - 0.1 - by_chance) < 5 * np.sqrt(0.09 / n)
     others = replacement[(replacement != MASK_TOKEN)]
     assert others.min() >= FIRST_WORD and others.max() == VOCABULARY - 1
+
+
+STOP = 9
+
+
+def statements(*lengths: int) -> list[int]:
+    """Statement number i holds words 10 + i, each ended by a full stop."""
+    return [word for i, n in enumerate(lengths) for word in [*[10 + i] * n, STOP]]
+
+
+def texts(*reports: list[int]) -> Text:
+    tokens = np.zeros((len(reports), N_TOKENS), np.int32)
+    for line, words in enumerate(reports):
+        tokens[line, : len(words) + 2] = [CLS, *words, SEP]
+    return Text(jnp.asarray(tokens), jnp.asarray([len(words) + 2 for words in reports], jnp.int32))
+
+
+@partial(jax.jit, static_argnames="dropout")
+def kept_text(key, text, dropout):
+    return draw_statements(key, text, dropout=dropout, full_stop=STOP)
+
+
+def test_statements_stay_whole_in_order_and_one_always_stays():
+    text = texts(statements(3, 1, 4), statements(2), [10, 10], [], statements(1, 1, 1, 1, 1, 1))
+    seen = set()
+    for seed in range(60):
+        found = kept_text(jax.random.key(seed), text, dropout=0.6)
+        for line in range(5):
+            n = int(found.length[line])
+            words = np.asarray(found.tokens[line])
+            assert not words[n:].any()
+            assert words[0] == CLS and words[n - 1] == SEP
+            ids = [w for w in words[1 : n - 1].tolist() if w != STOP]
+            assert ids == sorted(ids)
+            if line == 0:
+                counts = {i: ids.count(10 + i) for i in range(3)}
+                assert all(counts[i] in (0, full) for i, full in enumerate((3, 1, 4)))
+                assert ids
+                seen.add(tuple(sorted(set(ids))))
+        assert np.asarray(found.tokens[1, :5]).tolist() == [CLS, 10, 10, STOP, SEP]  # a single statement stays
+        assert found.length.tolist()[2:4] == [4, 2]  # no full stop: one statement; no word: nothing to leave out
+    assert len(seen) == 7  # every non-empty choice of three statements
+
+
+def test_statement_dropout_leaves_out_that_share_beyond_the_one_that_stays():
+    text = texts(*[statements(1, 1, 1, 1, 1, 1, 1, 1, 1, 1)] * 400)
+    kept = (np.asarray(kept_text(jax.random.key(0), text, dropout=0.5).length) - 2) / 2
+    assert abs(kept.mean() - (1 + 9 * 0.5)) < 0.25  # one stays, the nine others with probability 0.5
+    whole = kept_text(jax.random.key(0), text, dropout=0.0)
+    np.testing.assert_array_equal(whole.tokens, text.tokens)

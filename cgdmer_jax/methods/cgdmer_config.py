@@ -1,0 +1,96 @@
+"""What a config file says of CG-DMER, and what one of its steps draws."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from jaxtyping import Array, Bool, Float
+
+from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.methods.alignment import ALIGNMENTS, SAME_TEXT
+from cgdmer_jax.methods.cgdmer_network import Size
+from cgdmer_jax.methods.disentangling import DISENTANGLINGS
+from cgdmer_jax.models.heads import POOLINGS
+from cgdmer_jax.models.masking import Slots
+from cgdmer_jax.models.scaling import SCALINGS
+from cgdmer_jax.models.stem import STEMS
+from cgdmer_jax.models.strategies import STRATEGIES
+from cgdmer_jax.models.token_masking import MaskedTokens, Text
+
+TARGETS = ("signal", "patch_z")
+CHOICES = {
+    "masking": STRATEGIES,
+    "stem": STEMS,
+    "scaling": SCALINGS,
+    "target": TARGETS,
+    "alignment": ALIGNMENTS,
+    "same_text": SAME_TEXT,
+    "disentangling": DISENTANGLINGS,
+    "pooling": POOLINGS,
+}
+
+
+@dataclass(frozen=True)
+class CgDmerConfig:
+    """What a config file says of the method; every field is named there. A term of weight 0 is not computed."""
+
+    ecg: Size  # lead x time encoder
+    text: Size  # report encoder
+    second: Size  # specific and shared encoders
+    decoder: Size  # ECG decoder
+    patch_seconds: float  # length of a token
+    stem: str  # from samples to token, one of models/stem.py STEMS
+    scaling: str  # one of models/scaling.py SCALINGS
+    scale_feature: bool  # a token also tells the log of its lead's standard deviation in mV
+    hide_ratio: float  # share of the valid tokens that is hidden
+    masking: str  # one of models/strategies.py STRATEGIES
+    decode_ratio: float  # share of the hidden tokens that is predicted, chosen at random
+    target: str  # what is predicted: the scaled `signal`, or each patch's z-score (`patch_z`, no millivolts come back)
+    lead_dropout: float  # share of the records that lose 1..n-1 leads for good
+    language_ratio: float  # share of the words that is masked
+    statement_dropout: float  # share of a report's statements that the alignment does not read
+    shared_second: bool  # one shared second encoder with the same weights for both modalities, or one each
+    pooling: str  # from tokens to a record's features: `mean`, or `attention` by learned queries
+    embedding: int  # width of the aligned space
+    alignment: str  # `info_nce` or `siglip`
+    temperature: float  # where the learned InfoNCE temperature starts
+    siglip_scale: float  # where SigLIP's learned factor starts
+    same_text: str  # other records of the same report: `ignored`, or `positives` that share the weight
+    near_duplicate: (
+        float  # reports whose word sets are at least so alike (Jaccard) are no negatives; 1 = identical only
+    )
+    align_hide_ratio: float  # share hidden from alignment and the ECG side of L_dis; below hide_ratio = a second pass
+    disentangling: str  # dependence of shared and specific features: `hsic_linear`, `hsic_rbf`, `cosine` or `none`
+    weight_ecg: float  # reconstruction of hidden patches
+    weight_cross: float  # the same from the report's shared and the ECG's specific tokens
+    weight_text: float  # masked words
+    weight_align: float
+    weight_disentangle: float
+    disentangle_warmup: float  # share of the steps over which its weight rises from 0
+    dtype: str
+    remat: str
+    unroll: int
+
+    def __post_init__(self):
+        for field, known in CHOICES.items():
+            if (value := getattr(self, field)) not in known:
+                raise CgdmerError(f'config.method.{field} is "{value}".{suggest(value, known)}')
+        if not 0 <= self.align_hide_ratio <= self.hide_ratio < 1:
+            raise CgdmerError(
+                f"config.method.align_hide_ratio is {self.align_hide_ratio} and hide_ratio {self.hide_ratio}; "
+                "give 0 <= align_hide_ratio <= hide_ratio < 1"
+            )
+        if not 0 < self.near_duplicate <= 1:
+            raise CgdmerError(
+                f"config.method.near_duplicate is {self.near_duplicate}; give a similarity above 0, at most 1"
+            )
+
+
+class CgDmerDraws(NamedTuple):
+    """Everything random or scheduled in one step."""
+
+    lead_mask: Bool[Array, "batch lead"]  # after lead dropout
+    kept: Slots
+    hidden: Slots
+    masked: MaskedTokens
+    aligned_text: Text  # what alignment, the text side of L_dis and cross reconstruction read
+    disentangle_weight: Float[Array, ""]

@@ -1,0 +1,200 @@
+"""Runs a named grid of short trainings, scores each on validation, and compares them with the reference row.
+
+The same command goes on where it was stopped: a (row, seed) whose JSON has the hash of its config is not run again.
+"""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from cgdmer_jax.data.corpus import open_corpus
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.evaluation import ablation, bootstrap
+from cgdmer_jax.evaluation.results import commit, environment, read_results
+from cgdmer_jax.training.log import read_metrics
+from cgdmer_jax.training.loop import PREEMPTED
+from cgdmer_jax.training.run_folder import RunFolder, flat
+from cgdmer_jax.training.stop import SIGNALS
+from experiments import command
+from experiments.ablation_grid import Planned, choose, load_grid, plan
+from experiments.ablation_table import array_name, write_figure, write_lines, write_table
+
+EXAMPLE = "python -m experiments.ablate --grid=configs/ablations/cgdmer.py --store=stores/ptbxl100 --only=both,masked"
+SPLIT = "validation"  # choices are made there, always
+# Floors do not differ between rows: they are computed with the final run, not with each.
+EVALUATE = (f"--split={SPLIT}", "--features=main,per_lead", "--parts=probe,zero_shot,retrieval", "--random_seeds=0")
+
+
+def main(words: list[str]) -> int:
+    parser = command.parser(__doc__, EXAMPLE)
+    parser.add_argument("--grid", required=True, help="Python file with get_grid()")
+    parser.add_argument("--store", required=True, help="converted store: trained on and scored")
+    parser.add_argument("--only", default="", help="rows to run, by comma (default: all)")
+    parser.add_argument("--workdir", default="runs/ablations", help="folder of the run folders")
+    parser.add_argument("--out", default="results", help="folder of the JSON files")
+    parser.add_argument("--figure", default="docs/img/ablation.svg", help="where the figure is drawn")
+    parser.add_argument("--dry_run", action="store_true", help="say what would run, and stop")
+    args = parser.parse_args(words)
+    grid = load_grid(args.grid)
+    chosen = choose(grid, args.only)
+    planned = plan(grid, args.store, open_corpus((args.store,)))
+    workdir, out = Path(args.workdir), Path(args.out)
+    to_run = [one for one in planned if one.row in chosen and _is_open(one, out)]
+    print(f"{len(to_run)} of {len(planned)} runs of the grid are to be done now")
+    if args.dry_run:
+        return 0
+    failed = []
+    for one in to_run:
+        code = run_one(one, args.store, workdir, out)
+        if code == PREEMPTED:
+            return PREEMPTED
+        if code != 0:
+            failed.append(f"{one.row} seed {one.seed}")
+    finished = [path for one in planned if not differs(one, path := json_path(one, out))]
+    if finished:
+        documents = [json.loads(path.read_text()) for path in finished]
+        rows = write_table(documents, grid["reference"], out / "ablation-table.json", args.grid)
+        write_figure(rows, grid["reference"], Path(args.figure))
+    if failed:
+        raise CgdmerError(f"{len(failed)} runs failed ({', '.join(failed)}); look above, then give the same command")
+    return 0
+
+
+def json_path(one: Planned, out: Path) -> Path:
+    return out / f"ablation-{one.row}-seed{one.seed}.json"
+
+
+def run_folder(one: Planned, workdir: Path) -> Path:
+    """Another config of the same name is another folder."""
+    return workdir / f"{one.row}-seed{one.seed}-{one.sha256[:8]}"
+
+
+def differs(one: Planned, path: Path) -> list[str]:
+    """What keeps the JSON from being this run's: nothing = it is finished."""
+    if not path.exists():
+        return ["not run yet"]
+    document = json.loads(path.read_text())
+    if document["config_sha256"] == one.sha256:
+        return []
+    before, now = document["config"], json.loads(json.dumps(flat(one.config.to_dict())))
+    names = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+    return [f"{name}: {before.get(name)} -> {now.get(name)}" for name in names] or ["config_sha256"]
+
+
+def _is_open(one: Planned, out: Path) -> bool:
+    path = json_path(one, out)
+    differing = differs(one, path)
+    if not differing:
+        print(f"{one.row} seed {one.seed}: done ({path})")
+    elif path.exists():
+        print(f"{one.row} seed {one.seed}: {path} is of another config ({'; '.join(differing)}), so it runs again")
+    return bool(differing)
+
+
+def run_one(one: Planned, store: str, workdir: Path, out: Path) -> int:
+    """Trains and scores in processes of their own (clean memory), then writes the JSON; the exit code."""
+    run = run_folder(one, workdir)
+    commands = {
+        "pretrain": [*one.words(), f"--workdir={run}"],
+        "evaluate": [f"--run={run}", f"--store={store}", *EVALUATE],
+    }
+    seconds = {}
+    for name, words in commands.items():
+        print(f"--- {one.row} seed {one.seed}: {name}", flush=True)
+        begun = time.monotonic()
+        code = run_child([sys.executable, "-m", f"experiments.{name}", *words])
+        seconds[name] = round(time.monotonic() - begun, 1)
+        if code != 0:
+            return code
+    out.mkdir(parents=True, exist_ok=True)
+    head = describe(one, run) | {"wall_seconds": seconds}
+    head["commands"] = {n: " ".join(["python", "-m", f"experiments.{n}", *w]) for n, w in commands.items()}
+    write_lines(json_path(one, out), head, kept_rows(run))
+    return 0
+
+
+def run_child(words: list[str]) -> int:
+    """Its exit code; Ctrl-C and SIGTERM are handed on, waited for, and end in 75 whatever the child was doing."""
+    # A session of its own: Ctrl-C in a terminal would otherwise reach it twice, and twice means at once.
+    child = subprocess.Popen(words, start_new_session=True)
+    told = []
+
+    def tell(number, _):
+        told.append(number)
+        child.terminate()
+
+    before = {number: signal.signal(number, tell) for number in SIGNALS}
+    try:
+        code = child.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if told:
+        return PREEMPTED
+    if code < 0:
+        raise CgdmerError(f"a run was killed by signal {-code}; give the same command to go on")
+    return code
+
+
+def describe(one: Planned, run: Path) -> dict:
+    """Everything of the JSON but its rows and commands."""
+    lines = read_metrics(run / "metrics.jsonl")
+    training = [line for line in lines if "records_per_second" in line]
+    rates = sorted(line["records_per_second"] for line in training if line["records_per_second"])
+    steps = training[-1]["step"]
+    records = steps * one.config.data.batch_size
+    return {
+        "row": one.row,
+        "seed": one.seed,
+        "overrides": one.overrides,
+        "config_sha256": one.sha256,
+        "config": flat(one.config.to_dict()),
+        "command": command.command_line(),
+        "commit": commit(),
+        "environment": environment(),
+        "run": str(run),
+        "n_starts": len(json.loads((run / "environment.json").read_text())),
+        "steps": steps,
+        # From the median rate, so that it holds for a run of several sittings too; null for a very short one.
+        "training_seconds": round(records / rates[len(rates) // 2], 1) if rates else None,
+        "metrics": {
+            "training": training[-1],
+            "validation": [line for line in lines if "validation_loss" in line][-1],
+            "gradients": [line for line in lines if any(n.startswith("gradient_norm_") for n in line)],
+        },
+    }
+
+
+def kept_rows(run: Path) -> list[dict]:
+    """Of the run itself: macro AUROC of each probe and of zero-shot with intervals, and everything of retrieval."""
+    scored = next((run / "evaluation").glob(f"*/{SPLIT}"))  # it was scored on one store
+    own = RunFolder(run).config()["method_name"]
+    rows = [
+        row
+        for row in read_results(scored / "results.json")["rows"]
+        if row["method"] == own
+        and (row["group"], row["leads"], row["label_fraction"]) == ("all", "all", 1.0)
+        and (row["evaluation"] == "retrieval" or (row["class"] == "macro_ge10" and row["metric"] == "auroc"))
+    ]
+    with np.load(scored / "predictions.npz", allow_pickle=False) as arrays:
+        return [with_interval(row, arrays) for row in rows]
+
+
+def with_interval(row: dict, arrays: Mapping[str, np.ndarray]) -> dict:
+    """The evaluation gives intervals to its headline alone; here every feature is compared."""
+    name, task = array_name(row), row["task"]
+    if row["low"] is not None or name not in arrays:
+        return row
+    weights = bootstrap.patient_weights(arrays[f"{task}/patient_id"], bootstrap.N_RESAMPLES, seed=0)
+    low, high = ablation.macro_interval(arrays[name].astype(np.float64), arrays[f"{task}/labels"], weights)
+    return row | {"low": round(low, 6), "high": round(high, 6)} if np.isfinite(low) else row
+
+
+if __name__ == "__main__":
+    command.run(main)

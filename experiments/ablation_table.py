@@ -1,0 +1,164 @@
+"""The finished runs of a grid as one table (JSON and text) and one figure."""
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.evaluation import ablation, bootstrap
+from cgdmer_jax.evaluation.difference_plot import Point, difference_chart
+from cgdmer_jax.evaluation.results import commit, environment
+from experiments import command
+
+KIND = ("evaluation", "feature", "variant", "metric")
+HEADLINE = {"evaluation": "probe", "feature": "main", "metric": "auroc"}
+SHOWN = ("auroc", "recall_at_10")  # the JSON of each run holds more
+BySeed = dict[int, np.ndarray]
+
+
+def array_name(row: dict) -> str:
+    """Where predictions.npz keeps the scores of that results row."""
+    parts = (row["task"], row["evaluation"], row["method"], row["feature"], row["variant"])
+    return "/".join(part for part in parts if part)
+
+
+def table_rows(documents: Sequence[dict], reference: str) -> list[dict]:
+    """A row for each grid row, kind of figure and task: the mean over its seeds, and the difference to the reference.
+
+    Intervals need the predictions.npz of both sides; without them the difference stands alone.
+    """
+    values = defaultdict(dict)  # (kind, task) -> row -> seed -> value
+    names = {}  # (kind, task) -> its array in predictions.npz
+    for document in documents:
+        for row in document["rows"]:
+            if row["value"] is None or row["metric"] not in SHOWN:
+                continue
+            key = (tuple(row[field] for field in KIND), row["task"])
+            values[key].setdefault(document["row"], {})[document["seed"]] = row["value"]
+            names[key] = array_name(row)
+    predictions = Predictions(documents)
+    made = []
+    for (kind, task), of_row in values.items():
+        weights = predictions.weights(task)
+        reference_scores = predictions.scores(reference, names[kind, task])
+        for name, by_seed in of_row.items():
+            row = {"row": name, "n_seeds": len(by_seed), **dict(zip(KIND, kind, strict=True)), "task": task}
+            row["value"] = float(np.mean(list(by_seed.values())))
+            row |= {"difference": None, "low": None, "high": None, "n_seeds_paired": 0}
+            theirs = of_row.get(reference)
+            if name != reference and theirs and (seeds := by_seed.keys() & theirs.keys()):
+                row["n_seeds_paired"] = len(seeds)
+                row["difference"] = float(np.mean([by_seed[s] - theirs[s] for s in seeds]))
+                scores = predictions.scores(name, names[kind, task])
+                if scores.keys() >= seeds and reference_scores.keys() >= seeds:
+                    scores, other = ({s: side[s] for s in seeds} for side in (scores, reference_scores))
+                    found = ablation.paired_difference(scores, other, predictions.labels[task], weights)
+                    row |= {"difference": found.value, "low": found.low, "high": found.high}
+            made.append(row)
+    return made
+
+
+class Predictions:
+    """Scores of every run whose predictions.npz is still there, and the records that all of them scored."""
+
+    def __init__(self, documents: Sequence[dict]):
+        self.labels: dict[str, np.ndarray] = {}
+        self._records: dict[str, np.ndarray] = {}
+        self._patients: dict[str, np.ndarray] = {}
+        self._weights: dict[str, np.ndarray] = {}
+        self._scores: dict[str, dict[str, BySeed]] = defaultdict(lambda: defaultdict(dict))
+        for document in documents:
+            for path in Path(document["run"]).glob("evaluation/*/validation/predictions.npz"):
+                with np.load(path, allow_pickle=False) as file:
+                    self._add(document["row"], document["seed"], dict(file), path)
+
+    def scores(self, row: str, name: str) -> BySeed:
+        """Empty when there are none of that name."""
+        return self._scores[row][name]
+
+    def weights(self, task: str) -> np.ndarray | None:
+        """The same resamples of patients for every row; None for what is no task of predictions."""
+        if task in self._patients and task not in self._weights:
+            self._weights[task] = bootstrap.patient_weights(self._patients[task], bootstrap.N_RESAMPLES, seed=0)
+        return self._weights.get(task)
+
+    def _add(self, row: str, seed: int, arrays: dict[str, np.ndarray], path: Path) -> None:
+        for name, array in arrays.items():
+            task, kind = name.split("/", 1)
+            if kind == "record_id" and not np.array_equal(self._records.setdefault(task, array), array):
+                raise CgdmerError(f"{path} scored other records of {task} than its neighbours; delete that run folder")
+            if kind == "labels":
+                self.labels[task] = array
+            elif kind == "patient_id":
+                self._patients[task] = array
+            elif kind not in ("classes", "record_id"):
+                self._scores[row][name][seed] = array.astype(np.float64)
+
+
+def text_tables(rows: Sequence[dict]) -> str:
+    """A table a kind of figure, for a terminal."""
+    kinds = list(dict.fromkeys(tuple(row[field] for field in KIND) for row in rows))
+    parts = []
+    for kind in kinds:
+        of_kind = [row for row in rows if tuple(row[field] for field in KIND) == kind]
+        tasks = list(dict.fromkeys(row["task"] for row in of_kind))
+        cells = [["row", "seeds", *(task or "" for task in tasks)]]
+        for name in dict.fromkeys(row["row"] for row in of_kind):
+            of_task = {row["task"]: row for row in of_kind if row["row"] == name}
+            seeds = str(max(row["n_seeds"] for row in of_task.values()))
+            cells.append([name, seeds, *(_cell(of_task.get(task)) for task in tasks)])
+        widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
+        lines = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells]
+        parts.append("\n".join([" ".join(part for part in kind if part), *lines]))
+    return "\n\n".join(parts)
+
+
+def _cell(row: dict | None) -> str:
+    if row is None:
+        return "n/a"
+    text = f"{row['value']:.3f}"
+    if row["difference"] is not None:
+        text += f" {row['difference']:+.3f}"
+    return text + (f" [{row['low']:+.3f}, {row['high']:+.3f}]" if row["low"] is not None else "")
+
+
+def write_table(documents: Sequence[dict], reference: str, path: Path, grid: str) -> list[dict]:
+    """Writes and prints the table; returns its rows."""
+    rows = table_rows(documents, reference)
+    head = {"command": command.command_line(), "commit": commit(), "environment": environment()}
+    write_lines(path, head | {"grid": grid, "reference": reference}, rows)
+    print(text_tables(rows))
+    print(f"table: {path}")
+    return rows
+
+
+def write_figure(rows: Sequence[dict], reference: str, path: Path) -> None:
+    """Differences of the headline probe, a panel a task; nothing while no other row is finished."""
+    panels: dict[str, list[Point]] = defaultdict(list)
+    for row in rows:
+        if all(row[field] == value for field, value in HEADLINE.items()) and row["difference"] is not None:
+            name, seeds = row["row"].replace("_", " "), row["n_seeds_paired"]
+            panels[row["task"]].append(Point(name, row["difference"], row["low"], row["high"], seeds == 1))
+    if not panels:
+        return
+    title = f'Validation macro AUROC of the probe on main, less that of "{reference}"'
+    note = "95 % intervals; filled: over patients and seeds; hollow: one seed, over patients alone"
+    _replace(path, difference_chart(panels, title=title, note=note))
+    print(f"figure: {path}")
+
+
+def write_lines(path: Path, head: dict, rows: Sequence[dict]) -> None:
+    """The head and its "rows", a line each, in one rename."""
+    lines = ",\n".join(json.dumps(row, separators=(",", ":"), allow_nan=False) for row in rows)
+    _replace(path, f'{json.dumps(head, indent=1)[:-2]},\n "rows": [\n{lines}\n ]\n}}\n')
+
+
+def _replace(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(path.name + ".unfinished")
+    unfinished.write_text(text, encoding="utf-8")
+    os.replace(unfinished, path)

@@ -1,0 +1,185 @@
+"""What the shared and the specific features of a run hold: gradient norms, ranks, predictability, gap, probes.
+
+docs/diagnostics.md says how each figure is made. Writes RUN/evaluation/<store>/<split>/diagnostics.json, which the
+report of the next experiments.evaluate shows.
+"""
+
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+
+from cgdmer_jax.evaluation import bootstrap
+from cgdmer_jax.evaluation import diagnostics as maths
+from cgdmer_jax.evaluation.heart_rate import heart_rates
+from cgdmer_jax.evaluation.part_probes import Roles, compare
+from cgdmer_jax.evaluation.report_diagnostics import diagnostics_text
+from cgdmer_jax.evaluation.results import commit, environment
+from cgdmer_jax.training.run_folder import write_json
+from experiments import command
+from experiments.gradients import fixed_batch, gradient_norms, term_weights
+from experiments.parts import Parts, embed_parts
+from experiments.scoring import Evaluation, prepare
+
+EXAMPLE = "python -m experiments.diagnose --run=runs/ptbxl-nano --store=stores/ptbxl100 --split=validation"
+FILE = "diagnostics.json"
+DEVICES = 6  # the most frequent ones are told apart
+LEAST = 10  # records of a role below which nothing is fitted
+MV_PER_UV = 1e-3
+
+
+def main(words: list[str]) -> int:
+    parser = command.parser(__doc__, EXAMPLE)
+    parser.add_argument("--run", required=True, help="run folder of experiments.pretrain")
+    parser.add_argument("--store", required=True, help="converted store")
+    # Diagnostics serve choices, and those are made on validation.
+    parser.add_argument("--split", required=True, choices=("validation",), help="what is scored")
+    parser.add_argument("--checkpoint", type=int, help="step (default: the last)")
+    args = parser.parse_args(words)
+    document = diagnose(Path(args.run), args.store, args.split, checkpoint=args.checkpoint)
+    print(diagnostics_text(document))
+    return 0
+
+
+def diagnose(run: Path, store: str, split: str, *, checkpoint: int | None) -> dict:
+    """Computes every section, writes them and returns the document."""
+    begun = time.monotonic()
+    state = prepare(run, store, split, checkpoint)
+    out = run / "evaluation" / state.base.store / split
+    out.mkdir(parents=True, exist_ok=True)
+    parts = embed_parts(state, out)
+    document = {
+        "command": command.command_line(),
+        "commit": commit(),
+        "environment": environment(),
+        "run": run.name,
+        "step": state.trained.step,
+        "store": state.base.store,
+        "split": split,
+        "gradients": gradients(state),
+        "ranks": ranks(parts),
+        "predictability": predictability(parts),
+        "gap": gaps(parts),
+        "probes": probes(state, parts),
+        "lengths": lengths(state, parts),
+    }
+    document["seconds"] = time.monotonic() - begun
+    write_json(out / FILE, finite(document))
+    print(f"{out / FILE}: {document['seconds']:.0f} s")
+    return finite(document)
+
+
+def gradients(state: Evaluation) -> list[dict]:
+    """Norm of each term's gradient on one fixed batch, alone and times its weight."""
+    config = state.trained.config
+    weights = term_weights(config)
+    batch = fixed_batch(state.corpus, state.table, config.data.batch_size)
+    norms = gradient_norms(state.trained.method, tuple(weights), config.seed)(state.trained.variables, batch)
+    return [{"term": n, "norm": norms[n], "weight": w, "weighted_norm": w * norms[n]} for n, w in weights.items()]
+
+
+def ranks(parts: Parts) -> list[dict]:
+    """Of the scored recordings, and of the distinct reports of those."""
+    texts = np.unique(parts.text_id[parts.with_text("score")])
+    of_modality = {"ecg": (parts.ecg, parts.roles["score"]), "text": (parts.text, texts)}
+    rows = []
+    for modality, (features, at) in of_modality.items():
+        for part in ("shared", "specific"):
+            x = features[part][at]
+            found = maths.rank(x)
+            row = {"modality": modality, "part": part, "width": x.shape[1], "n": len(x)}
+            row |= {"effective_rank": found.effective, "stable_rank": found.stable}
+            rows.append(row | {"share": found.effective / x.shape[1]})
+    return rows
+
+
+def predictability(parts: Parts) -> list[dict]:
+    """Ridge R^2 of one part from the other; text: of reports that stand in no earlier role."""
+    rows = []
+    for modality, draws_of in (("ecg", parts.ecg_draws), ("text", parts.text_draws)):
+        for given, wanted in (("shared", "specific"), ("specific", "shared")):
+            x, y = draws_of(given), draws_of(wanted)
+            enough = min(map(len, x)) >= LEAST
+            r2 = maths.predictability(x, y) if enough else math.nan
+            rows.append({"modality": modality, "from": given, "to": wanted, "n": len(x.score), "r2": r2})
+    return rows
+
+
+def gaps(parts: Parts) -> list[dict]:
+    """Recordings against their reports, as they are and after each modality's own mean was taken off."""
+    rows = []
+    for name in ("aligned", "shared", "specific"):
+        ecg, text = parts.pairs(name)
+        if min(map(len, ecg)) < LEAST:
+            continue
+        for centred, pair in ((False, (ecg, text)), (True, (maths.centred(ecg), maths.centred(text)))):
+            row = {"features": name, "centred": centred, "n": len(ecg.score)}
+            rows.append(row | maths.modality_gap(*pair)._asdict())
+    return rows
+
+
+def probes(state: Evaluation, parts: Parts) -> list[dict]:
+    """Facts of the recording and every task from shared, specific and both."""
+    features = {name: parts.ecg[name].astype(np.float64) for name in ("shared", "specific")}
+    features["both"] = np.concatenate([features["shared"], features["specific"]], axis=1)
+    rows = []
+    for name, y, known in targets(state, parts):
+        fit, choose, score = (at[known[at]] for at in parts.roles.values())
+        if min(len(fit), len(choose), len(score)) < LEAST:
+            print(f"{name}: known of too few records, not probed")
+            continue
+        patients = state.corpus.patient_id[state.lines][score]
+        weights = bootstrap.patient_weights(patients, bootstrap.N_RESAMPLES, seed=0)
+        rows.append(compare(features, name, y, Roles(fit, choose, score, weights)))
+    return rows + [
+        compare(features, task.name, task.labels, Roles(task.fit, task.choose, task.score, task.weights))
+        for task in state.tasks
+    ]
+
+
+def targets(state: Evaluation, parts: Parts):
+    """(name, number or classes of each record, of which records it is known)."""
+    corpus, lines = state.corpus, state.lines
+    age = corpus.column("age")[lines].astype(np.float64)
+    signal, lead_mask, length = corpus.read(lines), corpus.lead_mask[lines], corpus.length[lines]
+    bpm = heart_rates(signal, lead_mask, length, corpus.rate)
+    std_mv = np.array(
+        [x[m, :n].std() * MV_PER_UV for x, m, n in zip(signal, lead_mask, length, strict=True)]
+    )  # what record_std divides by, its mean taken off
+    for name, value in (("age, years", age), ("heart rate, beats a minute", bpm), ("log amplitude", np.log(std_mv))):
+        yield name, value, np.isfinite(value)
+    sex = corpus.column("sex")[lines]
+    yield "sex", (sex == "female")[:, None], np.isin(sex, ("female", "male"))
+    device = corpus.column("device")[lines].astype(str)
+    fitted = device[parts.roles["fit"]]
+    names, count = np.unique(fitted[fitted != "None"], return_counts=True)
+    frequent = names[np.argsort(-count, kind="stable")[:DEVICES]]
+    yield f"device, {len(frequent)} most frequent", device[:, None] == frequent[None, :], np.isin(device, frequent)
+
+
+def lengths(state: Evaluation, parts: Parts) -> list[dict]:
+    """InfoNCE and rank of the own report among all distinct ones scored, by report length in word pieces."""
+    run = state.trained
+    at = parts.with_text("score")
+    gallery, own = np.unique(parts.text_id[at], return_inverse=True)
+    encoded = run.tokenizer.encode_batch_fast([state.corpus.texts[i] for i in gallery])
+    length = np.array([len(one.ids) for one in encoded])  # before reports are cut to max_tokens
+    temperature = run.method.network.apply({"params": run.variables.params}, method="current_temperature")
+    aligned = maths.alignment_of_records(
+        parts.ecg["aligned"][at], parts.text["aligned"][gallery], own, float(temperature)
+    )
+    return [row | {"gallery": len(gallery)} for row in maths.by_length(length[own], aligned)]
+
+
+def finite(value):
+    """The same document with null for what is undefined."""
+    if isinstance(value, dict):
+        return {name: finite(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+if __name__ == "__main__":
+    command.run(main)

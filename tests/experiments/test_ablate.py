@@ -1,0 +1,242 @@
+"""A grid of runs: what is refused first, what is skipped, what runs again, and the table that comes out."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.evaluation import ablation, bootstrap
+from cgdmer_jax.evaluation.results import Setting, rows_for_scores, write_results
+from experiments import ablate
+from experiments.ablation_grid import load_grid
+from tests.data.small_stores import write_store
+from tests.small_runs import ROOT, SMALL, make_store, start_command
+
+GRID = """
+def get_grid():
+    return {{
+        "config": "configs/cgdmer.py:quickstart",
+        "overrides": {common},
+        "reference": "both",
+        "rows": {rows},
+    }}
+"""
+ROWS = {
+    "both": {"overrides": {}, "seeds": (0, 1)},
+    "masked": {"overrides": {"method.weight_align": 0.0}, "seeds": (0, 1)},
+    "random": {"overrides": {"method.masking": "random"}, "seeds": (0,)},
+}
+N = 60
+LABELS = np.random.default_rng(0).random((N, 2)) < 0.4
+
+
+@pytest.fixture(autouse=True)
+def in_the_checkout(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return write_store(tmp_path_factory.mktemp("ablate") / "s", [f"report {row}" for row in range(40)])
+
+
+class Folder:
+    """A grid file and the folders of its command; runs are stood in for."""
+
+    def __init__(self, path, store, monkeypatch):
+        self.path, self.store, self.calls = path, store, []
+        self.codes = {}
+        self.write(ROWS)
+        monkeypatch.setattr(ablate, "run_child", self._run)
+
+    def write(self, rows, **common):
+        (self.path / "grid.py").write_text(GRID.format(rows=repr(rows), common=repr({"optimizer.steps": 3} | common)))
+
+    def main(self, *more):
+        words = [f"--grid={self.path / 'grid.py'}", f"--store={self.store}", f"--workdir={self.path / 'runs'}"]
+        return ablate.main([*words, f"--out={self.path}", f"--figure={self.path / 'a.svg'}", *more])
+
+    def json(self, name):
+        return json.loads((self.path / f"ablation-{name}.json").read_text())
+
+    def _run(self, words):
+        """Leaves what the real commands leave; the score of a run is a function of its folder's name."""
+        command = words[2].split(".")[1]
+        run = Path(next(w for w in words if w.startswith(("--workdir=", "--run="))).split("=", 1)[1])
+        self.calls.append(f"{command} {run.name.rsplit('-', 1)[0]}")
+        if self.calls[-1] in self.codes:
+            return self.codes[self.calls[-1]]
+        if command == "pretrain":
+            run.mkdir(parents=True)
+            lines = [{"step": 3, "loss": 1.0, "records_per_second": 80.0}, {"step": 3, "validation_loss": 2.0}]
+            (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+            (run / "environment.json").write_text("[{}]")
+            (run / "config.json").write_text('{"method_name": "cgdmer"}')
+        else:
+            leave_evaluation(run)
+        return 0
+
+
+def scores_of(run: str):
+    """Any two runs differ; of the same name are equal."""
+    skill = {"both": 0.6, "masked": 0.3, "random": 0.5}[run.split("-")[0]]
+    return np.random.default_rng([ord(c) for c in run]).random(LABELS.shape) + skill * LABELS
+
+
+def leave_evaluation(run):
+    out = run / "evaluation" / "synthetic" / "validation"
+    out.mkdir(parents=True)
+    name = run.name.rsplit("-", 1)[0]
+    setting = Setting(
+        store="synthetic", split="validation", method="cgdmer", run=run.name, feature="main", feature_dim=2,
+        evaluation="probe", task="findings", domain="in", supervision="labels", seen_in_training=False,
+    )  # fmt: skip
+    rows = rows_for_scores(setting, [scores_of(name)], LABELS, ("A", "B"), probabilities=False).rows
+    write_results(out / "results.json", "", rows)
+    arrays = {
+        "probe/cgdmer/main": scores_of(name).astype(np.float32),
+        "labels": LABELS,
+        "classes": np.array(["A", "B"]),
+    }
+    arrays |= {"record_id": np.arange(N).astype(str), "patient_id": (np.arange(N) // 2).astype(str)}
+    np.savez(out / "predictions.npz", **{f"findings/{k}": v for k, v in arrays.items()})
+
+
+@pytest.fixture
+def folder(tmp_path, store, monkeypatch):
+    return Folder(tmp_path, store, monkeypatch)
+
+
+def test_each_run_trains_and_is_scored_once_and_its_json_says_what_it_was(folder):
+    assert folder.main() == 0
+    expected = ["both-seed0", "both-seed1", "masked-seed0", "masked-seed1", "random-seed0"]
+    assert folder.calls == [f"{c} {name}" for name in expected for c in ("pretrain", "evaluate")]
+    made = folder.json("masked-seed1")
+    assert (made["row"], made["seed"], made["steps"]) == ("masked", 1, 3)
+    assert made["overrides"]["method.weight_align"] == 0.0 and made["config"]["method.weight_align"] == 0.0
+    assert {"command", "commit", "environment", "wall_seconds", "config_sha256", "commands"} <= made.keys()
+    assert made["metrics"]["training"]["loss"] == 1.0 and made["metrics"]["validation"]["validation_loss"] == 2.0
+    assert [(r["class"], r["metric"], r["feature"]) for r in made["rows"]] == [("macro_ge10", "auroc", "main")]
+    assert "--config.method.weight_align=0.0" in made["commands"]["pretrain"]
+
+
+def test_the_same_command_again_runs_nothing(folder, capsys):
+    folder.main()
+    folder.calls.clear()
+    assert folder.main() == 0
+    assert folder.calls == [] and "both seed 0: done" in capsys.readouterr().out
+
+
+def test_it_goes_on_where_it_was_stopped_and_75_passes_through(folder):
+    folder.codes = {"pretrain masked-seed0": 75}
+    assert folder.main() == 75
+    assert folder.calls[-1] == "pretrain masked-seed0"
+    folder.codes, folder.calls = {}, []
+    assert folder.main() == 0
+    assert folder.calls[0] == "pretrain masked-seed0" and len(folder.calls) == 6
+
+
+def test_a_run_that_fails_keeps_no_other_from_its_turn_and_is_named(folder):
+    folder.codes = {"evaluate both-seed1": 1}
+    with pytest.raises(CgdmerError, match=r"1 runs failed \(both seed 1\)"):
+        folder.main()
+    assert folder.calls[-1] == "evaluate random-seed0"
+    assert not (folder.path / "ablation-both-seed1.json").exists()
+
+
+def test_a_changed_config_runs_again_in_a_folder_of_its_own_and_says_what_changed(folder, capsys):
+    folder.main()
+    folder.calls.clear()
+    folder.write(ROWS | {"random": {"overrides": {"method.masking": "time"}, "seeds": (0,)}})
+    assert folder.main() == 0
+    assert folder.calls == ["pretrain random-seed0", "evaluate random-seed0"]
+    assert "method.masking: random -> time" in capsys.readouterr().out
+    assert len(list((folder.path / "runs").glob("random-seed0-*"))) == 2
+
+
+def test_only_names_rows_and_a_dry_run_runs_none(folder, capsys):
+    assert folder.main("--only=masked", "--dry_run") == 0
+    assert folder.calls == [] and "2 of 5 runs" in capsys.readouterr().out
+    folder.main("--only=masked")
+    assert len(folder.calls) == 4
+    with pytest.raises(CgdmerError, match=r'no row "mask"\. Did you mean "masked"'):
+        folder.main("--only=mask")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        ({"method.weight_aligne": 0.0}, r'grid row "last".*no field.*Did you mean "method.weight_align"'),
+        ({"method.masking": "randm"}, r'grid row "last".*Did you mean "random"'),
+        ({"method.hide_ratio": "much"}, r'grid row "last".*hide_ratio'),
+        ({}, 'rows "both" and "last" are the same config'),
+    ],
+)
+def test_a_mistake_in_the_last_row_is_told_before_anything_runs(folder, overrides, sentence):
+    folder.write(ROWS | {"last": {"overrides": overrides, "seeds": (0,)}})
+    with pytest.raises(CgdmerError, match=sentence) as caught:
+        folder.main()
+    assert folder.calls == [] and "\n" not in str(caught.value)
+
+
+def test_a_grid_file_with_another_shape_is_refused(tmp_path):
+    with pytest.raises(CgdmerError, match="no such file"):
+        load_grid(str(tmp_path / "none.py"))
+    (tmp_path / "g.py").write_text("def get_grid(): return {'config': 'x', 'rows': {}, 'reference': 'a'}")
+    with pytest.raises(CgdmerError, match="lacks the field overrides"):
+        load_grid(str(tmp_path / "g.py"))
+
+
+def test_the_project_s_grid_has_the_rows_of_the_issue_with_three_seeds():
+    rows = load_grid("configs/ablations/cgdmer.py")["rows"]
+    three = [name for name, row in rows.items() if row["seeds"] == (0, 1, 2)]
+    assert set(three) == {"both", "masked", "contrast", "both_without_disentangling"}
+    assert len(rows) - len(three) <= 8
+
+
+def test_table_and_figure_hold_the_paired_differences_of_the_predictions(folder, capsys):
+    folder.main()
+    table = json.loads((folder.path / "ablation-table.json").read_text())
+    row = {r["row"]: r for r in table["rows"]}
+    weights = bootstrap.patient_weights((np.arange(N) // 2).astype(str), bootstrap.N_RESAMPLES, seed=0)
+    both, masked = ({s: scores_of(f"{name}-seed{s}") for s in (0, 1)} for name in ("both", "masked"))
+    found = ablation.paired_difference(masked, both, LABELS, weights)
+    for field in ("low", "high"):
+        assert row["masked"][field] == pytest.approx(getattr(found, field), abs=1e-4)
+    assert row["masked"]["difference"] == pytest.approx(row["masked"]["value"] - row["both"]["value"], abs=1e-4)
+    assert (row["masked"]["n_seeds"], row["random"]["n_seeds_paired"]) == (2, 1)
+    assert row["both"]["difference"] is None
+    printed = capsys.readouterr().out
+    assert f"{row['masked']['value']:.3f} {row['masked']['difference']:+.3f} [" in printed
+    assert (folder.path / "a.svg").read_text().count("<circle") == 2
+
+
+def test_without_run_folders_the_table_keeps_values_and_differences(folder):
+    folder.main()
+    (folder.path / "runs").rename(folder.path / "gone")
+    folder.main()
+    rows = {r["row"]: r for r in json.loads((folder.path / "ablation-table.json").read_text())["rows"]}
+    assert rows["masked"]["difference"] is not None and rows["masked"]["low"] is None
+
+
+def test_two_real_runs_of_two_steps(tmp_path):
+    """The commands themselves: they exist, take these words, and leave what the JSON needs."""
+    store = make_store(tmp_path / "store", 300)  # ten positives of a class among those scored
+    small = {w.removeprefix("--config.").split("=")[0]: int(w.split("=")[1]) for w in SMALL}
+    common = small | {"optimizer.steps": 2, "run.log_every": 1}
+    rows = {"both": ROWS["both"] | {"seeds": (0,)}, "masked": ROWS["masked"] | {"seeds": (0,)}}
+    (tmp_path / "grid.py").write_text(GRID.format(rows=repr(rows), common=repr(common)))
+    words = [f"--grid={tmp_path / 'grid.py'}", f"--store={store}", f"--workdir={tmp_path / 'runs'}"]
+    words += [f"--out={tmp_path / 'out'}", f"--figure={tmp_path / 'a.svg'}"]
+    process = start_command("ablate", words, tmp_path / "cache")
+    printed, _ = process.communicate()
+    assert process.returncode == 0, printed
+    made = json.loads((tmp_path / "out/ablation-masked-seed0.json").read_text())
+    found = {(r["evaluation"], r["feature"]) for r in made["rows"]}
+    assert found == {("probe", "main"), ("probe", "per_lead"), ("zero_shot", "aligned"), ("retrieval", "aligned")}
+    assert all(r["low"] <= r["value"] <= r["high"] for r in made["rows"] if r["metric"] == "auroc")
+    table = json.loads((tmp_path / "out/ablation-table.json").read_text())["rows"]
+    headline = [r for r in table if r["feature"] == "main" and r["row"] == "masked"]
+    assert len(headline) == 1 and headline[0]["low"] <= headline[0]["difference"] <= headline[0]["high"]

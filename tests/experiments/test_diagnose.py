@@ -1,0 +1,95 @@
+"""Diagnostics of a run of a few steps, end to end."""
+
+import json
+
+import numpy as np
+import pytest
+
+from cgdmer_jax.data.corpus import open_corpus
+from cgdmer_jax.data.splits import in_folds
+from cgdmer_jax.evaluation.diagnostics import rank
+from cgdmer_jax.evaluation.report_diagnostics import diagnostics_section
+from cgdmer_jax.training.log import read_metrics
+from experiments.parts import Parts
+from tests.evaluation.test_report import Page
+from tests.small_runs import make_store, start_command, start_pretrain
+
+OUT = "evaluation/synthetic/validation"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """(run folder, store, document, what was printed) of two steps on 300 synthetic records."""
+    folder = tmp_path_factory.mktemp("diagnose")
+    store, workdir, cache = make_store(folder / "store", 300), folder / "run", folder / "cache"
+    more = ("--config.optimizer.steps=2", "--config.run.diagnose_every=2", "--config.run.log_every=1")
+    process = start_pretrain(workdir, store, cache, *more)
+    assert process.wait() == 0, process.communicate()[0]
+    words = [f"--run={workdir}", f"--store={store}", "--split=validation"]
+    process = start_command("diagnose", words, cache)
+    printed, _ = process.communicate()
+    assert process.returncode == 0, printed
+    return workdir, store, json.loads((workdir / OUT / "diagnostics.json").read_text()), printed
+
+
+def test_the_document_says_what_was_diagnosed_and_the_report_beside_it_is_left_alone(run):
+    workdir, _, document, printed = run
+    assert {"command", "commit", "environment"} <= document.keys()
+    assert [document[k] for k in ("run", "step", "store", "split")] == ["run", 2, "synthetic", "validation"]
+    assert sorted(p.suffix for p in (workdir / OUT).iterdir()) == [".json", ".npz"]
+    assert "Both less shared" in printed
+
+
+def test_every_section_has_its_rows(run):
+    document = run[2]
+    gradients = {r["term"]: r for r in document["gradients"]}
+    assert {"ecg", "text", "align", "disentangle"} <= gradients.keys()
+    assert all(r["weighted_norm"] == r["weight"] * r["norm"] for r in gradients.values())
+    assert all(gradients[term]["norm"] > 0 for term in ("ecg", "text", "align", "disentangle"))
+    both = [("ecg", "shared"), ("ecg", "specific"), ("text", "shared"), ("text", "specific")]
+    assert [(r["modality"], r["part"]) for r in document["ranks"]] == both
+    assert all(1 <= r["stable_rank"] <= r["effective_rank"] <= r["width"] == 16 for r in document["ranks"])
+    assert [(r["modality"], r["from"]) for r in document["predictability"]] == both
+    assert [(r["features"], r["centred"]) for r in document["gap"]] == [
+        (name, centred) for name in ("aligned", "shared", "specific") for centred in (False, True)
+    ]
+    targets = [r["target"] for r in document["probes"]]
+    assert targets == ["age, years", "heart rate, beats a minute", "log amplitude", "sex", "findings"]  # no devices
+    assert all(r["low"] <= r["high"] for r in document["probes"])
+    assert sum(r["n"] for r in document["lengths"]) == document["ranks"][0]["n"]  # every synthetic record has a text
+
+
+def test_ranks_are_those_of_the_cached_features_of_the_scored_fold(run):
+    workdir, store, document, _ = run
+    with np.load(next((workdir / OUT).glob("features-*shared*.npz"))) as file:
+        specific = file["specific"]
+    fold = open_corpus((str(store),)).fold
+    scored = specific[in_folds(fold, (9,))[in_folds(fold, tuple(range(1, 10)))]]
+    assert document["ranks"][1]["effective_rank"] == pytest.approx(rank(scored).effective)
+
+
+def test_centring_takes_most_of_the_distance_off(run):
+    before, after = (r["distance"] / r["spread"] for r in run[2]["gap"] if r["features"] == "specific")
+    assert after < before / 2
+
+
+def test_the_section_is_well_formed_html_with_every_table(run):
+    page = Page(diagnostics_section(run[2]))
+    assert not page.open and [tag for tag, _ in page.tags].count("table") == 7
+    assert "log amplitude" in page.words
+
+
+def test_the_norms_logged_in_training_are_those_of_diagnose(run):
+    workdir, _, document, _ = run
+    logged = [r for r in read_metrics(workdir / "metrics.jsonl") if "gradient_norm_ecg" in r]
+    assert [r["step"] for r in logged] == [2]
+    for row in document["gradients"]:
+        assert logged[0][f"gradient_norm_{row['term']}"] == pytest.approx(row["norm"], rel=1e-5)
+
+
+def test_a_report_that_was_fitted_on_is_never_a_held_out_one():
+    text_id = np.array([4, 4, 2, 2, 7, 4, -1, 9, 7])
+    roles = {"fit": np.array([0, 1, 2]), "choose": np.array([3, 4]), "score": np.array([5, 6, 7, 8])}
+    parts = Parts({}, {}, text_id, roles)
+    assert [parts.texts(role).tolist() for role in roles] == [[2, 4], [7], [9]]
+    assert parts.with_text("score").tolist() == [5, 7, 8]

@@ -1,19 +1,21 @@
-"""Prints the size of the code: files, functions, tests, and the walk of docs/walkthrough.md.
+"""Prints the size of the code: files, functions, tests, and the walk of docs/walkthrough.md."""
 
-Example:
-  python -m benchmarks.code_size --out=results/code-size.json
-"""
-
-import argparse
 import ast
 import re
 import statistics
 from pathlib import Path
 
-from benchmarks.output import write_rows
+from cgdmer_jax.errors import CgdmerError
+from experiments import command
+from experiments.figures import write_figures
+
+EXAMPLE = "python -m benchmarks.code_size --out=results/code-size.json"
+
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ("cgdmer_jax", "configs", "experiments")
+WALK = ROOT / "docs/walkthrough.md"
+STATION = re.compile(r"\]\(\.\./([\w/]+\.py)\)(?:\s+\(([^)]*)\))?")  # a link to a file, and what to read of it
 
 
 def lines_of(file: Path) -> int:
@@ -27,13 +29,36 @@ def functions(file: Path):
             yield node.end_lineno - node.lineno + 1, f"{file.relative_to(ROOT)}:{node.name}"
 
 
+def walk(page: str) -> list[tuple[str, int]]:
+    """(file or file:name, its lines) of everything that the page of the walk names, in its order."""
+    found = []
+    for file, named in STATION.findall(page):
+        names = re.findall(r"`([\w.]+)`", named)
+        found += [(f"{file}:{name}", lines_of_name(ROOT / file, name)) for name in names]
+        if not names:
+            found.append((file, lines_of(ROOT / file)))
+    return found
+
+
+def lines_of_name(file: Path, name: str) -> int:
+    """Of a function, a class or Class.method."""
+    body = ast.parse(file.read_text()).body
+    for part in name.split("."):
+        node = next((n for n in body if getattr(n, "name", None) == part), None)
+        if node is None:
+            raise CgdmerError(f"docs/walkthrough.md names {name} in {file.relative_to(ROOT)}, which is not there")
+        body = node.body
+    return node.end_lineno - node.lineno + 1
+
+
 def measure() -> list[dict]:
     source = [f for room in SOURCE for f in (ROOT / room).rglob("*.py") if f.name != "__init__.py"]
     tests = list((ROOT / "tests").rglob("*.py"))
     counts = {f: lines_of(f) for f in source}
     longest = max(source, key=counts.get)
     n_lines, function = max(pair for f in source for pair in functions(f))
-    walk = re.findall(r"\]\(\.\./([\w/]+\.py)\)", (ROOT / "docs/walkthrough.md").read_text())
+    stations = walk(WALK.read_text())
+    walked = {ROOT / name.split(":")[0] for name, _ in stations}
     source_lines, test_lines = sum(counts.values()), sum(lines_of(f) for f in tests)
     return [
         {"what": "source files", "value": len(source)},
@@ -43,21 +68,23 @@ def measure() -> list[dict]:
         {"what": "longest function, lines", "value": n_lines, "where": function},
         {"what": "test lines", "value": test_lines},
         {"what": "test:source", "value": round(test_lines / source_lines, 2)},
-        {"what": "walk, files", "value": len(set(walk))},
-        {"what": "walk, lines", "value": sum(lines_of(ROOT / f) for f in set(walk))},
+        {"what": "walk, files", "value": len(walked)},
+        {"what": "walk, functions and classes", "value": len(stations)},
+        {"what": "walk, lines to read", "value": sum(n for _, n in stations)},
+        {"what": "walk, lines of those files", "value": sum(map(lines_of, walked))},
     ]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main(words: list[str]) -> None:
+    parser = command.parser(__doc__, EXAMPLE)
     parser.add_argument("--out", type=Path, help="JSON file for the rows")
-    args = parser.parse_args()
+    args = parser.parse_args(words)
     rows = measure()
     for row in rows:
-        print(f"{row['what']:26s} {row['value']:>8} {row.get('where', '')}")
+        print(f"{row['what']:28s} {row['value']:>8} {row.get('where', '')}")
     if args.out:
-        write_rows(args.out, "benchmarks.code_size", rows)
+        write_figures(args.out, rows)
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

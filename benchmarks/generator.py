@@ -1,18 +1,15 @@
-"""Synthetic records per second on one core: signals and reports, and the listing (reports alone).
+"""Synthetic records per second on one core: signals and reports, and the listing (reports alone)."""
 
-Example:
-  python -m benchmarks.generator --out=results/generator.json
-"""
-
-import argparse
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.output import write_rows
 from cgdmer_jax.data.synthetic import generate, list_records
+from experiments import command
+from experiments.figures import write_figures
+
+EXAMPLE = "python -m benchmarks.generator --out=results/generator.json"
 
 WORK: dict[str, Callable[[int, int, int], object]] = {
     "generate": lambda seed, n, rate: generate(seed, n, rate),
@@ -39,26 +36,21 @@ def measure(what: str, rate: int, n: int, repeats: int) -> dict[str, str | int |
     }
 
 
-def main() -> int:
+def main(words: list[str]) -> int:
     """Prints one line a kind of work; writes the rows where --out says."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.generator",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = command.parser(__doc__, EXAMPLE)
     parser.add_argument("--records", type=int, default=2000, help="made in each repeat (default 2000)")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--out", type=Path, help="JSON file of the rows")
-    args = parser.parse_args()
+    args = parser.parse_args(words)
     rows = []
     for what, rate in (("generate", 100), ("generate", 500), ("list", 100)):
         rows.append(measure(what, rate, args.records, args.repeats))
         print(f"{what:8s} at {rate} Hz: {rows[-1]['records_per_core_second']:6d} records/s on one core")
     if args.out:
-        write_rows(args.out, "benchmarks.generator", rows)
+        write_figures(args.out, rows)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

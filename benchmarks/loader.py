@@ -1,22 +1,18 @@
-"""Batches and records per second through the training loader, read-ahead thread included.
+"""Batches and records per second through the training loader, read-ahead thread included."""
 
-Example:
-  python -m benchmarks.loader --store=stores/ptbxl100 --out=results/loader.json
-"""
-
-import argparse
 import os
 import statistics
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.output import write_rows
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.data.loader import Loader
-from cgdmer_jax.errors import CgdmerError
+from experiments import command
+from experiments.figures import write_figures
+
+EXAMPLE = "python -m benchmarks.loader --store=stores/ptbxl100 --out=results/loader.json"
 
 TOKENS = 48  # a report, as the nano config cuts it
 
@@ -49,35 +45,26 @@ def measure(store: str, batch_size: int, n_batches: int, repeats: int) -> dict[s
     }
 
 
-def main() -> int:
+def main(words: list[str]) -> int:
     """Prints one line a batch size; writes the rows where --out says."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.loader",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = command.parser(__doc__, EXAMPLE)
     parser.add_argument("--store", required=True, help="a converted store")
     parser.add_argument("--batch_sizes", type=int, nargs="+", default=[64, 256, 1024])
     parser.add_argument("--records", type=int, default=32768, help="gathered in each repeat (default 32768)")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--out", type=Path, help="JSON file of the rows")
-    args = parser.parse_args()
+    args = parser.parse_args(words)
     rows = []
-    try:
-        for batch_size in args.batch_sizes:
-            rows.append(measure(args.store, batch_size, max(1, args.records // batch_size), args.repeats))
-            print(
-                f"batch {batch_size:5d}: {rows[-1]['batches_per_second']:8.1f} batches/s, "
-                f"{rows[-1]['records_per_second']:7d} records/s"
-            )
-    except CgdmerError as error:
-        print(error, file=sys.stderr)
-        return 1
+    for batch_size in args.batch_sizes:
+        rows.append(measure(args.store, batch_size, max(1, args.records // batch_size), args.repeats))
+        print(
+            f"batch {batch_size:5d}: {rows[-1]['batches_per_second']:8.1f} batches/s, "
+            f"{rows[-1]['records_per_second']:7d} records/s"
+        )
     if args.out:
-        write_rows(args.out, "benchmarks.loader", rows)
+        write_figures(args.out, rows)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

@@ -1,18 +1,17 @@
-"""Runs every benchmark on a machine that does nothing else meanwhile; the JSON goes to results/.
+"""Runs every benchmark on a machine that does nothing else meanwhile; the JSON goes to results/."""
 
-Example:
-  python -m benchmarks.run_all --store=stores/ptbxl100
-"""
-
-import argparse
 import subprocess
 import sys
 
+from experiments import command
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+EXAMPLE = "python -m benchmarks.run_all --store=stores/ptbxl100"
+
+
+def main(words: list[str]) -> int:
+    parser = command.parser(__doc__, EXAMPLE)
     parser.add_argument("--store", default="stores/synthetic100", help="for the loader (default: the quickstart's)")
-    args = parser.parse_args()
+    args = parser.parse_args(words)
     of_loader = [f"--store={args.store}"]
     for name, more in {"generator": [], "store": [], "loader": of_loader, "flops": [], "code_size": []}.items():
         out = f"--out=results/{name.replace('_', '-')}.json"
@@ -24,4 +23,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

@@ -1,13 +1,7 @@
-"""How fast a store opens and how many records a second a random batch gathers.
+"""How fast a store opens and how many records a second a random batch gathers."""
 
-Example:
-  python -m benchmarks.store --out=results/store.json
-"""
-
-import argparse
 import hashlib
 import json
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -18,10 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import tensorstore as ts
 
-from benchmarks.output import write_rows
 from cgdmer_jax.data import seal
 from cgdmer_jax.data.store import open_store, record_schema
 from cgdmer_jax.waveform import LEADS
+from experiments import command
+from experiments.figures import write_figures
+
+EXAMPLE = "python -m benchmarks.store --out=results/store.json"
 
 LARGE_ROWS = 800_000
 GATHERED_ROWS = 8192  # of the store for gathering; 197 MB at 100 Hz, 983 MB at 500 Hz
@@ -165,15 +162,11 @@ def measure_gathering(folder: Path, n_samples: int) -> list[dict[str, Any]]:
     ]
 
 
-def main() -> int:
+def main(words: list[str]) -> int:
     """Measures, prints and, with --out, writes the JSON."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.store",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command.parser(__doc__, EXAMPLE)
     parser.add_argument("--out", type=Path, help="JSON file to write, such as results/store.json")
-    args = parser.parse_args()
+    args = parser.parse_args(words)
     with tempfile.TemporaryDirectory() as folder:
         rows = measure_opening(Path(folder) / "large")
         for n_samples in (1000, 5000):
@@ -181,9 +174,9 @@ def main() -> int:
     for row in rows:
         print(f"{row['measure']}: {row['value']:,.4g} ({row['n_rows']:,} x 12 x {row['n_samples']})")
     if args.out:
-        write_rows(args.out, "benchmarks.store", rows)
+        write_figures(args.out, rows)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

@@ -40,7 +40,7 @@ class TrainedOn:
 
 @dataclass(frozen=True)
 class InputContract:
-    """Everything about its input that an encoder relies on; kept in every checkpoint and model folder."""
+    """Everything about its input that an encoder relies on; input.json of a run folder, for all its checkpoints."""
 
     rate: float | int  # hertz
     seconds: float | int

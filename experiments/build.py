@@ -3,8 +3,6 @@
 import dataclasses
 import hashlib
 import os
-import shlex
-import sys
 import typing
 from pathlib import Path
 
@@ -25,6 +23,9 @@ from cgdmer_jax.evaluation.results import commit, environment
 from cgdmer_jax.methods import METHODS
 from cgdmer_jax.methods.protocol import Method
 from cgdmer_jax.waveform import LEADS
+from experiments.command import command_line
+
+NO_FULL_STOP = -1  # of a tokenizer without one: every report is a single statement
 
 
 def from_fields(kind: type, values: dict):
@@ -54,6 +55,7 @@ def make_method(config: ConfigDict, contract: InputContract, tokenizer: Tokenize
         rate=contract.rate,
         vocabulary=tokenizer.get_vocab_size(),
         max_tokens=config.data.max_tokens,
+        full_stop=NO_FULL_STOP if (stop := tokenizer.token_to_id(".")) is None else stop,
     )
 
 
@@ -67,7 +69,9 @@ def make_tokenizer(config: ConfigDict, corpus: Corpus) -> Tokenizer:
     return train_wordpiece(reports, config.data.vocabulary)
 
 
-def make_contract(corpus: Corpus, tokenizer: Tokenizer, before: tuple[TrainedOn, ...] = ()) -> InputContract:
+def make_contract(
+    corpus: Corpus, tokenizer: Tokenizer, scaling: str, before: tuple[TrainedOn, ...] = ()
+) -> InputContract:
     """The contract of a run on this corpus; `before` is what its first weights had seen."""
     info = corpus.stores[0].info
     seen = set(corpus.patient_id[corpus.lines("train")])
@@ -78,11 +82,21 @@ def make_contract(corpus: Corpus, tokenizer: Tokenizer, before: tuple[TrainedOn,
         unit=UNIT,
         leads=LEADS,
         filter=info["filter"],
-        scaling="record_std",
-        cleaning_version=str(CLEANING_VERSION),
+        scaling=scaling,
+        cleaning_version=str(info["cleaning_version"]),
         tokenizer_sha256=tokenizer_sha256(tokenizer),
         trained_on=own + tuple(store for store in before if store not in own),
     )
+
+
+def check_cleaning(corpus: Corpus) -> None:
+    """Refuses, before anything is trained, reports that were not cleaned as prompts will be."""
+    for store in corpus.stores:
+        if store.info["cleaning_version"] != CLEANING_VERSION:
+            raise CgdmerError(
+                f"the reports of store {store.path} were cleaned by version {store.info['cleaning_version']} of the "
+                f"rules, this program has {CLEANING_VERSION}; convert its source again into another folder"
+            )
 
 
 def check_contract(contract: InputContract, corpus: Corpus, store: str) -> None:
@@ -120,14 +134,10 @@ def shapes_of(batch_size: int, contract: InputContract, max_tokens: int) -> Batc
     )
 
 
-def command_line(module: str) -> str:
-    return shlex.join(["python", "-m", module, *sys.argv[1:]])
-
-
-def run_environment(module: str) -> dict:
+def run_environment() -> dict:
     """What environment.json records each time a run is started."""
     return {
-        "command": command_line(module),
+        "command": command_line(),
         "commit": commit(),
         "devices": [str(d) for d in jax.devices()],
         **environment(),

@@ -1,6 +1,7 @@
 """What all commands share: one sentence on an error, the exit code, and --config with its overrides."""
 
 import argparse
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -26,9 +27,17 @@ def run(main: Callable[[list[str]], int | None]) -> None:
     sys.exit(1)
 
 
+def command_line() -> str:
+    """What this process was started with, whichever module asks."""
+    spec = sys.modules["__main__"].__spec__  # None when a file was named instead of a module
+    program = ["-m", spec.name.removesuffix(".__main__")] if spec else sys.argv[:1]
+    return shlex.join(["python", *program, *sys.argv[1:]])
+
+
 def parser(doc: str, example: str) -> argparse.ArgumentParser:
-    """A parser whose --help ends with an example that works."""
+    """A parser whose --help ends with an example, `python -m MODULE ...`, that works."""
     return argparse.ArgumentParser(
+        prog=" ".join(example.split()[:3]),
         description=doc,
         epilog=f"example:\n  {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,

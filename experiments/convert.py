@@ -1,10 +1,7 @@
 """Converts a collection of recordings, in the folder layout of its publisher, into a store.
 
-Example:
-  python -m experiments.convert --source=ptbxl --root=data/ptb-xl --rate=100 --out=stores/ptbxl100
-
-The same command again continues an interrupted conversion. Records that cannot be used are set aside in
-rejected.csv with the reason.
+The same command again continues an interrupted conversion, and compares every byte of a finished store with its
+seal. Records that cannot be used are set aside in rejected.csv with the reason.
 """
 
 import argparse
@@ -14,21 +11,20 @@ from pathlib import Path
 
 from cgdmer_jax.data.convert import Summary, convert
 from cgdmer_jax.data.sources import SOURCES, Source
+from cgdmer_jax.data.store import open_store
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.waveform import FILTERS
+from experiments import command
+from experiments.figures import write_figures
 
+EXAMPLE = "python -m experiments.convert --source=ptbxl --root=data/ptb-xl --rate=100 --out=stores/ptbxl100"
 SYNTHETIC = "synthetic"
 INTERRUPTED = 75  # exit code: stopped, and the same command continues
 
 
-def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+def parse(words: list[str]) -> argparse.Namespace:
     """Command line of this program."""
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.convert",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = command.parser(__doc__, EXAMPLE)
     parser.add_argument("--source", required=True, help=f"collection: {', '.join([*SOURCES, SYNTHETIC])}")
     parser.add_argument("--root", type=Path, help="folder of the collection (not for synthetic)")
     parser.add_argument("--rate", type=int, default=100, help="Hz of the store (default 100)")
@@ -43,7 +39,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--records", type=int, default=3400, help="synthetic only: how many (default 3400)")
     parser.add_argument("--seed", type=int, default=0, help="synthetic only: which ones (default 0)")
-    return parser.parse_args(arguments)
+    parser.add_argument("--figures", type=Path, help="JSON file for what was measured: counts, seconds, records/s")
+    return parser.parse_args(words)
 
 
 def open_source(args: argparse.Namespace) -> Source:
@@ -71,32 +68,48 @@ def describe(summary: Summary, out: Path) -> str:
             f"{summary.records_per_second:,.0f} records/s"
         )
     else:
-        lines.append("  it was complete already; nothing was converted")
+        lines.append("  it is complete and its bytes agree with its seal; nothing was converted")
     return "\n".join(lines)
 
 
-def main(arguments: list[str] | None = None) -> int:
+def measured(summary: Summary, args: argparse.Namespace) -> dict:
+    """The row of --figures."""
+    return {
+        "store": args.out.name,
+        "source": args.source,
+        "rate": args.rate,
+        "rows": summary.n_rows,
+        "records": summary.n_records,
+        "rejected": summary.rejected,
+        "converted": summary.n_converted,  # in this run; fewer than rows when it continued an earlier one
+        "seconds": round(summary.wall_seconds, 2),
+        "records_per_second": round(summary.records_per_second, 1),
+        "processes": args.processes,
+    }
+
+
+def main(words: list[str]) -> int:
     """Runs the conversion; returns the exit code."""
-    args = parse(arguments)
+    args = parse(words)
     try:
-        source = open_source(args)
         summary = convert(
-            source,
+            open_source(args),
             args.out,
             rate=args.rate,
             seconds=args.seconds,
             filter=args.filter,
             processes=args.processes,
         )
-    except CgdmerError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         print("interrupted; the same command continues", file=sys.stderr)
         return INTERRUPTED
+    if not summary.n_converted:
+        open_store(args.out).verify()
     print(describe(summary, args.out))
+    if args.figures:
+        write_figures(args.figures, [measured(summary, args)])
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

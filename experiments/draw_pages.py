@@ -1,10 +1,5 @@
-"""Draws one synthetic record of every finding on ECG paper, so that a reader can judge the generator.
+"""Draws one synthetic record of every finding on ECG paper, so that a reader can judge the generator."""
 
-Example:
-  python -m experiments.draw_pages --out=docs/img
-"""
-
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -12,21 +7,18 @@ import numpy as np
 from cgdmer_jax.data.synthetic import generate
 from cgdmer_jax.data.synthetic_hearts import FINDINGS
 from cgdmer_jax.evaluation.ecg_paper import ecg_page_svg
+from experiments import command
 
+EXAMPLE = "python -m experiments.draw_pages --out=docs/img"
 RATE = 250  # Hz; enough for a line on paper
 CANDIDATES = 60
 
 
-def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.draw_pages",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def main(words: list[str]) -> None:
+    parser = command.parser(__doc__, EXAMPLE)
     parser.add_argument("--out", type=Path, required=True, help="folder for synthetic_<finding>.svg")
     parser.add_argument("--seed", type=int, default=1, help="patients to draw from (default 1)")
-    flags = parser.parse_args(arguments)
+    flags = parser.parse_args(words)
     flags.out.mkdir(parents=True, exist_ok=True)
     made = generate(flags.seed, CANDIDATES, RATE)
     for code, name in FINDINGS.items():
@@ -48,4 +40,4 @@ def purest(findings: list[tuple[str, ...]], code: str) -> int:
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

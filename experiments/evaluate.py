@@ -1,7 +1,8 @@
-"""Scores a run on a converted store: probe, zero-shot, floors, intervals; protocol `clean` (docs/evaluation.md)."""
+"""Scores a run on a converted store, part by part; protocol `clean` (docs/evaluation.md)."""
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -9,12 +10,22 @@ import numpy as np
 
 from cgdmer_jax.data.prompts import prompts_sha256
 from cgdmer_jax.data.splits import probe_folds
+from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.evaluation.report import text_table, write_report
+from cgdmer_jax.evaluation.report_diagnostics import diagnostics_section
 from cgdmer_jax.evaluation.results import write_results
 from cgdmer_jax.training.log import read_metrics
-from experiments import build, command, probes, zero_shot
+from experiments import command
+from experiments.diagnose import FILE as DIAGNOSTICS
+from experiments.groups import add_groups
+from experiments.label_fractions import add_label_fractions
+from experiments.missing_leads import add_missing_leads
+from experiments.probes import add_differences, add_floors, probe_encoders
+from experiments.reconstruction import add_reconstruction
 from experiments.reconstruction_page import reconstruction_pages
-from experiments.scoring import Evaluation, prepare
+from experiments.retrieval import add_retrieval
+from experiments.scoring import Evaluation, Plan, prepare
+from experiments.zero_shot import add_zero_shot
 
 EXAMPLE = "python -m experiments.evaluate --run=runs/ptbxl-nano --store=stores/ptbxl100 --split=validation"
 CURVES = {
@@ -24,6 +35,16 @@ CURVES = {
     "Alignment": {"training": "align", "validation": "validation_align"},
     "Disentangling": {"training": "disentangle", "validation": "validation_disentangle"},
     "Retrieval": {"recall at 10": "validation_ecg_to_text_recall_at_10"},
+}
+PARTS: dict[str, Callable[[Evaluation, Plan], None]] = {
+    "probe": probe_encoders,
+    "zero_shot": add_zero_shot,
+    "floors": add_floors,
+    "retrieval": add_retrieval,
+    "missing_leads": add_missing_leads,
+    "reconstruction": add_reconstruction,
+    "groups": add_groups,
+    "label_fractions": add_label_fractions,
 }
 TEST_READS = Path("results/test_reads.jsonl")
 EMBEDDED = "synthetic"  # made anew by anyone: reading its test split spends nothing
@@ -40,6 +61,11 @@ def main(words: list[str]) -> int:
     )
     parser.add_argument("--random_seeds", type=int, default=3, help="random-weight encoders (default 3)")
     parser.add_argument("--kernels", type=int, default=2000, help="random convolution kernels (default 2000)")
+    parser.add_argument(
+        "--parts",
+        default=",".join(PARTS),
+        help="by comma; the probe, which the others need, always runs (default: all)",
+    )
     args = parser.parse_args(words)
     evaluate(
         Path(args.run),
@@ -49,6 +75,7 @@ def main(words: list[str]) -> int:
         features=tuple(args.features.split(",")),
         random_seeds=args.random_seeds,
         kernels=args.kernels,
+        parts=tuple(args.parts.split(",")),
     )
     return 0
 
@@ -62,21 +89,23 @@ def evaluate(
     features: tuple[str, ...],
     random_seeds: int,
     kernels: int,
+    parts: tuple[str, ...] = tuple(PARTS),
 ) -> Evaluation:
     """Scores, writes evaluation/<store>/<split>/{results.json,predictions.npz,report.html}, prints the table."""
+    for name in parts:
+        if name not in PARTS:
+            raise CgdmerError(f'--parts: there is no part "{name}".{suggest(name, PARTS)}')
     begun = time.monotonic()
     state = prepare(run, store, split, checkpoint)
     out = run / "evaluation" / state.base.store / split
-    for name, part in (
-        ("encoders", lambda: probes.probe_encoders(state, features, random_seeds, out)),
-        ("zero-shot", lambda: zero_shot.add_zero_shot(state, random_seeds)),
-        ("floors", lambda: probes.add_floors(state, kernels)),
-    ):
-        start = time.monotonic()
-        part()
-        state.seconds[name] = round(time.monotonic() - start, 1)
-    probes.add_differences(state, features[0])
-    line = build.command_line("experiments.evaluate")
+    plan = Plan(features, random_seeds, kernels, out)
+    for name, part in PARTS.items():
+        if name in (*parts, "probe"):
+            start = time.monotonic()
+            part(state, plan)
+            state.seconds[name] = round(time.monotonic() - start, 1)
+    add_differences(state, features[0])
+    line = command.command_line()
     write_results(out / "results.json", line, state.rows)
     save_predictions(state, out / "predictions.npz")
     report(state, out / "report.html", line, split)
@@ -108,6 +137,7 @@ def report(state: Evaluation, path: Path, line: str, split: str) -> None:
     run = state.trained
     info = state.corpus.stores[0].info
     folds = probe_folds(split)
+    diagnosed = path.with_name(DIAGNOSTICS)
     facts = {
         "Run": f"{run.folder.path}, step {run.step}",
         "Method": run.config.method_name,
@@ -129,6 +159,7 @@ def report(state: Evaluation, path: Path, line: str, split: str) -> None:
         curves=CURVES,
         metrics=read_metrics(run.folder.metrics),
         pages=reconstruction_pages(state),
+        more=[diagnostics_section(json.loads(diagnosed.read_text()))] if diagnosed.exists() else [],
     )
 
 

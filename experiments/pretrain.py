@@ -1,6 +1,7 @@
 """Pretrains a method on converted stores; the same command again goes on where it stopped."""
 
 import dataclasses
+import time
 from pathlib import Path
 
 import jax
@@ -26,6 +27,7 @@ from cgdmer_jax.training.state import TrainState, start
 from cgdmer_jax.training.step import make_step
 from cgdmer_jax.training.stop import StopFlag
 from experiments import build, command
+from experiments.gradients import make_diagnosis
 
 EXAMPLE = (
     "python -m experiments.pretrain --config=configs/cgdmer.py:nano --workdir=runs/ptbxl-nano "
@@ -52,7 +54,7 @@ def main(words: list[str]) -> int:
 
 
 def pretrain(config: ConfigDict, workdir: Path, *, init_from: str | None = None, allowed: tuple[str, ...] = ()) -> int:
-    """Runs to the end or to a stop signal; returns the exit code. Writes nothing before everything is checked."""
+    """Runs to the end or to a stop signal; returns the exit code. The run folder is made once everything is checked."""
     run = RunFolder(workdir)
     run.check(config.to_dict(), allowed)
     given = RunFolder(Path(init_from)) if init_from is not None else None
@@ -60,16 +62,16 @@ def pretrain(config: ConfigDict, workdir: Path, *, init_from: str | None = None,
         mesh = sharding.make_mesh()
         sharding.check_batch_size(config.data.batch_size, mesh)
         corpus = open_corpus(tuple(config.data.stores))
+        build.check_cleaning(corpus)
         tokenizer = load_tokenizer(run.tokenizer) if run.exists() else build.make_tokenizer(config, corpus)
-        contract = _input_contract(run, corpus, tokenizer, given)
+        contract = _input_contract(run, config.method.scaling, corpus, tokenizer, given)
         method = build.make_method(config, contract, tokenizer)
         optimizer_config = build.from_fields(OptimizerConfig, config.optimizer.to_dict())
         run_config, n_validation = _run_config(config)
-        # A run that does not exist yet has no place for the cache.
-        cache = run.tokenizer if run.exists() else None
-        table = token_table(corpus, tokenizer, config.data.max_tokens, cache=cache)
+        table = token_table(corpus, tokenizer, config.data.max_tokens)
         loader = make_loader(config, corpus, table)
         validate = make_validation(method, corpus, table, config, n_validation)
+        diagnose = make_diagnosis(method, corpus, table, config)
         key = jax.random.key(config.seed)
         state, optimizer = first_state(method, optimizer_config, loader.batch(0), key, mesh)
         new_from_given = given is not None and not Checkpoints(run.checkpoints, keep_last=1).steps()
@@ -79,16 +81,18 @@ def pretrain(config: ConfigDict, workdir: Path, *, init_from: str | None = None,
             run.check(config.to_dict(), allowed)
             if not run.exists():
                 save_tokenizer(tokenizer, run.tokenizer)
-            run.begin(config.to_dict(), build.run_environment("experiments.pretrain"), contract)
+            run.begin(config.to_dict(), build.run_environment(), contract)
             log = MetricsLog(run.metrics)
             state = _go_on(state, checkpoints, log)
             if new_from_given:
                 checkpoints.save(state, None)  # from here on the run needs the other folder no more
+            first, begun = int(state.step), time.monotonic()
             state, code = loop.train(
                 state,
                 make_step(method, optimizer, key, optimizer_config.steps),
                 loader.prefetch,
                 validate,
+                diagnose,
                 schedule(optimizer_config),
                 steps=optimizer_config.steps,
                 config=run_config,
@@ -97,8 +101,19 @@ def pretrain(config: ConfigDict, workdir: Path, *, init_from: str | None = None,
                 log=log,
                 stop=stop,
             )
+            run.finish(measured(first, int(state.step), time.monotonic() - begun, config.data.batch_size))
         print(f"step {int(state.step)} of {optimizer_config.steps}; checkpoints are in {run.checkpoints}")
         return code
+
+
+def measured(first: int, last: int, seconds: float, batch_size: int) -> dict:
+    """Of one start, for environment.json: its loop with compiling, validation and saving."""
+    return {
+        "first_step": first,
+        "last_step": last,
+        "seconds": round(seconds, 1),
+        "records_per_second": round((last - first) * batch_size / seconds, 1) if last > first else None,
+    }
 
 
 def _run_config(config: ConfigDict) -> tuple[loop.RunConfig, int]:
@@ -135,10 +150,12 @@ def first_state(method: Method, config: OptimizerConfig, batch, key, mesh):
     return make(key, batch), optimizer
 
 
-def _input_contract(run: RunFolder, corpus: Corpus, tokenizer: Tokenizer, given: RunFolder | None) -> InputContract:
+def _input_contract(
+    run: RunFolder, scaling: str, corpus: Corpus, tokenizer: Tokenizer, given: RunFolder | None
+) -> InputContract:
     """The run's own when it exists, else a new one; refuses stores or first weights that do not fit it."""
     if run.exists():
-        known, made = run.contract(), build.make_contract(corpus, tokenizer)
+        known, made = run.contract(), build.make_contract(corpus, tokenizer, scaling)
         same = dataclasses.replace(made, trained_on=known.trained_on) == known
         if not same or not {*made.trained_on} <= {*known.trained_on}:
             raise CgdmerError(
@@ -147,9 +164,9 @@ def _input_contract(run: RunFolder, corpus: Corpus, tokenizer: Tokenizer, given:
             )
         return known
     if given is None:
-        return build.make_contract(corpus, tokenizer)
+        return build.make_contract(corpus, tokenizer, scaling)
     theirs = given.contract()
-    made = build.make_contract(corpus, tokenizer, theirs.trained_on)
+    made = build.make_contract(corpus, tokenizer, scaling, theirs.trained_on)
     if made.tokenizer_sha256 != theirs.tokenizer_sha256:
         raise CgdmerError(
             f"--init_from={given.path} was trained with other word pieces, its weights would read other words; "

@@ -9,6 +9,7 @@ from cgdmer_jax.data.sources import synthetic
 from configs import quickstart as settings
 from experiments import build, command
 from experiments.evaluate import evaluate
+from experiments.figures import write_figures
 from experiments.pretrain import pretrain
 
 EXAMPLE = "python -m experiments.quickstart --workdir=runs/quickstart"
@@ -34,9 +35,20 @@ def main(words: list[str]) -> int:
         return code
 
     start = time.monotonic()
-    evaluate(run, store, "test", checkpoint=None, features=("main",), random_seeds=1, kernels=settings.KERNELS)
+    evaluate(
+        run,
+        store,
+        "test",
+        checkpoint=None,
+        features=("main",),
+        random_seeds=1,
+        kernels=settings.KERNELS,
+        parts=("probe", "zero_shot", "floors", "retrieval"),
+    )
     shares["evaluation"] = time.monotonic() - start
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    rows = [{"part": name, "seconds": round(seconds, 1)} for name, seconds in shares.items()]
+    write_figures(run / "quickstart.json", [*rows, {"part": "all", "peak_memory_gib": round(memory, 2)}])
     print(", ".join(f"{name} {seconds:.0f} s" for name, seconds in shares.items()), end="; ")
     print(f"{sum(shares.values()):.0f} s in all, {memory:.1f} GiB at most")
     return 0

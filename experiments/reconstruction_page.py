@@ -6,10 +6,9 @@ import numpy as np
 
 from cgdmer_jax.evaluation.ecg_paper import ecg_page_svg
 from cgdmer_jax.evaluation.report import EcgPage
-from experiments import build
+from experiments import build, trained
+from experiments.reconstruction import masked_by, reconstructor
 from experiments.scoring import Evaluation
-
-ATTEMPTS = 50  # draws looked at for one without lead dropout; all of them drop leads with probability 0.3^50
 
 
 def reconstruction_pages(state: Evaluation) -> list[EcgPage]:
@@ -18,23 +17,18 @@ def reconstruction_pages(state: Evaluation) -> list[EcgPage]:
     if not hasattr(run.method, "reconstruct"):
         return []
     line = state.lines[state.tasks[0].score[:1]]
-    batch, _ = next(iter(build.read_batches(state.corpus, line, state.table, 1)))
-    draw = jax.jit(run.method.draw)
-    draws = next(
-        draws
-        for draws in (draw(jax.random.key(s), batch, jnp.float32(1)) for s in range(ATTEMPTS))
-        if np.array_equal(draws.lead_mask, batch.lead_mask)
-    )
-    made = jax.jit(run.method.reconstruct)(run.variables, batch, draws)
-    hidden = np.asarray(made.hidden[0])
-    n = made.signal_mv.shape[2]
+    batch, _ = next(iter(build.read_batches(state.corpus, line, state.table, trained.EVALUATION_BATCH)))
+    masked = masked_by(run, run.config.method.masking)
+    draws = jax.jit(masked.draw)(jax.random.key(0), batch, jnp.float32(1))
+    made_mv, _, hidden = (part[0] for part in reconstructor(state)(batch, draws))
+    n = made_mv.shape[1]
     record_id = state.corpus.column("record_id")[line[0]]
     svg = ecg_page_svg(
         batch.signal[0, :, :n] * 1e-3,
         state.corpus.rate,
         title=f"Record {record_id} of {state.base.store}",
         lead_mask=batch.lead_mask[0],
-        overlay_mv=np.asarray(made.signal_mv[0], np.float64),
+        overlay_mv=made_mv.astype(np.float64),
         hidden=hidden,
     )
     share = hidden.sum() / (batch.lead_mask[0].sum() * hidden.shape[1])

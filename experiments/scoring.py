@@ -1,5 +1,6 @@
 """One evaluation under way: the records of each task by role, and the rows and scores collected so far."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from cgdmer_jax.data.corpus import Corpus, open_corpus
 from cgdmer_jax.data.splits import ProbeFolds, in_folds, probe_folds
 from cgdmer_jax.data.tokens import TokenTable, token_table
 from cgdmer_jax.evaluation import bootstrap
-from cgdmer_jax.evaluation.probe import fit_probe
+from cgdmer_jax.evaluation.probe import Probe, fit_probe
 from cgdmer_jax.evaluation.results import Scored, Setting, rows_for_scores
 from experiments import build, trained
 
@@ -26,6 +27,17 @@ class Task:
     labels: np.ndarray
     weights: np.ndarray  # bootstrap over the scored patients
     scored: dict[str, Scored] = field(default_factory=dict)
+    headline: Probe | None = None  # of the trained encoder's first feature
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was asked for."""
+
+    features: tuple[str, ...]  # probed ones; the first is the headline
+    random_seeds: int
+    kernels: int
+    out: Path  # where results and cached features go
 
 
 @dataclass
@@ -41,22 +53,56 @@ class Evaluation:
     rows: list[dict] = field(default_factory=list)
     predictions: dict[str, np.ndarray] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    # What later parts use again: "method/feature" -> one array [embedded record, feature] a seed; what is compiled.
+    features: dict[str, list[np.ndarray]] = field(default_factory=dict)
+    features_of: Callable | None = None
+    reconstruct: Callable | None = None
 
     def add(
-        self, task: Task, scores: list, *, setting: dict, probabilities: bool, defined=None, interval=True
+        self,
+        task: Task,
+        scores: Sequence[np.ndarray],
+        *,
+        setting: dict,
+        probabilities: bool,
+        defined: np.ndarray | None = None,
+        interval: bool = True,
+        macro_only: bool = False,
     ) -> Scored:
         """Rows of one kind of scores on one task (one array a seed), kept under a name for paired differences."""
         full = replace(self.base, task=task.name, **setting)
-        weights = task.weights if interval else None
-        labels = task.labels[task.score]
         scored = rows_for_scores(
-            full, scores, labels, task.classes, probabilities=probabilities, defined=defined, weights=weights
+            full,
+            scores,
+            task.labels[task.score],
+            task.classes,
+            probabilities=probabilities,
+            defined=defined,
+            weights=task.weights if interval else None,
+            macro_only=macro_only,
         )
         self.rows += scored.rows
-        name = "/".join(str(x) for x in (full.evaluation, full.method, full.feature, full.variant) if x)
+        name = name_of(full)
         task.scored[name] = scored
         self.predictions[f"{task.name}/{name}"] = np.mean(scores, axis=0).astype(np.float32)
         return scored
+
+    @property
+    def of_reports(self) -> str:
+        """`supervision` of what no label of the task was used for: reports of the same collection say much of them."""
+        return "report_supervised" if self.base.domain == "in" else "none"
+
+    def scored_records(self) -> np.ndarray:
+        """Positions, among the embedded records, of those that any task scores."""
+        return np.unique(np.concatenate([task.score for task in self.tasks]))
+
+
+def name_of(setting: Setting) -> str:
+    """What scores are called in predictions.npz: the fields that tell them apart, where they are not the usual."""
+    parts = [setting.evaluation, setting.method, setting.feature, setting.variant]
+    parts += [setting.leads] if setting.leads != "all" else []
+    parts += [setting.label_fraction, setting.val_labels] if setting.label_fraction < 1 else []
+    return "/".join(str(part) for part in parts if part)
 
 
 def prepare(run: Path, store: str, split: str, checkpoint: int | None) -> Evaluation:
@@ -64,7 +110,7 @@ def prepare(run: Path, store: str, split: str, checkpoint: int | None) -> Evalua
     loaded = trained.load_run(run, checkpoint)
     corpus = open_corpus((store,))
     build.check_contract(loaded.contract, corpus, store)
-    table = token_table(corpus, loaded.tokenizer, loaded.config.data.max_tokens, cache=None)
+    table = token_table(corpus, loaded.tokenizer, loaded.config.data.max_tokens)
     folds = probe_folds(split)
     lines = np.flatnonzero(in_folds(corpus.fold, folds.fit + folds.choose + folds.score))
     tasks = [make_task(corpus, name, lines, folds) for name in corpus.stores[0].tasks]
@@ -100,13 +146,16 @@ def make_task(corpus: Corpus, name: str, lines: np.ndarray, folds: ProbeFolds) -
     return Task(name, [c.code for c in corpus.classes(name)], fit, choose, score, labels, weights)
 
 
-def probe(state: Evaluation, seeds: list[np.ndarray], setting: dict, *, interval: bool) -> None:
-    """Probes one feature (one array a seed) on every task."""
+def probe(state: Evaluation, seeds: list[np.ndarray], setting: dict, *, interval: bool) -> list[list[Probe]]:
+    """Probes one feature (one array a seed) on every task; the probes of each task, one a seed."""
+    every = []
     for task in state.tasks:
-        scores, defined = [], np.ones(len(task.classes), bool)
-        for x in seeds:
-            fitted = fit_probe(x[task.fit], task.labels[task.fit], x[task.choose], task.labels[task.choose])
-            scores.append(fitted.scores(x[task.score]))
-            defined &= fitted.fitted
+        probes = [
+            fit_probe(x[task.fit], task.labels[task.fit], x[task.choose], task.labels[task.choose]) for x in seeds
+        ]
+        scores = [fitted.scores(x[task.score]) for fitted, x in zip(probes, seeds, strict=True)]
+        defined = np.all([fitted.fitted for fitted in probes], axis=0)
         full = setting | {"feature_dim": seeds[0].shape[1]}
         state.add(task, scores, setting=full, probabilities=True, defined=defined, interval=interval)
+        every.append(probes)
+    return every

@@ -1,12 +1,13 @@
 """A run folder as a method with weights, and its features of a corpus, cached by content."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import tqdm
 from jaxtyping import Float, Int64
@@ -20,12 +21,10 @@ from cgdmer_jax.data.reports import load_tokenizer
 from cgdmer_jax.data.tokens import TokenTable
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.protocol import Method, Variables
-from cgdmer_jax.training import sharding
 from cgdmer_jax.training.checkpoint import Checkpoints, manifest_sha256
-from cgdmer_jax.training.optimizer import OptimizerConfig
 from cgdmer_jax.training.run_folder import RunFolder
+from cgdmer_jax.training.state import NEVER, TrainState
 from experiments import build
-from experiments.pretrain import first_state
 
 EVALUATION_BATCH = 32  # with two at a time the fastest on 2 cores: 140 records/s of nano, against 106 for 64 in a row
 AT_ONCE = 2
@@ -41,6 +40,7 @@ class Trained:
     contract: InputContract
     tokenizer: Tokenizer
     method: Method
+    init: Callable  # its `init`, compiled once for all seeds
     variables: Variables
     step: int
     checkpoint: str  # sha256 of its manifest
@@ -55,22 +55,25 @@ def load_run(path: Path, step: int | None) -> Trained:
     checkpoints = Checkpoints(folder.checkpoints, keep_last=1)
     if not checkpoints.steps():
         raise CgdmerError(f"{folder.checkpoints} holds no checkpoint; run experiments.pretrain first")
-    optimizer = build.from_fields(OptimizerConfig, config.optimizer.to_dict())
-    shapes = build.shapes_of(EVALUATION_BATCH, contract, config.data.max_tokens)
-    zeros = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
-    like, _ = first_state(method, optimizer, zeros, jax.random.key(0), sharding.make_mesh())
+    # Of the state only the variables are read; the optimiser may be whatever it was.
+    init = jax.jit(method.init)
+    like = TrainState(jnp.int32(0), _first_variables(init, contract, config, 0), None, jnp.int32(NEVER))
     chosen = checkpoints.steps()[-1] if step is None else step
-    state = checkpoints.restore(chosen, like)
-    checkpoints.close()
+    with checkpoints:
+        variables = checkpoints.restore_variables(chosen, like)
     sha256 = manifest_sha256(folder.checkpoints / str(chosen))
-    return Trained(folder, config, contract, tokenizer, method, state.variables, chosen, sha256)
+    return Trained(folder, config, contract, tokenizer, method, init, variables, chosen, sha256)
 
 
 def random_variables(trained: Trained, seed: int) -> Variables:
     """The same architecture before any training."""
-    shapes = build.shapes_of(2, trained.contract, trained.config.data.max_tokens)
+    return _first_variables(trained.init, trained.contract, trained.config, seed)
+
+
+def _first_variables(init: Callable, contract: InputContract, config: ConfigDict, seed: int) -> Variables:
+    shapes = build.shapes_of(2, contract, config.data.max_tokens)
     zeros = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
-    return jax.jit(trained.method.init)(jax.random.key(seed), zeros)
+    return init(jax.random.key(seed), zeros)
 
 
 def embedder(method: Method, names: Sequence[str]) -> Callable:
@@ -92,6 +95,14 @@ def embed(
     label: str,
 ) -> Features:
     """Features by name of the records on these lines."""
+    batches = build.read_batches(corpus, lines, table, EVALUATION_BATCH)
+    return embed_batches(features_of, variables, batches, len(lines), label)
+
+
+def embed_batches(
+    features_of: Callable, variables: Variables, batches: Iterable[tuple[Batch, int]], n_records: int, label: str
+) -> Features:
+    """The same of (batch, number of real records in it)."""
     parts: dict[str, list[np.ndarray]] = {}
     pending: deque[Future[Features]] = deque()
 
@@ -104,9 +115,9 @@ def embed(
             parts.setdefault(name, []).append(value)
         progress.update(len(value))
 
-    with tqdm.tqdm(total=len(lines), unit="rec", desc=label, mininterval=1.0) as progress:
+    with tqdm.tqdm(total=n_records, unit="rec", desc=label, mininterval=1.0) as progress:
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            for batch, n_real in build.read_batches(corpus, lines, table, EVALUATION_BATCH):
+            for batch, n_real in batches:
                 pending.append(pool.submit(compute, batch, n_real))
                 if len(pending) > AT_ONCE:
                     collect()

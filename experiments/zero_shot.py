@@ -13,14 +13,14 @@ from cgdmer_jax.evaluation.results import plain_row
 from cgdmer_jax.evaluation.zero_shot import affirmed_share, collect_scores
 from cgdmer_jax.methods.protocol import Method, Variables
 from experiments import build, trained
-from experiments.scoring import Evaluation, Task
+from experiments.scoring import Evaluation, Plan, Task
 
 UNKNOWN = 1  # id of [UNK]
 POLAR = ("synthetic",)  # collections whose prompt file pairs an affirmed with a negated sentence
 LANGUAGES = {"en": ("en",), "de": ("de",), "both": ("en", "de")}
 
 
-def add_zero_shot(state: Evaluation, n_random: int) -> None:
+def add_zero_shot(state: Evaluation, plan: Plan) -> None:
     """A row for each language of the prompts; the last one (all languages) for random weights too."""
     prompts = load_prompts(state.base.store)
     spoken = {lang for task in prompts.values() for of in task.values() for lang in of}
@@ -41,9 +41,11 @@ def add_zero_shot(state: Evaluation, n_random: int) -> None:
     if negation:
         _add_shares(state, scores["affirmed"], scores["negated"])
     random = [
-        _scores(state, scorer, trained.random_variables(state.trained, seed), sets)[widest] for seed in range(n_random)
+        _scores(state, scorer, trained.random_variables(state.trained, seed), sets)[widest]
+        for seed in range(plan.random_seeds)
     ]
-    _add(state, random, {"variant": widest, "feature": "aligned", "method": "random_weights"})
+    if random:
+        _add(state, random, {"variant": widest, "feature": "aligned", "method": "random_weights"})
 
 
 def _texts(state: Evaluation, prompts, languages) -> list[list[str]]:
@@ -76,28 +78,23 @@ def _scorer(method: Method) -> Callable:
 def _scores(state: Evaluation, scorer: Callable, variables: Variables, sets: dict) -> dict[str, np.ndarray]:
     """Scores [scored record of any task, class of any task] for each set of prompts."""
     names = sorted(sets)  # the order in which jit hands a dict to the function
-    lines = state.lines[_scored(state)]
+    lines = state.lines[state.scored_records()]
     batches = build.read_batches(state.corpus, lines, state.table, 8 * trained.EVALUATION_BATCH)
     together = collect_scores(lambda batch: scorer(variables, batch, sets), batches)
     ends = np.cumsum([sets[name][0].shape[0] for name in names])
     return dict(zip(names, np.split(together, ends[:-1], axis=1), strict=True))
 
 
-def _scored(state: Evaluation) -> np.ndarray:
-    return np.unique(np.concatenate([task.score for task in state.tasks]))
-
-
 def _of_task(state: Evaluation, scores: np.ndarray, task: Task) -> np.ndarray:
     names = [t.name for t in state.tasks]
     first = sum(len(t.classes) for t in state.tasks[: names.index(task.name)])
-    rows = np.searchsorted(_scored(state), task.score)
+    rows = np.searchsorted(state.scored_records(), task.score)
     return scores[rows, first : first + len(task.classes)].astype(np.float64)
 
 
 def _add(state: Evaluation, seeds: list[np.ndarray], setting: dict) -> None:
-    supervision = "report_supervised" if state.base.domain == "in" else "none"
     width = state.trained.config.method.embedding
-    full = {"evaluation": "zero_shot", "supervision": supervision, "feature_dim": width} | setting
+    full = {"evaluation": "zero_shot", "supervision": state.of_reports, "feature_dim": width} | setting
     for task in state.tasks:
         state.add(task, [_of_task(state, s, task) for s in seeds], setting=full, probabilities=False)
 

@@ -1,4 +1,4 @@
-"""Plants twelve faults, one a run, in a copy of the checkout; each must turn a test red.
+"""Plants faults, one a run, in a copy of the checkout; each must turn a test red.
 
 Example:
   python -m tests.plant_faults --out=results/planted-faults.json
@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.output import write_rows
+from experiments.figures import write_figures
 
 ROOT = Path(__file__).parents[1]
 COPIED = ("benchmarks", "cgdmer_jax", "configs", "experiments", "tests", "setup.cfg", "pyproject.toml")
@@ -34,16 +34,16 @@ class Fault(NamedTuple):
 FAULTS = (
     Fault(
         "pairs of the same report are kept as negatives",
-        "cgdmer_jax/methods/losses.py",
-        (("has_text[None, :] & ~same", "has_text[None, :]"),),
-        ("tests/methods/test_losses.py",),
+        "cgdmer_jax/methods/alignment.py",
+        (("negative = both & ~same", "negative = both & ~jnp.eye(len(text_id), dtype=bool)"),),
+        ("tests/methods/test_alignment.py",),
     ),
     Fault(
         "each modality has a shared encoder of its own",
         "cgdmer_jax/models/heads.py",
         (
-            ("self.shared_encoder = encoder()", "self.shared_encoder = {m: encoder() for m in MODALITIES}"),
-            ("self.shared_encoder(self.shared", "self.shared_encoder[modality](self.shared"),
+            ("encoder() if self.one_shared else {m", "{m"),
+            ("self.shared_encoder if self.one_shared else self.shared_encoder[", "self.shared_encoder["),
         ),
         ("tests/models/test_heads.py",),
     ),
@@ -72,15 +72,20 @@ FAULTS = (
     ),
     Fault(
         "HSIC is not debiased: the diagonals stay",
-        "cgdmer_jax/methods/losses.py",
-        (("live[None, :]) & ~jnp.eye(len(live), dtype=bool)", "live[None, :])"),),
-        ("tests/methods/test_losses_disentangling.py",),
+        "cgdmer_jax/methods/disentangling.py",
+        (
+            (
+                "off_diagonal = (live[:, None] & live[None, :]) & ~jnp.eye(len(live), dtype=bool)",
+                "off_diagonal = live[:, None] & live[None, :]",
+            ),
+        ),
+        ("tests/methods/test_disentangling.py",),
     ),
     Fault(
         "records without text (text_id -1) are aligned",
-        "cgdmer_jax/methods/losses.py",
-        (("has_text = text_id != NO_TEXT", "has_text = jnp.ones_like(text_id, dtype=bool)"),),
-        ("tests/methods/test_losses.py",),
+        "cgdmer_jax/methods/alignment.py",
+        (("live = text_id != NO_TEXT", "live = jnp.ones_like(text_id, dtype=bool)"),),
+        ("tests/methods/test_alignment.py",),
     ),
     Fault(
         "a stale token cache is accepted",
@@ -116,6 +121,34 @@ FAULTS = (
         "cgdmer_jax/waveform.py",
         (("arranged_mv[[LEADS.index(lead) for lead in found]] =", "arranged_mv[: len(found)] ="),),
         ("tests/test_waveform.py",),
+    ),
+    Fault(
+        "no patient is hashed in the contract",
+        "experiments/build.py",
+        (
+            (
+                'return tuple(sorted(patient_sha256(p) for p in patients if p.startswith(f"{namespace}:")))',
+                "return ()",
+            ),
+        ),
+        ("tests/experiments/test_leaks.py",),
+    ),
+    Fault(
+        "the probe is fitted on the fold that it scores",
+        "experiments/scoring.py",
+        (("for part in (folds.fit, folds.choose,", "for part in (folds.fit + folds.score, folds.choose,"),),
+        ("tests/experiments/test_leaks.py",),
+    ),
+    Fault(
+        "the bootstrap draws records instead of patients",
+        "cgdmer_jax/evaluation/bootstrap.py",
+        (
+            (
+                "patients, of_record = np.unique(patient_ids, return_inverse=True)",
+                "patients, of_record = patient_ids, np.arange(len(patient_ids))",
+            ),
+        ),
+        ("tests/evaluation/test_bootstrap.py",),
     ),
 )
 
@@ -183,9 +216,9 @@ def try_fault(folder: Path, fault: Fault) -> Run:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, help="JSON file for the rows")
-    parser.add_argument("--only", default="", help="plant only faults whose name holds this text")
+    parser.add_argument("--only", nargs="+", default=[""], help="plant only faults whose name holds one of these texts")
     args = parser.parse_args()
-    chosen = [fault for fault in FAULTS if args.only in fault.name]
+    chosen = [fault for fault in FAULTS if any(text in fault.name for text in args.only)]
     for fault in chosen:  # before minutes are spent on the others
         planted((ROOT / fault.file).read_text(), fault)
         for test in fault.tests:
@@ -211,7 +244,7 @@ def main() -> int:
     survived = sum(row["red_test"] is None for row in rows)
     print(f"{len(rows)} faults planted, {survived} survived")
     if args.out:
-        write_rows(args.out, "tests.plant_faults", rows)
+        write_figures(args.out, rows)
     return 1 if survived else 0
 
 

@@ -26,17 +26,18 @@ SMALL = [
 ]
 
 
-def make_store(folder: Path) -> Path:
-    convert(synthetic.open_source(160, 50, 0), folder, rate=50, processes=1, progress=False)
+def make_store(folder: Path, n_records: int = 160) -> Path:
+    convert(synthetic.open_source(n_records, 50, 0), folder, rate=50, processes=1, progress=False)
     return folder
 
 
 def start_pretrain(workdir: Path, store: Path, cache: Path, *more: str) -> subprocess.Popen:
     """The command in a process of its own, which shares compiled code with the others through `cache`."""
-    words = [
-        *("-m", "experiments.pretrain", "--config=configs/cgdmer.py:quickstart", f"--workdir={workdir}"),
-        *(f"--config.data.stores={store}", *SMALL, *more),
-    ]
+    words = ["--config=configs/cgdmer.py:quickstart", f"--workdir={workdir}", f"--config.data.stores={store}"]
+    return start_command("pretrain", [*words, *SMALL, *more], cache)
+
+
+def start_command(name: str, words: list[str], cache: Path) -> subprocess.Popen:
     environment = os.environ | {
         "JAX_COMPILATION_CACHE_DIR": str(cache),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
@@ -44,8 +45,9 @@ def start_pretrain(workdir: Path, store: Path, cache: Path, *more: str) -> subpr
         # Compiling is most of a start. What is compared was compiled alike.
         "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true",
     }
+    words = [sys.executable, "-m", f"experiments.{name}", *words]
     return subprocess.Popen(
-        [sys.executable, *words], cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        words, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
 
 

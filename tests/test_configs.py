@@ -58,7 +58,7 @@ def test_the_files_that_are_tested_are_all_there_are():
 def test_every_size_as_it_is_makes_a_method_and_an_optimiser(spec, corpus):
     config = load_config(spec, [])
     tokenizer = build.make_tokenizer(config, corpus)
-    contract = build.make_contract(corpus, tokenizer)
+    contract = build.make_contract(corpus, tokenizer, config.method.scaling)
     method = build.make_method(config, contract, tokenizer)
     batch = build.shapes_of(config.data.batch_size, contract, config.data.max_tokens)
     shapes = jax.eval_shape(method.init, jax.random.key(0), batch)
@@ -85,9 +85,9 @@ def test_every_size_made_narrow_trains_two_steps(spec, corpus):
     config.method.update(embedding=16, unroll=1)
     config.data.update(batch_size=4, max_tokens=8)
     tokenizer = build.make_tokenizer(config, corpus)
-    contract = build.make_contract(corpus, tokenizer)
+    contract = build.make_contract(corpus, tokenizer, config.method.scaling)
     method = build.make_method(config, contract, tokenizer)
-    loader = make_loader(config, corpus, token_table(corpus, tokenizer, config.data.max_tokens, cache=None))
+    loader = make_loader(config, corpus, token_table(corpus, tokenizer, config.data.max_tokens))
 
     key, draw = jax.random.key(config.seed), np.random.default_rng(0)
     shapes = jax.eval_shape(method.init, key, loader.batch(0))

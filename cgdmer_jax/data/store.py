@@ -193,7 +193,7 @@ def open_store(path: Path | str) -> Store:
 
 
 def read_info(path: Path) -> tuple[dict[str, Any], str]:
-    """dataset.json and its sha256."""
+    """dataset.json and the store's fingerprint."""
     file = path / seal.DATASET
     if not path.is_dir():
         raise CgdmerError(f"there is no store at {path}; make it with python -m experiments.convert --out={path}")
@@ -214,7 +214,13 @@ def read_info(path: Path) -> tuple[dict[str, Any], str]:
         )
     if missing := _NEEDED - info.keys():
         raise CgdmerError(f"{file} lacks {', '.join(sorted(missing))}; copy the store again or convert it again")
-    return info, hashlib.sha256(content).hexdigest()
+    return info, _fingerprint(info)
+
+
+def _fingerprint(info: dict[str, Any]) -> str:
+    """sha256 of everything in dataset.json but the remarks: what was left out of a store is not in it."""
+    telling = {field: value for field, value in info.items() if field != "remarks"}
+    return hashlib.sha256(json.dumps(telling, sort_keys=True).encode()).hexdigest()
 
 
 def _table_entry(info: dict[str, Any], name: str) -> dict[str, Any]:

@@ -1,6 +1,5 @@
-"""Token ids of every distinct report of a corpus, cached beside the store; a stale cache is refused."""
+"""Token ids of every distinct report of a corpus, cached beside the store's tables; a stale cache is refused."""
 
-import hashlib
 import json
 import os
 import zipfile
@@ -12,8 +11,11 @@ from jaxtyping import Bool, Int32
 from tokenizers import Tokenizer
 
 from cgdmer_jax.data.corpus import Corpus
-from cgdmer_jax.data.reports import CLEANING_VERSION, encode, tokenizer_sha256
+from cgdmer_jax.data.reports import encode, tokenizer_sha256
+from cgdmer_jax.data.store import Store
 from cgdmer_jax.errors import CgdmerError
+
+CACHE = "cache"  # folder of a store; no part of its seal, and gone with it
 
 
 class TokenTable(NamedTuple):
@@ -24,26 +26,30 @@ class TokenTable(NamedTuple):
     n_cut: int  # distinct texts that were longer
 
 
-def token_table(corpus: Corpus, tokenizer: Tokenizer, max_tokens: int, cache: Path | None) -> TokenTable:
-    """Encoded texts of the corpus, from the cache folder when it holds them; None caches nothing."""
-    key = {
-        "tokenizer": tokenizer_sha256(tokenizer),
-        "cleaning_version": CLEANING_VERSION,
-        "texts": hashlib.sha256(json.dumps(corpus.texts).encode()).hexdigest(),
-        "max_tokens": max_tokens,
-    }
-    if cache is None:
+def token_table(corpus: Corpus, tokenizer: Tokenizer, max_tokens: int) -> TokenTable:
+    """Encoded texts of the corpus; those of a single store are kept in its folder and read from there."""
+    if len(corpus.stores) > 1:  # their joint texts belong to none of them
         return TokenTable(*encode(tokenizer, corpus.texts, max_tokens))
-    path = cache / f"tokens-{_names(corpus)}-{key['tokenizer'][:12]}-{max_tokens}.npz"
+    key = _key(corpus.stores[0], tokenizer, max_tokens)
+    path = corpus.stores[0].path / CACHE / f"tokens-{key['tokenizer'][:12]}-{max_tokens}.npz"
     if path.exists():
         return _read(path, key)
     table = TokenTable(*encode(tokenizer, corpus.texts, max_tokens))
-    _write(path, key, table)
+    try:
+        _write(path, key, table)
+    except OSError as error:  # a store may lie where nobody writes
+        print(f"{path} cannot be written ({error.strerror}); the reports are encoded again at each start")
     return table
 
 
-def _names(corpus: Corpus) -> str:
-    return "+".join(store.namespace for store in corpus.stores)
+def _key(store: Store, tokenizer: Tokenizer, max_tokens: int) -> dict[str, str | int]:
+    """All that the token ids depend on."""
+    return {
+        "tokenizer": tokenizer_sha256(tokenizer),
+        "max_tokens": max_tokens,
+        "store": store.fingerprint,  # holds the sha256 of its texts
+        "cleaning_version": store.info["cleaning_version"],
+    }
 
 
 def _read(path: Path, key: dict[str, str | int]) -> TokenTable:
@@ -60,8 +66,11 @@ def _read(path: Path, key: dict[str, str | int]) -> TokenTable:
 
 
 def _write(path: Path, key: dict[str, str | int], table: TokenTable) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(exist_ok=True)
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
-    with unfinished.open("wb") as file:
-        np.savez_compressed(file, key=np.array(json.dumps(key)), **table._asdict())
-    os.replace(unfinished, path)
+    try:
+        with unfinished.open("wb") as file:
+            np.savez_compressed(file, key=np.array(json.dumps(key)), **table._asdict())
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)  # a full disk leaves a part

@@ -4,7 +4,7 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int16, Shaped
+from jaxtyping import Bool, Float, Int, Int16, Shaped
 
 N_RESAMPLES = 1000
 CHUNK_ELEMENTS = 4_000_000  # records x resamples held at a time (16 MB an int32 array)
@@ -55,10 +55,9 @@ def interval(samples: Float[np.ndarray, "resample"]) -> Interval:
     return Interval(float(low), float(high))
 
 
-def resample_seeds(samples: Float[np.ndarray, "seed *rest"], seed: int) -> Float[np.ndarray, "*rest"]:
-    """One training seed drawn per resample, so that the interval holds the spread between seeds too."""
-    chosen = np.random.default_rng([seed, 1]).integers(0, len(samples), samples.shape[1])
-    return samples[chosen, np.arange(samples.shape[1])]
+def seed_of_resample(n_seeds: int, n_resamples: int, seed: int) -> Int[np.ndarray, "resample"]:
+    """The training seed that each resample draws, so that the interval holds the spread between seeds too."""
+    return np.random.default_rng([seed, 1]).integers(0, n_seeds, n_resamples)
 
 
 def _every_class(of_class, scores, labels, weights):

@@ -23,6 +23,14 @@ class Bar(NamedTuple):
     note: str
 
 
+class Point(NamedTuple):
+    """One value of a category with its interval; None = undefined."""
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
 def line_chart(
     series: Mapping[str, tuple[Sequence[float | int], Sequence[float | int]]], *, title: str, x_label: str
 ) -> str:
@@ -60,6 +68,40 @@ def line_chart(
     return "".join([*parts, "</svg>"])
 
 
+def category_chart(categories: Sequence[str], series: Mapping[str, Sequence[Point]], *, title: str) -> str:
+    """Points with whiskers over named categories, one colour and mark position a series; a legend above."""
+    step, height = 74, 250
+    width = LEFT + RIGHT + step * len(categories)
+    ends = [end for line in series.values() for point in line for end in point if end is not None]
+    if not ends:
+        return ""
+    ticks = _ticks(min(ends), max(ends))
+    bottom = height - BOTTOM
+
+    def y_of(value: float | int) -> float:
+        return bottom - (value - ticks[0]) / (ticks[-1] - ticks[0]) * (bottom - TOP)
+
+    parts = [_open(width, height, title), _words(LEFT, 16, title, weight="bold")]
+    for tick in ticks:
+        parts.append(f'<path d="M{LEFT} {y_of(tick):.1f}H{width - RIGHT}" stroke="{GREY}"/>')
+        parts.append(_words(LEFT - 6, y_of(tick) + 4, f"{tick:g}", anchor="end"))
+    for i, category in enumerate(categories):
+        parts.append(_words(LEFT + step * (i + 0.5), bottom + 16, category, anchor="middle"))
+    for number, (name, line) in enumerate(series.items()):
+        colour, shift = COLOURS[number % 6], 10 * (number - (len(series) - 1) / 2)
+        for i, point in enumerate(line):
+            if point.value is None:
+                continue
+            x = LEFT + step * (i + 0.5) + shift
+            if point.low is not None and point.high is not None:
+                whisker = f"M{x:.1f} {y_of(point.low):.1f}V{y_of(point.high):.1f}"
+                parts.append(f'<path d="{whisker}" stroke="{colour}" stroke-width="1.5"/>')
+            parts.append(_mark(number, x, y_of(point.value), colour))
+        parts.append(_mark(number, LEFT + 110 * number + 6, TOP - 8, colour))
+        parts.append(_words(LEFT + 110 * number + 16, TOP - 4, name))
+    return "".join([*parts, "</svg>"])
+
+
 def bar_chart(bars: Sequence[Bar], *, title: str) -> str:
     """Horizontal bars from 0.5 (chance; lower where an interval ends lower) to 1, with whiskers."""
     label, note, step, width = 110, 110, 19, 530
@@ -93,6 +135,13 @@ def bar_chart(bars: Sequence[Bar], *, title: str) -> str:
         value = "" if bar.value is None else f"{bar.value:.3f}"
         parts.append(_words(right + 10, y + 11, value) + _words(right + 50, y + 11, bar.note))
     return "".join([*parts, "</svg>"])
+
+
+def _mark(number: int, x: float | int, y: float | int, colour: str) -> str:
+    """A disc or a square, so that two series are told apart in grey too."""
+    if number % 2 == 0:
+        return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>'
+    return f'<rect x="{x - 4:.1f}" y="{y - 4:.1f}" width="8" height="8" fill="{colour}"/>'
 
 
 def _open(width: int, height: int, title: str) -> str:

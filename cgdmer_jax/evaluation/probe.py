@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Float64
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.metrics import ENOUGH_POSITIVES
-from cgdmer_jax.evaluation.standardise import training_moments
+from cgdmer_jax.evaluation.standardise import check_features, moments
 
 STRENGTHS = (1e-3, 1e-2, 0.1, 1.0, 10.0)  # scikit-learn's C
 NEWTON_STEPS, CG_STEPS = 60, 200
@@ -25,6 +25,38 @@ BLOCK = 4096  # records squared at a time
 
 
 @dataclass(frozen=True)
+class ProbePath:
+    """Probes of every strength from one training draw; `weights` act on standardised features."""
+
+    weights: Float64[np.ndarray, "strength feature klass"]
+    bias: Float64[np.ndarray, "strength klass"]
+    mean: Float64[np.ndarray, "feature"]
+    std: Float64[np.ndarray, "feature"]
+    fitted: Bool[np.ndarray, "klass"]  # False: no positive (or no negative) to learn from; its score is constant
+
+    def scores(self, x: Float[np.ndarray, "record feature"]) -> Float64[np.ndarray, "strength record klass"]:
+        """Logits."""
+        return np.einsum("nd,cdk->cnk", (x - self.mean) / self.std, self.weights, optimize=True) + self.bias[:, None]
+
+    def judged(self, y: Bool[np.ndarray, "record klass"]) -> Bool[np.ndarray, "klass"]:
+        """Fitted classes with >= 10 positives; where a small draw has none, all fitted ones."""
+        judged = self.fitted & (y.sum(0) >= ENOUGH_POSITIVES)
+        return judged if judged.any() else self.fitted
+
+    def losses(
+        self, scores: Float64[np.ndarray, "strength record klass"], y: Bool[np.ndarray, "record klass"]
+    ) -> Float64[np.ndarray, "strength"]:
+        """Mean log loss of each strength over the judged classes."""
+        judged = self.judged(y)
+        losses = _log_loss(scores, y).mean(1)
+        return losses[:, judged].mean(1) if judged.any() else np.zeros(len(losses))
+
+    def best(self, scores: Float64[np.ndarray, "strength record klass"], y: Bool[np.ndarray, "record klass"]) -> int:
+        """Which strength has the least loss on these validation records."""
+        return int(np.argmin(self.losses(scores, y)))
+
+
+@dataclass(frozen=True)
 class Probe:
     """A fitted probe; `weights` act on standardised features."""
 
@@ -33,13 +65,25 @@ class Probe:
     mean: Float64[np.ndarray, "feature"]
     std: Float64[np.ndarray, "feature"]
     strength: float
-    fitted: Bool[np.ndarray, "klass"]  # False: no positive (or no negative) to learn from; its score is constant
+    fitted: Bool[np.ndarray, "klass"]  # as of its path
     losses: tuple[float, ...]  # mean validation loss of each strength tried
     n_chosen_on: int  # classes in that mean
 
     def scores(self, x: Float[np.ndarray, "record feature"]) -> Float64[np.ndarray, "record klass"]:
         """Probabilities."""
         return _sigmoid(((x - self.mean) / self.std) @ self.weights + self.bias)
+
+
+def fit_probe_path(
+    x: Float[np.ndarray, "record feature"],
+    y: Bool[np.ndarray, "record klass"],
+    *,
+    strengths: Sequence[float] = STRENGTHS,
+) -> ProbePath:
+    """Standardises on the training draw and fits every strength."""
+    mean, std = moments(x, "training")
+    weights, bias, fitted = fit_logistic((x - mean) / std, y, strengths)
+    return ProbePath(weights, bias, mean, std, fitted)
 
 
 def fit_probe(
@@ -50,23 +94,14 @@ def fit_probe(
     *,
     strengths: Sequence[float] = STRENGTHS,
 ) -> Probe:
-    """Standardises on the training draw, fits every strength, keeps the one of least mean validation loss.
-
-    The mean is over fitted classes with >= 10 validation positives; where a small draw has none, over all
-    fitted ones. `n_chosen_on` says how many there were.
-    """
-    mean, std = training_moments(x_train, x_valid)
-    standard = (x_train - mean) / std
-    weights, bias, fitted = fit_logistic(standard, y_train, strengths)
-    logits = np.einsum("nd,cdk->cnk", (x_valid - mean) / std, weights, optimize=True) + bias[:, None]
-    losses = _log_loss(logits, y_valid).mean(1)
-    judged = fitted & (y_valid.sum(0) >= ENOUGH_POSITIVES)
-    judged = judged if judged.any() else fitted
-    mean_losses = losses[:, judged].mean(1) if judged.any() else np.zeros(len(strengths))
-    best = int(np.argmin(mean_losses))
+    """Keeps the strength of least mean validation loss; `n_chosen_on` says over how many classes."""
+    check_features(x_valid, "validation")
+    path = fit_probe_path(x_train, y_train, strengths=strengths)
+    losses = path.losses(path.scores(x_valid), y_valid)
+    best = int(np.argmin(losses))
     return Probe(
-        weights[best], bias[best], mean, std, float(strengths[best]), fitted,
-        tuple(mean_losses.tolist()), int(judged.sum()),
+        path.weights[best], path.bias[best], path.mean, path.std, float(strengths[best]), path.fitted,
+        tuple(losses.tolist()), int(path.judged(y_valid).sum()),
     )  # fmt: skip
 
 

@@ -8,10 +8,13 @@ from pathlib import Path
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.plots import Bar, bar_chart, line_chart
+from cgdmer_jax.evaluation.report_sections import sections
+from cgdmer_jax.evaluation.report_tables import cell, count_cell, line, name_of, plain, select, table
 
 DISCLAIMER = "Research software, not a medical device: not for the diagnosis or triage of any patient."
 LARGEST_BYTES = 5_000_000
 WHOLE = {"group": "all", "label_fraction": 1.0, "leads": "all"}
+FIRST = ("probe", "zero_shot")  # evaluations of the first table
 
 STYLE = """
 body { font: 15px/1.5 Helvetica, Arial, sans-serif; color: #222; background: #fff; max-width: 1120px;
@@ -50,11 +53,13 @@ def write_report(
     curves: Mapping[str, Mapping[str, str]],
     metrics: Sequence[dict],
     pages: Sequence[EcgPage],
+    more: Sequence[str],
 ) -> None:
     """Writes the page in one rename.
 
     `rows` are results rows; bold and bars are for `own_method`; `curves` is panel -> line name -> field of
-    the `metrics` lines (dicts with a "step"); `facts` are shown as they are (run, store, split, command).
+    the `metrics` lines (dicts with a "step"); `facts` are shown as they are (run, store, split, command); `more` is
+    HTML made elsewhere.
     """
     body = [
         f"<h1>{escape(title)}</h1>",
@@ -63,9 +68,11 @@ def write_report(
         _first_table(rows, own_method),
         _difference_table(rows),
         _share_table(rows),
-        _curves(curves, metrics),
         _bars(rows, own_method),
+        *sections(rows, own_method),
         _pages(pages),
+        *more,
+        _curves(curves, metrics),
         f"<footer><p>{DISCLAIMER}</p></footer>",
     ]
     page = (
@@ -86,11 +93,13 @@ def write_report(
 
 def first_table(rows: Sequence[dict]) -> tuple[list[str], list[tuple[tuple[str, str], dict[str, dict]]]]:
     """(tasks, [((evaluation, name), task -> row)]) of macro_ge10 AUROC on all records, in order met."""
-    shown = _select(rows, WHOLE | {"class": "macro_ge10", "metric": "auroc"})
-    table: dict[tuple[str, str], dict[str, dict]] = {}
+    shown = [
+        row for row in select(rows, WHOLE | {"class": "macro_ge10", "metric": "auroc"}) if row["evaluation"] in FIRST
+    ]
+    lines: dict[tuple[str, str], dict[str, dict]] = {}
     for row in shown:
-        table.setdefault((row["evaluation"], _name(row)), {})[row["task"]] = row
-    return list(dict.fromkeys(row["task"] for row in shown)), list(table.items())
+        lines.setdefault((row["evaluation"], name_of(row)), {})[row["task"]] = row
+    return list(dict.fromkeys(row["task"] for row in shown)), list(lines.items())
 
 
 def text_table(rows: Sequence[dict]) -> str:
@@ -115,31 +124,26 @@ def _first_table(rows, own_method):
     caption = "Macro AUROC, classes with at least 10 positives; 95 % intervals from a bootstrap over patients"
     body = []
     for (evaluation, name), of_task in lines:
-        own = ' class="own"' if any(row["method"] == own_method for row in of_task.values()) else ""
-        cells = "".join(_cell(of_task.get(task)) for task in tasks)
-        body.append(f'<tr{own}><td>{escape(_plain(evaluation))}</td><th scope="row">{escape(name)}</th>{cells}</tr>')
-    return "<h2>Results</h2>\n" + _table(caption, head, 2, body)
+        own = any(row["method"] == own_method for row in of_task.values())
+        body.append(line((plain(evaluation), name), [cell(of_task.get(task)) for task in tasks], own=own))
+    return "<h2>Results</h2>\n" + table(caption, head, 2, body)
 
 
 def _difference_table(rows):
-    shown = _select(rows, {"metric": "auroc_difference"})
+    shown = select(rows, WHOLE | {"metric": "auroc_difference"})
     body = [
-        f'<tr><th scope="row">{escape(row["task"])}</th><td>{escape(_plain(row["evaluation"]))}</td>'
-        f"<td>{escape(_name(row))}</td>{_cell(row, signed=True)}</tr>"
+        line((row["task"], plain(row["evaluation"]), name_of(row)), [cell(row, signed=True)], own=False)
         for row in shown
     ]
     caption = "Paired differences of macro AUROC: both sides on the same resampled patients"
-    return _table(caption, ["Task", "Evaluation", "Difference", "AUROC"], 3, body) if body else ""
+    return table(caption, ["Task", "Evaluation", "Difference", "AUROC"], 3, body) if body else ""
 
 
 def _share_table(rows):
-    shown = _select(rows, {"metric": "affirmed_share"})
-    body = [
-        f'<tr><th scope="row">{escape(row["class"])}</th><td class="figure">{row["n_positive"]}</td>{_cell(row)}</tr>'
-        for row in shown
-    ]
+    shown = select(rows, {"metric": "affirmed_share"})
+    body = [line((row["class"],), [count_cell(row["n_positive"]), cell(row)], own=False) for row in shown]
     caption = "Share of held-out positives whose affirmed sentence scores above its negation"
-    return _table(caption, ["Finding", "Positives", "Share"], 1, body) if body else ""
+    return table(caption, ["Finding", "Positives", "Share"], 1, body) if body else ""
 
 
 def _curves(curves, metrics):
@@ -147,7 +151,7 @@ def _curves(curves, metrics):
     for title, lines in curves.items():
         series = {}
         for name, field in lines.items():
-            points = [(line["step"], line[field]) for line in metrics if field in line]
+            points = [(entry["step"], entry[field]) for entry in metrics if field in entry]
             series[name] = ([p[0] for p in points], [p[1] for p in points])
         charts.append(line_chart(series, title=title, x_label="step"))
     charts = [chart for chart in charts if chart]
@@ -158,12 +162,12 @@ def _bars(rows, own_method):
     """One chart per evaluation, feature and task of the own method for which intervals were computed."""
     shown = [
         row
-        for row in _select(rows, WHOLE | {"metric": "auroc", "method": own_method})
-        if not row["class"].startswith("macro_")
+        for row in select(rows, WHOLE | {"metric": "auroc", "method": own_method})
+        if row["evaluation"] in FIRST and not row["class"].startswith("macro_")
     ]
     groups: dict[str, list[Bar]] = {}
     for row in shown:
-        title = f"{row['task']}: {_plain(row['evaluation'])}, {_name(row)}"
+        title = f"{row['task']}: {plain(row['evaluation'])}, {name_of(row)}"
         bar = Bar(row["class"], row["value"], row["low"], row["high"], f"n+ {row['n_positive']}")
         groups.setdefault(title, []).append(bar)
     charts = "".join(
@@ -177,44 +181,10 @@ def _bars(rows, own_method):
 
 def _pages(pages):
     figures = "".join(f"<figure>{p.svg}<figcaption>{escape(p.caption)}</figcaption></figure>" for p in pages)
-    return f"<h2>Reconstruction</h2>\n{figures}" if figures else ""
-
-
-def _table(caption, head, n_words, body):
-    """`n_words` columns of words, then columns of figures."""
-    heads = "".join(
-        f'<th scope="col"{" class=" + chr(34) + "figure" + chr(34) if i >= n_words else ""}>{escape(h)}</th>'
-        for i, h in enumerate(head)
-    )
-    return (
-        f"<table><caption>{escape(caption)}</caption><thead><tr>{heads}</tr></thead>"
-        f"<tbody>{''.join(body)}</tbody></table>"
-    )
-
-
-def _cell(row, signed=False):
-    if row is None or row["value"] is None:
-        return '<td class="figure">n/a</td>'
-    style = "+.3f" if signed else ".3f"
-    value, low, high = (None if row[k] is None else format(row[k], style) for k in ("value", "low", "high"))
-    between = "" if low is None else f' <span class="interval">[{low}, {high}]</span>'
-    return f'<td class="figure">{value}{between}</td>'
+    return f"<h2>One recording</h2>\n{figures}" if figures else ""
 
 
 def _figure(row):
     if row is None or row["value"] is None:
         return "n/a"
     return f"{row['value']:.3f}" + ("" if row["low"] is None else f" [{row['low']:.3f}, {row['high']:.3f}]")
-
-
-def _name(row):
-    parts = [row["method"], row["feature"], row["variant"]]
-    return " · ".join(dict.fromkeys(_plain(part) for part in parts if part))
-
-
-def _plain(name):
-    return name.replace("_", " ")
-
-
-def _select(rows, wanted):
-    return [row for row in rows if all(row[field] == value for field, value in wanted.items())]

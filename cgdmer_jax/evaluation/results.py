@@ -23,6 +23,7 @@ KEY = (
 ).split()
 FIGURES = ("value", "low", "high", "n", "n_positive", "n_seeds")
 SEED = 0  # of the draw of training seeds in an interval
+UNKNOWN = bootstrap.Interval(math.nan, math.nan)
 PACKAGES = ("numpy", "scipy", "scikit-learn", "jax", "jaxlib", "flax", "tensorstore", "tokenizers")
 
 
@@ -69,28 +70,42 @@ def rows_for_scores(
     probabilities: bool,
     defined: Bool[np.ndarray, "klass"] | None = None,
     weights: Int16[np.ndarray, "resample record"] | None = None,
+    macro_only: bool = False,
 ) -> Scored:
     """Rows per class, `macro_ge10` and `macro_all`, of one array of scores per training seed.
 
     A class that is False in `defined` (it had no positive to learn from) has null figures and is in no macro.
-    Intervals (AUROC and AUPRC per class and of macro_ge10) need `weights`; Brier and ECE need probabilities.
+    Intervals need `weights`: AUROC and AUPRC per class and of macro_ge10, or (`macro_only`, much cheaper) of the
+    macro AUROC alone. Brier and ECE need probabilities.
     """
     learned = np.ones(len(classes), bool) if defined is None else defined
-    n_positive = labels.sum(0)
-    table = _Table(setting, classes, n_positive, len(labels), len(scores), learned)
+    table = _Table(setting, classes, labels.sum(0), len(labels), len(scores), learned)
     sampled = {}
     for name, point, resampled in (
         ("auroc", metrics.auroc, bootstrap.bootstrap_auroc),
         ("auprc", metrics.auprc, bootstrap.bootstrap_auprc),
     ):
         values = np.stack([point(one, labels) for one in scores])
-        samples = None if weights is None else np.stack([resampled(one, labels, weights) for one in scores])
-        sampled[name] = table.add(name, values, samples)
+        wanted = weights is not None and (name == "auroc" or not macro_only)
+        # For the macro AUROC alone, classes outside of it need no resamples.
+        resampled_classes = table.enough if macro_only else learned
+        samples = _resample(resampled, scores, labels, weights, resampled_classes) if wanted else None
+        sampled[name] = table.add(name, values, samples, macro_only)
     if probabilities:
         table.add("brier", np.stack([metrics.brier(one, labels) for one in scores]), None)
         table.add("ece", np.stack([metrics.ece(one, labels) for one in scores]), None)
     value, samples = sampled["auroc"]
     return Scored(setting, table.rows, value, samples, weights)
+
+
+def _resample(resampled, scores, labels, weights, classes):
+    """[resample, class] of a figure, each resample with the scores of the training seed it draws; NaN elsewhere."""
+    chosen = bootstrap.seed_of_resample(len(scores), len(weights), SEED)
+    samples = np.full((len(weights), labels.shape[1]), np.nan)
+    for seed, one in enumerate(scores):
+        mine = np.flatnonzero(chosen == seed)
+        samples[np.ix_(mine, classes)] = resampled(one[:, classes], labels[:, classes], weights[mine])
+    return samples
 
 
 def paired_row(scored: Scored, reference: Scored, *, variant: str) -> dict:
@@ -108,9 +123,19 @@ def paired_row(scored: Scored, reference: Scored, *, variant: str) -> dict:
     }
 
 
-def plain_row(setting: Setting, metric: str, klass: str, value: float, *, n: int, n_positive: int) -> dict:
-    """One row of a figure without interval, `affirmed_share` say."""
-    figures = (_number(value), None, None, n, n_positive, 1)
+def plain_row(
+    setting: Setting,
+    metric: str,
+    klass: str,
+    value: float,
+    *,
+    n: int,
+    n_positive: int,
+    interval: bootstrap.Interval = UNKNOWN,
+    n_seeds: int = 1,
+) -> dict:
+    """One row of a figure that is not of a table of scores: `affirmed_share`, a recall, an error in millivolts."""
+    figures = (_number(value), _number(interval.low), _number(interval.high), n, n_positive, n_seeds)
     return _key(setting, metric, klass) | dict(zip(FIGURES, figures, strict=True))
 
 
@@ -179,25 +204,23 @@ class _Table:
         self.enough = learned & (n_positive >= metrics.ENOUGH_POSITIVES)
         self.rows: list[dict] = []
 
-    def add(self, metric, values, samples):
-        """Rows of values [seed, class], samples [seed, resample, class]; (value, samples) of macro_ge10."""
+    def add(self, metric, values, samples, macro_only=False):
+        """Rows of values [seed, class], samples [resample, class]; (value, samples) of macro_ge10."""
         values = np.where(self.learned, values, np.nan)
         for k, name in enumerate(self.classes):
-            drawn = samples[..., k] if samples is not None and self.learned[k] else None
+            drawn = samples[:, k] if samples is not None and self.learned[k] and not macro_only else None
             self._row(metric, name, values[:, k], drawn, self.n_positive[k])
         self._row(metric, "macro_all", metrics.macro(values, self.learned), None, self.n_positive.sum())
         macro = metrics.macro(values, self.enough)
         drawn = None if samples is None else metrics.macro(samples, self.enough)
-        pooled = self._row(metric, "macro_ge10", macro, drawn, self.n_positive[self.enough].sum())
-        return float(macro.mean()), pooled
+        self._row(metric, "macro_ge10", macro, drawn, self.n_positive[self.enough].sum())
+        return float(macro.mean()), drawn
 
     def _row(self, metric, klass, values, samples, n_positive):
-        pooled = None if samples is None else bootstrap.resample_seeds(samples, SEED)
-        low, high = (math.nan, math.nan) if pooled is None else bootstrap.interval(pooled)
+        low, high = UNKNOWN if samples is None else bootstrap.interval(samples)
         figures = (values.mean(), low, high, self.n_records, n_positive, self.n_seeds)
         numbers = [*map(_number, figures[:3]), *map(int, figures[3:])]
         self.rows.append(_key(self.setting, metric, klass) | dict(zip(FIGURES, numbers, strict=True)))
-        return pooled
 
 
 def _key(setting: Setting, metric: str, klass: str) -> dict:

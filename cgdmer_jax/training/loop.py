@@ -28,6 +28,7 @@ class RunConfig:
     validate_every: int  # a checkpoint is written then too, so that the best one is kept
     checkpoint_every: int
     keep_last: int
+    diagnose_every: int  # gradient norm of each loss term on one fixed batch
 
     def __post_init__(self):
         for name, value in asdict(self).items():
@@ -40,6 +41,7 @@ def train(
     step_function: Callable[[TrainState, Batch], tuple[TrainState, Metrics]],
     batches: Callable[[int, int], Generator[Batch]],
     validate: Callable[[Variables], dict[str, float]],
+    diagnose: Callable[[Variables], dict[str, float]],
     learning_rate: Callable[[int], float],
     *,
     steps: int,
@@ -74,6 +76,10 @@ def train(
                 logger.flush()
                 validated = validate(state.variables)
                 log.write({"step": number, **{f"validation_{k}": v for k, v in validated.items()}})
+                logger.restart_clock()
+            if number % config.diagnose_every == 0:
+                logger.flush()
+                log.write({"step": number, **diagnose(state.variables)})
                 logger.restart_clock()
             if validated is not None or stopping or number % config.checkpoint_every == 0:
                 logger.flush()

@@ -69,6 +69,11 @@ class RunFolder:
         except OSError as error:
             raise self._not_writable(error) from error
 
+    def finish(self, figures: dict) -> None:
+        """Adds what this start measured to its entry of environment.json."""
+        *before, own = self._read("environment.json")
+        write_json(self.path / "environment.json", [*before, own | figures])
+
     def _not_writable(self, error: OSError) -> CgdmerError:
         return CgdmerError(f"--workdir={self.path} cannot be written ({error.strerror}); choose a folder you own")
 

@@ -13,7 +13,7 @@ import pytest
 from benchmarks.store import write_large_store
 from cgdmer_jax.data.convert import convert
 from cgdmer_jax.data.sources.ptbxl import open_source
-from cgdmer_jax.data.store import Store, open_store
+from cgdmer_jax.data.store import Store, open_store, read_info
 from cgdmer_jax.errors import CgdmerError
 from tests.data.ptbxl_root import line, samples, write_root
 
@@ -134,6 +134,17 @@ def test_the_fingerprint_is_that_of_everything_in_the_store(whole, copy):
     change_info(copy, licence="other")
     assert open_store(copy).fingerprint != open_store(whole).fingerprint
     open_store(whole).verify()
+
+
+def test_a_remark_changes_no_fingerprint_and_every_other_field_does(whole, copy):
+    """The 38 withdrawn recordings of PTB-XL lie in one copy of the folder and not in the other: the same records."""
+    info = json.loads((whole / "dataset.json").read_text())
+    change_info(copy, remarks=[*info["remarks"], "one recording more lay in the folder"])
+    assert open_store(copy).fingerprint == open_store(whole).fingerprint
+    for field in info.keys() - {"remarks"}:
+        (copy / "dataset.json").write_text(json.dumps(info | {field: [info[field], "changed"]}))
+        if field != "format_version":
+            assert read_info(copy)[1] != open_store(whole).fingerprint, field
 
 
 def test_opening_reads_no_table_and_a_changed_one_is_told_on_first_use(copy):

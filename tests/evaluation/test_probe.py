@@ -101,3 +101,14 @@ def test_features_that_are_not_finite_are_told_in_one_sentence(case):
     broken[3, 4] = np.nan
     with pytest.raises(CgdmerError, match="not finite"):
         probe.fit_probe(broken, y, x, y)
+
+
+def test_path_chooses_on_whatever_validation_it_is_given(case):
+    x, y = case
+    path = probe.fit_probe_path(x[:300], y[:300])
+    scores = path.scores(x[300:])
+    for part in (np.arange(400), np.arange(0, 400, 17)):
+        alone = probe.fit_probe(x[:300], y[:300], x[300:][part], y[300:][part])
+        best = path.best(scores[:, part], y[300:][part])
+        assert probe.STRENGTHS[best] == alone.strength
+        np.testing.assert_allclose(1 / (1 + np.exp(-scores[best])), alone.scores(x[300:]), atol=1e-9)

@@ -74,6 +74,7 @@ def written(rows, tmp_path_factory):
         curves={"Loss": {"training": "loss", "validation": "validation_loss"}},
         metrics=[{"step": i, "loss": 1 / (1 + i)} for i in range(9)] + [{"step": 9, "validation_loss": 0.3}],
         pages=[report.EcgPage(svg, "shaded: hidden")],
+        more=["<h2>Extra &amp; more</h2>"],
     )
     return path.read_text(encoding="utf-8")
 
@@ -135,6 +136,7 @@ def test_too_large_a_page_is_refused_before_writing(rows, tmp_path):
             curves={},
             metrics=[],
             pages=[page],
+            more=[],
         )
     assert not list(tmp_path.iterdir())
 
@@ -151,6 +153,17 @@ def test_bar_ends_where_its_value_is():
     svg = plots.bar_chart(bars, title="t")
     widths = [float(a["width"]) for tag, a in Page(svg).tags if tag == "rect"]
     assert widths[0] == pytest.approx(widths[1] / 2)
+
+
+def test_points_stand_at_their_values_and_undefined_ones_are_left_out():
+    series = {"native": [plots.Point(0.8, 0.7, 0.9), plots.Point()], "zero fill": [plots.Point(0.7), plots.Point(0.9)]}
+    page = Page(plots.category_chart(["12 leads", "II"], series, title="AUROC"))
+    discs = [float(a["cy"]) for tag, a in page.tags if tag == "circle"]
+    squares = [float(a["y"]) + 4 for tag, a in page.tags if tag == "rect"]
+    assert len(discs) == 1 + 1 and len(squares) == 2 + 1  # the last of each is the legend's
+    assert discs[0] == pytest.approx((squares[0] + squares[1]) / 2, abs=0.2)
+    assert {"12 leads", "II", "native", "zero fill"} <= set(page.words)
+    assert plots.category_chart(["II"], {"native": [plots.Point()]}, title="AUROC") == ""
 
 
 def test_ticks_are_round_and_enclose_the_range():

@@ -113,6 +113,30 @@ def test_several_seeds_give_their_mean_and_a_wider_interval(case):
     assert {row["n_seeds"] for row in pooled.rows} == {3}
 
 
+def test_each_resample_has_the_scores_of_the_seed_it_draws(case):
+    labels, scores, weights = case
+    given = [scores(0.2), scores(3)]
+    pooled = score(given, labels, weights)
+    chosen = bootstrap.seed_of_resample(2, len(weights), results.SEED)
+    expected = np.where(chosen == 0, *(score([s], labels, weights).samples for s in given))
+    np.testing.assert_allclose(pooled.samples, expected)
+
+
+def test_macro_only_gives_the_same_macro_interval_and_no_other(case):
+    labels, scores, weights = case
+    given = [scores(1), scores(2)]
+    whole = score(given, labels, weights)
+    cheap = results.rows_for_scores(
+        SETTING, given, labels, CLASSES, probabilities=False, weights=weights, macro_only=True
+    )
+    np.testing.assert_array_equal(cheap.samples, whole.samples)
+    with_interval = [row for row in cheap.rows if row["low"] is not None]
+    assert [(row["class"], row["metric"]) for row in with_interval] == [("macro_ge10", "auroc")]
+    (same,) = rows_by(whole.rows, metric="auroc", **{"class": "macro_ge10"})
+    assert with_interval == [same]
+    assert [row["value"] for row in cheap.rows] == [row["value"] for row in whole.rows]
+
+
 def test_paired_difference_is_narrower_than_unpaired_for_correlated_scores(case):
     labels, scores, weights = case
     one = scores(1)
@@ -171,4 +195,7 @@ def test_written_document_is_strict_json_and_reads_back(case, tmp_path):
 def test_plain_row_fits_the_table():
     row = results.plain_row(SETTING, "affirmed_share", "MI", float("nan"), n=10, n_positive=0)
     results.check_rows([row])
-    assert row["value"] is None
+    assert row["value"] is None and row["low"] is None and row["n_seeds"] == 1
+    interval = bootstrap.Interval(0.1, 0.3)
+    row = results.plain_row(SETTING, "x", "all", 0.2, n=10, n_positive=5, interval=interval, n_seeds=3)
+    assert (row["value"], row["low"], row["high"], row["n_seeds"]) == (0.2, 0.1, 0.3, 3)

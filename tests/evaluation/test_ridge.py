@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import Ridge as SklearnRidge
 from sklearn.metrics import roc_auc_score
 
-from cgdmer_jax.evaluation.ridge import fit_ridge
+from cgdmer_jax.evaluation.ridge import fit_ridge, fit_ridge_path
 
 
 def case(n_features):
@@ -53,3 +53,17 @@ def test_class_without_positives_scores_constant_and_says_so():
     fit = fit_ridge(x[:200], y[:200], x[200:], y[200:])
     assert fit.fitted.tolist() == [True, False, True]
     assert np.ptp(fit.scores(x[200:])[:, 1]) == 0
+
+
+@pytest.mark.parametrize("n_features", [20, 500])
+def test_path_holds_every_penalty_and_chooses_on_whatever_validation_it_is_given(n_features):
+    x, y = case(n_features)
+    penalties = (10.0, 1e3)
+    path = fit_ridge_path(x[:200], y[:200], penalties=penalties)
+    scores = path.scores(x[200:])
+    for i, penalty in enumerate(penalties):
+        alone = fit_ridge(x[:200], y[:200], x[200:], y[200:], penalties=(penalty,))
+        np.testing.assert_allclose(scores[i], alone.scores(x[200:]), atol=1e-9)
+    cut = np.arange(0, 100, 3)
+    chosen = fit_ridge(x[:200], y[:200], x[200:][cut], y[200:][cut], penalties=penalties)
+    assert penalties[path.best(scores[:, cut], y[200:][cut])] == chosen.penalty

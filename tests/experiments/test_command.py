@@ -1,17 +1,19 @@
 """What a user reads: help with an example, one sentence on a mistake."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from cgdmer_jax.errors import CgdmerError
 from configs.cgdmer import SIZES
-from experiments.command import load_config, run
+from experiments.command import command_line, load_config, run
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = sorted(p.stem for p in (ROOT / "experiments").glob("*.py") if "__main__" in p.read_text())
+COMMANDS = sorted(p.stem for p in (ROOT / "experiments").glob("*.py") if 'if __name__ == "__main__"' in p.read_text())
 NANO = "configs/cgdmer.py:nano"
 
 
@@ -66,6 +68,30 @@ def test_a_tuple_is_given_whole_and_a_whole_number_may_stand_for_a_share():
     words = ["--config.data.stores=('a','b')", "--config.optimizer.rate_factors=()", "--config.optimizer.clip_norm=2"]
     config = load_config(NANO, words)
     assert config.data.stores == ("a", "b") and config.optimizer.rate_factors == () and config.optimizer.clip_norm == 2
+
+
+@pytest.mark.parametrize(
+    ("spec", "argv", "expected"),
+    [
+        ("experiments.a", ["/x/experiments/a.py", "--workdir=a b"], "-m experiments.a '--workdir=a b'"),
+        ("pytest.__main__", ["/x/pytest/__main__.py", "-q"], "-m pytest -q"),
+        (None, ["tools/own.py", "1"], "tools/own.py 1"),
+    ],
+)
+def test_the_command_line_is_that_of_the_process_whichever_module_asks(monkeypatch, spec, argv, expected):
+    main = SimpleNamespace(__spec__=spec and SimpleNamespace(name=spec))
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    monkeypatch.setattr(sys, "argv", argv)
+    assert command_line() == f"python {expected}"
+
+
+def test_a_module_that_calls_another_command_records_the_command_that_ran(tmp_path):
+    """As the quickstart calls the evaluation: what is written must be what was typed."""
+    (tmp_path / "outer.py").write_text("from experiments import build\nprint(build.run_environment()['command'])\n")
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    words = ["-m", "outer", "--x=1"]
+    done = subprocess.run([sys.executable, *words], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "python -m outer --x=1\n"
 
 
 def raising(error):

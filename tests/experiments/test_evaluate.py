@@ -7,20 +7,25 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from cgdmer_jax.data.convert import convert
+from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.data.sources import synthetic
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.results import read_results
+from cgdmer_jax.models.masking import STRATEGIES
 from configs import quickstart
 from experiments.evaluate import evaluate
 from experiments.pretrain import pretrain
+from tests.evaluation.test_report import Page
+
+ASKED = {"checkpoint": None, "features": ("main", "specific"), "random_seeds": 2, "kernels": 20}
 
 
 @pytest.fixture(scope="module")
 def evaluated(tmp_path_factory):
-    """(run folder, store) of a few steps on 400 synthetic records, scored on the validation split."""
+    """(run folder, store) of a few steps on 900 synthetic records, scored on the validation split."""
     folder = tmp_path_factory.mktemp("whole_path")
     store, run = folder / "store", folder / "run"
-    convert(synthetic.open_source(400, 50, 0), store, rate=50, processes=1, progress=False)
+    convert(synthetic.open_source(900, 50, 0), store, rate=50, processes=1, progress=False)
     config = quickstart.get_config()
     config.data.stores = (str(store),)
     config.data.batch_size = 16
@@ -29,8 +34,12 @@ def evaluated(tmp_path_factory):
     config.optimizer.steps = 4
     config.run.validation_records = 16
     assert pretrain(config, run) == 0
-    evaluate(run, str(store), "validation", checkpoint=None, features=("main", "specific"), random_seeds=2, kernels=20)
+    evaluate(run, str(store), "validation", **ASKED)
     return run, store
+
+
+def _rows(evaluated) -> list[dict]:
+    return read_results(evaluated[0] / "evaluation/synthetic/validation/results.json")["rows"]
 
 
 def test_an_evaluation_leaves_exactly_the_files_of_the_design(evaluated):
@@ -42,11 +51,11 @@ def test_an_evaluation_leaves_exactly_the_files_of_the_design(evaluated):
 
 
 def test_every_floor_and_feature_has_its_row(evaluated):
-    rows = read_results(evaluated[0] / "evaluation/synthetic/validation/results.json")["rows"]
+    rows = _rows(evaluated)
     macro = {
         (r["evaluation"], r["method"], r["feature"])
         for r in rows
-        if r["class"] == "macro_ge10" and r["metric"] == "auroc"
+        if r["class"] == "macro_ge10" and r["metric"] == "auroc" and r["evaluation"] in ("probe", "zero_shot")
     }
     assert macro == {
         ("probe", "cgdmer", "main"),
@@ -57,7 +66,7 @@ def test_every_floor_and_feature_has_its_row(evaluated):
         ("zero_shot", "cgdmer", "aligned"),
         ("zero_shot", "random_weights", "aligned"),
     }
-    assert {r["n_seeds"] for r in rows if r["method"] == "random_weights"} == {2}
+    assert {r["n_seeds"] for r in rows if r["method"] == "random_weights" and r["label_fraction"] == 1} == {2}
 
 
 def test_a_figure_can_be_computed_again_from_the_predictions_alone(evaluated):
@@ -73,8 +82,102 @@ def test_a_figure_can_be_computed_again_from_the_predictions_alone(evaluated):
         assert row["value"] == pytest.approx(roc_auc_score(labels[:, k], scores[:, k]), abs=1e-4)
 
 
+def test_missing_leads_have_both_ways_for_each_set_and_all_leads_equal_the_probe(evaluated):
+    rows = [r for r in _rows(evaluated) if r["class"] == "macro_ge10" and r["metric"] == "auroc"]
+    missing = [r for r in rows if r["evaluation"] == "missing_leads"]
+    assert {(r["leads"], r["variant"]) for r in missing} == {
+        (leads, variant)
+        for leads in ("all", "I+II+III+aVR+aVL+aVF", "I+II+V2", "II", "I", "random9")
+        for variant in ("native", "zero_fill")
+    }
+    assert {r["n_seeds"] for r in missing if r["leads"] == "random9"} == {3}
+    (probe,) = [r for r in rows if (r["evaluation"], r["method"], r["feature"]) == ("probe", "cgdmer", "main")
+                and r["group"] == "all" and r["label_fraction"] == 1]  # fmt: skip
+    complete = [r for r in missing if r["leads"] == "all"]
+    assert {r["value"] for r in complete} == {probe["value"]} and all(r["low"] is not None for r in missing)
+
+
+def test_retrieval_goes_both_ways_with_random_weights_and_chance_beside_it(evaluated):
+    rows = [r for r in _rows(evaluated) if r["evaluation"] == "retrieval"]
+    assert {(r["method"], r["variant"], r["metric"]) for r in rows} == {
+        (method, variant, metric)
+        for method in ("cgdmer", "random_weights", "chance")
+        for variant in ("ecg_to_text", "text_to_ecg")
+        for metric in ("recall_at_1", "recall_at_5", "recall_at_10", "median_rank")
+    }
+    to_text, to_ecg = ({(r["n"], r["n_positive"]) for r in rows if r["variant"] == v}
+                       for v in ("ecg_to_text", "text_to_ecg"))  # fmt: skip
+    ((texts, recordings),) = to_text
+    assert to_ecg == {(recordings, texts)} and texts <= recordings
+    (chance,) = [r for r in rows if r["method"] == "chance" and r["variant"] == "ecg_to_text"
+                 and r["metric"] == "recall_at_10"]  # fmt: skip
+    assert chance["value"] == pytest.approx(10 / texts, abs=1e-6)
+
+
+def test_reconstruction_has_each_strategy_and_kind_beside_both_linear_guesses(evaluated):
+    rows = [r for r in _rows(evaluated) if r["evaluation"] == "reconstruction"]
+    assert {r["variant"] for r in rows} == set(STRATEGIES)
+    assert {r["class"] for r in rows} == {"independent", "derivable", "all"}
+    assert {r["method"] for r in rows} == {"cgdmer", "linear_same_sample", "linear_window"}
+    value = {(r["method"], r["class"]): r["value"] for r in rows
+             if r["variant"] == "random" and r["metric"] == "rmse_mv"}  # fmt: skip
+    assert value["linear_same_sample", "derivable"] < 0.02 < value["linear_same_sample", "independent"]
+    (difference,) = [r["value"] for r in rows if r["metric"] == "rmse_mv_minus_linear_window"
+                     and r["variant"] == "random" and r["class"] == "all"]  # fmt: skip
+    assert difference == pytest.approx(value["cgdmer", "all"] - value["linear_window", "all"], abs=2e-6)
+
+
+def test_groups_are_disjoint_and_their_figures_follow_from_the_predictions(evaluated):
+    run, store = evaluated
+    rows = [r for r in _rows(evaluated) if r["group"] != "all"]
+    for kind in ("sex", "age", "device"):
+        macro = [r for r in rows if r["group"].startswith(kind) and r["class"] == "macro_ge10" and r["metric"] == "ece"]
+        assert sum(r["n"] for r in macro) == {r["n"] for r in _rows(evaluated) if r["method"] == "hand36"}.pop()
+    saved = np.load(run / "evaluation/synthetic/validation/predictions.npz")
+    sex = open_corpus((str(store),)).column("sex")
+    of_record = dict(zip(open_corpus((str(store),)).column("record_id").astype(str), sex, strict=True))
+    members = np.array([of_record[r] == "female" for r in saved["findings/record_id"]])
+    row = next(r for r in rows if r["group"] == "sex=female" and not r["class"].startswith("macro") and
+               r["metric"] == "auroc")  # fmt: skip
+    k = list(saved["findings/classes"]).index(row["class"])
+    scores, labels = saved["findings/probe/cgdmer/main"][members, k], saved["findings/labels"][members, k]
+    assert row["value"] == pytest.approx(roc_auc_score(labels, scores), abs=1e-4) and row["n"] == members.sum()
+
+
+def test_fewer_labels_are_five_draws_with_both_validations_and_the_floors_beside_them(evaluated):
+    rows = [r for r in _rows(evaluated) if r["label_fraction"] < 1 and r["metric"] == "auroc"]
+    assert {(r["method"], r["val_labels"]) for r in rows} == {
+        (method, kind) for method in ("cgdmer", "random_weights", "random_convolutions") for kind in ("full", "cut")
+    }
+    assert {r["n_seeds"] for r in rows} == {5}
+
+
+def test_report_shows_every_section(evaluated):
+    page = (evaluated[0] / "evaluation/synthetic/validation/report.html").read_text()
+    assert Page(page).open == []
+    for title in ("Results", "Classes", "Retrieval", "Missing leads", "Reconstruction", "Groups", "Fewer labels"):
+        assert f"<h2>{title}</h2>" in page
+    assert "sex=female" in page and "6 limb leads" in page
+
+
+def test_cached_features_give_the_same_rows_and_only_what_was_asked_for(evaluated):
+    run, store = evaluated
+    before = _rows(evaluated)
+    kept = {p: p.read_bytes() for p in (run / "evaluation/synthetic/validation").iterdir()}
+    state = evaluate(run, str(store), "validation", **ASKED, parts=("missing_leads",))
+    for path, content in kept.items():
+        path.write_bytes(content)
+    assert {r["evaluation"] for r in state.rows} == {"probe", "missing_leads"}
+    assert all(row in before for row in state.rows)
+
+
+def test_unknown_part_is_refused_with_the_nearest_one(evaluated):
+    with pytest.raises(CgdmerError, match="retrieval"):
+        evaluate(evaluated[0], evaluated[1], "validation", **ASKED, parts=("retreival",))
+
+
 def test_scored_patients_of_the_run_s_own_test_folds_were_not_seen(evaluated):
-    rows = read_results(evaluated[0] / "evaluation/synthetic/validation/results.json")["rows"]
+    rows = _rows(evaluated)
     assert {r["seen_in_training"] for r in rows} == {False}
     assert {r["domain"] for r in rows} == {"in"}
 
@@ -84,7 +187,6 @@ def test_patients_that_were_trained_on_are_marked(evaluated, tmp_path):
     contract = json.loads((run / "input.json").read_text())
     store = tmp_path / "same_patients"
     convert(synthetic.open_source(300, 50, 0), store, rate=50, processes=1, progress=False)
-    from cgdmer_jax.data.corpus import open_corpus
     from experiments import build
     from experiments.scoring import prepare
 

@@ -3,40 +3,27 @@
 import json
 import re
 import shutil
-from dataclasses import dataclass
 
 import pytest
-from ml_collections import ConfigDict
 
+from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.methods import METHODS
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.log import read_metrics
 from cgdmer_jax.training.run_folder import RunFolder
-from configs import cgdmer
+from experiments import build
 from experiments import pretrain as room
 from experiments.pretrain import main, pretrain
-from tests.data.small_stores import write_store
-from tests.training.toy import Toy, bytes_of
+from tests.data.small_stores import rewrite_info, write_store
+from tests.experiments.toy_runs import toy_config, toy_known
+from tests.training.toy import bytes_of
 
 CANARY = "quokka"  # a word of every report
 
 
-@dataclass(frozen=True)
-class ToyConfig:
-    """Nothing that the toy would read."""
-
-    width: int
-
-
-def make_toy(config, *, n_leads, n_samples, rate, vocabulary, max_tokens) -> Toy:
-    return Toy()
-
-
 @pytest.fixture(scope="module", autouse=True)
 def toy():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(METHODS, "toy", (make_toy, ToyConfig))
+    with toy_known():
         yield
 
 
@@ -61,16 +48,6 @@ def finished(store, tmp_path_factory):
 def run(finished, tmp_path):
     """A copy of a finished run: a copied folder is as good as the first."""
     return shutil.copytree(finished, tmp_path / "run")
-
-
-def toy_config(store: str, **optimizer) -> ConfigDict:
-    config = cgdmer.get_config("quickstart")
-    config.method_name = "toy"
-    config.method = {"width": 1}
-    config.data.update(stores=(store,), batch_size=4, vocabulary=60, max_tokens=6)
-    config.optimizer.update(steps=6, rate_factors=(), **optimizer)
-    config.run.update(log_every=1, validate_every=3, checkpoint_every=2, validation_records=4)
-    return config
 
 
 def weights(workdir, like):
@@ -98,6 +75,17 @@ def test_a_run_leaves_the_folder_of_the_design(run):
     assert steps == [1, 2, 3, 4, 5, 6]
     environment = json.loads((run / "environment.json").read_text())
     assert {"command", "commit", "devices", "python", "packages"} <= environment[0].keys()
+
+
+def test_every_start_says_what_it_did_and_how_fast(config, run):
+    config.optimizer.steps = 8
+    assert pretrain(config, run, allowed=("optimizer.steps",)) == 0
+    assert pretrain(config, run) == 0
+    starts = json.loads((run / "environment.json").read_text())
+    assert [(s["first_step"], s["last_step"]) for s in starts] == [(0, 6), (6, 8), (8, 8)]
+    assert all(s["records_per_second"] == pytest.approx(steps * 4 / s["seconds"], rel=0.5)
+               for s, steps in zip(starts[:2], (6, 2), strict=True) if s["seconds"] > 0.1)  # fmt: skip
+    assert starts[2]["records_per_second"] is None
 
 
 def test_validation_reports_the_loss_its_terms_and_recall(run):
@@ -273,6 +261,26 @@ def test_a_kill_while_the_folder_is_begun_leaves_one_that_any_config_may_take(co
     assert pretrain(config, run) == 0
 
 
-def test_a_continued_run_caches_its_tokens_beside_its_tokenizer(config, run):
-    pretrain(config, run)
-    assert [p.suffix for p in sorted((run / "tokenizer").iterdir())] == [".json", ".npz"]
+def test_the_first_start_caches_the_tokens_in_the_store_and_the_run_keeps_its_tokenizer_alone(config, tmp_path):
+    config.data.stores = (write_store(tmp_path / "s", ["one report"] * 60),)
+    pretrain(config, tmp_path / "run")
+    (cache,) = (tmp_path / "s" / "cache").iterdir()
+    before = cache.stat().st_mtime_ns
+    pretrain(config, tmp_path / "run")
+    assert cache.stat().st_mtime_ns == before and cache.suffix == ".npz"
+    assert [p.name for p in (tmp_path / "run" / "tokenizer").iterdir()] == ["tokenizer.json"]
+
+
+def test_a_store_whose_reports_were_cleaned_by_other_rules_is_refused(config, tmp_path):
+    store = rewrite_info(write_store(tmp_path / "s", ["one report"] * 60), cleaning_version=99)
+    config.data.stores = (store,)
+    with pytest.raises(CgdmerError, match=rf"{store} were cleaned by version 99 .*; convert its source again"):
+        pretrain(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_contract_has_the_cleaning_version_of_the_store(config, tmp_path):
+    """The program's own number says nothing of the texts that the run sees."""
+    corpus = open_corpus([rewrite_info(write_store(tmp_path / "s", ["one report"] * 60), cleaning_version=99)])
+    tokenizer = build.make_tokenizer(config, corpus)
+    assert build.make_contract(corpus, tokenizer, "record_std").cleaning_version == "99"

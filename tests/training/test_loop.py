@@ -36,6 +36,15 @@ def test_intervals_say_when_a_line_a_validation_and_a_checkpoint_come(tmp_path):
     assert clocked == [4, 6, 10, 12]  # a rate needs two lines with no validation between
 
 
+def test_the_diagnosis_comes_at_its_interval_and_changes_nothing_else(tmp_path):
+    whole, _ = run(tmp_path / "without")
+    state, _ = run(tmp_path / "with", diagnose_every=5)
+    assert bytes_of(state) == bytes_of(whole)
+    found = [r for r in lines(tmp_path / "with") if "gradient_norm_bias" in r]
+    assert [r["step"] for r in found] == [5, 10]
+    assert [r for r in lines(tmp_path / "with") if r not in found] == lines(tmp_path / "without")
+
+
 def test_the_last_step_is_logged_validated_and_saved_whatever_the_intervals(tmp_path):
     run(tmp_path, log_every=50, validate_every=50, checkpoint_every=50)
     assert [sorted(r)[0] for r in lines(tmp_path)] == ["bias", "step"]
@@ -132,8 +141,8 @@ def test_the_reader_is_closed_after_an_error(tmp_path):
     assert closed == [True]
 
 
-@pytest.mark.parametrize("field", ["log_every", "validate_every", "checkpoint_every", "keep_last"])
+@pytest.mark.parametrize("field", ["log_every", "validate_every", "checkpoint_every", "keep_last", "diagnose_every"])
 def test_an_interval_below_one_is_refused_by_name(field):
-    fields = {"log_every": 1, "validate_every": 1, "checkpoint_every": 1, "keep_last": 1}
+    fields = {"log_every": 1, "validate_every": 1, "checkpoint_every": 1, "keep_last": 1, "diagnose_every": 1}
     with pytest.raises(CgdmerError, match=f"config.run.{field} is 0"):
         RunConfig(**fields | {field: 0})

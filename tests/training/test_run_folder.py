@@ -47,6 +47,19 @@ def test_what_begin_writes_is_read_back(tmp_path):
     assert sorted(p.name for p in run.path.iterdir()) == ["config.json", "environment.json", "input.json"]
 
 
+def test_what_a_start_measured_stands_in_its_own_entry(tmp_path):
+    run = begun(tmp_path / "run")
+    run.finish({"last_step": 3})
+    run.begin(CONFIG, {"command": "killed"}, CONTRACT)  # a start that was killed has no figures
+    run.begin(CONFIG, {"command": "third"}, CONTRACT)
+    run.finish({"last_step": 9})
+    assert json.loads((run.path / "environment.json").read_text()) == [
+        {"command": "first", "last_step": 3},
+        {"command": "killed"},
+        {"command": "third", "last_step": 9},
+    ]
+
+
 def test_another_config_is_refused_with_old_and_new_values(tmp_path):
     run = begun(tmp_path / "run")
     with pytest.raises(CgdmerError) as caught:

@@ -107,7 +107,7 @@ def bytes_of(tree) -> list[bytes]:
 
 def run(folder: Path, *, state: TrainState | None = None, stop: StopFlag | None = None, **changed):
     """`train` on the toy in `folder`: (state, exit code)."""
-    config = {"log_every": 2, "validate_every": 6, "checkpoint_every": 4, "keep_last": 9}
+    config = {"log_every": 2, "validate_every": 6, "checkpoint_every": 4, "keep_last": 9, "diagnose_every": 100}
     config |= {name: changed.pop(name) for name in list(changed) if name in config}
     with Checkpoints(folder / "checkpoints", config["keep_last"]) as checkpoints:
         folder.mkdir(parents=True, exist_ok=True)
@@ -115,6 +115,7 @@ def run(folder: Path, *, state: TrainState | None = None, stop: StopFlag | None 
             "step_function": STEP,
             "batches": batches,
             "validate": lambda variables: {"loss": 1.0},
+            "diagnose": lambda variables: {"gradient_norm_bias": float(variables.params["line"]["bias"][0])},
             "learning_rate": schedule(CONFIG),
             "steps": CONFIG.steps,
             "checkpoints": checkpoints,

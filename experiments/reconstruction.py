@@ -1,0 +1,149 @@
+"""Reconstruction of hidden patches in millivolts, strategy by strategy, beside the best linear guess."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Float32
+from ml_collections import ConfigDict
+
+from cgdmer_jax.batch import Batch
+from cgdmer_jax.data.splits import in_folds, probe_folds
+from cgdmer_jax.evaluation import bootstrap
+from cgdmer_jax.evaluation.linear_interpolation import fit_interpolation, interpolate
+from cgdmer_jax.evaluation.reconstruction import pearson, rmse, split_hidden, sums_of_records, without_hidden
+from cgdmer_jax.evaluation.results import Setting, plain_row
+from cgdmer_jax.methods.protocol import Draws, Method
+from cgdmer_jax.models.masking import STRATEGIES
+from experiments import build, trained
+from experiments.scoring import Evaluation, Plan
+
+N_SCORED = 512
+N_FITTED = 2048  # training recordings of the linear guess's covariance
+SAME_SAMPLE, WINDOW = "linear_same_sample", "linear_window"  # from other leads alone; with the patch before and after
+FIGURES = {"rmse_mv": rmse, "pearson_r": pearson}
+
+
+@dataclass(frozen=True)
+class Guesses:
+    """Recordings with some patches hidden, and what each method puts there."""
+
+    true_mv: Float32[np.ndarray, "record lead time"]
+    visible: Bool[np.ndarray, "record lead patch"]
+    hidden: Bool[np.ndarray, "record lead patch"]
+    made_mv: dict[str, Float32[np.ndarray, "record lead time"]]
+
+
+def add_reconstruction(state: Evaluation, plan: Plan) -> None:
+    """Rows of the first 512 scored records; nothing for a method that reconstructs nothing."""
+    run = state.trained
+    if not hasattr(run.method, "reconstruct"):
+        print(f"reconstruction: {state.base.method} has none")
+        return
+    at = state.scored_records()[:N_SCORED]
+    patients = state.corpus.patient_id[state.lines[at]]
+    weights = bootstrap.patient_weights(patients, bootstrap.N_RESAMPLES, seed=0).astype(np.float64)
+    reconstruct = reconstructor(state)
+    floors = None
+    for strategy in STRATEGIES:
+        found = _of_method(state, reconstruct, masked_by(run, strategy), at)
+        floors = floors or _fit_floors(state, found)
+        found.made_mv.update(_of_floors(floors, found))
+        _add(state, strategy, found, weights)
+
+
+def masked_by(run: trained.Trained, strategy: str) -> Method:
+    """The run's method with another masking strategy and no lead left out for good; the weights fit it."""
+    config = ConfigDict(run.config.to_dict())
+    config.method.masking = strategy
+    config.method.lead_dropout = 0.0
+    return build.make_method(config, run.contract, run.tokenizer)
+
+
+def reconstructor(state: Evaluation) -> Callable:
+    """batch, draws -> (millivolts, visible, hidden) [batch, lead, sample or patch]; no hidden sample is read.
+
+    Scaling, encoder and decoder are the same whatever was hidden: compiled once an evaluation.
+    """
+    if state.reconstruct is None:
+        state.reconstruct = _reconstructor(state.trained)
+    return state.reconstruct
+
+
+def _reconstructor(run: trained.Trained) -> Callable:
+    hidden_by = jax.jit(lambda variables, batch, draws: run.method.reconstruct(variables, batch, draws).hidden)
+    reconstruct = jax.jit(run.method.reconstruct)
+
+    def reconstructed(batch: Batch, draws: Draws) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        hidden = np.asarray(hidden_by(run.variables, batch, draws))
+        patch_samples = run.contract.samples // hidden.shape[2]
+        ends = (np.arange(hidden.shape[2]) + 1) * patch_samples
+        visible = batch.lead_mask[:, :, None] & (ends <= batch.length[:, None, None]) & ~hidden
+        safe = batch._replace(signal=without_hidden(batch.signal, visible, hidden))
+        return np.asarray(reconstruct(run.variables, safe, draws).signal_mv), visible, hidden
+
+    return reconstructed
+
+
+def _of_method(state: Evaluation, reconstruct: Callable, masked: Method, at: np.ndarray) -> Guesses:
+    draw = jax.jit(masked.draw)
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in ("true", "made", "visible", "hidden")}
+    batches = build.read_batches(state.corpus, state.lines[at], state.table, trained.EVALUATION_BATCH)
+    for number, (batch, n_real) in enumerate(batches):
+        draws = draw(jax.random.fold_in(jax.random.key(0), number), batch, jnp.float32(1))
+        made, visible, hidden = reconstruct(batch, draws)
+        true = batch.signal[:, :, : made.shape[2]] * np.float32(1e-3)
+        for name, value in zip(parts, (true, made, visible, hidden), strict=True):
+            parts[name].append(value[:n_real])
+    whole = {name: np.concatenate(values) for name, values in parts.items()}
+    return Guesses(whole["true"], whole["visible"], whole["hidden"], {state.base.method: whole["made"]})
+
+
+def _fit_floors(state: Evaluation, found: Guesses) -> dict:
+    """Both linear guesses, from whole recordings of the folds that probes are fitted on, taken evenly."""
+    corpus, n = state.corpus, found.true_mv.shape[2]
+    whole = in_folds(corpus.fold, probe_folds(state.base.split).fit) & corpus.lead_mask.all(1) & (corpus.length >= n)
+    lines = np.flatnonzero(whole)
+    lines = lines[np.unique(np.linspace(0, len(lines) - 1, min(N_FITTED, len(lines))).astype(int))]
+    signal_mv = corpus.read(lines)[:, :, :n] * np.float32(1e-3)
+    patch_samples = n // found.hidden.shape[2]
+    return {
+        SAME_SAMPLE: fit_interpolation(signal_mv, patch_samples=1, reach=0),
+        WINDOW: fit_interpolation(signal_mv, patch_samples=patch_samples, reach=1),
+    }
+
+
+def _of_floors(floors: dict, found: Guesses) -> dict[str, np.ndarray]:
+    samples = np.repeat(found.visible, found.true_mv.shape[2] // found.visible.shape[2], axis=2)
+    seen = {SAME_SAMPLE: samples, WINDOW: found.visible}
+    threads = build.n_cpus()
+    return {name: interpolate(fitted, found.true_mv, seen[name], n_threads=threads) for name, fitted in floors.items()}
+
+
+def _add(state: Evaluation, strategy: str, found: Guesses, weights: np.ndarray) -> None:
+    """Rows of every method and kind of hidden patch, and the paired difference of the error to each linear guess."""
+    own = state.base.method
+    for kind, chosen in split_hidden(found.hidden, found.visible).items():
+        # Absent and unmeasured samples are in no sum, whatever a method puts there.
+        sums = {name: sums_of_records(found.true_mv, made, chosen) for name, made in found.made_mv.items()}
+        counts = {"n": len(chosen), "n_positive": int(chosen.sum())}
+        for name, of_records in sums.items():
+            setting = _setting(state, name, strategy)
+            for metric, figure in FIGURES.items():
+                interval = bootstrap.interval(figure(weights @ of_records))
+                value = float(figure(of_records.sum(0)))
+                state.rows.append(plain_row(setting, metric, kind, value, interval=interval, **counts))
+        for floor in (SAME_SAMPLE, WINDOW):
+            value = float(rmse(sums[own].sum(0)) - rmse(sums[floor].sum(0)))
+            interval = bootstrap.interval(rmse(weights @ sums[own]) - rmse(weights @ sums[floor]))
+            setting = _setting(state, own, strategy)
+            row = plain_row(setting, f"rmse_mv_minus_{floor}", kind, value, interval=interval, **counts)
+            state.rows.append(row)
+
+
+def _setting(state: Evaluation, method: str, strategy: str) -> Setting:
+    return replace(
+        state.base, evaluation="reconstruction", task="signal", method=method, variant=strategy, supervision="none"
+    )

@@ -25,6 +25,7 @@ from experiments.reconstruction import add_reconstruction
 from experiments.reconstruction_page import reconstruction_pages
 from experiments.retrieval import add_retrieval
 from experiments.scoring import Evaluation, Plan, prepare
+from experiments.trained import feature_names
 from experiments.zero_shot import add_zero_shot
 
 EXAMPLE = "python -m experiments.evaluate --run=runs/ptbxl-nano --store=stores/ptbxl100 --split=validation"
@@ -46,7 +47,7 @@ PARTS: dict[str, Callable[[Evaluation, Plan], None]] = {
     "groups": add_groups,
     "label_fractions": add_label_fractions,
 }
-TEST_READS = Path("results/test_reads.jsonl")
+TEST_READS = Path(__file__).parents[1] / "results/test_reads.jsonl"
 EMBEDDED = "synthetic"  # made anew by anyone: reading its test split spends nothing
 
 
@@ -95,8 +96,16 @@ def evaluate(
     for name in parts:
         if name not in PARTS:
             raise CgdmerError(f'--parts: there is no part "{name}".{suggest(name, PARTS)}')
+    if len(set(features)) < len(features):
+        raise CgdmerError(f"--features={','.join(features)} names a feature twice; name each once")
     begun = time.monotonic()
     state = prepare(run, store, split, checkpoint)
+    for name in features:
+        if name not in (known := feature_names(state.trained)):
+            raise CgdmerError(f'--features: {state.base.method} has no feature "{name}".{suggest(name, known)}')
+    line = command.command_line()
+    if split == "test" and state.base.store != EMBEDDED:
+        note_test_read(state, line)  # before the first figure: an evaluation that fails half way has been a look
     out = run / "evaluation" / state.base.store / split
     plan = Plan(features, random_seeds, kernels, out)
     for name, part in PARTS.items():
@@ -105,12 +114,9 @@ def evaluate(
             part(state, plan)
             state.seconds[name] = round(time.monotonic() - start, 1)
     add_differences(state, features[0])
-    line = command.command_line()
-    write_results(out / "results.json", line, state.rows)
+    write_results(out / "results.json", line, state.rows, origin(state))
     save_predictions(state, out / "predictions.npz")
     report(state, out / "report.html", line, split)
-    if split == "test" and state.base.store != EMBEDDED:
-        note_test_read(state, line)
     print(text_table([row for row in state.rows if row["metric"] != "auroc_difference"]))
     total = time.monotonic() - begun
     print(f"{', '.join(f'{name} {s:.0f} s' for name, s in state.seconds.items())}; {total:.0f} s in all")
@@ -118,8 +124,21 @@ def evaluate(
     return state
 
 
+def origin(state: Evaluation) -> dict:
+    """What the figures come from: the run, its checkpoint, the commit it was trained at, and the prompts."""
+    run = state.trained
+    return {
+        "run": run.folder.path.name,
+        "step": run.step,
+        "checkpoint": run.checkpoint,
+        "trained_at": run.folder.starts()[-1]["commit"],
+        "store": state.corpus.fingerprint,
+        "prompts": prompts_sha256(state.base.store),
+    }
+
+
 def save_predictions(state: Evaluation, path: Path) -> None:
-    """Scores, labels and ids of everything scored: any later metric is computed from this file alone."""
+    """Scores [record, class] ([seed, record, class] of several seeds), labels and ids: any later metric's input."""
     arrays = dict(state.predictions)
     for task in state.tasks:
         scored = state.lines[task.score]

@@ -84,7 +84,9 @@ class Evaluation:
         self.rows += scored.rows
         name = name_of(full)
         task.scored[name] = scored
-        self.predictions[f"{task.name}/{name}"] = np.mean(scores, axis=0).astype(np.float32)
+        # Of every seed: the score of a mean over seeds would be an ensemble's.
+        every = np.stack(scores).astype(np.float32)
+        self.predictions[f"{task.name}/{name}"] = every[0] if len(every) == 1 else every
         return scored
 
     @property
@@ -117,7 +119,8 @@ def prepare(run: Path, store: str, split: str, checkpoint: int | None) -> Evalua
     seen = {sha for part in loaded.contract.trained_on for sha in part.patient_sha256}
     scored = np.flatnonzero(in_folds(corpus.fold, folds.score))
     overlap = seen & {build.patient_sha256(p) for p in corpus.patient_id[scored]}
-    fingerprints = {part.fingerprint for part in loaded.contract.trained_on}
+    # By collection: converted once more with another remark, its reports are still those of the training.
+    collections = {part.name for part in loaded.contract.trained_on}
     base = Setting(
         store=corpus.stores[0].namespace,
         split=split,
@@ -127,7 +130,7 @@ def prepare(run: Path, store: str, split: str, checkpoint: int | None) -> Evalua
         feature_dim=None,
         evaluation="probe",
         task="",
-        domain="in" if corpus.fingerprint in fingerprints else "out",
+        domain="in" if corpus.stores[0].namespace in collections else "out",
         supervision="labels",
         seen_in_training=bool(overlap),
     )

@@ -1,5 +1,7 @@
 """A run folder as a method with weights, and its features of a corpus, cached by content."""
 
+import functools
+import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,6 +16,7 @@ from jaxtyping import Float, Int64
 from ml_collections import ConfigDict
 from tokenizers import Tokenizer
 
+import cgdmer_jax
 from cgdmer_jax.batch import Batch
 from cgdmer_jax.contract import InputContract
 from cgdmer_jax.data.corpus import Corpus
@@ -86,6 +89,20 @@ def embedder(method: Method, names: Sequence[str]) -> Callable:
     return jax.jit(features_of)
 
 
+def feature_names(trained: Trained) -> list[str]:
+    """What the method's `embed_ecg` gives."""
+    shapes = build.shapes_of(2, trained.contract, trained.config.data.max_tokens)
+    return sorted(jax.eval_shape(trained.method.embed_ecg, trained.variables, shapes))
+
+
+@functools.cache
+def code_sha256() -> str:
+    """Hash of the sources that features depend on: a cache of older code is never read."""
+    root = Path(cgdmer_jax.__file__).parent
+    sources = sorted(file for room in ("models", "methods") for file in (root / room).glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in sources)).hexdigest()
+
+
 def embed(
     features_of: Callable,
     variables: Variables,
@@ -127,7 +144,8 @@ def embed_batches(
 
 
 def cached(path: Path, compute: Callable[[], Features]) -> Features:
-    """Reads the features of that file, or computes and writes them whole; the name carries the content's hashes."""
+    """Reads that file, or computes and writes it whole; its name carries the hashes of content and code."""
+    path = path.with_stem(f"{path.stem}-{code_sha256()[:8]}")
     if path.exists():
         with np.load(path, allow_pickle=False) as file:
             return dict(file)

@@ -139,10 +139,11 @@ def plain_row(
     return _key(setting, metric, klass) | dict(zip(FIGURES, figures, strict=True))
 
 
-def write_results(path: Path, command: str, rows: Sequence[dict]) -> None:
-    """Writes {command, commit, environment, rows} in one rename, after the key was found unique."""
+def write_results(path: Path, command: str, rows: Sequence[dict], origin: dict) -> None:
+    """Writes {command, commit, environment, origin, rows} in one rename, after the key was found unique."""
     check_rows(rows)
-    head = json.dumps({"command": command, "commit": commit(), "environment": environment()}, indent=1)
+    facts = {"command": command, "commit": commit(), "environment": environment(), "origin": origin}
+    head = json.dumps(facts, indent=1)
     lines = ",\n".join(json.dumps(row, separators=(",", ":"), allow_nan=False) for row in rows)  # a line a row
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(path.name + ".unfinished")

@@ -5,6 +5,7 @@ from jaxtyping import Bool, Float, Float64, Int
 from scipy.special import gammaln
 
 from cgdmer_jax.batch import NO_TEXT
+from cgdmer_jax.errors import CgdmerError
 
 BLOCK = 1024  # queries compared with the whole gallery at a time
 
@@ -56,6 +57,8 @@ def chance_within(n_gallery: int, n_own: Int[np.ndarray, "query"]) -> Float64[np
 
 def _ranks(queries, gallery, is_own):
     """1 + what is more similar than the best own one + half of what is as similar: nobody gains by collapsing."""
+    if not (np.isfinite(queries).all() and np.isfinite(gallery).all()):
+        raise CgdmerError("retrieval met embeddings that are not finite; look at the loss of the run that made them")
     ranks = np.empty(len(queries))
     for first in range(0, len(queries), BLOCK):
         some = np.arange(first, min(first + BLOCK, len(queries)))

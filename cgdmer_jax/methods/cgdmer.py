@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int32, PRNGKeyArray
 
 from cgdmer_jax.batch import Batch
+from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods import losses
 from cgdmer_jax.methods.cgdmer_config import CgDmerConfig, CgDmerDraws
 from cgdmer_jax.methods.cgdmer_loss import hybrid_loss
@@ -35,6 +36,11 @@ class CgDmer:
     ):
         self.config = config
         self.patch_samples = round(config.patch_seconds * rate)
+        if self.patch_samples < 1 or n_samples % self.patch_samples:
+            raise CgdmerError(
+                f"config.method.patch_seconds is {config.patch_seconds}, {self.patch_samples} samples, which do not "
+                f"divide the {n_samples} samples of a recording; give a length that does"
+            )
         self.n_patches = n_samples // self.patch_samples
         self.vocabulary = vocabulary
         self.full_stop = full_stop

@@ -15,9 +15,12 @@ from cgdmer_jax.models.scaling import SCALINGS
 from cgdmer_jax.models.stem import STEMS
 from cgdmer_jax.models.strategies import STRATEGIES
 from cgdmer_jax.models.token_masking import MaskedTokens, Text
+from cgdmer_jax.models.transformer import REMAT_POLICIES
 
 TARGETS = ("signal", "patch_z")
 CHOICES = {
+    "dtype": ("float32", "bfloat16"),
+    "remat": REMAT_POLICIES,
     "masking": STRATEGIES,
     "stem": STEMS,
     "scaling": SCALINGS,
@@ -74,10 +77,10 @@ class CgDmerConfig:
         for field, known in CHOICES.items():
             if (value := getattr(self, field)) not in known:
                 raise CgdmerError(f'config.method.{field} is "{value}".{suggest(value, known)}')
-        if not 0 <= self.align_hide_ratio <= self.hide_ratio < 1:
+        if not 0 <= self.align_hide_ratio <= self.hide_ratio < 1 or self.hide_ratio == 0:
             raise CgdmerError(
                 f"config.method.align_hide_ratio is {self.align_hide_ratio} and hide_ratio {self.hide_ratio}; "
-                "give 0 <= align_hide_ratio <= hide_ratio < 1"
+                "give 0 <= align_hide_ratio <= hide_ratio, and hide_ratio between 0 and 1"
             )
         if not 0 < self.near_duplicate <= 1:
             raise CgdmerError(

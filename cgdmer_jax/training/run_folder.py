@@ -69,6 +69,10 @@ class RunFolder:
         except OSError as error:
             raise self._not_writable(error) from error
 
+    def starts(self) -> list[dict]:
+        """What environment.json tells of each time the run was started, the first one first."""
+        return self._read("environment.json")
+
     def finish(self, figures: dict) -> None:
         """Adds what this start measured to its entry of environment.json."""
         *before, own = self._read("environment.json")

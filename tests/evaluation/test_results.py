@@ -163,7 +163,7 @@ def test_two_rows_of_one_key_are_refused_by_name(case, tmp_path):
     labels, scores, _ = case
     rows = score([scores(1)], labels).rows
     with pytest.raises(CgdmerError, match=r"2 results rows share the key .*class=MI"):
-        results.write_results(tmp_path / "results.json", "command", [*rows, rows[1] | {"value": 0.1}])
+        results.write_results(tmp_path / "results.json", "command", [*rows, rows[1] | {"value": 0.1}], {})
     assert not list(tmp_path.iterdir())
 
 
@@ -179,7 +179,7 @@ def test_written_document_is_strict_json_and_reads_back(case, tmp_path):
     labels = labels & [True, True, False]
     rows = results.rows_for_scores(SETTING, [scores(1)], labels, CLASSES, probabilities=True, weights=weights).rows
     path = tmp_path / "a" / "results.json"
-    results.write_results(path, "python -m experiments.evaluate", rows)
+    results.write_results(path, "python -m experiments.evaluate", rows, {"step": 3})
 
     def refuse(name):
         raise AssertionError(f"{name} is not JSON")

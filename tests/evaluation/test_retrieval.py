@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation import retrieval
 
 TEXT = np.eye(3)  # three distinct reports
@@ -56,3 +57,11 @@ def test_chance_equals_its_simulation(n_own):
     assert len(within) == 12 and within[-1] == pytest.approx(1)
     for k in (1, 2, 5, 9):
         assert within[k - 1] == pytest.approx(np.mean(np.array(first) <= k), abs=0.02)
+
+
+def test_embeddings_that_are_not_finite_are_refused_instead_of_ranked_first():
+    broken = np.where(ECG > 0.8, np.nan, ECG)
+    with pytest.raises(CgdmerError, match="not finite"):
+        retrieval.ecg_to_text_ranks(broken, TEXT, OWN)
+    with pytest.raises(CgdmerError, match="not finite"):
+        retrieval.recall_at(ECG, np.full_like(ECG, np.inf), OWN, k=1)

@@ -94,7 +94,7 @@ def leave_evaluation(run):
         evaluation="probe", task="findings", domain="in", supervision="labels", seen_in_training=False,
     )  # fmt: skip
     rows = rows_for_scores(setting, [scores_of(name)], LABELS, ("A", "B"), probabilities=False).rows
-    write_results(out / "results.json", "", rows)
+    write_results(out / "results.json", "", rows, {})
     arrays = {
         "probe/cgdmer/main": scores_of(name).astype(np.float32),
         "labels": LABELS,

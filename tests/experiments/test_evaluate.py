@@ -82,6 +82,34 @@ def test_a_figure_can_be_computed_again_from_the_predictions_alone(evaluated):
         assert row["value"] == pytest.approx(roc_auc_score(labels[:, k], scores[:, k]), abs=1e-4)
 
 
+def test_predictions_hold_every_seed_so_that_the_mean_over_seeds_can_be_computed_again(evaluated):
+    saved = np.load(evaluated[0] / "evaluation/synthetic/validation/predictions.npz")
+    scores, labels = saved["findings/probe/random_weights/main"], saved["findings/labels"]
+    assert scores.shape == (2, *labels.shape)
+    for k, code in enumerate(saved["findings/classes"]):
+        (row,) = [
+            r for r in _rows(evaluated)
+            if (r["class"], r["method"], r["metric"], r["evaluation"]) == (code, "random_weights", "auroc", "probe")
+            and r["label_fraction"] == 1 and r["group"] == "all"
+        ]  # fmt: skip
+        seeds = [roc_auc_score(labels[:, k], one[:, k]) for one in scores]
+        assert row["value"] == pytest.approx(np.mean(seeds), abs=1e-4)
+
+
+def test_results_say_which_run_checkpoint_and_commit_they_come_from(evaluated):
+    run, _ = evaluated
+    origin = read_results(run / "evaluation/synthetic/validation/results.json")["origin"]
+    assert (origin["run"], origin["step"]) == ("run", 4)
+    assert len(origin["checkpoint"]) == len(origin["prompts"]) == 64
+    assert origin["trained_at"] == json.loads((run / "environment.json").read_text())[0]["commit"]
+
+
+@pytest.mark.parametrize("features", [("mian",), ("main", "main")])
+def test_unknown_or_repeated_features_are_refused_before_anything_is_embedded(evaluated, features):
+    with pytest.raises(CgdmerError, match="--features"):
+        evaluate(evaluated[0], str(evaluated[1]), "validation", **ASKED | {"features": features})
+
+
 def test_missing_leads_have_both_ways_for_each_set_and_all_leads_equal_the_probe(evaluated):
     rows = [r for r in _rows(evaluated) if r["class"] == "macro_ge10" and r["metric"] == "auroc"]
     missing = [r for r in rows if r["evaluation"] == "missing_leads"]

@@ -71,7 +71,22 @@ def test_moments_and_per_lead_features_equal_numpy_over_the_valid_tokens(compile
         np.testing.assert_allclose(found["per_lead_moments"][record], moments.ravel(), atol=1e-5)
 
 
-@pytest.mark.parametrize("field, value", [("stem", "convolution"), ("scaling", "record_sd"), ("masking", "leads")])
+UNKNOWN = [
+    ("stem", "convolution"),
+    ("scaling", "record_sd"),
+    ("masking", "leads"),
+    ("dtype", "float31"),
+    ("remat", "x"),
+]
+
+
+@pytest.mark.parametrize("seconds", [0.3, 0.001])
+def test_a_patch_length_that_leaves_samples_over_is_refused(seconds):
+    with pytest.raises(CgdmerError, match="patch_seconds"):
+        make_method(dataclasses.replace(CONFIG, patch_seconds=seconds))
+
+
+@pytest.mark.parametrize("field, value", UNKNOWN)
 def test_an_unknown_choice_is_refused_by_name(field, value):
     with pytest.raises(CgdmerError, match=rf'config.method.{field} is "{value}"'):
         make_method(dataclasses.replace(CONFIG, **{field: value}))

@@ -7,7 +7,7 @@ from configs import cgdmer
 RECORDS = 4500
 RATE = 100
 DATA_SEED = 0
-KERNELS = 500  # of the random-convolution floor
+KERNELS = 300  # of the random-convolution floor
 
 
 def get_config(_: str = "") -> ConfigDict:
@@ -18,9 +18,10 @@ def get_config(_: str = "") -> ConfigDict:
     config.method.hide_ratio = 0.7  # minutes of training see enough of each recording to align it with its report
     config.method.lead_dropout = 0.1
     config.method.statement_dropout = 0.5  # prompts are single statements
-    config.optimizer.steps = 950
+    config.optimizer.steps = 1100
     config.optimizer.learning_rate = 1.5e-3
-    config.run.validate_every = 475
-    config.run.checkpoint_every = 475
+    config.run.validate_every = 550
+    config.run.checkpoint_every = 550
+    config.run.diagnose_every = 0  # compiling it takes too long here
     config.run.validation_records = 256
     return config

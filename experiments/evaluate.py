@@ -161,8 +161,8 @@ def report(state: Evaluation, path: Path, line: str, split: str) -> None:
         "Run": f"{run.folder.path}, step {run.step}",
         "Method": run.config.method_name,
         "Store": f"{info['name']}, {state.corpus.n_records:,} records, {state.corpus.rate:g} Hz ({info['licence']})",
-        "Protocol": f"clean; split {split}: fitted on folds {folds.fit}, C chosen on {folds.choose}, "
-        f"scored on {folds.score}",
+        "Protocol": f"clean; split {split}: fitted on folds {_listed(folds.fit)}, C chosen on {_listed(folds.choose)}, "
+        f"scored on {_listed(folds.score)}",
         "Trained on": ", ".join(f"{t.name} ({len(t.patient_sha256):,} patients)" for t in run.contract.trained_on),
         "Scored patients seen in training": "yes" if state.base.seen_in_training else "none",
         "Prompts": prompts_sha256(state.base.store)[:16] + " (sha256)",
@@ -180,6 +180,10 @@ def report(state: Evaluation, path: Path, line: str, split: str) -> None:
         pages=reconstruction_pages(state),
         more=[diagnostics_section(json.loads(diagnosed.read_text()))] if diagnosed.exists() else [],
     )
+
+
+def _listed(numbers: tuple[int, ...]) -> str:
+    return ", ".join(map(str, numbers))
 
 
 def note_test_read(state: Evaluation, line: str) -> None:

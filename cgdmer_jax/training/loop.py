@@ -28,7 +28,7 @@ class RunConfig:
     validate_every: int  # a checkpoint is written then too, so that the best one is kept
     checkpoint_every: int
     keep_last: int
-    diagnose_every: int  # gradient norm of each loss term on one fixed batch
+    diagnose_every: int  # gradient norm of each loss term on one fixed batch; 0 = never
 
     def __post_init__(self):
         for name, value in asdict(self).items():
@@ -77,7 +77,7 @@ def train(
                 validated = validate(state.variables)
                 log.write({"step": number, **{f"validation_{k}": v for k, v in validated.items()}})
                 logger.restart_clock()
-            if number % config.diagnose_every == 0:
+            if config.diagnose_every and number % config.diagnose_every == 0:
                 logger.flush()
                 log.write({"step": number, **diagnose(state.variables)})
                 logger.restart_clock()

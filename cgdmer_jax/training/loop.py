@@ -32,8 +32,9 @@ class RunConfig:
 
     def __post_init__(self):
         for name, value in asdict(self).items():
-            if value < 1:
-                raise CgdmerError(f"config.run.{name} is {value}; give a number of at least 1")
+            least = 0 if name == "diagnose_every" else 1
+            if value < least:
+                raise CgdmerError(f"config.run.{name} is {value}; give a number of at least {least}")
 
 
 def train(

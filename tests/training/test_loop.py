@@ -141,8 +141,15 @@ def test_the_reader_is_closed_after_an_error(tmp_path):
     assert closed == [True]
 
 
-@pytest.mark.parametrize("field", ["log_every", "validate_every", "checkpoint_every", "keep_last", "diagnose_every"])
+@pytest.mark.parametrize("field", ["log_every", "validate_every", "checkpoint_every", "keep_last"])
 def test_an_interval_below_one_is_refused_by_name(field):
     fields = {"log_every": 1, "validate_every": 1, "checkpoint_every": 1, "keep_last": 1, "diagnose_every": 1}
     with pytest.raises(CgdmerError, match=f"config.run.{field} is 0"):
         RunConfig(**fields | {field: 0})
+
+
+def test_a_run_is_never_diagnosed_at_an_interval_of_zero_and_a_negative_one_is_refused(tmp_path):
+    run(tmp_path, diagnose_every=0)
+    fields = {"log_every": 1, "validate_every": 1, "checkpoint_every": 1, "keep_last": 1}
+    with pytest.raises(CgdmerError, match="config.run.diagnose_every is -1"):
+        RunConfig(**fields, diagnose_every=-1)

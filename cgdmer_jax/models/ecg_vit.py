@@ -71,9 +71,7 @@ class EcgVit(nn.Module):
             x = Dense(self.width, self.dtype, name="patch")(taken[:, :, : self.patch_samples])
         if patches.shape[2] > self.patch_samples:
             x = x + Dense(self.width, self.dtype, name="features")(taken[:, :, self.patch_samples :])
-        x = x + Positions(self.n_leads, self.n_patches, self.width, name="positions")(kept).astype(
-            jnp.dtype(self.dtype)
-        )
+        x = x + Positions(self.n_leads, self.n_patches, self.width, name="positions")(kept).astype(self.dtype)
         return Encoder(self.depth, self.heads, self.dtype, self.remat, self.unroll, name="encoder")(x, kept.length)
 
 

@@ -151,5 +151,5 @@ def test_an_interval_below_one_is_refused_by_name(field):
 def test_a_run_is_never_diagnosed_at_an_interval_of_zero_and_a_negative_one_is_refused(tmp_path):
     run(tmp_path, diagnose_every=0)
     fields = {"log_every": 1, "validate_every": 1, "checkpoint_every": 1, "keep_last": 1}
-    with pytest.raises(CgdmerError, match="config.run.diagnose_every is -1"):
+    with pytest.raises(CgdmerError, match=r"config\.run\.diagnose_every is -1"):
         RunConfig(**fields, diagnose_every=-1)

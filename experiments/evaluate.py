@@ -58,14 +58,16 @@ def main(words: list[str]) -> int:
     parser.add_argument("--split", required=True, choices=("validation", "test"), help="what is scored")
     parser.add_argument("--checkpoint", type=int, help="step (default: the last)")
     parser.add_argument(
-        "--features", default="main,encoder,shared,specific", help="probed ones; the first is the headline"
+        "--features",
+        default="main,encoder,shared,specific",
+        help="by comma, of docs/evaluation.md; the first is the headline (default main,encoder,shared,specific)",
     )
     parser.add_argument("--random_seeds", type=int, default=3, help="random-weight encoders (default 3)")
     parser.add_argument("--kernels", type=int, default=2000, help="random convolution kernels (default 2000)")
     parser.add_argument(
         "--parts",
         default=",".join(PARTS),
-        help="by comma; the probe, which the others need, always runs (default: all)",
+        help=f"of {', '.join(PARTS)}; the probe, which the others need, always runs (default: all)",
     )
     args = parser.parse_args(words)
     evaluate(

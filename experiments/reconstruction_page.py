@@ -32,9 +32,4 @@ def reconstruction_pages(state: Evaluation) -> list[EcgPage]:
         hidden=hidden,
     )
     share = hidden.sum() / (batch.lead_mask[0].sum() * hidden.shape[1])
-    return [
-        EcgPage(
-            svg,
-            f"{share:.0%} of the patches were hidden from the encoder (shaded); blue is its prediction, flat until it has learnt.",
-        )
-    ]
+    return [EcgPage(svg, f"{share:.0%} of the patches were hidden from the encoder (shaded); blue is its prediction.")]

@@ -12,8 +12,11 @@ DEFAULT_TERMS = {"ecg", "text", "align", "disentangle", "temperature"}
 def term_names(method, batch, draws) -> set[str]:
     """From shapes alone."""
     variables = jax.eval_shape(method.init, jax.random.key(0), batch)
-    loss = lambda v, b, d: method.loss(v, b, d, train=True)[1].terms  # noqa: E731
-    return set(jax.eval_shape(loss, variables, batch, draws))
+
+    def terms(variables, batch, draws):
+        return method.loss(variables, batch, draws, train=True)[1].terms
+
+    return set(jax.eval_shape(terms, variables, batch, draws))
 
 
 @pytest.mark.parametrize(

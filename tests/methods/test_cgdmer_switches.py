@@ -151,9 +151,11 @@ def test_a_wrong_switch_is_refused_with_what_is_known(changes, says):
 
 def test_the_alignment_hides_what_reconstruction_hides_unless_told_otherwise():
     spec = "configs/cgdmer.py:nano"
-    both = lambda *words: tuple(  # noqa: E731
-        load_config(spec, list(words)).method[name] for name in ("hide_ratio", "align_hide_ratio")
-    )
+
+    def both(*words):
+        method = load_config(spec, list(words)).method
+        return method.hide_ratio, method.align_hide_ratio
+
     assert both() == (0.75, 0.75)
     assert both("--config.method.hide_ratio=0.5") == (0.5, 0.5)
     assert both("--config.method.align_hide_ratio=0.25") == (0.75, 0.25)

@@ -49,6 +49,7 @@ class CgDmer:
             n_patches=self.n_patches,
             patch_samples=self.patch_samples,
             stem=config.stem,
+            column_queries=config.column_queries,
             vocabulary=vocabulary,
             max_tokens=max_tokens,
             embedding=config.embedding,

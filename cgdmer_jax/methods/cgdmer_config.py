@@ -47,6 +47,7 @@ class CgDmerConfig:
     hide_ratio: float  # share of the valid tokens that is hidden
     masking: str  # one of models/strategies.py STRATEGIES
     decode_ratio: float  # share of the hidden tokens that is predicted, chosen at random
+    column_queries: bool  # a hidden token's query starts from the visible tokens of its own time column
     target: str  # what is predicted: the scaled `signal`, or each patch's z-score (`patch_z`, no millivolts come back)
     lead_dropout: float  # share of the records that lose 1..n-1 leads for good
     language_ratio: float  # share of the words that is masked

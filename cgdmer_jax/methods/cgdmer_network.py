@@ -61,6 +61,7 @@ class CgDmerNetwork(nn.Module):
     n_patches: int
     patch_samples: int
     stem: str
+    column_queries: bool
     vocabulary: int
     max_tokens: int
     embedding: int
@@ -83,7 +84,7 @@ class CgDmerNetwork(nn.Module):
         self.ecg_encoder = EcgVit(*grid, self.patch_samples, self.stem, *sized(self.ecg))
         self.text_encoder = TextEncoder(self.vocabulary, self.max_tokens, *sized(self.text))
         self.second_encoders = SecondEncoders(self.one_shared, self.pooling, *sized(self.second))
-        self.ecg_decoder = EcgDecoder(*grid, self.patch_samples, *sized(self.decoder))
+        self.ecg_decoder = EcgDecoder(*grid, self.patch_samples, self.column_queries, *sized(self.decoder))
         self.language_head = LanguageHead(self.text.width, dtype)
         self.projector = Dense(self.embedding, "float32")
         start = nn.initializers.constant(jnp.log(1 / self.temperature))

@@ -76,11 +76,16 @@ class EcgVit(nn.Module):
 
 
 class EcgDecoder(nn.Module):
-    """Predicts hidden patches: queries (mask token + lead + time) cross-attend to the kept tokens of ALL leads."""
+    """Predicts hidden patches: queries (mask token + lead + time) cross-attend to the kept tokens of ALL leads.
+
+    With `column_queries` a query also starts from the mean of the kept tokens of its own time column, mapped linearly
+    (0 where the whole column is hidden): to find the same moment in other leads need not be learnt first.
+    """
 
     n_leads: int
     n_patches: int
     patch_samples: int
+    column_queries: bool
     width: int
     depth: int
     heads: int
@@ -101,12 +106,23 @@ class EcgDecoder(nn.Module):
         place = Positions(self.n_leads, self.n_patches, self.width, name="positions")
         to_width = Dense(self.width, self.dtype, name="memory")
         memory = to_width(memory) + place(memory_slots).astype(self.dtype)
+        x = (mask_token + place(queries)).astype(self.dtype)
+        if self.column_queries:
+            x = x + Dense(self.width, self.dtype, name="column")(self._own_column(memory, memory_slots, queries))
         length = memory_slots.length
         if report is not None:  # live keys come first, so words follow the live patches
             order = right_behind(length, memory.shape[1], report[0].shape[1])
             both = jnp.concatenate([memory, to_width(report[0])], axis=1)
             memory, length = jnp.take_along_axis(both, order[:, :, None], axis=1), length + report[1]
-        x = (mask_token + place(queries)).astype(self.dtype)
         decoder = CrossDecoder(self.depth, self.heads, self.dtype, self.remat, self.unroll, name="decoder")
         x = decoder(x, memory, length)
-        return Dense(self.patch_samples, self.dtype, name="samples")(x).astype(jnp.float32)
+        # From 0, the best guess that does not look: a random drawing would have to be unlearnt first.
+        return Dense(self.patch_samples, self.dtype, start=0.0, name="samples")(x).astype(jnp.float32)
+
+    def _own_column(self, memory, memory_slots: Slots, queries: Slots) -> Float[Array, "batch query width"]:
+        """Mean of the live memory tokens of each query's time column."""
+        member = jax.nn.one_hot(memory_slots.index % self.n_patches, self.n_patches, dtype=memory.dtype)
+        member = member * memory_slots.live()[:, :, None]
+        n = jnp.maximum(member.sum(1), 1)[:, :, None]
+        columns = jnp.einsum("bkc,bkw->bcw", member, memory) / n
+        return jax.nn.one_hot(queries.index % self.n_patches, self.n_patches, dtype=memory.dtype) @ columns

@@ -8,6 +8,10 @@ from jaxtyping import Array, Float, Int
 from cgdmer_jax.models.attention import attention
 from cgdmer_jax.models.dense import Dense, LayerNorm
 
+# The last kernel of a residual branch starts at this share of Glorot's draw, so that a block begins close to doing
+# nothing and a token's content reaches the end of the stack (docs/decisions.md, 2026-11-24).
+BRANCH_START = 0.1
+
 REMAT_POLICIES = {
     "none": None,
     "full": jax.checkpoint_policies.nothing_saveable,
@@ -37,7 +41,7 @@ class Attention(nn.Module):
         key = split(Dense(width, self.dtype, name="key")(memory))
         value = split(Dense(width, self.dtype, name="value")(memory))
         out = attention(query, key, value, memory_length)
-        return Dense(width, self.dtype, name="out")(out.reshape(x.shape))
+        return Dense(width, self.dtype, BRANCH_START, name="out")(out.reshape(x.shape))
 
 
 class Mlp(nn.Module):
@@ -49,7 +53,7 @@ class Mlp(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "batch token width"]) -> Float[Array, "batch token width"]:
         h = nn.gelu(Dense(self.hidden, self.dtype, name="up")(x), approximate=True)
-        return Dense(x.shape[-1], self.dtype, name="down")(h)
+        return Dense(x.shape[-1], self.dtype, BRANCH_START, name="down")(h)
 
 
 class SelfBlock(nn.Module):

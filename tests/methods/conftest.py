@@ -38,6 +38,7 @@ CONFIG = CgDmerConfig(
     hide_ratio=0.75,
     masking="spatiotemporal",
     decode_ratio=1.0,
+    column_queries=True,
     target="signal",
     lead_dropout=0.0,
     language_ratio=0.25,

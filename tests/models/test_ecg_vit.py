@@ -50,12 +50,65 @@ def test_time_positions_are_the_sines_and_cosines_of_vaswani():
     assert len(np.unique(found.round(4), axis=0)) == 50
 
 
+def make_decoder(column_queries: bool = True) -> EcgDecoder:
+    return EcgDecoder(2, 4, 5, column_queries, width=8, depth=1, heads=2)
+
+
+def trained(params):
+    """Weights as after some training: nothing stands at 0."""
+    draw = np.random.default_rng(1)
+    return jax.tree.map(lambda x: x + 0.3 * draw.normal(size=x.shape).astype(np.float32), params)
+
+
+def test_decoder_draws_nothing_before_it_has_learnt_anything():
+    memory = jnp.asarray(np.random.default_rng(0).normal(size=(1, 3, 6)), jnp.float32)
+    found, _ = make_decoder().init_with_output(
+        jax.random.key(0), memory, slots([[0, 1, 6]], [3]), slots([[2, 3, 5, 7]], [4])
+    )
+    np.testing.assert_array_equal(found, 0)
+
+
+def test_column_queries_start_from_the_mean_of_their_own_columns_live_tokens():
+    """Without attention, a hidden patch hears of its own column alone, and of that the mean."""
+    draw = np.random.default_rng(0)
+    memory = jnp.asarray(draw.normal(size=(1, 5, 6)), jnp.float32)
+    memory_slots, queries = slots([[1, 5, 2, 3, 7]], [4]), slots([[0, 4, 6]], [3])  # columns 1 1 2 3 (3); 0 0 2
+    decoder = make_decoder()
+    params = trained(jax.jit(decoder.init)(jax.random.key(0), memory, memory_slots, queries))
+    params["params"]["decoder"]["blocks"]["attention"]["out"]["kernel"] *= 0.0
+    # Every place alike, so that two tokens of a column can be exchanged for their mean.
+    params["params"]["positions"]["lead"] *= 0.0
+    apply = jax.jit(decoder.apply)
+
+    def drawn(memory, queries=queries):
+        return np.asarray(apply(params, memory, memory_slots, queries))[0]
+
+    in_one = slots([[1, 5, 2]], [3])
+    plain, ones = drawn(memory), drawn(memory, in_one)
+    for slot, columns in enumerate(((1,), (1,), (2,), (3,), ())):
+        moved, moved_ones = drawn(memory.at[0, slot].add(1.0)), drawn(memory.at[0, slot].add(1.0), in_one)
+        np.testing.assert_array_equal((moved != plain).any(1), [False, False, 2 in columns])
+        np.testing.assert_array_equal((moved_ones != ones).any(1), [1 in columns, 1 in columns, 2 in columns])
+    mean = memory.at[0, :2].set(memory[0, :2].mean(0))
+    np.testing.assert_allclose(drawn(mean, in_one), ones, atol=1e-5)
+
+
+def test_without_column_queries_the_decoder_has_attention_alone():
+    memory = jnp.zeros((1, 3, 6))
+    places = slots([[0, 1, 6]], [3]), slots([[2, 3, 5, 7]], [4])
+    names = [
+        set(jax.eval_shape(make_decoder(with_column).init, jax.random.key(0), memory, *places)["params"])
+        for with_column in (True, False)
+    ]
+    assert names[0] - names[1] == {"column"}
+
+
 def test_decoder_draws_each_query_by_itself_whatever_stands_beside_it():
     """Queries meet the memory only: the order of the others never matters."""
-    decoder = EcgDecoder(n_leads=2, n_patches=4, patch_samples=5, width=8, depth=1, heads=2)
+    decoder = make_decoder()
     memory = jnp.asarray(np.random.default_rng(0).normal(size=(1, 3, 6)), jnp.float32)
     memory_slots, queries = slots([[0, 1, 6]], [2]), slots([[2, 3, 5, 7]], [4])
-    params = jax.jit(decoder.init)(jax.random.key(0), memory, memory_slots, queries)
+    params = trained(jax.jit(decoder.init)(jax.random.key(0), memory, memory_slots, queries))
     apply = jax.jit(decoder.apply)
     plain = apply(params, memory, memory_slots, queries)
     for order in permutations(range(4)):
@@ -65,12 +118,11 @@ def test_decoder_draws_each_query_by_itself_whatever_stands_beside_it():
 
 def test_decoder_reads_a_reports_live_tokens_as_keys_without_a_place():
     """Words behind the live patches: dead patches, dead words and the order of words never matter."""
-    decoder = EcgDecoder(n_leads=2, n_patches=4, patch_samples=5, width=8, depth=1, heads=2)
+    decoder = make_decoder()
     draw = np.random.default_rng(0)
     memory, words = (jnp.asarray(draw.normal(size=(2, n, 6)), jnp.float32) for n in (3, 4))
     memory_slots, queries = slots([[0, 1, 6], [3, 2, 7]], [2, 3]), slots([[2, 3, 5, 7], [0, 1, 4, 5]], [4, 4])
-    params = jax.jit(decoder.init)(jax.random.key(0), memory, memory_slots, queries)
-    params = jax.tree.map(lambda x: x + 0.3 * draw.normal(size=x.shape).astype(np.float32), params)
+    params = trained(jax.jit(decoder.init)(jax.random.key(0), memory, memory_slots, queries))
     apply = jax.jit(decoder.apply)
 
     def decode(memory, words, n_words):

@@ -45,6 +45,18 @@ def test_encoder_ends_in_a_norm(params):
     np.testing.assert_allclose(out.std(-1), 1, atol=1e-3)
 
 
+def test_a_block_begins_close_to_doing_nothing():
+    """Else a token's content is a small part of the stream after a few blocks, and reconstruction stands still."""
+    x = jnp.asarray(np.random.default_rng(3).normal(size=(4, 9, 64)), jnp.float32)
+    block = SelfBlock(heads=4)
+    (out, _), params = jax.jit(block.init_with_output)(jax.random.key(1), x, jnp.full(4, 9))
+    change = np.asarray(out - x)
+    assert 0 < change.std() < 0.2 * np.asarray(x).std()
+    for name in (("attention", "query"), ("mlp", "up")):  # inside a branch: Glorot, else it would learn slowly
+        kernel = np.asarray(params["params"][name[0]][name[1]]["kernel"])
+        assert kernel.std() == pytest.approx((2 / sum(kernel.shape)) ** 0.5, rel=0.1)
+
+
 def test_block_equals_torchs_pre_norm_encoder_layer():
     torch = pytest.importorskip("torch")
     block = SelfBlock(heads=2)

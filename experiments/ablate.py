@@ -47,6 +47,8 @@ def main(words: list[str]) -> int:
     workdir, out = Path(args.workdir), Path(args.out)
     to_run = [one for one in planned if one.row in chosen and _is_open(one, out)]
     print(f"{len(to_run)} of {len(planned)} runs of the grid are to be done now")
+    for one in to_run:
+        print(f"  {one.row} seed {one.seed}: {', '.join(f'{n}={v}' for n, v in one.overrides.items())}")
     if args.dry_run:
         return 0
     failed = []

@@ -18,15 +18,19 @@ Given = Callable[[Batch], Bool[np.ndarray, "batch lead"]]
 
 
 def add_missing_leads(state: Evaluation, plan: Plan) -> None:
-    """Rows for each set of leads and way to leave the others out; with all leads both ways are the probe itself."""
+    """Rows for each set of leads and way to leave the others out; with all leads both ways are the probe itself.
+
+    The random sets cost an embedding a draw: they are scored natively alone.
+    """
     headline = plan.features[0]
-    sets = {"+".join(leads): [_fixed(leads)] for leads in SETS}
-    sets[f"random{len(LEADS) - N_DROPPED}"] = [_without_random_leads(draw) for draw in range(N_DRAWS)]
+    random_sets = [_without_random_leads(draw) for draw in range(N_DRAWS)]
+    sets = [("+".join(leads), [_fixed(leads)], VARIANTS) for leads in SETS]
+    sets.append((f"random{len(LEADS) - N_DROPPED}", random_sets, VARIANTS[:1]))
     complete = state.features[f"{state.base.method}/{headline}"][0][state.scored_records()]
     for scored in _add(state, [complete], headline, leads="all", variant=VARIANTS[0]):
         state.rows += [row | {"variant": VARIANTS[1]} for row in scored.rows]
-    for leads, draws in sets.items():
-        for variant in VARIANTS:
+    for leads, draws, variants in sets:
+        for variant in variants:
             made = [_embed(state, plan, given, variant, f"{leads}-draw{n}") for n, given in enumerate(draws)]
             _add(state, made, headline, leads=leads, variant=variant)
 

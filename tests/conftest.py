@@ -7,6 +7,9 @@ import pytest
 from jaxtyping import install_import_hook
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# Compiling is most of what the tests wait for, and nearly every program runs once or twice. Inherited by the commands
+# that tests start, so that what is compared to the bit was compiled alike.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
 hook = install_import_hook("cgdmer_jax", "beartype.beartype")
 
 SHARED = Path(__file__).parents[2] / "shared"

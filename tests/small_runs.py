@@ -42,8 +42,6 @@ def start_command(name: str, words: list[str], cache: Path) -> subprocess.Popen:
         "JAX_COMPILATION_CACHE_DIR": str(cache),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PLATFORMS": "cpu",
-        # Compiling is most of a start. What is compared was compiled alike.
-        "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true",
     }
     words = [sys.executable, "-m", f"experiments.{name}", *words]
     return subprocess.Popen(

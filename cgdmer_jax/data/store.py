@@ -196,7 +196,9 @@ def read_info(path: Path) -> tuple[dict[str, Any], str]:
     """dataset.json and the store's fingerprint."""
     file = path / seal.DATASET
     if not path.is_dir():
-        raise CgdmerError(f"there is no store at {path}; make it with python -m experiments.convert --out={path}")
+        raise CgdmerError(
+            f"there is no store at {path}; make it with python -m experiments.convert --source=COLLECTION --out={path}"
+        )
     if not file.is_file():
         raise CgdmerError(
             f"store {path} has no {seal.DATASET}: its conversion was not finished; run the same command again"

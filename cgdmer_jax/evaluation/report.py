@@ -31,6 +31,7 @@ tbody th { font-weight: normal; }
 tr.own td, tr.own th { font-weight: bold; } tr.own .interval { font-weight: normal; }
 .plots { display: flex; flex-wrap: wrap; gap: 1.2rem; } figure { margin: .4rem 0; overflow-x: auto; }
 figcaption { color: #555; } svg { max-width: none; }
+@media (max-width: 700px) { table { display: block; overflow-x: auto; } caption { white-space: normal; } }
 @media print { h2 { break-after: avoid; } figure, table { break-inside: avoid; } }
 """
 

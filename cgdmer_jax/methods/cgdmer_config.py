@@ -78,10 +78,12 @@ class CgDmerConfig:
         for field, known in CHOICES.items():
             if (value := getattr(self, field)) not in known:
                 raise CgdmerError(f'config.method.{field} is "{value}".{suggest(value, known)}')
-        if not 0 <= self.align_hide_ratio <= self.hide_ratio < 1 or self.hide_ratio == 0:
+        if not 0 < self.hide_ratio < 1:
+            raise CgdmerError(f"config.method.hide_ratio is {self.hide_ratio}; give a share between 0 and 1")
+        if not 0 <= self.align_hide_ratio <= self.hide_ratio:
             raise CgdmerError(
                 f"config.method.align_hide_ratio is {self.align_hide_ratio} and hide_ratio {self.hide_ratio}; "
-                "give 0 <= align_hide_ratio <= hide_ratio, and hide_ratio between 0 and 1"
+                "give 0 <= align_hide_ratio <= hide_ratio"
             )
         if not 0 < self.near_duplicate <= 1:
             raise CgdmerError(

@@ -158,7 +158,9 @@ def test_a_changed_config_runs_again_in_a_folder_of_its_own_and_says_what_change
 
 def test_only_names_rows_and_a_dry_run_runs_none(folder, capsys):
     assert folder.main("--only=masked", "--dry_run") == 0
-    assert folder.calls == [] and "2 of 5 runs" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert folder.calls == [] and "2 of 5 runs" in said
+    assert "masked seed 0: " in said and "masked seed 1: " in said and "weight_align=0" in said
     folder.main("--only=masked")
     assert len(folder.calls) == 4
     with pytest.raises(CgdmerError, match=r'no row "mask"\. Did you mean "masked"'):

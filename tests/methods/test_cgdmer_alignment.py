@@ -19,7 +19,7 @@ def test_alignment_is_the_named_loss_of_the_vectors_with_same_reports_treated_as
     method = changed(alignment=name, same_text=same_text)
     params = variables.params | {"alignment_bias": jnp.float32(-1.5)} if name == "siglip" else variables.params
     names = ("align", "temperature")
-    found = terms_of(method, names, Variables(params, {}), patches, batch, draws)(patches, batch)
+    found = terms_of(method, names, Variables(params, {}), draws)(patches, batch)
     pairs = alignment.pair_up(batch.text_id, None, same_text=same_text)
     learned = (jnp.float32(1 / 0.07), jnp.float32(-1.5)) if name == "siglip" else (jnp.float32(0.07),)
     expected = getattr(alignment, name)(*points[0], pairs, *learned)
@@ -37,7 +37,7 @@ def test_siglip_starts_at_a_factor_of_ten_and_a_bias_of_minus_log_batch(batch):
     assert float(bias) == pytest.approx(-np.log(8))
 
 
-def test_near_duplicates_are_no_negatives_from_the_threshold_on(points, variables, patches, batch, draws):
+def test_near_duplicates_are_no_negatives_from_the_threshold_on(points, variables, draws):
     """OTHER's report is made WHOLE's with one word more: 6 of 7 words in common (the twin's too)."""
     words = np.array(batch.tokens)
     words[WHOLE, 1:7] = words[1, 1:7] = np.arange(10, 16)
@@ -45,9 +45,7 @@ def test_near_duplicates_are_no_negatives_from_the_threshold_on(points, variable
     words[OTHER, 9:] = 0
     near = batch._replace(tokens=jnp.asarray(words), token_mask=jnp.asarray(words > 0))
     found = {
-        threshold: terms_of(changed(near_duplicate=threshold), ("align",), variables, patches, near, draws)(
-            patches, near
-        )["align"]
+        threshold: terms_of(changed(near_duplicate=threshold), ("align",), variables, draws)(patches, near)["align"]
         for threshold in (0.85, 0.9, 1.0)
     }
     assert found[0.9] == pytest.approx(float(found[1.0]), rel=1e-6)
@@ -59,7 +57,7 @@ def test_alignment_reads_a_second_pass_over_more_tokens_when_its_mask_is_lighter
 ):
     """A quarter hidden: the first two thirds of what reconstruction hides are read, the rest is not."""
     names = ("ecg", "text", "align", "disentangle")
-    terms = terms_of(changed(align_hide_ratio=0.25), names, variables, patches, batch, draws)
+    terms = terms_of(changed(align_hide_ratio=0.25), names, variables, draws)
     first = terms(patches, batch)
     for name in ("ecg", "text"):
         np.testing.assert_allclose(first[name], plain.terms[name], rtol=1e-5)

@@ -19,9 +19,7 @@ from tests.methods.switched import changed, run, terms_of
 def test_disentangling_is_the_mean_of_the_named_dependence_over_both_modalities(
     kind, points, variables, patches, batch, draws
 ):
-    found = terms_of(changed(disentangling=kind), ("disentangle",), variables, patches, batch, draws)(patches, batch)[
-        "disentangle"
-    ]
+    found = terms_of(changed(disentangling=kind), ("disentangle",), variables, draws)(patches, batch)["disentangle"]
     ecg, text = points[1]
     everyone = jnp.ones(len(batch.text_id), bool)
     expected = 0.5 * (
@@ -35,7 +33,7 @@ def test_patch_z_predicts_the_z_score_of_each_hidden_patch(compiled, variables, 
     method = changed(target="patch_z")
     quiet = batch._replace(signal=batch.signal.at[THREE_LEADS].set(batch.signal[THREE_LEADS] // 100))
     quiet_patches = compiled.patches(quiet, draws.lead_mask)[0]
-    found = terms_of(method, ("ecg",), variables, patches, quiet, draws)(quiet_patches, quiet)["ecg"]
+    found = terms_of(method, ("ecg",), variables, draws)(quiet_patches, quiet)["ecg"]
     predicted = np.asarray(compiled.insight(variables.params, quiet_patches, draws).predicted, np.float64)
     in_mv = np.asarray(quiet.signal, np.float64).reshape(8, -1, PATCH) / 1000
     total, n = 0.0, 0
@@ -64,7 +62,7 @@ NOTHING_ELSE = {"weight_ecg": 0.0, "weight_text": 0.0, "weight_align": 0.0, "wei
 @pytest.fixture(scope="module")
 def cross(variables, patches, batch, draws):
     names = ("ecg", "text", "align", "disentangle", "cross")
-    return terms_of(changed(weight_cross=0.25), names, variables, patches, batch, draws)
+    return terms_of(changed(weight_cross=0.25), names, variables, draws)
 
 
 def test_cross_reconstruction_adds_its_weighted_term_and_leaves_the_others(
@@ -136,6 +134,8 @@ def test_attention_pooling_is_trained_and_is_what_the_features_are(batch, draws,
     [
         ({"align_hide_ratio": 0.8}, "align_hide_ratio is 0.8 and hide_ratio 0.75"),
         ({"align_hide_ratio": -0.1}, "align_hide_ratio"),
+        ({"hide_ratio": 1.5, "align_hide_ratio": 1.5}, "method.hide_ratio is 1.5"),
+        ({"hide_ratio": 0.0, "align_hide_ratio": 0.0}, "method.hide_ratio is 0.0"),
         ({"near_duplicate": 0.0}, "near_duplicate is 0.0"),
         ({"alignment": "siglib"}, "siglip"),
         ({"same_text": "ignore"}, "ignored"),

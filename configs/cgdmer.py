@@ -137,6 +137,7 @@ def get_config(name: str = "nano") -> ConfigDict:
     config.method.align_hide_ratio = config.method.get_oneway_ref("hide_ratio")
     if name in LARGE_BATCH:
         config.data.batch_size = LARGE_BATCH[name]
+        config.run.validation_records = max(config.run.validation_records, LARGE_BATCH[name])
         config.optimizer.learning_rate = LARGE_RATE[name]
         config.optimizer.steps = 10_000
     return config

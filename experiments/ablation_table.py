@@ -17,6 +17,7 @@ from experiments import command
 KIND = ("evaluation", "feature", "variant", "metric")
 HEADLINE = {"evaluation": "probe", "feature": "main", "metric": "auroc"}
 SHOWN = ("auroc", "recall_at_10")  # the JSON of each run holds more
+RECONSTRUCTION = ("training", None, None, "validation_ecg")  # loss on the validation records, with the row's own masks
 BySeed = dict[int, np.ndarray]
 
 
@@ -40,6 +41,10 @@ def table_rows(documents: Sequence[dict], reference: str) -> list[dict]:
             key = (tuple(row[field] for field in KIND), row["task"])
             values[key].setdefault(document["row"], {})[document["seed"]] = row["value"]
             names[key] = array_name(row)
+        loss = document["metrics"]["validation"].get(RECONSTRUCTION[-1])
+        if loss is not None:
+            values[RECONSTRUCTION, None].setdefault(document["row"], {})[document["seed"]] = loss
+            names[RECONSTRUCTION, None] = None
     predictions = Predictions(documents)
     made = []
     for (kind, task), of_row in values.items():
@@ -76,7 +81,7 @@ class Predictions:
                 with np.load(path, allow_pickle=False) as file:
                     self._add(document["row"], document["seed"], dict(file), path)
 
-    def scores(self, row: str, name: str) -> BySeed:
+    def scores(self, row: str, name: str | None) -> BySeed:
         """Empty when there are none of that name."""
         return self._scores[row][name]
 
@@ -126,12 +131,20 @@ def _cell(row: dict | None) -> str:
     return text + (f" [{row['low']:+.3f}, {row['high']:+.3f}]" if row["low"] is not None else "")
 
 
+def not_measured(documents: Sequence[dict]) -> list[str]:
+    """Fields of the method that no finished run overrides."""
+    fields = {field for document in documents for field in document["config"] if field.startswith("method.")}
+    return sorted(fields - {field for document in documents for field in document["overrides"]})
+
+
 def write_table(documents: Sequence[dict], reference: str, path: Path, grid: str) -> list[dict]:
     """Writes and prints the table; returns its rows."""
     rows = table_rows(documents, reference)
     head = {"command": command.command_line(), "commit": commit(), "environment": environment()}
-    write_lines(path, head | {"grid": grid, "reference": reference}, rows)
+    others = not_measured(documents)
+    write_lines(path, head | {"grid": grid, "reference": reference, "not_measured": others}, rows)
     print(text_tables(rows))
+    print(f"not measured: {', '.join(others)}")
     print(f"table: {path}")
     return rows
 

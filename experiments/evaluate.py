@@ -32,6 +32,7 @@ EXAMPLE = "python -m experiments.evaluate --run=runs/ptbxl-nano --store=stores/p
 CURVES = {
     "Loss": {"training": "loss", "validation": "validation_loss"},
     "Reconstruction": {"training": "ecg", "validation": "validation_ecg"},
+    "Cross reconstruction": {"training": "cross", "validation": "validation_cross"},
     "Report words": {"training": "text", "validation": "validation_text"},
     "Alignment": {"training": "align", "validation": "validation_align"},
     "Disentangling": {"training": "disentangle", "validation": "validation_disentangle"},

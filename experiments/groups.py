@@ -42,7 +42,7 @@ def add_groups(state: Evaluation, plan: Plan) -> None:
 
 def groups_of(corpus: Corpus, lines: Int64[np.ndarray, "record"]) -> dict[str, Bool[np.ndarray, "record"]]:
     """Which of these records belong to each group; every record is in one group of sex, of age and of device."""
-    named = {name: np.array(_words(corpus.column(name)[lines])) for name in ("sex", "device")}
+    named = {name: np.array(_words(corpus.column(name)[lines]), object) for name in ("sex", "device")}
     device, counts = np.unique(named["device"], return_counts=True)
     named["device"][np.isin(named["device"], device[counts < LEAST])] = "other"
     age = corpus.column("age")[lines].astype(np.float64)

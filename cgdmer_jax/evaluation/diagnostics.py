@@ -134,7 +134,7 @@ class Aligned(NamedTuple):
     """Each recording against a gallery of distinct reports."""
 
     loss: Float64[np.ndarray, "record"]  # -log of the softmax share of the own report (InfoNCE, ECG to text)
-    rank: Int[np.ndarray, "record"]  # 1 = the own report is the most similar
+    rank: Float64[np.ndarray, "record"]  # 1 = the own report is the most similar; a tie counts half
 
 
 def alignment_of_records(
@@ -147,7 +147,8 @@ def alignment_of_records(
     similarity = ecg.astype(np.float64) @ gallery.T.astype(np.float64)
     mine = similarity[np.arange(len(own)), own]
     loss = logsumexp(similarity / temperature, axis=1) - mine / temperature
-    return Aligned(loss, 1 + (similarity > mine[:, None]).sum(1))
+    above, tied = (similarity > mine[:, None]).sum(1), (similarity == mine[:, None]).sum(1) - 1
+    return Aligned(loss, 1 + above + tied / 2)  # ties count half: nobody gains by collapsing
 
 
 def by_length(length: Int[np.ndarray, "record"], aligned: Aligned) -> list[dict[str, float | int]]:

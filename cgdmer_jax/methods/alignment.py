@@ -54,6 +54,11 @@ def near_duplicates(
     return common / jnp.maximum(union, 1) >= threshold
 
 
+def same_tokens(tokens: Int32[Array, "batch token"]) -> Bool[Array, "batch batch"]:
+    """Texts equal token by token; reports can become so when some of their statements are left out."""
+    return (tokens[:, None, :] == tokens[None, :, :]).all(-1)
+
+
 def info_nce(
     ecg: Float[Array, "batch embedding"],
     text: Float[Array, "batch embedding"],

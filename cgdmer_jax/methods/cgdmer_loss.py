@@ -73,7 +73,7 @@ def hybrid_loss(
         pooled_ecg = apply("ecg", ecg, slots.live(), method="pooled")
         pooled_text = apply("text", text, draws.aligned_text.live(), method="pooled")
         if config.weight_align > 0:
-            terms |= _alignment(apply, config, pooled_ecg, pooled_text, batch, vocabulary)
+            terms |= _alignment(apply, config, pooled_ecg, pooled_text, batch, draws.aligned_text, vocabulary)
         if plan.disentangle:
             sides = ((pooled_ecg, slots.length > 0), (pooled_text, batch.text_id != NO_TEXT))
             terms["disentangle"] = 0.5 * sum(
@@ -124,14 +124,17 @@ def _reconstructions(apply, config, ecg, text, target, batch, draws) -> dict[str
 
 
 def _alignment(
-    apply: Apply, config: CgDmerConfig, ecg: Pooled, text: Pooled, batch: Batch, vocabulary: int
+    apply: Apply, config: CgDmerConfig, ecg: Pooled, text: Pooled, batch: Batch, read: Text, vocabulary: int
 ) -> dict[str, Float[Array, ""]]:
-    """The alignment of the shared parts, and the learned numbers in it."""
+    """The alignment of the shared parts, and the learned numbers in it; `read` is what is left of the reports."""
     alike = None
     if config.near_duplicate < 1:
         alike = alignment.near_duplicates(
             batch.tokens, batch.token_mask, vocabulary=vocabulary, threshold=config.near_duplicate
         )
+    if config.statement_dropout > 0:
+        equal = alignment.same_tokens(read.tokens)
+        alike = equal if alike is None else alike | equal
     pairs = alignment.pair_up(batch.text_id, alike, same_text=config.same_text)
     points = [apply(pooled.shared, method="align") for pooled in (ecg, text)]
     temperature = apply(method="current_temperature")

@@ -21,7 +21,10 @@ def get_grid() -> dict:
         "reference": "both",
         "rows": {
             "both": {"overrides": {}, "seeds": three},
-            "masked": {"overrides": {"method.weight_align": 0.0}, "seeds": three},
+            "masked": {
+                "overrides": {"method.weight_align": 0.0, "method.weight_disentangle": 0.0},
+                "seeds": three,
+            },
             "contrast": {
                 "overrides": {"method.weight_ecg": 0.0, "method.weight_text": 0.0, "method.weight_disentangle": 0.0},
                 "seeds": three,
@@ -33,7 +36,8 @@ def get_grid() -> dict:
             "align_lightly_masked": {"overrides": {"method.align_hide_ratio": 0.5}, "seeds": one},
             "convolutional_stem": {"overrides": {"method.stem": "conv"}, "seeds": one},
             "scale_feature": {"overrides": {"method.scale_feature": True}, "seeds": one},
-            "place_queries": {"overrides": {"method.column_queries": False}, "seeds": one},
+            "place_queries": {"overrides": {"method.column_queries": False}, "seeds": three},
+            "whole_reports": {"overrides": {"method.statement_dropout": 0.0}, "seeds": one},
             "ecg_weight_10": {"overrides": {"method.weight_ecg": 10.0}, "seeds": one},
         },
     }

@@ -7,6 +7,7 @@ import pytest
 
 from cgdmer_jax.methods import alignment
 from cgdmer_jax.methods.protocol import Variables
+from cgdmer_jax.models.token_masking import Text
 from tests.methods.conftest import OTHER, WHOLE
 from tests.methods.switched import changed, run, terms_of
 
@@ -37,7 +38,7 @@ def test_siglip_starts_at_a_factor_of_ten_and_a_bias_of_minus_log_batch(batch):
     assert float(bias) == pytest.approx(-np.log(8))
 
 
-def test_near_duplicates_are_no_negatives_from_the_threshold_on(points, variables, draws):
+def test_near_duplicates_are_no_negatives_from_the_threshold_on(variables, patches, batch, draws):
     """OTHER's report is made WHOLE's with one word more: 6 of 7 words in common (the twin's too)."""
     words = np.array(batch.tokens)
     words[WHOLE, 1:7] = words[1, 1:7] = np.arange(10, 16)
@@ -50,6 +51,19 @@ def test_near_duplicates_are_no_negatives_from_the_threshold_on(points, variable
     }
     assert found[0.9] == pytest.approx(float(found[1.0]), rel=1e-6)
     assert found[0.85] < found[1.0] - 1e-3  # fewer negatives
+
+
+def test_reports_that_statement_dropout_made_equal_are_no_negatives(variables, patches, batch, draws):
+    """What alignment read of WHOLE's and OTHER's reports is made the same; without dropout the text number decides."""
+    read = np.array(draws.aligned_text.tokens)
+    length = np.array(draws.aligned_text.length)
+    read[OTHER], length[OTHER] = read[WHOLE], length[WHOLE]
+    same = draws._replace(aligned_text=Text(jnp.asarray(read), jnp.asarray(length)))
+    found = {
+        dropout: terms_of(changed(statement_dropout=dropout), ("align",), variables, same)(patches, batch)["align"]
+        for dropout in (0.0, 0.5)
+    }
+    assert found[0.5] < found[0.0] - 1e-3  # fewer negatives, and those gone were as near as the positive
 
 
 def test_alignment_reads_a_second_pass_over_more_tokens_when_its_mask_is_lighter(

@@ -32,7 +32,8 @@ def test_parts_equal_their_count_by_hand(method, batch):
     second = 2 * (2 * w * w)  # the two input maps, a token
     assert found["ecg encoder"] == kept * (2 * PATCH * w + place) + 2 * block(kept, w, kept, w)
     assert found["ecg specific and shared"] == kept * second + 2 * block(kept, w, kept, w)
-    decoder = kept * (2 * w * w + place) + hidden * (place + 2 * w * PATCH) + block(hidden, w, kept, w)
+    column = 10 * w * 2 * (kept + hidden) + hidden * 2 * w * w  # of ten columns: their means, their queries', mapped
+    decoder = kept * (2 * w * w + place) + hidden * (place + 2 * w * PATCH) + column + block(hidden, w, kept, w)
     assert found["ecg decoder"] == decoder
     assert found["text encoder"] == 2 * block(N_TOKENS, w, N_TOKENS, w)  # one block, two passes
     assert found["text specific and shared"] == 2 * (N_TOKENS * second + 2 * block(N_TOKENS, w, N_TOKENS, w))

@@ -10,7 +10,7 @@ import pytest
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.models.masking import all_valid
-from tests.methods.conftest import CONFIG, make_method
+from tests.methods.conftest import CONFIG, make_method, weights_of
 
 
 def embeddings(batch, **changes):
@@ -33,7 +33,7 @@ def test_lead_scaling_forgets_a_leads_amplitude_unless_the_scale_feature_tells_i
 
 def test_every_scaling_stem_and_feature_column_trains_and_reconstructs_in_millivolts(batch):
     method = make_method(dataclasses.replace(CONFIG, scaling="lead_std", scale_feature=True, stem="conv"))
-    variables = method.init(jax.random.key(0), batch)
+    variables = weights_of(method, batch)
     draws = method.draw(jax.random.key(1), batch, jnp.float32(1))
     patches, _ = method.patches(batch, draws.lead_mask)
     assert patches.shape[2] == method.patch_samples + 1

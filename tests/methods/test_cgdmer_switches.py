@@ -60,7 +60,7 @@ NOTHING_ELSE = {"weight_ecg": 0.0, "weight_text": 0.0, "weight_align": 0.0, "wei
 
 
 @pytest.fixture(scope="module")
-def cross(variables, patches, batch, draws):
+def cross(variables, draws):
     names = ("ecg", "text", "align", "disentangle", "cross")
     return terms_of(changed(weight_cross=0.25), names, variables, draws)
 

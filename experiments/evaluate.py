@@ -117,7 +117,7 @@ def evaluate(
             part(state, plan)
             state.seconds[name] = round(time.monotonic() - start, 1)
     add_differences(state, features[0])
-    write_results(out / "results.json", line, state.rows, origin(state))
+    write_results(out / "results.json", line, state.rows, origin(state) | {"seconds": state.seconds})
     save_predictions(state, out / "predictions.npz")
     report(state, out / "report.html", line, split)
     print(text_table([row for row in state.rows if row["metric"] != "auroc_difference"]))

@@ -13,7 +13,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.results import read_results
 from cgdmer_jax.models.masking import STRATEGIES
 from configs import quickstart
-from experiments.evaluate import evaluate
+from experiments.evaluate import PARTS, evaluate
 from experiments.pretrain import pretrain
 from tests.evaluation.test_report import Page
 
@@ -101,6 +101,7 @@ def test_results_say_which_run_checkpoint_and_commit_they_come_from(evaluated):
     origin = read_results(run / "evaluation/synthetic/validation/results.json")["origin"]
     assert (origin["run"], origin["step"]) == ("run", 4)
     assert len(origin["checkpoint"]) == len(origin["prompts"]) == 64
+    assert origin["seconds"].keys() == set(PARTS) and sum(origin["seconds"].values()) > 1
     assert origin["trained_at"] == json.loads((run / "environment.json").read_text())[0]["commit"]
 
 

@@ -29,7 +29,7 @@ from cgdmer_jax.training.run_folder import RunFolder
 from cgdmer_jax.training.state import NEVER, TrainState
 from experiments import build
 
-# On CPU with two at a time: 193 records/s of nano on 2 cores in fours, 174 in eights, 140 by 32 (pages faulted in anew).
+# On 2 CPU cores, two at a time: 193 records/s of nano in fours, 174 in eights, 140 by 32 (memory faulted in anew).
 EVALUATION_BATCH = 4 if jax.default_backend() == "cpu" else 256
 AT_ONCE = 2
 Features = dict[str, Float[np.ndarray, "record feature"]]

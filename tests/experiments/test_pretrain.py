@@ -121,7 +121,7 @@ def test_a_damaged_newest_checkpoint_is_told_removed_and_made_again(config, run,
     ("change", "sentence"),
     [
         ({"seed": 1}, "seed: 0 -> 1"),
-        ({"optimizer.learning_rate": 0.5}, "optimizer.learning_rate: 0.001 -> 0.5"),
+        ({"optimizer.learning_rate": 0.5}, "optimizer.learning_rate: 0.0015 -> 0.5"),
         ({"data.stores": ("nowhere",)}, r"data.stores: .* -> \['nowhere'\]"),  # before the store is even looked for
         ({"data.batch_size": 5}, "data.batch_size: 4 -> 5"),
     ],

@@ -16,7 +16,7 @@ from tests.methods.conftest import CONFIG, make_method, weights_of
 def embeddings(batch, **changes):
     """main features of the batch, and of the same batch with lead V3 of record 0 twice as large."""
     method = make_method(dataclasses.replace(CONFIG, **changes))
-    variables = method.init(jax.random.key(0), batch)
+    variables = weights_of(method, batch)
     embed = jax.jit(lambda b: method.embed_ecg(variables, b)["main"])
     louder = batch._replace(signal=batch.signal.at[0, 8].multiply(2))
     return np.asarray(embed(batch))[0], np.asarray(embed(louder))[0]

@@ -113,7 +113,7 @@ def test_zero_shot_score_is_the_cosine_to_the_renormalised_mean_of_the_prompts(c
         np.testing.assert_allclose(found[:, klass], ecg @ mean / np.linalg.norm(mean), atol=1e-5)
 
 
-def test_statement_dropout_shortens_what_alignment_reads_and_leaves_the_masked_words_alone(batch):
+def test_statement_dropout_shortens_what_alignment_reads_and_leaves_the_masked_words_alone(compiled, variables, batch):
     every = dataclasses.replace(CONFIG, statement_dropout=0.9)
     stops = batch._replace(tokens=jnp.where(batch.token_mask & (batch.tokens % 3 == 0), 9, batch.tokens))
     drawn = jax.jit(make_method(every).draw)(jax.random.key(0), stops, jnp.float32(1))
@@ -121,7 +121,6 @@ def test_statement_dropout_shortens_what_alignment_reads_and_leaves_the_masked_w
     np.testing.assert_array_equal(whole.aligned_text.tokens, stops.tokens)
     assert (drawn.aligned_text.length < whole.aligned_text.length).any()
     assert_same_bits(drawn.masked, whole.masked)
-    variables = make_method(CONFIG).init(jax.random.key(1), stops)
-    losses = [make_method(CONFIG).loss(variables, stops, d, train=True)[1].terms for d in (drawn, whole)]
+    losses = [compiled.loss_of_batch(variables.params, stops, d)[1] for d in (drawn, whole)]
     assert losses[0]["text"] == losses[1]["text"]
     assert losses[0]["align"] != losses[1]["align"]

@@ -25,7 +25,15 @@ def test_handlers_come_back_after_an_error_too():
     assert {s: signal.getsignal(s) for s in SIGNALS} == before
 
 
-def test_a_second_ctrl_c_interrupts_at_once_but_a_second_sigterm_waits():
+@pytest.fixture
+def listening():
+    """Ctrl-C is heard even where the tests run as a shell's background job, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_second_ctrl_c_interrupts_at_once_but_a_second_sigterm_waits(listening):
     with StopFlag():
         os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGTERM)

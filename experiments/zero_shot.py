@@ -16,7 +16,7 @@ from experiments import build, trained
 from experiments.scoring import Evaluation, Plan, Task
 
 UNKNOWN = 1  # id of [UNK]
-AT_ONCE = 256  # recordings a batch: every batch embeds all the prompts again
+RECORDS_AT_ONCE = 256  # a batch: every batch embeds all the prompts again
 POLAR = ("synthetic",)  # collections whose prompt file pairs an affirmed with a negated sentence
 LANGUAGES = {"en": ("en",), "de": ("de",), "both": ("en", "de")}
 
@@ -80,7 +80,7 @@ def _scores(state: Evaluation, scorer: Callable, variables: Variables, sets: dic
     """Scores [scored record of any task, class of any task] for each set of prompts."""
     names = sorted(sets)  # the order in which jit hands a dict to the function
     lines = state.lines[state.scored_records()]
-    batches = build.read_batches(state.corpus, lines, state.table, AT_ONCE)
+    batches = build.read_batches(state.corpus, lines, state.table, RECORDS_AT_ONCE)
     together = collect_scores(lambda batch: scorer(variables, batch, sets), batches)
     ends = np.cumsum([sets[name][0].shape[0] for name in names])
     return dict(zip(names, np.split(together, ends[:-1], axis=1), strict=True))

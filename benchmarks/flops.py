@@ -8,9 +8,9 @@ import numpy as np
 from cgdmer_jax.batch import Batch
 from cgdmer_jax.methods.cgdmer import CgDmer, CgDmerConfig
 from cgdmer_jax.methods.cgdmer_flops import ECG_SIDE, TEXT_SIDE, flops_by_part
+from cgdmer_jax.methods.make import from_fields
 from configs.cgdmer import SIZES, get_config
 from experiments import command
-from experiments.build import from_fields
 from experiments.figures import write_figures
 
 EXAMPLE = "python -m benchmarks.flops --out=results/flops.json"

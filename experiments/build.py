@@ -1,9 +1,7 @@
 """From a config to objects: the one place where names become methods, tokenizers and loaders."""
 
-import dataclasses
 import hashlib
 import os
-import typing
 from pathlib import Path
 
 import jax
@@ -16,46 +14,26 @@ from cgdmer_jax.batch import Batch
 from cgdmer_jax.contract import UNIT, InputContract, TrainedOn
 from cgdmer_jax.data.corpus import Corpus
 from cgdmer_jax.data.loader import sequential_batches
-from cgdmer_jax.data.reports import CLEANING_VERSION, load_tokenizer, tokenizer_sha256, train_wordpiece
+from cgdmer_jax.data.reports import CLEANING_VERSION, full_stop_id, load_tokenizer, tokenizer_sha256, train_wordpiece
 from cgdmer_jax.data.tokens import TokenTable
-from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.results import commit, environment
-from cgdmer_jax.methods import METHODS
+from cgdmer_jax.methods import make
 from cgdmer_jax.methods.protocol import Method
 from cgdmer_jax.waveform import LEADS
 from experiments.command import command_line
 
-NO_FULL_STOP = -1  # of a tokenizer without one: every report is a single statement
-
-
-def from_fields(kind: type, values: dict):
-    """A dataclass from a dict of exactly its fields, nested dataclasses and tuples included."""
-    hints = typing.get_type_hints(kind)
-    if values.keys() != hints.keys():
-        unknown = sorted(values.keys() ^ hints.keys())[0]
-        raise CgdmerError(f"config: {kind.__name__} and the config differ in {unknown}.{suggest(unknown, hints)}")
-    made = {}
-    for name, value in values.items():
-        if dataclasses.is_dataclass(hints[name]):
-            value = from_fields(hints[name], value)
-        elif isinstance(value, list | tuple):
-            value = tuple(tuple(v) if isinstance(v, list | tuple) else v for v in value)
-        made[name] = value
-    return kind(**made)
-
 
 def make_method(config: ConfigDict, contract: InputContract, tokenizer: Tokenizer) -> Method:
-    if config.method_name not in METHODS:
-        raise CgdmerError(f'config.method_name is "{config.method_name}".{suggest(config.method_name, METHODS)}')
-    method, fields = METHODS[config.method_name]
-    return method(
-        from_fields(fields, config.method.to_dict()),
+    return make.make_method(
+        config.method_name,
+        config.method.to_dict(),
         n_leads=len(LEADS),
         n_samples=contract.samples,
         rate=contract.rate,
         vocabulary=tokenizer.get_vocab_size(),
         max_tokens=config.data.max_tokens,
-        full_stop=NO_FULL_STOP if (stop := tokenizer.token_to_id(".")) is None else stop,
+        full_stop=full_stop_id(tokenizer),
     )
 
 

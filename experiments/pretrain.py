@@ -17,6 +17,7 @@ from cgdmer_jax.data.reports import load_tokenizer, save_tokenizer
 from cgdmer_jax.data.tokens import TokenTable, token_table
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.retrieval import recall_at
+from cgdmer_jax.methods.make import from_fields
 from cgdmer_jax.methods.protocol import Method, Variables
 from cgdmer_jax.training import loop, sharding
 from cgdmer_jax.training.checkpoint import Checkpoints
@@ -66,7 +67,7 @@ def pretrain(config: ConfigDict, workdir: Path, *, init_from: str | None = None,
         tokenizer = load_tokenizer(run.tokenizer) if run.exists() else build.make_tokenizer(config, corpus)
         contract = _input_contract(run, config.method.scaling, corpus, tokenizer, given)
         method = build.make_method(config, contract, tokenizer)
-        optimizer_config = build.from_fields(OptimizerConfig, config.optimizer.to_dict())
+        optimizer_config = from_fields(OptimizerConfig, config.optimizer.to_dict())
         run_config, n_validation = _run_config(config)
         table = token_table(corpus, tokenizer, config.data.max_tokens)
         loader = make_loader(config, corpus, table)
@@ -120,7 +121,7 @@ def _run_config(config: ConfigDict) -> tuple[loop.RunConfig, int]:
     """The intervals, and the number of validation records."""
     fields = config.run.to_dict()
     n_validation = fields.pop("validation_records")
-    return build.from_fields(loop.RunConfig, fields), n_validation
+    return from_fields(loop.RunConfig, fields), n_validation
 
 
 def make_loader(config: ConfigDict, corpus: Corpus, table: TokenTable) -> Loader:

@@ -19,7 +19,7 @@ ALLOWED = {
     "methods": {"methods", "models", "batch"},
     "training": {"training", "methods.protocol", "batch", "contract"},
     "evaluation": {"evaluation", "batch"},
-    "interop": {"interop", "models", "methods", "contract", "data.reports"},
+    "interop": {"interop", "models", "methods", "contract", "waveform", "batch", "data.reports"},
 }
 WITHOUT_JAX = {"errors", "waveform", "contract", "batch", "data", "evaluation"}
 TRAINING_ONLY = {"optax", "orbax"}

@@ -10,6 +10,7 @@ import pytest
 
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.data.tokens import token_table
+from cgdmer_jax.methods.make import from_fields
 from cgdmer_jax.training.loop import RunConfig
 from cgdmer_jax.training.optimizer import OptimizerConfig, make_optimizer, rate_factor
 from cgdmer_jax.training.state import NEVER, start
@@ -61,7 +62,7 @@ def test_every_size_as_it_is_makes_a_method_and_an_optimiser(spec, corpus):
     method = build.make_method(config, contract, tokenizer)
     batch = build.shapes_of(config.data.batch_size, contract, config.data.max_tokens)
     shapes = jax.eval_shape(method.init, jax.random.key(0), batch)
-    optimizer = build.from_fields(OptimizerConfig, config.optimizer.to_dict())
+    optimizer = from_fields(OptimizerConfig, config.optimizer.to_dict())
     jax.eval_shape(make_optimizer(optimizer, shapes.params).init, shapes.params)
     intervals, n_validation = _run_config(config)
     assert isinstance(intervals, RunConfig) and n_validation >= config.data.batch_size
@@ -91,7 +92,7 @@ def test_every_size_made_narrow_trains_two_steps(spec, corpus):
     key, draw = jax.random.key(config.seed), np.random.default_rng(0)
     shapes = jax.eval_shape(method.init, key, loader.batch(0))
     variables = jax.tree.map(lambda x: jnp.asarray(draw.normal(0, 0.1, x.shape), x.dtype), shapes)
-    optimizer_config = build.from_fields(OptimizerConfig, config.optimizer.to_dict())
+    optimizer_config = from_fields(OptimizerConfig, config.optimizer.to_dict())
     optimizer = make_optimizer(optimizer_config, shapes.params)
     state = start(variables, optimizer)
     before = [np.asarray(x) for x in jax.tree.leaves(state.variables)]

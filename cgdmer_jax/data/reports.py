@@ -17,6 +17,7 @@ from cgdmer_jax.errors import CgdmerError, suggest
 
 CLEANING_VERSION = 1  # raise it whenever any text would come out differently
 TOKENIZER_FILE = "tokenizer.json"
+NO_FULL_STOP = -1
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")  # ids 0..4 of our own WordPiece
 
 
@@ -183,6 +184,12 @@ def special_ids(tokenizer: Tokenizer) -> dict[str, int]:
     if missing:
         raise CgdmerError(f"the tokenizer lacks {', '.join(missing)}; name one of BERT type")
     return ids
+
+
+def full_stop_id(tokenizer: Tokenizer) -> int:
+    """Id of ".", which ends a statement; NO_FULL_STOP when there is none: every report is a single statement."""
+    number = tokenizer.token_to_id(".")
+    return NO_FULL_STOP if number is None else number
 
 
 def tokenizer_sha256(tokenizer: Tokenizer) -> str:

@@ -141,7 +141,7 @@ def test_a_wrong_store_is_one_sentence_and_exit_code_1(tmp_path):
 @pytest.mark.parametrize("size", SIZES)
 def test_every_size_has_the_fields_of_the_method(size):
     from cgdmer_jax.methods.cgdmer import CgDmerConfig
-    from experiments.build import from_fields
+    from cgdmer_jax.methods.make import from_fields
 
     config = load_config(f"configs/cgdmer.py:{size}", [])
     assert from_fields(CgDmerConfig, config.method.to_dict()).ecg.width == config.method.ecg.width

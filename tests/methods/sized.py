@@ -6,7 +6,7 @@ from ml_collections import ConfigDict
 
 from cgdmer_jax.batch import Batch
 from cgdmer_jax.methods.cgdmer import CgDmer, CgDmerConfig
-from experiments.build import from_fields
+from cgdmer_jax.methods.make import from_fields
 
 BATCH, SAMPLES = 64, 1000
 

@@ -9,9 +9,9 @@ import pytest
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.cgdmer import CgDmerConfig
+from cgdmer_jax.methods.make import from_fields
 from cgdmer_jax.methods.protocol import Variables
 from configs.cgdmer import SIZES, get_config
-from experiments.build import from_fields
 from tests.methods.sized import BATCH, method_of, shapes
 
 KEY = jax.eval_shape(lambda: jax.random.key(0))

@@ -1,0 +1,116 @@
+"""README.md of a model folder: what it was trained on, how it scored, what it must not be used for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cgdmer_jax.contract import InputContract
+
+DISCLAIMER = "Research software, not a medical device. No output of it may guide the care of a patient."
+
+
+@dataclass(frozen=True)
+class StoreFacts:
+    """One store that was trained on."""
+
+    name: str
+    n_patients: int  # of the training folds
+    licence: str
+    citation: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One macro AUROC of the table, with its 95 % interval over patients."""
+
+    what: str  # "probe on main", "random weights", "zero-shot, de prompts"
+    store: str
+    split: str
+    task: str
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+    marks: tuple[str, ...]  # domain, supervision, whether scored patients were seen in training
+
+
+def model_card(
+    title: str,
+    method: str,
+    contract: InputContract,
+    stores: Sequence[StoreFacts],
+    figures: Sequence[Figure],
+    origin: dict,
+) -> str:
+    """Markdown; `origin` is what config.json says of the run."""
+    parts = [
+        f"---\nlibrary_name: cgdmer_jax\ntags: [ecg, electrocardiogram, {method}]\n---\n",
+        f"# {title}\n\n{DISCLAIMER}\n",
+        _use(contract),
+        _input(contract),
+        _data(stores),
+        _figures(figures),
+        _limits(contract, figures),
+        "## Origin\n\n" + "".join(f"- {name}: {value}\n" for name, value in origin.items()),
+    ]
+    return "\n".join(parts)
+
+
+def _use(contract: InputContract) -> str:
+    return f"""## Use
+
+```python
+import cgdmer_jax
+
+encoder = cgdmer_jax.load("PATH-OF-THIS-FOLDER")
+# signals: [record, lead, time], at least {contract.rate:g} Hz
+vectors = encoder.embed(signals, rate=500, leads=("I", "II", "V1"), unit="mV")
+scores = encoder.zero_shot(signals, {{"AFIB": "atrial fibrillation"}}, rate=500, leads=("I", "II", "V1"), unit="mV")
+```
+
+Nothing is guessed: a rate below {contract.rate:g} Hz, an unknown lead name or an amplitude that does not fit the
+unit is refused.
+"""
+
+
+def _input(contract: InputContract) -> str:
+    leads = ", ".join(contract.leads)
+    return f"""## Input
+
+The first {contract.seconds:g} s at {contract.rate:g} Hz (higher rates are resampled); leads {leads}
+by name, any of them may be absent; filter {contract.filter}; scaling {contract.scaling}. All of it: `input.json`.
+"""
+
+
+def _data(stores: Sequence[StoreFacts]) -> str:
+    lines = [f"- {s.name}: {s.n_patients:,} patients; licence: {s.licence}; cite: {s.citation}\n" for s in stores]
+    return (
+        "## Trained on\n\n"
+        + "".join(lines)
+        + "\nSHA-256 of every training patient's id is in `input.json`, for leak checks.\n"
+    )
+
+
+def _figures(figures: Sequence[Figure]) -> str:
+    if not figures:
+        return "## Figures\n\nNone: experiments.evaluate has not scored this checkpoint; score it and export again.\n"
+    lines = ["| what | store, split | task | macro AUROC [95 %] | records | marks |", "|---|---|---|---|---|---|"]
+    for one in figures:
+        interval = "" if one.low is None else f" [{one.low:.3f}, {one.high:.3f}]"
+        lines.append(
+            f"| {one.what} | {one.store}, {one.split} | {one.task} | {one.value:.3f}{interval} | {one.n:,} | "
+            f"{', '.join(one.marks)} |"
+        )
+    return "## Figures\n\nClasses with at least 10 positives; intervals over patients.\n\n" + "\n".join(lines) + "\n"
+
+
+def _limits(contract: InputContract, figures: Sequence[Figure]) -> str:
+    names = ", ".join(store.name for store in contract.trained_on)
+    limits = [
+        f"It knows recordings and reports like those of {names}; other devices, populations and ways of writing were "
+        "not seen.",
+        "A zero-shot score is a similarity, not a probability, and depends on the wording of the prompt.",
+        "Reports were the training signal: their mistakes, habits and omissions are learnt too.",
+    ]
+    if not any("out" in one.marks for one in figures):
+        limits.append("No figure above is from another collection: how it transfers is not measured.")
+    return "## Limits\n\n" + "".join(f"- {limit}\n" for limit in limits)

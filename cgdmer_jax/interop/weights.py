@@ -1,0 +1,57 @@
+"""Variables as named tensors of one safetensors file, and back; strict about every name, shape and dtype."""
+
+from pathlib import Path
+
+import jax
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.methods.protocol import Variables
+
+MOST_TOLD = 6  # of the tensors that do not fit; the rest is counted
+# Names that safetensors gives to what a method may hold.
+DTYPES = {"float32": "F32", "float16": "F16", "bfloat16": "BF16", "int32": "I32", "bool": "BOOL"}
+
+
+def write_weights(path: Path, variables: Variables) -> None:
+    """One tensor a leaf, named by its place: params/ecg/blocks/..."""
+    save_file({name: np.asarray(leaf) for name, leaf in _named(variables).items()}, path)
+
+
+def read_weights(path: Path, like: Variables) -> Variables:
+    """The variables of that file; `like` holds the shapes and dtypes that it must have, no more and no fewer."""
+    wanted = _named(like)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            slices = {name: file.get_slice(name) for name in file.keys()}
+            found = {name: f"{s.get_dtype()}{list(s.get_shape())}" for name, s in slices.items()}
+            _check_fit(path, found, {n: f"{DTYPES[str(leaf.dtype)]}{list(leaf.shape)}" for n, leaf in wanted.items()})
+            leaves = [file.get_tensor(name) for name in wanted]
+    except FileNotFoundError as error:
+        raise CgdmerError(f"{path} is missing; copy the whole model folder again") from error
+    except SafetensorError as error:
+        raise CgdmerError(f"{path} cannot be read ({error}); copy the model folder again") from error
+    return jax.tree.unflatten(jax.tree.structure(like), leaves)
+
+
+def _check_fit(path: Path, found: dict[str, str], wanted: dict[str, str]) -> None:
+    problems = [f"{name} is missing" for name in sorted(wanted.keys() - found.keys())]
+    problems += [f"{name} is not known" for name in sorted(found.keys() - wanted.keys())]
+    problems += [
+        f"{name} is {found[name]}, expected {wanted[name]}"
+        for name in sorted(wanted.keys() & found.keys())
+        if found[name] != wanted[name]
+    ]
+    if problems:
+        more = f"; and {len(problems) - MOST_TOLD} more" if len(problems) > MOST_TOLD else ""
+        raise CgdmerError(
+            f"{path} does not hold the tensors that its config describes: {'; '.join(problems[:MOST_TOLD])}{more}; "
+            "nothing was loaded: copy the folder again, or export the model again"
+        )
+
+
+def _named(variables: Variables) -> dict:
+    leaves = jax.tree_util.tree_leaves_with_path(variables)
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}

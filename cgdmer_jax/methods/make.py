@@ -1,0 +1,51 @@
+"""From plain values (a config, the config.json of a model folder) to a method object."""
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+
+from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.methods import METHODS
+from cgdmer_jax.methods.protocol import Method
+
+
+def make_method(
+    name: str,
+    fields: Mapping[str, object],
+    *,
+    n_leads: int,
+    n_samples: int,
+    rate: float | int,
+    vocabulary: int,
+    max_tokens: int,
+    full_stop: int,
+) -> Method:
+    """The method of that name; `fields` are exactly those of its config class."""
+    if name not in METHODS:
+        raise CgdmerError(f'config.method_name is "{name}".{suggest(name, METHODS)}')
+    method, kind = METHODS[name]
+    return method(
+        from_fields(kind, fields),
+        n_leads=n_leads,
+        n_samples=n_samples,
+        rate=rate,
+        vocabulary=vocabulary,
+        max_tokens=max_tokens,
+        full_stop=full_stop,
+    )
+
+
+def from_fields(kind: type, values: Mapping[str, object]):
+    """A dataclass from a dict of exactly its fields, nested dataclasses and tuples included."""
+    hints = typing.get_type_hints(kind)
+    if values.keys() != hints.keys():
+        unknown = sorted(values.keys() ^ hints.keys())[0]
+        raise CgdmerError(f"config: {kind.__name__} and the config differ in {unknown}.{suggest(unknown, hints)}")
+    made = {}
+    for name, value in values.items():
+        if dataclasses.is_dataclass(hints[name]):
+            value = from_fields(hints[name], value)
+        elif isinstance(value, list | tuple):
+            value = tuple(tuple(v) if isinstance(v, list | tuple) else v for v in value)
+        made[name] = value
+    return kind(**made)

@@ -1,0 +1,84 @@
+"""The export command: a run's checkpoint as a folder that loads, with a card that tells no more than is known."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+import cgdmer_jax
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.evaluation.results import Setting, plain_row, write_results
+from experiments.export_model import main
+from experiments.pretrain import pretrain
+from experiments.trained import load_run
+from tests.data.small_stores import write_store
+from tests.experiments.toy_runs import toy_config, toy_known
+
+SETTING = Setting("synthetic", "test", "toy", "run", "main", 1, "probe", "findings", "in", "labels", False)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("export")
+    store = write_store(folder / "store", [f"report number {row}" for row in range(60)])
+    with toy_known():
+        assert pretrain(toy_config(store), folder / "run") == 0
+        yield folder
+
+
+@pytest.fixture
+def run(finished, tmp_path):
+    return shutil.copytree(finished / "run", tmp_path / "run")
+
+
+def export(run, *more: str) -> str:
+    assert main([f"--run={run}", f"--out={run.parent / 'model'}", *more]) == 0
+    return (run.parent / "model/README.md").read_text()
+
+
+def score(run, value: float, checkpoint: str):
+    row = plain_row(SETTING, "auroc", "macro_ge10", value, n=6, n_positive=3)
+    out = run / "evaluation/synthetic/test"
+    write_results(out / "results.json", "python -m experiments.evaluate", [row], {"checkpoint": checkpoint})
+
+
+def test_the_folder_holds_the_weights_of_the_last_checkpoint_and_loads(run):
+    export(run)
+    ours, theirs = load_file(run.parent / "model/model.safetensors"), load_run(run, None).variables
+    assert cgdmer_jax.load(run.parent / "model").contract == load_run(run, None).contract
+    line, counted = theirs.params["line"], theirs.state["n"]
+    expected = {"params/line/kernel": line["kernel"], "params/line/bias": line["bias"], "state/n": counted}
+    assert ours.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(ours[name], value)
+
+
+def test_the_card_names_data_origin_and_purpose(run):
+    card = export(run)
+    assert "not a medical device" in card
+    assert "- synthetic: 48 patients; licence: none; cite: none" in card
+    assert "experiments.evaluate has not scored this checkpoint" in card
+    assert json.loads((run.parent / "model/config.json").read_text())["origin"]["step"] == 6
+
+
+def test_the_card_shows_figures_of_this_checkpoint_only(run):
+    score(run, 0.8125, load_run(run, None).checkpoint)
+    assert "| toy, probe, main | synthetic, test | findings | 0.812 | 6 | in, labels |" in export(run)
+    shutil.rmtree(run.parent / "model")
+    score(run, 0.8125, "of another")
+    assert "0.812" not in export(run)
+
+
+def test_a_store_that_was_removed_leaves_its_licence_unknown(run):
+    config = json.loads((run / "config.json").read_text())
+    config["data"]["stores"] = ["gone"]
+    (run / "config.json").write_text(json.dumps(config))
+    assert "licence: not known here" in export(run)
+
+
+def test_an_existing_folder_is_refused(run):
+    (run.parent / "model").mkdir()
+    with pytest.raises(CgdmerError, match="exists already"):
+        export(run)

@@ -1,0 +1,33 @@
+"""The encoder as a step of a scikit-learn pipeline on a user's own arrays."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.interop.pretrained import load
+from cgdmer_jax.interop.sklearn_features import EcgFeatures
+from cgdmer_jax.waveform import LEADS
+
+
+def test_a_pipeline_learns_and_predicts_on_a_users_arrays(model, recordings_mv):
+    labels = np.array([0, 1, 0, 1, 1])
+    pipeline = make_pipeline(EcgFeatures(model), LogisticRegression(C=1e6))
+    assert (pipeline.fit(recordings_mv[:, :, ::5], labels).predict(recordings_mv[:, :, ::5]) == labels).all()
+
+
+def test_features_are_those_of_the_encoder(model, recordings_mv):
+    made = EcgFeatures(model, rate=500, unit="uV", feature="aligned").fit_transform(recordings_mv * 1000)
+    np.testing.assert_array_equal(made, load(model).embed(recordings_mv, 500, LEADS, "mV", feature="aligned"))
+
+
+def test_a_length_that_does_not_fit_the_models_own_rate_is_refused(model, recordings_mv):
+    with pytest.raises(CgdmerError, match="say which rate they have"):
+        EcgFeatures(model).fit(recordings_mv)
+
+
+def test_it_can_be_cloned_and_its_parameters_set(model):
+    step = clone(EcgFeatures(model, rate=500)).set_params(feature="shared")
+    assert step.get_params() == {"model": model, "rate": 500, "leads": LEADS, "unit": "mV", "feature": "shared"}

@@ -91,6 +91,7 @@ SIZES = {
 }
 DATA = {
     "stores": ("stores/ptbxl100",),
+    "leave_out": (),  # quality columns of records.parquet: what they mark is not trained on
     "batch_size": 64,  # nano: many steps are worth more than large ones at equal time
     "tokenizer": "",  # a folder with tokenizer.json; empty = a WordPiece trained on the training reports
     "vocabulary": 4096,  # of that WordPiece, at most

@@ -76,7 +76,7 @@ def suggest_field(field: str, known: dict[str, object]) -> str:
 def _same_kind(known: object, given: object) -> bool:
     """Equal types, element by element: absl takes any value as an element of a tuple."""
     if isinstance(known, list | tuple) and isinstance(given, list | tuple):
-        return all(any(_same_kind(k, g) for k in known) for g in given)
+        return all(any(_same_kind(k, g) for k in known or ("",)) for g in given)  # an empty one is of names
     return isinstance(given, type(known)) or (isinstance(known, float) and isinstance(given, int))
 
 

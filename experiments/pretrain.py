@@ -7,6 +7,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Int64
 from ml_collections import ConfigDict
 from tokenizers import Tokenizer
 
@@ -128,7 +129,7 @@ def make_loader(config: ConfigDict, corpus: Corpus, table: TokenTable) -> Loader
     """Shuffled batches of the training split; says how much there is."""
     loader = Loader(
         corpus,
-        corpus.lines("train"),
+        training_lines(corpus, config.data.leave_out),
         table.tokens,
         table.mask,
         batch_size=config.data.batch_size,
@@ -141,6 +142,16 @@ def make_loader(config: ConfigDict, corpus: Corpus, table: TokenTable) -> Loader
         f"{table.n_cut} of {len(table.tokens)} texts cut at {config.data.max_tokens} word pieces"
     )
     return loader
+
+
+def training_lines(corpus: Corpus, leave_out: tuple[str, ...]) -> Int64[np.ndarray, "record"]:
+    """Lines of the training split without those that any of these quality columns marks; says how many."""
+    lines = corpus.lines("train")
+    for column in leave_out:
+        marked = corpus.marked(lines, column)
+        print(f"{marked.sum()} of {len(lines)} training records are left out: {column}")
+        lines = lines[~marked]
+    return lines
 
 
 def first_state(method: Method, config: OptimizerConfig, batch, key, mesh):

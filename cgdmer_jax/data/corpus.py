@@ -73,6 +73,15 @@ class Corpus:
         """Lines of the records of train, validation or test."""
         return np.flatnonzero(in_folds(self.fold, split_folds(split)))
 
+    def marked(self, lines: Int64[np.ndarray, "record"], column: str) -> Bool[np.ndarray, "record"]:
+        """True where that quality column is: of a per-lead one, where it is in any lead."""
+        values = self.column(column)
+        if values.dtype != bool:
+            raise CgdmerError(
+                f"data.leave_out names {column}, which holds {values.dtype} and marks nothing; name one of yes and no"
+            )
+        return values.reshape(self.n_records, -1).any(axis=1)[lines]
+
     def reports(self, lines: Int64[np.ndarray, "record"]) -> list[str]:
         """Cleaned reports of these lines, repeated as they occur; lines without clinical text have none."""
         return [self.texts[number] for number in self.text_id[lines] if number != NO_TEXT]

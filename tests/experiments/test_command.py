@@ -145,3 +145,11 @@ def test_every_size_has_the_fields_of_the_method(size):
 
     config = load_config(f"configs/cgdmer.py:{size}", [])
     assert from_fields(CgDmerConfig, config.method.to_dict()).ecg.width == config.method.ecg.width
+
+
+def test_an_empty_tuple_takes_names_and_nothing_else():
+    assert load_config("configs/cgdmer.py:nano", ["--config.data.leave_out=('lead_flagged',)"]).data.leave_out == (
+        "lead_flagged",
+    )
+    with pytest.raises(CgdmerError, match="of another type"):
+        load_config("configs/cgdmer.py:nano", ["--config.data.leave_out=(3,)"])

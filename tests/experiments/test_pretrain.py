@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 
+import numpy as np
 import pytest
 
 from cgdmer_jax.data.corpus import open_corpus
@@ -284,3 +285,12 @@ def test_the_contract_has_the_cleaning_version_of_the_store(config, tmp_path):
     corpus = open_corpus([rewrite_info(write_store(tmp_path / "s", ["one report"] * 60), cleaning_version=99)])
     tokenizer = build.make_tokenizer(config, corpus)
     assert build.make_contract(corpus, tokenizer, "record_std").cleaning_version == "99"
+
+
+def test_marked_records_are_left_out_of_training_and_counted(config, store, monkeypatch, capsys):
+    corpus = open_corpus((store,))
+    marked = np.arange(corpus.n_records) % 3 == 0
+    monkeypatch.setattr(type(corpus), "marked", lambda self, lines, column: marked[lines])
+    lines = room.training_lines(corpus, ("lead_flagged",))
+    assert capsys.readouterr().out == "16 of 48 training records are left out: lead_flagged\n"
+    assert lines.tolist() == [line for line in corpus.lines("train") if line % 3]

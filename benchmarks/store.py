@@ -86,7 +86,9 @@ def _write_tables_and_seal(folder: Path, n_rows: int, n_samples: int, shards: li
         "text_id": (rows % 200_000).astype(np.int32),
     }
     texts = [f"report {number}" for number in range(min(n_rows, 200_000))]
-    pq.write_table(pa.table(columns, schema=record_schema(())), folder / seal.RECORDS, compression="zstd")
+    schema = record_schema(())
+    unknown = {field.name: pa.nulls(n_rows, field.type) for field in schema if field.name not in columns}
+    pq.write_table(pa.table(columns | unknown, schema=schema), folder / seal.RECORDS, compression="zstd")
     pq.write_table(pa.table({"text_id": np.arange(len(texts)), "text": texts}), folder / seal.REPORTS)
     (folder / seal.REJECTED).write_text("row,record_id,problem,reason\n")
     info = {
@@ -95,10 +97,12 @@ def _write_tables_and_seal(folder: Path, n_rows: int, n_samples: int, shards: li
         "rate": 100.0,
         "seconds": n_samples / 100,
         "filter": "none",
+        "derive_limb_leads": False,
         "n_samples": n_samples,
         "n_rows": n_rows,
         "n_records": n_rows,
         "rejected": {},
+        "quality": {},
         "unit": "uV int16",
         "leads": list(LEADS),
         "cleaning_version": 1,

@@ -12,6 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int16, Num
 
 from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.limb_leads import Agreement
+from cgdmer_jax.quality import LeadQuality
 from cgdmer_jax.waveform import (
     FILTERS,
     LEADS,
@@ -109,6 +111,9 @@ class Prepared:
     signal: Int16[np.ndarray, "12 time"]
     lead_mask: Bool[np.ndarray, "12"]
     length: int  # samples before the padding
+    quality: LeadQuality
+    agreement: Agreement  # of the limb leads
+    derived: Bool[np.ndarray, "12"]  # limb leads made from two others, on request
     extra_leads: tuple[str, ...]  # names outside the twelve: not used
 
 
@@ -118,6 +123,8 @@ def prepare(
     rate: float | int,
     leads: tuple[str, ...] | list[str],
     unit: str,
+    *,
+    derive_limb_leads: bool = False,
 ) -> Prepared:
     """Converts a recording to the contract by the functions of the conversion, or refuses in one sentence."""
     if rate < contract.rate:
@@ -138,8 +145,17 @@ def prepare(
         target_rate=contract.rate,
         seconds=contract.seconds,
         filter=contract.filter,
+        derive_limb_leads=derive_limb_leads,
     )
-    return Prepared(conditioned.signal, conditioned.lead_mask, conditioned.valid_length, conditioned.extra_leads)
+    return Prepared(
+        conditioned.signal,
+        conditioned.lead_mask,
+        conditioned.valid_length,
+        conditioned.quality,
+        conditioned.agreement,
+        conditioned.derived,
+        conditioned.extra_leads,
+    )
 
 
 def _refuse_unlikely_amplitude(signal: Float[np.ndarray, "lead time"], unit: str) -> None:

@@ -1,4 +1,4 @@
-"""The signal path: named leads, millivolts, quality a lead, gaps, filter, resampling, int16 microvolts.
+"""The signal path: named leads, millivolts, gaps, limb leads, filter, resampling, int16 microvolts.
 
 One chain, `condition`, makes every stored and every prepared signal, so that what an encoder sees in
 use is what it saw in training. NumPy and SciPy only. DESIGN 3.
@@ -13,15 +13,14 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int16, Num, Shaped
 
 from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.limb_leads import Agreement, agreement, derivable, derive
+from cgdmer_jax.quality import LeadQuality, lead_quality
 
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 UNITS_IN_MV = {"V": 1000.0, "mV": 1.0, "uV": 0.001}
 FILTERS = ("none", "bandpass_0.5_40")
 BAND_HZ = (0.5, 40.0)
 LARGEST_UV = 32767  # int16; -32768 is never stored, since WFDB reads it as "no measurement"
-ABSENT_SHARE = 0.05
-FLAGGED_SHARE = 0.001
-FLAT_WIDTH_MV = 0.004  # one value +-2 uV
 SHORTEST_SECONDS = 1.0
 
 # Why a signal was refused; `.problem` of a WaveformError is one of these.
@@ -58,17 +57,6 @@ class WaveformError(CgdmerError):
 
 
 @dataclass(frozen=True)
-class LeadQuality:
-    """What was found in each lead; shares are of the samples looked at. DESIGN 3."""
-
-    absent: Bool[np.ndarray, "lead"]
-    flagged: Bool[np.ndarray, "lead"]  # kept, yet 0.1 to 5 % is missing or clipped, or a sample is held
-    nan_share: Float[np.ndarray, "lead"]
-    flat_share: Float[np.ndarray, "lead"]  # most samples within one window of +-2 uV
-    clipped_share: Float[np.ndarray, "lead"]
-
-
-@dataclass(frozen=True)
 class Conditioned:
     """One record as the store keeps it: microvolts, absent leads and padding zero."""
 
@@ -76,6 +64,8 @@ class Conditioned:
     lead_mask: Bool[np.ndarray, "12"]
     valid_length: int  # samples before the padding
     quality: LeadQuality
+    agreement: Agreement
+    derived: Bool[np.ndarray, "12"]  # limb leads made from two others, on request
     n_filled: Shaped[np.ndarray, "12"]  # interpolated samples a lead, at the source's rate
     extra_leads: tuple[str, ...]  # names outside the twelve: not kept
 
@@ -147,45 +137,6 @@ def first_seconds(
     return signal[..., : round(seconds * rate)]
 
 
-def lead_quality(signal_mv: Float[np.ndarray, "lead time"]) -> LeadQuality:
-    """Absent: over 5 % without measurement, over 95 % at one value, or over 5 % clipped. DESIGN 3."""
-    leads, samples = signal_mv.shape
-    nan = np.isnan(signal_mv)
-    nan_share = nan.mean(axis=1)
-    flat_share = np.zeros(leads)
-    clipped_share = np.zeros(leads)
-    for lead in np.flatnonzero(~nan.all(axis=1)):
-        values = signal_mv[lead]
-        flat_share[lead] = _largest_window(np.sort(values[~nan[lead]])) / samples
-        clipped_share[lead] = _clipped(values).mean()
-    flat = flat_share > (1 - ABSENT_SHARE) * (1 - nan_share)
-    absent = (nan_share > ABSENT_SHARE) | flat | (clipped_share > ABSENT_SHARE)
-    cut = (np.abs(signal_mv) > LARGEST_UV / 1000).any(axis=1)  # even one sample is changed by storing it
-    flagged = ~absent & ((nan_share >= FLAGGED_SHARE) | (clipped_share >= FLAGGED_SHARE) | cut)
-    return LeadQuality(absent, flagged, nan_share, flat_share, clipped_share)
-
-
-def _largest_window(ordered_mv: Float[np.ndarray, "time"]) -> int:
-    """The most samples that any window of FLAT_WIDTH_MV holds."""
-    # A thousandth of a microvolt of slack: float32 cannot hold 4 uV steps exactly.
-    last = np.searchsorted(ordered_mv, ordered_mv + np.float32(FLAT_WIDTH_MV + 1e-6), side="right")
-    return int((last - np.arange(len(ordered_mv))).max())
-
-
-def _clipped(values_mv: Float[np.ndarray, "time"]) -> Bool[np.ndarray, "time"]:
-    """Samples beyond what int16 microvolts hold, or on a plateau (>= 2 neighbours) at the lead's extreme.
-
-    Alone, the largest sample is a peak: only neighbours that share it are the mark of a converter's rail.
-    """
-    clipped = np.abs(values_mv) > LARGEST_UV / 1000
-    for extreme in (np.nanmin(values_mv), np.nanmax(values_mv)):
-        here = values_mv == extreme
-        pair = here[1:] & here[:-1]
-        clipped[1:] |= pair
-        clipped[:-1] |= pair
-    return clipped
-
-
 def fill_gaps(
     signal_mv: Float[np.ndarray, "lead time"],
 ) -> tuple[Float[np.ndarray, "lead time"], Shaped[np.ndarray, "lead"]]:
@@ -238,17 +189,6 @@ def crop_or_pad(signal: Shaped[np.ndarray, "lead time"], samples: int) -> Shaped
     return np.pad(kept, ((0, 0), (0, samples - kept.shape[1])))
 
 
-def einthoven_residual(signal: Float[np.ndarray, "12 time"]) -> Float[np.ndarray, "time"]:
-    """I + III - II: zero but for rounding when the limb leads carry the right names."""
-    return signal[0] + signal[2] - signal[1]
-
-
-def goldberger_residuals(signal: Float[np.ndarray, "12 time"]) -> Float[np.ndarray, "3 time"]:
-    """aVR + (I + II)/2, aVL - (I - III)/2, aVF - (II + III)/2: zero but for rounding."""
-    one, two, three = signal[:3]
-    return signal[3:6] - np.stack([-(one + two) / 2, (one - three) / 2, (two + three) / 2])
-
-
 def condition(
     signal: Num[np.ndarray, "source_lead source_time"],
     rate: float | int,
@@ -258,8 +198,9 @@ def condition(
     target_rate: float | int,
     seconds: float | int,
     filter: str,
+    derive_limb_leads: bool,
 ) -> Conditioned:
-    """Units -> gaps -> filter -> resample -> int16 microvolts: the one chain of conversion and `prepare`.
+    """Units -> gaps -> (derive) -> filter -> resample -> int16 microvolts: the one chain of conversion and `prepare`.
 
     Cropped first, so that what follows the kept seconds changes nothing in them.
     """
@@ -276,15 +217,21 @@ def condition(
         )
     arranged_mv[quality.absent] = 0.0
     filled_mv, n_filled = fill_gaps(arranged_mv.astype(np.float64))
+    agrees = agreement(filled_mv, quality.absent)
+    derived = derivable(quality.absent) & derive_limb_leads
+    if derived.any():
+        filled_mv = derive(filled_mv, derived, quality.absent)
     if filter != "none":
         filled_mv = bandpass(filled_mv, rate)
     resampled_uv = to_microvolts(resample(filled_mv, rate, target_rate))
     samples = round(seconds * target_rate)
     return Conditioned(
         signal=crop_or_pad(resampled_uv, samples),
-        lead_mask=~quality.absent,
+        lead_mask=~quality.absent | derived,
         valid_length=min(samples, resampled_uv.shape[1]),
         quality=quality,
+        agreement=agrees,
+        derived=derived,
         n_filled=n_filled,
         extra_leads=extra_leads(leads),
     )

@@ -30,6 +30,11 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--rate", type=int, default=100, help="Hz of the store (default 100)")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of every record (default 10)")
     parser.add_argument("--filter", default="none", help=f"one of {', '.join(FILTERS)} (Hz, zero phase)")
+    parser.add_argument(
+        "--derive_limb_leads",
+        action="store_true",
+        help="make absent limb leads from two others (column lead_derived says which)",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the store")
     parser.add_argument(
         "--processes",
@@ -61,6 +66,9 @@ def describe(summary: Summary, out: Path) -> str:
     n_rejected = sum(summary.rejected.values())
     lines = [f"{out}: {summary.n_records:,} records in {summary.n_rows:,} rows, {n_rejected:,} rejected"]
     lines += [f"  {problem}: {count:,} (see rejected.csv)" for problem, count in summary.rejected.items()]
+    lines += [
+        f"  {count:,} records with {column} (records.parquet)" for column, count in summary.quality.items() if count
+    ]
     lines += [f"  {remark}" for remark in summary.remarks]
     if summary.n_converted:
         lines.append(
@@ -81,6 +89,7 @@ def measured(summary: Summary, args: argparse.Namespace) -> dict:
         "rows": summary.n_rows,
         "records": summary.n_records,
         "rejected": summary.rejected,
+        "quality": summary.quality,
         "converted": summary.n_converted,  # in this run; fewer than rows when it continued an earlier one
         "seconds": round(summary.wall_seconds, 2),
         "records_per_second": round(summary.records_per_second, 1),
@@ -98,6 +107,7 @@ def main(words: list[str]) -> int:
             rate=args.rate,
             seconds=args.seconds,
             filter=args.filter,
+            derive_limb_leads=args.derive_limb_leads,
             processes=args.processes,
         )
     except KeyboardInterrupt:

@@ -11,9 +11,11 @@ PACKAGE = Path(__file__).parents[1] / "cgdmer_jax"
 EVERYWHERE = {"errors"}  # what a user reads when something is wrong; no room of its own
 ALLOWED = {
     "errors": set(),
-    "waveform": set(),
+    "quality": set(),
+    "limb_leads": set(),
+    "waveform": {"quality", "limb_leads"},
     "batch": set(),
-    "contract": {"waveform"},
+    "contract": {"waveform", "quality", "limb_leads"},
     "data": {"data", "waveform", "contract", "batch"},
     "models": {"models"},
     "methods": {"methods", "models", "batch"},
@@ -21,7 +23,7 @@ ALLOWED = {
     "evaluation": {"evaluation", "batch"},
     "interop": {"interop", "models", "methods", "contract", "waveform", "batch", "data.reports"},
 }
-WITHOUT_JAX = {"errors", "waveform", "contract", "batch", "data", "evaluation"}
+WITHOUT_JAX = {"errors", "quality", "limb_leads", "waveform", "contract", "batch", "data", "evaluation"}
 TRAINING_ONLY = {"optax", "orbax"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -82,7 +82,7 @@ def test_prepare_equals_conversion_for_the_records_at_500_hz(shared_data, tmp_pa
         recording = read_wfdb(path)
         stored = condition(
             recording.signal_mv, recording.rate, recording.names, "mV",
-            target_rate=100, seconds=10, filter=filter,
+            target_rate=100, seconds=10, filter=filter, derive_limb_leads=False,
         )  # fmt: skip
         user = wfdb.rdrecord(str(path))  # the way a user reads: float64, lead names of the publisher
         order = np.random.default_rng(number).permutation(12)

@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 from scipy import signal as scipy_signal
 
 from cgdmer_jax.data.wfdb_reader import read_wfdb
+from cgdmer_jax.limb_leads import einthoven_residual
 from cgdmer_jax.waveform import (
     LEADS,
     WAVEFORM_PROBLEMS,
@@ -20,11 +21,8 @@ from cgdmer_jax.waveform import (
     canonical_unit,
     condition,
     crop_or_pad,
-    einthoven_residual,
     extra_leads,
     fill_gaps,
-    goldberger_residuals,
-    lead_quality,
     resample,
     to_microvolts,
 )
@@ -41,8 +39,19 @@ def heart(rate: float = 100, seconds: float = 10, leads: int = 12) -> np.ndarray
     return np.linspace(0.4, 1.5, leads)[:, None] * beats + noise
 
 
-def conditioned(signal, rate=100, leads=LEADS, unit="mV", *, target_rate=100, seconds=10, filter="none"):
-    return condition(signal, rate, leads, unit, target_rate=target_rate, seconds=seconds, filter=filter)
+def conditioned(
+    signal, rate=100, leads=LEADS, unit="mV", *, target_rate=100, seconds=10, filter="none", derive_limb_leads=False
+):
+    return condition(
+        signal,
+        rate,
+        leads,
+        unit,
+        target_rate=target_rate,
+        seconds=seconds,
+        filter=filter,
+        derive_limb_leads=derive_limb_leads,
+    )
 
 
 # Leads and units
@@ -107,67 +116,6 @@ def test_one_measurement_in_volts_millivolts_or_microvolts_gives_the_same_int16(
     ]
     for result in results[1:]:
         np.testing.assert_array_equal(result, results[0])
-
-
-# Quality
-
-
-@pytest.mark.parametrize(
-    ("n_missing", "absent", "flagged"), [(0, 0, 0), (9, 0, 0), (10, 0, 1), (500, 0, 1), (501, 1, 0)]
-)
-def test_a_lead_is_absent_above_five_percent_nan_and_flagged_from_a_thousandth(n_missing, absent, flagged):
-    signal = np.random.default_rng(1).normal(size=(1, 10_000))
-    signal[0, np.random.default_rng(2).permutation(10_000)[:n_missing]] = np.nan
-    quality = lead_quality(signal)
-    assert (quality.absent[0], quality.flagged[0]) == (absent, flagged)
-    assert quality.nan_share[0] == n_missing / 10_000
-
-
-@pytest.mark.parametrize(("n_flat", "absent"), [(950, False), (951, True), (1000, True)])
-def test_a_lead_is_absent_when_over_95_percent_lie_within_two_microvolts_of_one_value(n_flat, absent):
-    rng = np.random.default_rng(3)
-    signal = rng.normal(0, 1, 1000)
-    # +-2 uV around 1.234 mV, as float32 millivolts; not one sample is exactly the value
-    signal[rng.permutation(1000)[:n_flat]] = 1.234 + rng.choice([-0.002, 0.002], n_flat)
-    quality = lead_quality(signal[None].astype(np.float32))
-    assert quality.absent[0] == absent
-    assert abs(quality.flat_share[0] - n_flat / 1000) <= 0.005  # a few normal samples may fall in the window
-
-
-def test_a_lead_that_moves_by_more_than_four_microvolts_is_not_flat():
-    signal = np.tile([0.0, 0.005], 500)[None]
-    quality = lead_quality(signal)
-    assert quality.flat_share[0] == 0.5 and not quality.absent[0]
-
-
-@pytest.mark.parametrize(("n_clipped", "absent", "flagged"), [(0, 0, 0), (4, 0, 1), (50, 0, 1), (51, 1, 0)])
-@pytest.mark.parametrize("side", [-1, 1])
-def test_a_plateau_at_the_extreme_is_clipping(n_clipped, absent, flagged, side):
-    signal = np.random.default_rng(4).uniform(-1, 1, (1, 1000))
-    signal[0, 200 : 200 + n_clipped] = side * 1.5
-    quality = lead_quality(signal)
-    assert (quality.absent[0], quality.flagged[0]) == (absent, flagged)
-    assert quality.clipped_share[0] == n_clipped / 1000
-
-
-def test_peaks_of_equal_height_are_not_clipping():
-    quality = lead_quality(np.tile([0.0, 0.1, 1.0, 0.1, -0.2, 0.05, 0.07, 0.02, 0.03, 0.0], 100)[None])
-    assert quality.clipped_share[0] == 0 and not quality.flagged[0] and not quality.absent[0]
-
-
-@pytest.mark.parametrize(("n_beyond", "absent"), [(1, False), (500, False), (501, True)])
-def test_samples_beyond_int16_microvolts_are_clipped_and_always_flagged(n_beyond, absent):
-    signal = np.random.default_rng(5).normal(size=(1, 10_000))
-    signal[0, ::-1][: 2 * n_beyond : 2] = 40 + np.arange(n_beyond)
-    quality = lead_quality(signal)
-    assert quality.absent[0] == absent and quality.flagged[0] != absent
-
-
-def test_a_lead_without_any_measurement_is_absent():
-    assert lead_quality(np.full((1, 10), np.nan)).absent.all()
-
-
-# Gaps
 
 
 def test_gaps_become_straight_lines_and_are_counted():
@@ -277,26 +225,6 @@ def test_crop_or_pad_keeps_the_first_samples_and_pads_with_zeros():
     assert crop_or_pad(signal, 5).tolist() == [[1, 2, 3, 0, 0], [4, 5, 6, 0, 0]]
 
 
-@given(electrodes=hnp.arrays(np.float64, (9, 20), elements=st.floats(-5, 5)))
-def test_leads_made_from_electrodes_obey_einthoven_and_goldberger(electrodes):
-    right_arm, left_arm, foot, chest = *electrodes[:3], electrodes[3:]
-    terminal = (right_arm + left_arm + foot) / 3
-    limb = [left_arm - right_arm, foot - right_arm, foot - left_arm]
-    augmented = [1.5 * (electrode - terminal) for electrode in (right_arm, left_arm, foot)]
-    signal = np.stack([*limb, *augmented, *(chest - terminal)])
-    assert np.abs(einthoven_residual(signal)).max() < 1e-12
-    assert np.abs(goldberger_residuals(signal)).max() < 1e-12
-
-
-def test_exchanged_limb_leads_break_the_identities():
-    signal = heart()
-    signal[2] = signal[1] - signal[0]
-    signal[3:6] = [-(signal[0] + signal[1]) / 2, (signal[0] - signal[2]) / 2, (signal[1] + signal[2]) / 2]
-    assert np.abs(einthoven_residual(signal)).max() < 1e-12
-    assert np.abs(einthoven_residual(signal[[1, 0, *range(2, 12)]])).max() > 0.1
-    assert np.abs(goldberger_residuals(signal[[0, 1, 2, 4, 3, *range(5, 12)]])).max() > 0.1
-
-
 @pytest.mark.parametrize("filter", ["none", "bandpass_0.5_40"])
 def test_the_chain_keeps_the_lead_identities_to_rounding(filter):
     signal = heart(500)
@@ -322,6 +250,18 @@ def test_a_short_recording_is_padded_with_zeros_and_says_so():
     result = conditioned(heart(500, 6.5), 500)
     assert result.valid_length == 650 and result.signal.shape == (12, 1000)
     assert not result.signal[:, 650:].any() and result.signal[:, 600:650].any()
+
+
+def test_derived_limb_leads_are_present_on_request_and_say_so():
+    signal = heart(500)[[0, 1, *range(6, 12)]]
+    names = [LEADS[0], LEADS[1], *LEADS[6:]]
+    assert np.flatnonzero(~conditioned(signal, 500, names).lead_mask).tolist() == [2, 3, 4, 5]
+    made = conditioned(signal, 500, names, derive_limb_leads=True)
+    assert made.lead_mask.all() and np.flatnonzero(made.derived).tolist() == [2, 3, 4, 5]
+    one, two = made.signal[:2].astype(float)
+    expected = [two - one, -(one + two) / 2, one - two / 2, two - one / 2]
+    np.testing.assert_allclose(made.signal[2:6], expected, atol=1.5)  # microvolts: three roundings
+    assert not conditioned(heart(500), 500, derive_limb_leads=True).derived.any()
 
 
 def test_absent_leads_are_zero_and_masked_and_touch_no_other_lead():

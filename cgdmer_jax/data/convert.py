@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorstore as ts
 from tqdm import tqdm
 
@@ -45,6 +46,8 @@ from cgdmer_jax.data.unfinished import (
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.waveform import FILTERS, LEADS
 
+MARKS = ("lead_flagged", "lead_implausible", "lead_derived", "arms_swapped")  # what `data.leave_out` may name
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -53,6 +56,7 @@ class Summary:
     n_rows: int
     n_records: int
     rejected: dict[str, int]  # problem -> how many records
+    quality: dict[str, int]  # what was marked -> in how many records
     remarks: list[str]
     n_converted: int  # records read in this run; fewer than n_rows when it continued an earlier one
     wall_seconds: float
@@ -70,17 +74,20 @@ def convert(
     rate: float | int,
     seconds: float | int = 10.0,
     filter: str = "none",
+    derive_limb_leads: bool = False,
     processes: int = 1,
     progress: bool = True,
     rows_per_shard: int = seal.ROWS_PER_SHARD,
 ) -> Summary:
     """Converts every record of the source into a store at `out`, or continues to do so.
 
-    `rate` in Hz, `filter` as in waveform.condition; only tests change `rows_per_shard`.
+    `rate` in Hz, `filter` and `derive_limb_leads` as in waveform.condition; only tests change `rows_per_shard`.
     """
     began = time.perf_counter()
     _check_source(source)
-    job = ShardJob(out, float(rate), float(seconds), filter, rows_per_shard, len(source.records), source.read)
+    job = ShardJob(
+        out, float(rate), float(seconds), filter, derive_limb_leads, rows_per_shard, len(source.records), source.read
+    )
     if job.n_samples < 1 or processes < 1:
         raise CgdmerError(f"rate {rate}, seconds {seconds} and processes {processes} must all be positive")
     if filter not in FILTERS:
@@ -101,6 +108,7 @@ def convert(
         n_rows=info["n_rows"],
         n_records=info["n_records"],
         rejected=info["rejected"],
+        quality=info["quality"],
         remarks=source.remarks,
         n_converted=n_converted,
         wall_seconds=time.perf_counter() - began,
@@ -172,12 +180,15 @@ def _seal(source: Source, job: ShardJob, settings: dict[str, Any]) -> None:
         shutil.rmtree(job.out / seal.SIGNAL)
         raise CgdmerError(f"none of the {job.n_rows} records of {source.name} could be converted; the first: {first}")
     tables = write_tables(source, job.out, record_notes)
-    info = {field: settings[field] for field in ("format_version", "name", "rate", "seconds", "filter")}
+    info = {
+        field: settings[field] for field in ("format_version", "name", "rate", "seconds", "filter", "derive_limb_leads")
+    }
     info |= {
         "n_samples": job.n_samples,
         "n_rows": job.n_rows,
         "n_records": job.n_rows - rejected.total(),
         "rejected": dict(sorted(rejected.items())),
+        "quality": _marked([note for note in record_notes if "problem" not in note]),
         "unit": "uV int16",
         "leads": list(LEADS),
         "cleaning_version": settings["cleaning_version"],
@@ -197,3 +208,8 @@ def _seal(source: Source, job: ShardJob, settings: dict[str, Any]) -> None:
         },
     }
     write_by_rename(job.out / seal.DATASET, json.dumps(info, indent=1, ensure_ascii=False).encode())
+
+
+def _marked(notes: list[dict[str, Any]]) -> dict[str, int]:
+    """How many records each quality column marks, in any lead."""
+    return {column: sum(bool(np.any(note[column])) for note in notes) for column in MARKS}

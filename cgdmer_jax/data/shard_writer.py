@@ -4,7 +4,9 @@ A shard counts as done once its notes (a small JSON) were renamed into the `.par
 lies in the store before that is rewritten, so a kill at any moment costs at most the shards under way.
 """
 
+import hashlib
 import json
+import math
 import os
 import signal
 import threading
@@ -34,6 +36,7 @@ class ShardJob:
     rate: float  # Hz of the store
     seconds: float
     filter: str
+    derive_limb_leads: bool
     rows_per_shard: int
     n_rows: int
     read: Callable[[SourceRecord], Recording]
@@ -79,6 +82,7 @@ def _convert_record(job: ShardJob, record: SourceRecord, row: np.ndarray) -> dic
             target_rate=job.rate,
             seconds=job.seconds,
             filter=job.filter,
+            derive_limb_leads=job.derive_limb_leads,
         )
     except WaveformError as error:
         return {"problem": error.problem, "reason": str(error)}
@@ -87,12 +91,37 @@ def _convert_record(job: ShardJob, record: SourceRecord, row: np.ndarray) -> dic
         folder = str(Path(error.record).parent)
         return {"problem": error.problem, "reason": str(error).replace(f"{folder}/", "")}
     row[:] = conditioned.signal
+    quality, agreement = conditioned.quality, conditioned.agreement
     return {
         "lead_mask": conditioned.lead_mask.tolist(),
-        "lead_flagged": conditioned.quality.flagged.tolist(),
+        "lead_flagged": quality.flagged.tolist(),
+        "lead_implausible": quality.implausible.tolist(),
+        "lead_derived": conditioned.derived.tolist(),
+        "nan_share": _numbers(quality.nan_share),
+        "flat_share": _numbers(quality.flat_share),
+        "clipped_share": _numbers(quality.clipped_share),
+        "amplitude_mv": _numbers(quality.amplitude_mv),
+        "einthoven_mv": _number(agreement.einthoven_mv),
+        "goldberger_mv": _number(agreement.goldberger_mv),
+        "arms_swapped": agreement.arms_swapped,
         "samples_filled": int(np.sum(conditioned.n_filled)),
         "valid_length": int(conditioned.valid_length),
+        "signal_sha256": signal_sha256(row),
     }
+
+
+def signal_sha256(signal_uv: np.ndarray) -> str:
+    """Names a recording by its stored samples: the first 64 bits, in hex, tell 100 million apart."""
+    return hashlib.sha256(np.ascontiguousarray(signal_uv, "<i2").tobytes()).hexdigest()[:16]
+
+
+def _numbers(values: np.ndarray) -> list[float | None]:
+    return [_number(value) for value in values]
+
+
+def _number(value: float) -> float | None:
+    """To a tenth of a microvolt or of a thousandth; null where unknown."""
+    return None if math.isnan(value) else round(float(value), 4)
 
 
 def write_by_rename(path: Path, content: bytes) -> None:

@@ -21,13 +21,14 @@ from cgdmer_jax.errors import CgdmerError, suggest
 LABEL_COLUMN = "label_"  # + task: the codes of that task
 _NEEDED = frozenset(
     "format_version name rate seconds n_samples n_rows n_records rejected unit leads filter cleaning_version "
+    "derive_limb_leads quality "
     "licence citation source tasks remarks seal".split()
 )
 
 
 def record_schema(tasks: tuple[str, ...]) -> pa.Schema:
     """Columns of records.parquet: one line an accepted record, in row order."""
-    per_lead = pa.list_(pa.bool_(), seal.N_LEADS)
+    per_lead, share = pa.list_(pa.bool_(), seal.N_LEADS), pa.list_(pa.float32(), seal.N_LEADS)
     columns = [
         ("row", pa.int32()),  # index into the signal array; rejected records have a row but no line
         ("record_id", pa.string()),
@@ -37,9 +38,19 @@ def record_schema(tasks: tuple[str, ...]) -> pa.Schema:
         ("sex", pa.string()),
         ("device", pa.string()),
         ("lead_mask", per_lead),  # True = the lead was recorded
-        ("lead_flagged", per_lead),  # True = kept, but with gaps, flat or clipped stretches (DESIGN 3)
+        ("lead_flagged", per_lead),  # True = kept, but with gaps or clipped stretches (DESIGN 3)
+        ("lead_implausible", per_lead),  # True = kept, but of an amplitude that no heart has (quality.py)
+        ("lead_derived", per_lead),  # True = made from two other limb leads, on request
+        ("nan_share", share),  # of the samples: not measured
+        ("flat_share", share),  # most of them within one window of 4 uV
+        ("clipped_share", share),  # on a plateau at the lead's extreme, or beyond what is stored
+        ("amplitude_mv", share),  # 0.5th to 99.5th percentile; null = nothing was measured
+        ("einthoven_mv", pa.float32()),  # root mean square of I + III - II; null = a lead of them is absent
+        ("goldberger_mv", pa.float32()),  # the same of aVR, aVL, aVF against I, II, III: the largest
+        ("arms_swapped", pa.bool_()),  # True = suspicion of exchanged arm electrodes (limb_leads.py)
         ("samples_filled", pa.int32()),  # gap samples interpolated, over all leads
         ("valid_length", pa.int32()),  # samples before the padding
+        ("signal_sha256", pa.string()),  # of the stored samples, its first 64 bits: for leak checks
         ("text_id", pa.int32()),  # index into reports.parquet; -1 = no clinical text
         *((LABEL_COLUMN + task, pa.list_(pa.string())) for task in tasks),
     ]

@@ -37,6 +37,7 @@ def settings_of(source: Source, job: ShardJob) -> dict[str, Any]:
         "rate": job.rate,
         "seconds": job.seconds,
         "filter": job.filter,
+        "derive_limb_leads": job.derive_limb_leads,
         "cleaning_version": CLEANING_VERSION,
         "rows_per_shard": job.rows_per_shard,
         "source_fingerprint": listing.hexdigest(),

@@ -175,8 +175,8 @@ def test_without_a_seal_a_store_does_not_open(copy):
 
 
 def test_another_format_version_is_refused(copy):
-    change_info(copy, format_version=2)
-    with pytest.raises(CgdmerError, match=r"has format version 2, this program reads 1; convert"):
+    change_info(copy, format_version=1)
+    with pytest.raises(CgdmerError, match=r"has format version 1, this program reads 2; convert"):
         open_store(copy)
 
 

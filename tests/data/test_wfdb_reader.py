@@ -103,7 +103,14 @@ def test_a_record_with_frank_leads_gives_its_twelve_leads_and_lists_the_others(s
     (path,) = unpack(shared_data / "ptbdb-s0010_re.tar.xz", tmp_path)
     recording = read_wfdb(path)
     result = condition(
-        recording.signal_mv, recording.rate, recording.names, "mV", target_rate=100, seconds=10, filter="none"
+        recording.signal_mv,
+        recording.rate,
+        recording.names,
+        "mV",
+        target_rate=100,
+        seconds=10,
+        filter="none",
+        derive_limb_leads=False,
     )
     assert result.lead_mask.all() and result.extra_leads == ("vx", "vy", "vz")
 

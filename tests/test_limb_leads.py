@@ -1,0 +1,90 @@
+"""The arithmetic of the limb leads, from electrodes; derived leads; the sign of exchanged arm electrodes."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from cgdmer_jax.limb_leads import agreement, derivable, derive, einthoven_residual, goldberger_residuals
+from tests.test_waveform import heart
+
+NONE = np.zeros(12, bool)
+
+
+def leads_of(right_arm, left_arm, foot, chest) -> np.ndarray:
+    """The twelve leads of nine electrodes: Einthoven's differences, Goldberger's and Wilson's terminals."""
+    terminal = (right_arm + left_arm + foot) / 3
+    limb = [left_arm - right_arm, foot - right_arm, foot - left_arm]
+    augmented = [1.5 * (electrode - terminal) for electrode in (right_arm, left_arm, foot)]
+    return np.stack([*limb, *augmented, *(chest - terminal)])
+
+
+@pytest.fixture
+def electrodes() -> np.ndarray:
+    """A beat that the left arm and the chest see upright and the right arm upside down."""
+    return np.array([-0.4, 0.3, 0.5, -0.2, 0.1, 0.4, 0.8, 1.0, 0.9])[:, None] * heart(leads=1)
+
+
+@given(electrodes=hnp.arrays(np.float64, (9, 20), elements=st.floats(-5, 5)))
+def test_leads_made_from_electrodes_obey_einthoven_and_goldberger(electrodes):
+    signal = leads_of(*electrodes[:3], electrodes[3:])
+    assert np.abs(einthoven_residual(signal)).max() < 1e-12
+    assert np.abs(goldberger_residuals(signal)).max() < 1e-12
+    found = agreement(signal, NONE)
+    assert found.einthoven_mv < 1e-12 and found.goldberger_mv < 1e-12
+
+
+def test_exchanged_limb_leads_break_the_identities():
+    signal = heart()
+    signal[2] = signal[1] - signal[0]
+    signal[3:6] = [-(signal[0] + signal[1]) / 2, (signal[0] - signal[2]) / 2, (signal[1] + signal[2]) / 2]
+    assert np.abs(einthoven_residual(signal)).max() < 1e-12
+    assert np.abs(einthoven_residual(signal[[1, 0, *range(2, 12)]])).max() > 0.1
+    assert np.abs(goldberger_residuals(signal[[0, 1, 2, 4, 3, *range(5, 12)]])).max() > 0.1
+
+
+def test_residuals_are_root_mean_squares_in_millivolts(electrodes):
+    signal = leads_of(*electrodes[:3], electrodes[3:])
+    signal[2] += np.tile([0.3, -0.3], 500)
+    signal[4] += 0.1  # aVL: on top of half the error of III
+    found = agreement(signal, NONE)
+    assert found.einthoven_mv == pytest.approx(0.3)
+    assert found.goldberger_mv == pytest.approx(np.sqrt(0.15**2 + 0.1**2))
+
+
+def test_residuals_are_unknown_where_a_lead_is_absent(electrodes):
+    absent = NONE.copy()
+    absent[4] = True
+    found = agreement(leads_of(*electrodes[:3], electrodes[3:]), absent)
+    assert found.einthoven_mv < 1e-12 and np.isnan(found.goldberger_mv)
+
+
+def test_exchanged_arm_electrodes_are_suspected_and_the_right_ones_are_not(electrodes):
+    right_arm, left_arm, foot, chest = *electrodes[:3], electrodes[3:]
+    assert not agreement(leads_of(right_arm, left_arm, foot, chest), NONE).arms_swapped
+    assert agreement(leads_of(left_arm, right_arm, foot, chest), NONE).arms_swapped
+    without_v6 = NONE.copy()
+    without_v6[11] = True
+    assert not agreement(leads_of(left_arm, right_arm, foot, chest), without_v6).arms_swapped
+
+
+@given(
+    electrodes=hnp.arrays(np.float64, (9, 20), elements=st.floats(-5, 5)),
+    present=st.sets(st.integers(0, 5), min_size=2),
+)
+def test_any_two_limb_leads_give_the_others(electrodes, present):
+    whole = leads_of(*electrodes[:3], electrodes[3:])
+    absent = ~np.isin(np.arange(12), [*present, *range(6, 12)])
+    wanted = derivable(absent)
+    np.testing.assert_array_equal(wanted, absent)
+    made = derive(np.where(absent[:, None], 0.0, whole), wanted, absent)
+    np.testing.assert_allclose(made, whole, atol=1e-12)
+
+
+def test_one_limb_lead_gives_no_other_and_chest_leads_are_never_derived():
+    absent = np.ones(12, bool)
+    absent[1] = False
+    assert not derivable(absent).any()
+    absent[:6], absent[6:] = False, True
+    assert not derivable(absent).any()

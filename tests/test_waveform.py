@@ -254,7 +254,7 @@ def test_a_short_recording_is_padded_with_zeros_and_says_so():
 
 def test_derived_limb_leads_are_present_on_request_and_say_so():
     signal = heart(500)[[0, 1, *range(6, 12)]]
-    names = [LEADS[0], LEADS[1], *LEADS[6:]]
+    names = (LEADS[0], LEADS[1], *LEADS[6:])
     assert np.flatnonzero(~conditioned(signal, 500, names).lead_mask).tolist() == [2, 3, 4, 5]
     made = conditioned(signal, 500, names, derive_limb_leads=True)
     assert made.lead_mask.all() and np.flatnonzero(made.derived).tolist() == [2, 3, 4, 5]

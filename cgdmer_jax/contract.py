@@ -9,26 +9,15 @@ import json
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int16, Num
+from jaxtyping import Bool, Int16, Num
 
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.limb_leads import Agreement
 from cgdmer_jax.quality import LeadQuality
-from cgdmer_jax.waveform import (
-    FILTERS,
-    LEADS,
-    UNITS_IN_MV,
-    arrange,
-    canonical_lead,
-    canonical_unit,
-    condition,
-    first_seconds,
-)
+from cgdmer_jax.waveform import FILTERS, LEADS, condition
 
 UNIT = "uV int16"
 SCALINGS = ("record_std", "lead_std", "fixed_mv")
-AMPLITUDE_MV = (0.02, 30.0)  # the median peak-to-peak of a surface ECG's leads lies within
-USUAL_AMPLITUDE_MV = (0.2, 10.0)  # where it lies in nearly every record: tells which unit was meant
 
 
 @dataclass(frozen=True)
@@ -132,15 +121,10 @@ def prepare(
             f"rate is {rate:g} Hz, below the {contract.rate:g} Hz the encoder was trained on; "
             f"give a recording of at least {contract.rate:g} Hz or take an encoder of a lower rate"
         )
-    leads = tuple(leads)
-    first = first_seconds(signal, rate, contract.seconds)
-    arrange(first, leads, unit)  # raises unless shape, names and unit are right
-    standard = [canonical_lead(lead) is not None for lead in leads]
-    _refuse_unlikely_amplitude(first[standard].astype(np.float64), canonical_unit(unit))
     conditioned = condition(
         signal,
         rate,
-        leads,
+        tuple(leads),
         unit,
         target_rate=contract.rate,
         seconds=contract.seconds,
@@ -155,28 +139,6 @@ def prepare(
         conditioned.agreement,
         conditioned.derived,
         conditioned.extra_leads,
-    )
-
-
-def _refuse_unlikely_amplitude(signal: Float[np.ndarray, "lead time"], unit: str) -> None:
-    """Raises when the leads' median peak-to-peak shows another unit than the one given."""
-    signal = signal[np.isfinite(signal).any(axis=1)]
-    finite = np.isfinite(signal)
-    highest = np.max(signal, axis=1, where=finite, initial=-np.inf)
-    peak_to_peak = highest - np.min(signal, axis=1, where=finite, initial=np.inf)
-    moving = peak_to_peak[peak_to_peak > 0]
-    if moving.size == 0:
-        return  # `condition` says what is wrong
-    amplitude = float(np.median(moving))
-    amplitude_mv = amplitude * UNITS_IN_MV[unit]
-    if AMPLITUDE_MV[0] <= amplitude_mv <= AMPLITUDE_MV[1]:
-        return
-    lowest_mv, highest_mv = USUAL_AMPLITUDE_MV
-    likely = [name for name, in_mv in UNITS_IN_MV.items() if lowest_mv <= amplitude * in_mv <= highest_mv]
-    advice = f'the unit is more likely "{likely[0]}"' if likely else "check gain and unit"
-    raise CgdmerError(
-        f"signal given in {unit} has a median peak-to-peak of {amplitude_mv:.3g} mV, expected "
-        f"{AMPLITUDE_MV[0]:g}..{AMPLITUDE_MV[1]:g} mV; {advice}"
     )
 
 

@@ -22,6 +22,8 @@ FILTERS = ("none", "bandpass_0.5_40")
 BAND_HZ = (0.5, 40.0)
 LARGEST_UV = 32767  # int16; -32768 is never stored, since WFDB reads it as "no measurement"
 SHORTEST_SECONDS = 1.0
+AMPLITUDE_MV = (0.02, 30.0)  # the median peak-to-peak of a surface ECG's leads lies within
+USUAL_AMPLITUDE_MV = (0.2, 10.0)  # where it lies in nearly every record: tells which unit was meant
 
 # Why a signal was refused; `.problem` of a WaveformError is one of these.
 WAVEFORM_PROBLEMS = {
@@ -31,6 +33,7 @@ WAVEFORM_PROBLEMS = {
     "unknown_leads": "no signal carries the name of a standard lead",
     "rate": "the sampling rate is not a usable number of hertz",
     "too_short": f"the recording is shorter than {SHORTEST_SECONDS:g} s",
+    "amplitude": "the leads are so small or large that the unit or gain must be another one",
     "no_lead": "every lead is absent (no measurement, flat or clipped)",
     "filter": "the filter has no such name",
 }
@@ -210,6 +213,7 @@ def condition(
     if arranged_mv.shape[1] < SHORTEST_SECONDS * rate:
         found = f"{arranged_mv.shape[1]} samples at {rate:g} Hz"
         raise WaveformError("too_short", f"signal has {found}, under {SHORTEST_SECONDS:g} s; leave it out")
+    _refuse_unlikely_amplitude(arranged_mv, canonical_unit(unit))
     quality = lead_quality(arranged_mv)
     if quality.absent.all():
         raise WaveformError(
@@ -234,4 +238,26 @@ def condition(
         derived=derived,
         n_filled=n_filled,
         extra_leads=extra_leads(leads),
+    )
+
+
+def _refuse_unlikely_amplitude(signal_mv: Float[np.ndarray, "lead time"], unit: str) -> None:
+    """Raises when the leads' median peak-to-peak shows another unit than the one given."""
+    signal_mv = signal_mv[np.isfinite(signal_mv).any(axis=1)]
+    peak_to_peak = np.nanmax(signal_mv, axis=1) - np.nanmin(signal_mv, axis=1)
+    moving = peak_to_peak[peak_to_peak > 0]
+    if moving.size == 0:
+        return  # every lead is absent, and that is said
+    amplitude_mv = float(np.median(moving))
+    lowest, highest = AMPLITUDE_MV
+    if lowest <= amplitude_mv <= highest:
+        return
+    given = amplitude_mv / UNITS_IN_MV[unit]
+    usual_lowest, usual_highest = USUAL_AMPLITUDE_MV
+    likely = [name for name, in_mv in UNITS_IN_MV.items() if usual_lowest <= given * in_mv <= usual_highest]
+    advice = f'the unit is more likely "{likely[0]}"' if likely else "check gain and unit"
+    raise WaveformError(
+        "amplitude",
+        f"signal given in {unit} has a median peak-to-peak of {amplitude_mv:.3g} mV, expected "
+        f"{lowest:g}..{highest:g} mV; {advice}",
     )

@@ -19,6 +19,15 @@ from experiments.figures import write_figures
 
 EXAMPLE = "python -m experiments.convert --source=ptbxl --root=data/ptb-xl --rate=100 --out=stores/ptbxl100"
 SYNTHETIC = "synthetic"
+# What conversion marks, by column of records.parquet; nothing of it is changed.
+FOUND = {
+    "lead_absent": "a lead that was not recorded, flat or clipped, and is left out (lead_mask)",
+    "lead_flagged": "a lead with gaps or clipped samples (lead_flagged)",
+    "lead_implausible": "a lead of an amplitude that no heart has (lead_implausible)",
+    "lead_derived": "a limb lead derived from two others (lead_derived)",
+    "arms_swapped": "suspicion of exchanged arm electrodes (arms_swapped)",
+    "no_report": "no clinical text: they train reconstruction alone (text_id -1)",
+}
 INTERRUPTED = 75  # exit code: stopped, and the same command continues
 
 
@@ -66,9 +75,7 @@ def describe(summary: Summary, out: Path) -> str:
     n_rejected = sum(summary.rejected.values())
     lines = [f"{out}: {summary.n_records:,} records in {summary.n_rows:,} rows, {n_rejected:,} rejected"]
     lines += [f"  {problem}: {count:,} (see rejected.csv)" for problem, count in summary.rejected.items()]
-    lines += [
-        f"  {count:,} records with {column} (records.parquet)" for column, count in summary.quality.items() if count
-    ]
+    lines += [f"  {count:,} records: {FOUND[column]}" for column, count in summary.quality.items() if count]
     lines += [f"  {remark}" for remark in summary.remarks]
     if summary.n_converted:
         lines.append(

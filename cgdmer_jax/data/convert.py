@@ -26,6 +26,7 @@ from cgdmer_jax.data.shard_writer import (
     ShardJob,
     convert_shard,
     convert_shard_in_worker,
+    not_written,
     notes_path,
     start_worker,
     write_by_rename,
@@ -139,7 +140,10 @@ def _convert_shards(source: Source, job: ShardJob, processes: int, progress: boo
     check_disk_space(job, n_todo)
     clear_unfinished(job.out, set(range(n_shards)) - set(todo))
     metadata = seal.array_metadata(job.n_rows, job.n_samples, job.rows_per_shard)
-    ts.open(seal.array_spec(job.out) | {"metadata": metadata}, create=True, open=True).result()
+    try:
+        ts.open(seal.array_spec(job.out) | {"metadata": metadata}, create=True, open=True).result()
+    except ValueError as error:
+        raise not_written(f"the array of {job.out}", error) from error
     with tqdm(total=job.n_rows, initial=job.n_rows - n_todo, unit="record", disable=not progress) as bar:
         for n_done in _results(job, records, processes):
             bar.update(n_done)
@@ -179,7 +183,7 @@ def _seal(source: Source, job: ShardJob, settings: dict[str, Any]) -> None:
         shutil.rmtree(job.out / PARTIAL)  # so that the next run reads the recordings again
         shutil.rmtree(job.out / seal.SIGNAL)
         raise CgdmerError(f"none of the {job.n_rows} records of {source.name} could be converted; the first: {first}")
-    tables = write_tables(source, job.out, record_notes)
+    tables, n_without_text = write_tables(source, job.out, record_notes)
     info = {
         field: settings[field] for field in ("format_version", "name", "rate", "seconds", "filter", "derive_limb_leads")
     }
@@ -188,7 +192,7 @@ def _seal(source: Source, job: ShardJob, settings: dict[str, Any]) -> None:
         "n_rows": job.n_rows,
         "n_records": job.n_rows - rejected.total(),
         "rejected": dict(sorted(rejected.items())),
-        "quality": _marked([note for note in record_notes if "problem" not in note]),
+        "quality": _marked([note for note in record_notes if "problem" not in note]) | {"no_report": n_without_text},
         "unit": "uV int16",
         "leads": list(LEADS),
         "cleaning_version": settings["cleaning_version"],
@@ -211,5 +215,6 @@ def _seal(source: Source, job: ShardJob, settings: dict[str, Any]) -> None:
 
 
 def _marked(notes: list[dict[str, Any]]) -> dict[str, int]:
-    """How many records each quality column marks, in any lead."""
-    return {column: sum(bool(np.any(note[column])) for note in notes) for column in MARKS}
+    """How many records each quality column marks, in any lead, and how many have an absent lead."""
+    marked = {column: sum(bool(np.any(note[column])) for note in notes) for column in MARKS}
+    return {"lead_absent": sum(not np.all(note["lead_mask"]) for note in notes)} | marked

@@ -61,13 +61,18 @@ def convert_shard(job: ShardJob, shard: int, records: list[SourceRecord]) -> int
         array = ts.open(seal.array_spec(job.out), open=True).result()
         array[start : start + len(records)].write(block).result()
     except ValueError as error:
-        raise CgdmerError(
-            f"shard {shard} of {job.out} could not be written ({str(error)[:200]}); "
-            "free disk space or mend the folder, then run the same command again: it continues"
-        ) from error
+        raise not_written(f"shard {shard} of {job.out}", error) from error
     entry = seal.seal_shard(job.out, shard, job.n_samples)
     write_by_rename(notes_path(job.out, shard), json.dumps({"seal": entry, "records": notes}).encode())
     return len(records)
+
+
+def not_written(what: str, error: Exception) -> CgdmerError:
+    """TensorStore reports a full disk as ValueError."""
+    return CgdmerError(
+        f"{what} could not be written ({str(error)[:200]}); "
+        "free disk space or mend the folder, then run the same command again: it continues"
+    )
 
 
 def _convert_record(job: ShardJob, record: SourceRecord, row: np.ndarray) -> dict[str, Any]:

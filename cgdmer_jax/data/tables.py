@@ -16,8 +16,10 @@ from cgdmer_jax.data.sources import Source
 from cgdmer_jax.data.store import LABEL_COLUMN, record_schema
 
 
-def write_tables(source: Source, out: Path, notes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Writes the three tables and returns their seal entries; `notes` has one entry a listed record.
+def write_tables(source: Source, out: Path, notes: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
+    """Writes the three tables; returns their seal entries and the number of records without clinical text.
+
+    `notes` has one entry a listed record.
 
     A text's id is its place among the distinct cleaned texts in table order; rejected records have none.
     """
@@ -46,11 +48,12 @@ def write_tables(source: Source, out: Path, notes: list[dict[str, Any]]) -> list
     write_by_rename(out / seal.RECORDS, _parquet(records))
     write_by_rename(out / seal.REPORTS, _parquet(reports))
     write_by_rename(out / seal.REJECTED, _csv(("row", "record_id", "problem", "reason"), rejected))
-    return [
+    entries = [
         seal.seal_table(out, seal.RECORDS, len(lines)),
         seal.seal_table(out, seal.REPORTS, len(text_ids)),
         seal.seal_table(out, seal.REJECTED, len(rejected)),
     ]
+    return entries, sum(line["text_id"] == NO_TEXT for line in lines)
 
 
 def _parquet(table: pa.Table) -> bytes:

@@ -24,7 +24,7 @@ RECORD_PROBLEMS = {
     "header": "the header does not follow the WFDB form",
     "multi_segment": "the header lists other records instead of signals",
     "size": "the header announces more than 64 signals or an hour at 1 kHz",
-    "rate": "the sampling rate is absent, 0 or outside 50..10,000 Hz",
+    "rate": "the sampling rate is absent, 0, outside 50..10,000 Hz or not the collection's",
     "length": "the number of samples is absent, 0 or not what the signal file holds",
     "format": "the storage format is not read, or wfdb cannot decode the file",
     "gain": "the gain is absent, 0 or no number: the signal is uncalibrated",

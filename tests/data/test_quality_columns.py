@@ -45,7 +45,14 @@ def made(tmp_path_factory):
 
 def test_marks_are_counted_by_record(made):
     store, summary = made
-    expected = {"lead_flagged": 1, "lead_implausible": 1, "lead_derived": 0, "arms_swapped": 1}
+    expected = {
+        "lead_absent": 1,
+        "lead_flagged": 1,
+        "lead_implausible": 1,
+        "lead_derived": 0,
+        "arms_swapped": 1,
+        "no_report": 5,
+    }
     assert store.info["quality"] == summary.quality == expected
     assert store.column("arms_swapped").tolist() == [False, True, False, False, False]
     assert np.argwhere(store.column("lead_implausible")).tolist() == [[3, 6]]

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from cgdmer_jax.data.sources import LabelClass, Source, SourceRecord
-from cgdmer_jax.data.wfdb_reader import Recording, read_wfdb
+from cgdmer_jax.data.wfdb_reader import RecordError, Recording, read_wfdb
 from cgdmer_jax.errors import CgdmerError
 
 LICENCE = "CC BY 4.0"
@@ -87,16 +87,21 @@ def open_source(root: Path, rate: int) -> Source:
         citation=CITATION,
         records=records,
         tasks=_tasks(statements),
-        read=partial(read_recording, root),
+        read=partial(read_recording, root, float(folder_rate)),
         tables={DATABASE: database_sha256, STATEMENTS: statements_sha256},
         rate=float(folder_rate),
         remarks=remarks,
     )
 
 
-def read_recording(root: Path, record: SourceRecord) -> Recording:
-    """The record's WFDB files below the root folder."""
-    return read_wfdb(root / record.location)
+def read_recording(root: Path, rate: float, record: SourceRecord) -> Recording:
+    """The record's WFDB files below the root folder; `rate` (Hz) is that of the folder they lie in."""
+    path = root / record.location
+    recording = read_wfdb(path)
+    if recording.rate != rate:
+        sentence = f"its rate is {recording.rate:g} Hz in a folder of {rate:g} Hz; fetch the record again"
+        raise RecordError(str(path), "rate", "rate", sentence)
+    return recording
 
 
 def _read_table(root: Path, name: str) -> tuple[list[dict[str, str]], str]:

@@ -5,6 +5,7 @@ are equal int16. DESIGN 2.
 """
 
 import dataclasses
+import hashlib
 import json
 from dataclasses import dataclass
 
@@ -17,16 +18,18 @@ from cgdmer_jax.quality import LeadQuality
 from cgdmer_jax.waveform import FILTERS, LEADS, condition
 
 UNIT = "uV int16"
+HASHES = ("patient_sha256", "signal_sha256")  # fields of TrainedOn
 SCALINGS = ("record_std", "lead_std", "fixed_mv")
 
 
 @dataclass(frozen=True)
 class TrainedOn:
-    """One store that the encoder saw, and hashes of its patients for leak checks."""
+    """One store that the encoder saw, and hashes of its patients and recordings for leak checks."""
 
     name: str
     fingerprint: str
     patient_sha256: tuple[str, ...]
+    signal_sha256: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -86,11 +89,20 @@ class InputContract:
             _check_fields(store, _TRAINED_ON_TYPES, f"input contract field trained_on[{position}]")
         _check_strings(values["leads"], "leads")
         for position, store in enumerate(stores):
-            _check_strings(store["patient_sha256"], f"trained_on[{position}].patient_sha256")
-        trained_on = tuple(
-            TrainedOn(store["name"], store["fingerprint"], tuple(store["patient_sha256"])) for store in stores
-        )
+            for field in HASHES:
+                _check_strings(store[field], f"trained_on[{position}].{field}")
+        trained_on = tuple(TrainedOn(**store | {field: tuple(store[field]) for field in HASHES}) for store in stores)
         return cls(**values | {"leads": tuple(values["leads"]), "trained_on": trained_on})
+
+
+def patient_sha256(patient: str) -> str:
+    """What stands for "<collection>:<id>"."""
+    return hashlib.sha256(patient.encode()).hexdigest()
+
+
+def signal_sha256(signal_uv: Int16[np.ndarray, "12 time"]) -> str:
+    """What stands for a recording's stored samples: the first 64 bits, in hex, keep 100 million apart."""
+    return hashlib.sha256(signal_uv.astype("<i2").tobytes()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -154,7 +166,7 @@ _JSON_TYPES = {
     "tokenizer_sha256": str,
     "trained_on": list,
 }
-_TRAINED_ON_TYPES = {"name": str, "fingerprint": str, "patient_sha256": list}
+_TRAINED_ON_TYPES = {"name": str, "fingerprint": str, "patient_sha256": list, "signal_sha256": list}
 
 
 def _check_fields(values: object, types: dict[str, type | tuple[type, ...]], where: str) -> None:

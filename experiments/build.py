@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 from tokenizers import Tokenizer
 
 from cgdmer_jax.batch import Batch
-from cgdmer_jax.contract import UNIT, InputContract, TrainedOn
+from cgdmer_jax.contract import UNIT, InputContract, TrainedOn, patient_sha256
 from cgdmer_jax.data.corpus import Corpus
 from cgdmer_jax.data.loader import sequential_batches
 from cgdmer_jax.data.reports import CLEANING_VERSION, full_stop_id, load_tokenizer, tokenizer_sha256, train_wordpiece
@@ -52,8 +52,8 @@ def make_contract(
 ) -> InputContract:
     """The contract of a run on this corpus; `before` is what its first weights had seen."""
     info = corpus.stores[0].info
-    seen = set(corpus.patient_id[corpus.lines("train")])
-    own = tuple(TrainedOn(s.namespace, s.fingerprint, _hashes(s.namespace, seen)) for s in corpus.stores)
+    lines = corpus.lines("train")
+    own = tuple(_trained_on(corpus, number, lines) for number in range(len(corpus.stores)))
     return InputContract(
         rate=corpus.rate,
         seconds=corpus.n_samples / corpus.rate,
@@ -122,11 +122,6 @@ def run_environment() -> dict:
     }
 
 
-def patient_sha256(patient: str) -> str:
-    """What manifests hold instead of "<namespace>:<id>"."""
-    return hashlib.sha256(patient.encode()).hexdigest()
-
-
 def config_sha256(config: ConfigDict) -> str:
     return hashlib.sha256(config.to_json(sort_keys=True).encode()).hexdigest()
 
@@ -135,5 +130,10 @@ def n_cpus() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def _hashes(namespace: str, patients: set[str]) -> tuple[str, ...]:
-    return tuple(sorted(patient_sha256(p) for p in patients if p.startswith(f"{namespace}:")))
+def _trained_on(corpus: Corpus, number: int, lines: Int64[np.ndarray, "record"]) -> TrainedOn:
+    """Of one store of the corpus: the hashes of what lies on these lines."""
+    store = corpus.stores[number]
+    own = lines[(lines >= corpus.first_lines[number]) & (lines < corpus.first_lines[number + 1])]
+    patients = {patient_sha256(patient) for patient in corpus.patient_id[own]}
+    signals = set(corpus.column("signal_sha256")[own])
+    return TrainedOn(store.namespace, store.fingerprint, tuple(sorted(patients)), tuple(sorted(signals)))

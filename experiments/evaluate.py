@@ -106,6 +106,8 @@ def evaluate(
     for name in features:
         if name not in (known := feature_names(state.trained)):
             raise CgdmerError(f'--features: {state.base.method} has no feature "{name}".{suggest(name, known)}')
+    if state.overlap:
+        print(f"{state.overlap}: every figure is marked seen_in_training")
     line = command.command_line()
     if split == "test" and state.base.store != EMBEDDED:
         note_test_read(state, line)  # before the first figure: an evaluation that fails half way has been a look
@@ -167,7 +169,7 @@ def report(state: Evaluation, path: Path, line: str, split: str) -> None:
         "Protocol": f"clean; split {split}: fitted on folds {_listed(folds.fit)}, C chosen on {_listed(folds.choose)}, "
         f"scored on {_listed(folds.score)}",
         "Trained on": ", ".join(f"{t.name} ({len(t.patient_sha256):,} patients)" for t in run.contract.trained_on),
-        "Scored patients seen in training": "yes" if state.base.seen_in_training else "none",
+        "Scored records seen in training": str(state.overlap),
         "Prompts": prompts_sha256(state.base.store)[:16] + " (sha256)",
         "Command": line,
         "Device": str(jax.devices()[0]),

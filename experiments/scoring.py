@@ -13,6 +13,7 @@ from cgdmer_jax.evaluation import bootstrap
 from cgdmer_jax.evaluation.probe import Probe, fit_probe
 from cgdmer_jax.evaluation.results import Scored, Setting, rows_for_scores
 from experiments import build, trained
+from experiments.leaks import Overlap, find_overlap
 
 
 @dataclass
@@ -50,6 +51,7 @@ class Evaluation:
     lines: np.ndarray
     tasks: list[Task]
     base: Setting
+    overlap: Overlap  # of the scored records with what the run was trained on
     rows: list[dict] = field(default_factory=list)
     predictions: dict[str, np.ndarray] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -116,9 +118,7 @@ def prepare(run: Path, store: str, split: str, checkpoint: int | None) -> Evalua
     folds = probe_folds(split)
     lines = np.flatnonzero(in_folds(corpus.fold, folds.fit + folds.choose + folds.score))
     tasks = [make_task(corpus, name, lines, folds) for name in corpus.stores[0].tasks]
-    seen = {sha for part in loaded.contract.trained_on for sha in part.patient_sha256}
-    scored = np.flatnonzero(in_folds(corpus.fold, folds.score))
-    overlap = seen & {build.patient_sha256(p) for p in corpus.patient_id[scored]}
+    overlap = find_overlap(loaded.contract, corpus, np.flatnonzero(in_folds(corpus.fold, folds.score)))
     # By collection: converted once more with another remark, its reports are still those of the training.
     collections = {part.name for part in loaded.contract.trained_on}
     base = Setting(
@@ -134,7 +134,7 @@ def prepare(run: Path, store: str, split: str, checkpoint: int | None) -> Evalua
         supervision="labels",
         seen_in_training=bool(overlap),
     )
-    return Evaluation(loaded, corpus, table, lines, tasks, base)
+    return Evaluation(loaded, corpus, table, lines, tasks, base, overlap)
 
 
 def make_task(corpus: Corpus, name: str, lines: np.ndarray, folds: ProbeFolds) -> Task:

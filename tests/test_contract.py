@@ -23,7 +23,10 @@ CONTRACT = InputContract(
     scaling="record_std",
     cleaning_version="1",
     tokenizer_sha256="ab" * 32,
-    trained_on=(TrainedOn("ptbxl", "cd" * 32, ("ef" * 32, "01" * 32)), TrainedOn("other", "23" * 32, ())),
+    trained_on=(
+        TrainedOn("ptbxl", "cd" * 32, ("ef" * 32, "01" * 32), ("45" * 8,)),
+        TrainedOn("other", "23" * 32, (), ()),
+    ),
 )
 
 
@@ -57,7 +60,7 @@ def test_a_missing_field_is_refused_by_name(field):
             {"trained_on": [{"name": "a", "fingerprint": "b"}]},
             r'trained_on\[0\] lacks the field "patient_sha256"',
         ),
-        ({"trained_on": [{"name": "a", "fingerprint": "b", "patient_sha256": [1]}]}, "no text"),
+        ({"trained_on": [{"name": "a", "fingerprint": "b", "patient_sha256": [1], "signal_sha256": []}]}, "no text"),
         ({"trained_on": ["ptbxl"]}, "no JSON object"),
     ],
 )

@@ -4,7 +4,6 @@ A shard counts as done once its notes (a small JSON) were renamed into the `.par
 lies in the store before that is rewritten, so a kill at any moment costs at most the shards under way.
 """
 
-import hashlib
 import json
 import math
 import os
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 import tensorstore as ts
 
+from cgdmer_jax.contract import signal_sha256
 from cgdmer_jax.data import seal
 from cgdmer_jax.data.sources import SourceRecord
 from cgdmer_jax.data.wfdb_reader import RecordError, Recording
@@ -113,11 +113,6 @@ def _convert_record(job: ShardJob, record: SourceRecord, row: np.ndarray) -> dic
         "valid_length": int(conditioned.valid_length),
         "signal_sha256": signal_sha256(row),
     }
-
-
-def signal_sha256(signal_uv: np.ndarray) -> str:
-    """Names a recording by its stored samples: the first 64 bits, in hex, tell 100 million apart."""
-    return hashlib.sha256(np.ascontiguousarray(signal_uv, "<i2").tobytes()).hexdigest()[:16]
 
 
 def _numbers(values: np.ndarray) -> list[float | None]:

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int32, Num
 from tokenizers import Tokenizer
 
 from cgdmer_jax.batch import NO_TEXT, Batch
-from cgdmer_jax.contract import InputContract, Prepared, prepare
+from cgdmer_jax.contract import InputContract, Prepared, prepare, signal_sha256
 from cgdmer_jax.data.reports import clean, encode
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.methods.protocol import Method, Variables
@@ -32,6 +32,7 @@ class Encoder:
         self, method: Method, variables: Variables, contract: InputContract, tokenizer: Tokenizer, max_tokens: int
     ):
         self.contract = contract
+        self._trained_signals = {sha for part in contract.trained_on for sha in part.signal_sha256}
         self.max_tokens = max_tokens
         self._method = method
         self._variables = jax.device_put(variables)
@@ -57,6 +58,13 @@ class Encoder:
         ]
         made = np.concatenate(parts) if parts else np.zeros((0, self.features[feature]), np.float32)
         return made[0] if _is_one(signal) else made
+
+    def was_trained_on(
+        self, signal: Signals, rate: float | int, leads: Sequence[str], unit: str
+    ) -> Bool[np.ndarray, "record"]:
+        """True where the model was trained on this very recording (its prepared samples); one value a signal."""
+        prepared = self._prepared(signal, rate, leads, unit)
+        return np.array([signal_sha256(one.signal) in self._trained_signals for one in prepared], bool)
 
     def embed_text(self, texts: Iterable[str]) -> Float[np.ndarray, "text embedding"]:
         """Unit vectors in the space of the feature `aligned`; reports or prompts, cleaned as in training."""

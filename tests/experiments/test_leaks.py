@@ -3,9 +3,11 @@
 import hashlib
 import json
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from cgdmer_jax.data.store import open_store
 from experiments.pretrain import pretrain
 from experiments.scoring import prepare
 from tests.data.small_stores import write_store
@@ -20,7 +22,8 @@ def stores(tmp_path_factory):
     """Two collections of the same patient numbers: the first has every fold, the second trains one patient in three."""
     folder = tmp_path_factory.mktemp("stores")
     first = write_store(folder / "a", REPORTS, folds=FOLDS)
-    return first, write_store(folder / "b", REPORTS, name="ptbxl", folds=[(1, 9, 10)[row % 3] for row in range(60)])
+    folds = [(1, 9, 10)[row % 3] for row in range(60)]
+    return first, write_store(folder / "b", REPORTS, name="ptbxl", folds=folds, first_value=9000)
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +70,8 @@ def test_the_same_number_in_another_collection_is_another_patient(run, tmp_path)
     """Of `ptbxl` the patients of rows 0, 3, 6, ... were trained on, of `synthetic` all rows that are scored here."""
     trained = [row for row in range(60) if FOLDS[row] <= 8 and row % 3]
     folds = [9 if row in trained else 1 for row in range(60)]
-    theirs = write_store(tmp_path / "a", REPORTS, folds=folds)
-    others = write_store(tmp_path / "b", REPORTS, folds=folds, name="ptbxl")
+    theirs = write_store(tmp_path / "a", REPORTS, folds=folds, first_value=3000)
+    others = write_store(tmp_path / "b", REPORTS, folds=folds, first_value=3000, name="ptbxl")
     assert prepare(run, theirs, "validation", None).base.seen_in_training
     assert not prepare(run, others, "validation", None).base.seen_in_training
 
@@ -81,3 +84,24 @@ def test_no_patient_that_is_scored_fitted_or_chose(run, stores, split, sizes):
     fit, choose, score = (set(patients[at]) for at in (task.fit, task.choose, task.score))
     assert (len(fit), len(choose), len(score)) == sizes
     assert not fit & choose and not (fit | choose) & score
+
+
+def test_the_contract_holds_the_hash_of_every_training_recording(run, stores):
+    for part, store in zip(json.loads((run / "input.json").read_text())["trained_on"], stores, strict=True):
+        opened = open_store(store)
+        rows = np.flatnonzero(opened.column("fold") <= 8)
+        expected = {hashlib.sha256(signal.tobytes()).hexdigest()[:16] for signal in opened.read(rows)}
+        assert part["signal_sha256"] == sorted(expected)
+
+
+def test_trained_recordings_are_found_under_whatever_patient_and_counted(run, tmp_path):
+    """The recordings of the first store, 48 of them trained on, as patients of the second (20 of them trained)."""
+    copied = write_store(tmp_path / "s", REPORTS, name="ptbxl", folds=[10] * 60)
+    overlap = prepare(run, copied, "test", None).overlap
+    assert (overlap.n_scored, overlap.of_trained_patients, overlap.of_trained_recordings) == (60, 20, 48)
+    assert str(overlap) == "of 60 records 20 are of trained patients and 48 are recordings trained on"
+    folds = [10 if row % 3 else 1 for row in range(60)]
+    others = write_store(tmp_path / "t", REPORTS, name="ptbxl", folds=folds, first_value=5000)
+    assert not prepare(run, others, "test", None).base.seen_in_training
+    same = write_store(tmp_path / "u", REPORTS, name="ptbxl", folds=folds)
+    assert prepare(run, same, "test", None).base.seen_in_training, "other patients, but recordings of the first store"

@@ -33,7 +33,7 @@ def small_model() -> dict:
         scaling=config.method.scaling,
         cleaning_version="1",
         tokenizer_sha256=tokenizer_sha256(tokenizer),
-        trained_on=(TrainedOn("synthetic", "cd" * 32, ("ef" * 32, "01" * 32)),),
+        trained_on=(TrainedOn("synthetic", "cd" * 32, ("ef" * 32, "01" * 32), ()),),
     )
     fields, max_tokens = config.copy_and_resolve_references().method.to_dict(), 16
     method = make_method(

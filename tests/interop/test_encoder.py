@@ -1,10 +1,13 @@
 """An encoder in use: the same recording however it is given, whole batches or one by one; else one clear sentence."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
+from cgdmer_jax.contract import prepare, signal_sha256
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.interop.pretrained import load
+from cgdmer_jax.interop.pretrained import load, save_model
 from cgdmer_jax.waveform import LEADS
 
 
@@ -119,3 +122,12 @@ def test_one_string_as_texts_and_a_blank_text_are_refused(encoder):
         encoder.embed_text("sinus rhythm")
     with pytest.raises(CgdmerError, match="text 1 holds no clinical text"):
         encoder.embed_text(["sinus rhythm", ""])
+
+
+def test_a_recording_that_was_trained_on_is_known_again_whatever_its_unit(exported, recordings_mv, tmp_path):
+    seen = signal_sha256(prepare(exported["contract"], recordings_mv[1], 500, LEADS, "mV").signal)
+    part = dataclasses.replace(exported["contract"].trained_on[0], signal_sha256=(seen,))
+    contract = dataclasses.replace(exported["contract"], trained_on=(part,))
+    save_model(tmp_path / "model", **exported | {"contract": contract})
+    found = load(tmp_path / "model").was_trained_on(recordings_mv[:3] * 1000, 500, LEADS, "uV")
+    assert found.tolist() == [False, True, False]

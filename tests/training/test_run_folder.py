@@ -21,7 +21,7 @@ CONTRACT = InputContract(
     scaling="record_std",
     cleaning_version="1",
     tokenizer_sha256="0" * 64,
-    trained_on=(TrainedOn("synthetic", "f" * 64, ("a" * 64,)),),
+    trained_on=(TrainedOn("synthetic", "f" * 64, ("a" * 64,), ("b" * 16,)),),
 )
 CONFIG = {"seed": 0, "data": {"stores": ("a", "b"), "batch_size": 8}, "run": {"log_every": 10}}
 

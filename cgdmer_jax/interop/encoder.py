@@ -49,15 +49,20 @@ class Encoder:
         self, signal: Signals, rate: float | int, leads: Sequence[str], unit: str, *, feature: str = "main"
     ) -> Float[np.ndarray, "..."]:
         """[feature] of one signal, [record, feature] of an iterable of signals or an array [record, lead, time]."""
+        made = self.embed_prepared(self._prepared(signal, rate, leads, unit), feature=feature)
+        return made[0] if _is_one(signal) else made
+
+    def embed_prepared(
+        self, prepared: Iterable[Prepared], *, feature: str = "main"
+    ) -> Float[np.ndarray, "record feature"]:
+        """The same of recordings that `contract.prepare` made: each may have had its own rate and leads."""
         if feature not in self.features:
             raise CgdmerError(f'the model has no feature "{feature}".{suggest(feature, self.features)}')
-        prepared = self._prepared(signal, rate, leads, unit)
         parts = [
             np.asarray(self._embed_ecg(self._variables, batch)[feature])[:n_real]
-            for batch, n_real in self._batches(prepared, self._records_at_once)
+            for batch, n_real in self._batches(iter(prepared), self._records_at_once)
         ]
-        made = np.concatenate(parts) if parts else np.zeros((0, self.features[feature]), np.float32)
-        return made[0] if _is_one(signal) else made
+        return np.concatenate(parts) if parts else np.zeros((0, self.features[feature]), np.float32)
 
     def was_trained_on(
         self, signal: Signals, rate: float | int, leads: Sequence[str], unit: str

@@ -41,9 +41,10 @@ def save_model(
     """Writes the folder, which must not exist yet: whole or not at all. `origin` tells which run it comes from."""
     if folder.exists():
         raise CgdmerError(f"{folder} exists already; name a new folder, a model is never written over")
+    folder.parent.mkdir(parents=True, exist_ok=True)
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
+    part.mkdir()
     write_weights(part / WEIGHTS, variables)
     config = {
         "format_version": FORMAT_VERSION,

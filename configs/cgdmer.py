@@ -115,6 +115,7 @@ RUN = {
     "checkpoint_every": 300,
     "keep_last": 2,
     "diagnose_every": 300,
+    "mirrors": (),  # "tensorboard", "wandb": copies of metrics.jsonl for them
 }
 MAX_TOKENS = {"quickstart": 32, "nano": 36, "tiny": 64, "small": 64, "base": 64}  # nano: text at most half of the ECG
 LARGE_BATCH = {"tiny": 256, "small": 1024, "base": 1024}

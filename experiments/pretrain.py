@@ -23,6 +23,7 @@ from cgdmer_jax.methods.protocol import Method, Variables
 from cgdmer_jax.training import loop, sharding
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.log import MetricsLog
+from cgdmer_jax.training.mirrors import open_mirrors
 from cgdmer_jax.training.optimizer import OptimizerConfig, make_optimizer, schedule
 from cgdmer_jax.training.run_folder import RunFolder, flat
 from cgdmer_jax.training.state import TrainState, start
@@ -86,6 +87,7 @@ def pretrain(config: ConfigDict, workdir: Path, *, init_from: str | None = None,
             run.begin(config.to_dict(), build.run_environment(), contract)
             log = MetricsLog(run.metrics)
             state = _go_on(state, checkpoints, log)
+            log.mirrors = open_mirrors(tuple(config.run.mirrors), workdir, int(state.step))
             if new_from_given:
                 checkpoints.save(state, None)  # from here on the run needs the other folder no more
             first, begun = int(state.step), time.monotonic()
@@ -119,9 +121,10 @@ def measured(first: int, last: int, seconds: float, batch_size: int) -> dict:
 
 
 def _run_config(config: ConfigDict) -> tuple[loop.RunConfig, int]:
-    """The intervals, and the number of validation records."""
+    """The loop's part of `config.run`, and the number of validation records."""
     fields = config.run.to_dict()
     n_validation = fields.pop("validation_records")
+    del fields["mirrors"]
     return from_fields(loop.RunConfig, fields), n_validation
 
 

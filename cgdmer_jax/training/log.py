@@ -3,21 +3,23 @@
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import jax
 
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.training.mirrors import Mirror
 from cgdmer_jax.training.state import check_finite
 from cgdmer_jax.training.step import Metrics
 
 
 class MetricsLog:
-    """Appends records; a line is on disk before the next one is written."""
+    """Appends records; a line is on disk before the next one is written, and then handed to the mirrors."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, mirrors: Sequence[Mirror] = ()):
         self.path = path
+        self.mirrors = mirrors
 
     def write(self, record: dict) -> None:
         try:
@@ -27,6 +29,9 @@ class MetricsLog:
             raise CgdmerError(
                 f"{self.path} cannot be written ({error.strerror}); mend that and give the same command again"
             ) from error
+        numbers = {name: value for name, value in record.items() if name != "step" and value is not None}
+        for mirror in self.mirrors:
+            mirror(record["step"], numbers)
 
     def cut_after(self, step: int) -> None:
         """Drops lines of later steps, and a last line that a kill left unfinished."""

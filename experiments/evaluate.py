@@ -12,10 +12,12 @@ from cgdmer_jax.data.prompts import prompts_sha256
 from cgdmer_jax.data.splits import probe_folds
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.evaluation.report import text_table, write_report
+from cgdmer_jax.evaluation.report_case import case_section
 from cgdmer_jax.evaluation.report_diagnostics import diagnostics_section
-from cgdmer_jax.evaluation.results import write_results
+from cgdmer_jax.evaluation.results import environment, write_results
 from cgdmer_jax.training.log import read_metrics
 from experiments import command
+from experiments.case import make_case
 from experiments.diagnose import FILE as DIAGNOSTICS
 from experiments.groups import add_groups
 from experiments.label_fractions import add_label_fractions
@@ -121,7 +123,7 @@ def evaluate(
     add_differences(state, features[0])
     write_results(out / "results.json", line, state.rows, origin(state) | {"seconds": state.seconds})
     save_predictions(state, out / "predictions.npz")
-    report(state, out / "report.html", line, split)
+    report(state, out / "report.html", line, split, features[0])
     print(text_table([row for row in state.rows if row["metric"] != "auroc_difference"]))
     total = time.monotonic() - begun
     print(f"{', '.join(f'{name} {s:.0f} s' for name, s in state.seconds.items())}; {total:.0f} s in all")
@@ -157,7 +159,8 @@ def save_predictions(state: Evaluation, path: Path) -> None:
     part.replace(path)
 
 
-def report(state: Evaluation, path: Path, line: str, split: str) -> None:
+def report(state: Evaluation, path: Path, line: str, split: str, feature: str) -> None:
+    """`feature` is the headline."""
     run = state.trained
     info = state.corpus.stores[0].info
     folds = probe_folds(split)
@@ -173,6 +176,7 @@ def report(state: Evaluation, path: Path, line: str, split: str) -> None:
         "Prompts": prompts_sha256(state.base.store)[:16] + " (sha256)",
         "Command": line,
         "Device": str(jax.devices()[0]),
+        "Versions": ", ".join(f"{name} {version}" for name, version in environment()["packages"].items()),
     }
     write_report(
         path,
@@ -183,7 +187,8 @@ def report(state: Evaluation, path: Path, line: str, split: str) -> None:
         curves=CURVES,
         metrics=read_metrics(run.folder.metrics),
         pages=reconstruction_pages(state),
-        more=[diagnostics_section(json.loads(diagnosed.read_text()))] if diagnosed.exists() else [],
+        more=[case_section(make_case(state, feature))]
+        + ([diagnostics_section(json.loads(diagnosed.read_text()))] if diagnosed.exists() else []),
     )
 
 

@@ -38,7 +38,7 @@ def add_retrieval(state: Evaluation, plan: Plan) -> None:
     for method, seeds in of_method.items():
         ranks: dict[str, list[np.ndarray]] = {variant: [] for variant in queries}
         for variables, ecg in zip(seeds, state.features.get(f"{method}/aligned", []), strict=True):
-            text = _embed_texts(state, embed_text, variables, ids)
+            text = embed_texts(state, embed_text, variables, ids)
             ranks["ecg_to_text"].append(ecg_to_text_ranks(ecg[at], text, own))
             ranks["text_to_ecg"].append(text_to_ecg_ranks(ecg[at], text, own))
         for variant, of_seeds in ranks.items():
@@ -87,7 +87,7 @@ def _chance_rows(setting: Setting, n_gallery: int, n_own: Int[np.ndarray, "query
     return [plain_row(setting, name, "all", float(v), n=n_gallery, n_positive=len(n_own)) for name, v in values.items()]
 
 
-def _embed_texts(state: Evaluation, embed_text, variables: Variables, ids: Int[np.ndarray, "text"]) -> np.ndarray:
+def embed_texts(state: Evaluation, embed_text, variables: Variables, ids: Int[np.ndarray, "text"]) -> np.ndarray:
     """Embeddings of these reports; the last batch is filled up, so that every batch has one shape."""
     parts = []
     for first in range(0, len(ids), TEXTS_AT_ONCE):

@@ -1,0 +1,114 @@
+"""One scored recording as a patient's page of the report: findings, quality, nearest reports and recordings."""
+
+import jax
+import numpy as np
+
+from cgdmer_jax.batch import NO_TEXT
+from cgdmer_jax.data.splits import in_folds, probe_folds
+from cgdmer_jax.evaluation.calibration import fit_calibration
+from cgdmer_jax.evaluation.ecg_paper import ecg_page_svg
+from cgdmer_jax.evaluation.report_case import Case, Finding, Neighbour
+from cgdmer_jax.waveform import LEADS
+from experiments.retrieval import embed_texts
+from experiments.scoring import Evaluation, Task
+
+NEIGHBOURS = 5
+MARKS = {
+    "lead_flagged": "gaps or clipped samples",
+    "lead_implausible": "implausible amplitude",
+    "lead_derived": "derived from other limb leads",
+}
+
+
+def make_case(state: Evaluation, feature: str) -> Case:
+    """The first scored record of the first task; `feature` is the headline, which the probes read."""
+    at = int(state.tasks[0].score[0])  # place among the embedded records
+    line = state.lines[at : at + 1]
+    length = int(state.corpus.length[line[0]])
+    record_id = state.corpus.column("record_id")[line[0]]
+    title = f"Record {record_id} of {state.base.store}"
+    svg = ecg_page_svg(
+        state.corpus.read(line)[0, :, :length] * 1e-3,
+        state.corpus.rate,
+        title=title,
+        lead_mask=state.corpus.lead_mask[line[0]],
+    )
+    features = state.features[f"{state.base.method}/{feature}"][0]
+    return Case(
+        title=title,
+        svg=svg,
+        findings=[finding for task in state.tasks for finding in _findings(state, task, features, at)],
+        remarks=_remarks(state, int(line[0])),
+        reports=_nearest_reports(state, at),
+        recordings=_nearest_recordings(state, features, at),
+    )
+
+
+def _findings(state: Evaluation, task: Task, features: np.ndarray, at: int) -> list[Finding]:
+    """Of one task; calibrated on the fold that chose C, which the probe's weights never saw."""
+    calibration = fit_calibration(task.headline.scores(features[task.choose]), task.labels[task.choose])
+    (probabilities,) = calibration.probabilities(task.headline.scores(features[at : at + 1]))
+    prevalence = task.labels[task.fit].mean(0)
+    return [
+        Finding(
+            task.name,
+            label.code,
+            label.name,
+            float(p) if np.isfinite(p) and fitted else None,
+            float(share),
+            bool(own),
+        )
+        for label, p, share, own, fitted in zip(
+            state.corpus.classes(task.name),
+            probabilities,
+            prevalence,
+            task.labels[at],
+            task.headline.fitted,
+            strict=True,
+        )
+    ]
+
+
+def _remarks(state: Evaluation, line: int) -> list[str]:
+    absent = [lead for lead, here in zip(LEADS, state.corpus.lead_mask[line], strict=True) if not here]
+    found = [f"absent: {', '.join(absent)}"] if absent else []
+    for column, words in MARKS.items():
+        marked = [lead for lead, is_so in zip(LEADS, state.corpus.column(column)[line], strict=True) if is_so]
+        found += [f"{words}: {', '.join(marked)}"] if marked else []
+    if state.corpus.column("arms_swapped")[line]:
+        found.append("arm electrodes perhaps exchanged: lead I looks like V6 upside down")
+    return found
+
+
+def _nearest_reports(state: Evaluation, at: int) -> list[Neighbour]:
+    """Distinct reports of the training folds, by the aligned vectors."""
+    lines = state.corpus.lines("train")
+    ids = np.unique(state.corpus.text_id[lines][state.corpus.text_id[lines] != NO_TEXT])
+    if not len(ids):
+        return []
+    text = embed_texts(state, jax.jit(state.trained.method.embed_text), state.trained.variables, ids)
+    distance = 1 - text @ state.features[f"{state.base.method}/aligned"][0][at]
+    return [
+        Neighbour(f"report {ids[k]}", state.corpus.texts[ids[k]], float(distance[k]))
+        for k in np.argsort(distance, kind="stable")[:NEIGHBOURS]
+    ]
+
+
+def _nearest_recordings(state: Evaluation, features: np.ndarray, at: int) -> list[Neighbour]:
+    """Recordings of the fitting folds, by the headline feature as the probe standardises it."""
+    fold = state.corpus.fold[state.lines]
+    past = np.flatnonzero(in_folds(fold, probe_folds(state.base.split).fit))
+    probe = state.tasks[0].headline
+    standard = (features - probe.mean) / probe.std
+    standard /= np.linalg.norm(standard, axis=1, keepdims=True)
+    distance = 1 - standard[past] @ standard[at]
+    record_id = state.corpus.column("record_id")
+    return [
+        Neighbour(str(record_id[state.lines[past[k]]]), _labels(state, past[k]), float(distance[k]))
+        for k in np.argsort(distance, kind="stable")[:NEIGHBOURS]
+    ]
+
+
+def _labels(state: Evaluation, at: int) -> str:
+    codes = [code for task in state.tasks for code, own in zip(task.classes, task.labels[at], strict=True) if own]
+    return ", ".join(dict.fromkeys(codes)) or "none"

@@ -1,0 +1,39 @@
+"""Recalibrated probabilities agree with how often the class occurs; the order of records stays."""
+
+import numpy as np
+import pytest
+
+from cgdmer_jax.evaluation.calibration import fit_calibration
+
+
+def drawn(n: int, slope: float, offset: float, seed: int):
+    """Probabilities, and labels that occur with logistic(slope logit(p) + offset)."""
+    draw = np.random.default_rng(seed)
+    logit = draw.normal(-1, 1.5, (n, 1))
+    true = 1 / (1 + np.exp(-(slope * logit + offset)))
+    return 1 / (1 + np.exp(-logit)), draw.random((n, 1)) < true, true
+
+
+@pytest.mark.parametrize(("slope", "offset"), [(1.0, 0.0), (0.4, 0.5), (2.0, -1.0)])
+def test_the_law_that_labels_were_drawn_by_is_found_again(slope, offset):
+    p, y, true = drawn(40_000, slope, offset, seed=0)
+    found = fit_calibration(p, y)
+    assert found.slope[0] == pytest.approx(slope, abs=0.05) and found.offset[0] == pytest.approx(offset, abs=0.05)
+    np.testing.assert_allclose(found.probabilities(p), true, atol=0.02)
+
+
+def test_the_mean_probability_is_the_rate_of_the_records_it_was_fitted_on():
+    """The score equation of a logistic regression with a free offset."""
+    p, y, _ = drawn(500, 0.3, 1.0, seed=1)
+    assert fit_calibration(p, y).probabilities(p).mean() == pytest.approx(y.mean(), abs=1e-4)
+
+
+def test_a_class_with_nine_positives_or_nine_negatives_is_not_calibrated():
+    p = np.linspace(0.01, 0.99, 100)[:, None].repeat(3, axis=1)
+    y = np.arange(100)[:, None] >= [91, 9, 90]
+    assert np.isnan(fit_calibration(p, y).slope).tolist() == [True, True, False]
+
+
+def test_probabilities_of_exactly_0_and_1_stay_finite():
+    p, y = np.array([[0.0], [1.0]] * 30), np.array([[False], [True], [True], [False]] * 15)
+    assert np.isfinite(fit_calibration(p, y).probabilities(p)).all()

@@ -53,7 +53,9 @@ def derivable(absent: Bool[np.ndarray, "12"]) -> Bool[np.ndarray, "12"]:
     return absent & limb & ((~absent & limb).sum() >= 2)
 
 
-def derive(signal_mv: Float[np.ndarray, "12 time"], wanted: Bool[np.ndarray, "12"], absent: Bool[np.ndarray, "12"]):
+def derive(
+    signal_mv: Float[np.ndarray, "12 time"], wanted: Bool[np.ndarray, "12"], absent: Bool[np.ndarray, "12"]
+) -> Float[np.ndarray, "12 time"]:
     """The signal with the wanted limb leads made from all that are present (least squares, exact without noise)."""
     present = np.flatnonzero(~absent[:N_LIMB])
     made = signal_mv.copy()

@@ -8,16 +8,11 @@ from cgdmer_jax.data.splits import in_folds, probe_folds
 from cgdmer_jax.evaluation.calibration import fit_calibration
 from cgdmer_jax.evaluation.ecg_paper import ecg_page_svg
 from cgdmer_jax.evaluation.report_case import Case, Finding, Neighbour
-from cgdmer_jax.waveform import LEADS
+from experiments.remarks import remarks
 from experiments.retrieval import embed_texts
 from experiments.scoring import Evaluation, Task
 
 NEIGHBOURS = 5
-MARKS = {
-    "lead_flagged": "gaps or clipped samples",
-    "lead_implausible": "implausible amplitude",
-    "lead_derived": "derived from other limb leads",
-}
 
 
 def make_case(state: Evaluation, feature: str) -> Case:
@@ -26,16 +21,14 @@ def make_case(state: Evaluation, feature: str) -> Case:
     line = state.lines[at : at + 1]
     length = int(state.corpus.length[line[0]])
     record_id = state.corpus.column("record_id")[line[0]]
-    title = f"Record {record_id} of {state.base.store}"
     svg = ecg_page_svg(
         state.corpus.read(line)[0, :, :length] * 1e-3,
         state.corpus.rate,
-        title=title,
+        title=f"Record {record_id} of {state.base.store}",
         lead_mask=state.corpus.lead_mask[line[0]],
     )
     features = state.features[f"{state.base.method}/{feature}"][0]
     return Case(
-        title=title,
         svg=svg,
         findings=[finding for task in state.tasks for finding in _findings(state, task, features, at)],
         remarks=_remarks(state, int(line[0])),
@@ -70,14 +63,10 @@ def _findings(state: Evaluation, task: Task, features: np.ndarray, at: int) -> l
 
 
 def _remarks(state: Evaluation, line: int) -> list[str]:
-    absent = [lead for lead, here in zip(LEADS, state.corpus.lead_mask[line], strict=True) if not here]
-    found = [f"absent: {', '.join(absent)}"] if absent else []
-    for column, words in MARKS.items():
-        marked = [lead for lead, is_so in zip(LEADS, state.corpus.column(column)[line], strict=True) if is_so]
-        found += [f"{words}: {', '.join(marked)}"] if marked else []
-    if state.corpus.column("arms_swapped")[line]:
-        found.append("arm electrodes perhaps exchanged: lead I looks like V6 upside down")
-    return found
+    corpus = state.corpus
+    columns = ("lead_flagged", "lead_implausible", "lead_derived")
+    marks = {"lead_absent": ~corpus.lead_mask[line]} | {name: corpus.column(name)[line] for name in columns}
+    return remarks(marks, arms_swapped=bool(corpus.column("arms_swapped")[line]))
 
 
 def _nearest_reports(state: Evaluation, at: int) -> list[Neighbour]:

@@ -12,8 +12,8 @@ from cgdmer_jax import load
 from cgdmer_jax.contract import InputContract, Prepared, prepare
 from cgdmer_jax.data.wfdb_reader import read_wfdb
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.waveform import LEADS
 from experiments import command
+from experiments.remarks import remarks
 
 EXAMPLE = "python -m experiments.embed --model=models/quickstart --records=FOLDER --out=embeddings.npz"
 
@@ -52,25 +52,19 @@ def usable(contract: InputContract, root: Path, paths: list[Path], names: list[s
         except CgdmerError as error:
             print(f"{name}: left out: {error}")
             continue
-        for what in remarks(prepared):
+        for what in remarks_of(prepared):
             print(f"{name}: {what}")
         names.append(name)
         yield prepared
 
 
-def remarks(prepared: Prepared) -> list[str]:
-    """What a user should know of a recording that was used."""
-    found = []
-    for what, marked in (
-        ("absent", ~prepared.lead_mask),
-        ("gaps or clipped samples in", prepared.quality.flagged),
-        ("implausible amplitude in", prepared.quality.implausible),
-    ):
-        if marked.any():
-            found.append(f"{what} {', '.join(lead for lead, is_so in zip(LEADS, marked, strict=True) if is_so)}")
-    if prepared.agreement.arms_swapped:
-        found.append("arm electrodes perhaps exchanged (lead I looks like V6 upside down); nothing was changed")
-    return found
+def remarks_of(prepared: Prepared) -> list[str]:
+    marks = {
+        "lead_absent": ~prepared.lead_mask,
+        "lead_flagged": prepared.quality.flagged,
+        "lead_implausible": prepared.quality.implausible,
+    }
+    return remarks(marks, arms_swapped=prepared.agreement.arms_swapped)
 
 
 if __name__ == "__main__":

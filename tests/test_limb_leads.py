@@ -6,7 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from cgdmer_jax.data.wfdb_reader import read_wfdb
 from cgdmer_jax.limb_leads import agreement, derivable, derive, einthoven_residual, goldberger_residuals
+from cgdmer_jax.waveform import arrange
+from tests.real_recordings import unpack
 from tests.test_waveform import heart
 
 NONE = np.zeros(12, bool)
@@ -88,3 +91,16 @@ def test_one_limb_lead_gives_no_other_and_chest_leads_are_never_derived():
     assert not derivable(absent).any()
     absent[:6], absent[6:] = False, True
     assert not derivable(absent).any()
+
+
+def test_planted_swaps_of_real_recordings_are_mostly_found_and_the_right_ones_hardly_suspected(shared_data, tmp_path):
+    """Exchanged arms: I becomes -I, II and III as well as aVR and aVL change places."""
+    paths = unpack(shared_data / "ptb-xl-500hz-sample.tar.xz", tmp_path)
+    right = [arrange(r.signal_mv, r.names, "mV").astype(np.float64) for r in map(read_wfdb, paths)]
+    suspected = sum(agreement(signal, NONE).arms_swapped for signal in right)
+    exchanged = [signal[[0, 2, 1, 4, 3, *range(5, 12)]] for signal in right]
+    for signal in exchanged:
+        signal[0] *= -1
+    found = sum(agreement(signal, NONE).arms_swapped for signal in exchanged)
+    assert len(right) == 40
+    assert found >= 36 and suspected == 0

@@ -34,7 +34,6 @@ class Neighbour:
 class Case:
     """What the section shows."""
 
-    title: str
     svg: str  # ecg_paper.ecg_page_svg
     findings: Sequence[Finding]
     remarks: Sequence[str]  # on the quality of the recording; empty = nothing was found
@@ -47,7 +46,7 @@ def case_section(case: Case) -> str:
     quality = "; ".join(case.remarks) if case.remarks else "no gap, clipping, absent lead or contradiction was found"
     return "\n".join(
         [
-            f"<h2>{escape(case.title)}</h2>",
+            "<h2>One patient</h2>",
             f"<figure>{case.svg}</figure>",
             f"<p>Recording: {escape(quality)}.</p>",
             _findings(case.findings),

@@ -6,7 +6,7 @@ import os
 import platform
 import subprocess
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -143,8 +143,13 @@ def write_results(path: Path, command: str, rows: Sequence[dict], origin: dict) 
     """Writes {command, commit, environment, origin, rows} in one rename, after the key was found unique."""
     check_rows(rows)
     facts = {"command": command, "commit": commit(), "environment": environment(), "origin": origin}
-    head = json.dumps(facts, indent=1)
-    lines = ",\n".join(json.dumps(row, separators=(",", ":"), allow_nan=False) for row in rows)  # a line a row
+    write_document(path, facts | {"rows": rows})
+
+
+def write_document(path: Path, document: Mapping[str, object]) -> None:
+    """A line a row, in one rename."""
+    head = json.dumps({name: value for name, value in document.items() if name != "rows"}, indent=1)
+    lines = ",\n".join(json.dumps(row, separators=(",", ":"), allow_nan=False) for row in document["rows"])
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(path.name + ".unfinished")
     unfinished.write_text(f'{head[:-2]},\n "rows": [\n{lines}\n ]\n}}\n')

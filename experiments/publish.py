@@ -1,0 +1,31 @@
+"""Copies the results of an evaluation into results/, where README and docs cite them: the macros, not each class.
+
+Every class stays in the run folder; a thousand classes by group, leads and share of labels would be megabytes here.
+"""
+
+from pathlib import Path
+
+from cgdmer_jax.evaluation.results import read_results, write_document
+from experiments import command
+
+EXAMPLE = (
+    "python -m experiments.publish --results=runs/ptbxl-nano/evaluation/ptbxl/test/results.json "
+    "--out=results/ptbxl-nano-test.json"
+)
+BY_CLASS = ("auroc", "auprc", "brier", "ece")  # metrics that each class has beside its macros
+
+
+def main(words: list[str]) -> int:
+    parser = command.parser(__doc__, EXAMPLE)
+    parser.add_argument("--results", type=Path, required=True, help="results.json of experiments.evaluate")
+    parser.add_argument("--out", type=Path, required=True, help="file in results/")
+    args = parser.parse_args(words)
+    document = read_results(args.results)
+    kept = [row for row in document["rows"] if row["metric"] not in BY_CLASS or row["class"].startswith("macro_")]
+    write_document(args.out, document | {"rows": kept})
+    print(f"{args.out}: {len(kept)} of {len(document['rows'])} rows")
+    return 0
+
+
+if __name__ == "__main__":
+    command.run(main)

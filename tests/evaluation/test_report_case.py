@@ -1,0 +1,36 @@
+"""The page of one patient: what is probable first, what is labelled always, and no markup from any text."""
+
+from cgdmer_jax.evaluation.report_case import SHOWN_FINDINGS, Case, Finding, Neighbour, case_section
+
+
+def findings(n: int) -> list[Finding]:
+    """Probabilities fall with the number; only the last is the record's own label."""
+    return [Finding("t", f"C{k}", "name", 1 / (k + 2), 0.25, k == n - 1) for k in range(n)]
+
+
+def page(**changes) -> str:
+    given = {"svg": "<svg></svg>", "findings": findings(3), "remarks": (), "reports": (), "recordings": ()}
+    return case_section(Case(**given | changes))
+
+
+def test_the_most_probable_findings_are_shown_in_order_and_the_labelled_one_whatever_its_probability():
+    html = page(findings=findings(20)[::-1])
+    at = [html.find(f"C{k}:") for k in range(20)]
+    assert at[:SHOWN_FINDINGS] == sorted(at[:SHOWN_FINDINGS]) and -1 not in at[:SHOWN_FINDINGS]
+    assert at[SHOWN_FINDINGS:-1] == [-1] * 7 and at[-1] > at[SHOWN_FINDINGS - 1]
+    assert html.count('class="own"') == 1 and "50.0 %" in html and "25.0 %" in html
+
+
+def test_a_finding_that_cannot_be_calibrated_is_shown_only_when_it_is_the_label():
+    html = page(findings=[Finding("t", "RARE", "x", None, 0.0, True), Finding("t", "OTHER", "x", None, 0.0, False)])
+    assert "RARE" in html and "n/a" in html and "OTHER" not in html
+
+
+def test_remarks_and_their_absence_are_said():
+    assert "absent: V6; gaps" in page(remarks=("absent: V6", "gaps"))
+    assert "no gap, clipping, absent lead or contradiction was found" in page()
+
+
+def test_texts_of_reports_are_escaped():
+    html = page(reports=[Neighbour("report 1", "<script>", 0.125)])
+    assert "<script>" not in html and "&lt;script&gt;" in html and "0.125" in html

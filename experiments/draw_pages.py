@@ -11,7 +11,7 @@ from experiments import command
 
 EXAMPLE = "python -m experiments.draw_pages --out=docs/img"
 RATE = 250  # Hz; enough for a line on paper
-CANDIDATES = 60
+CANDIDATES = 300
 
 
 def main(words: list[str]) -> None:

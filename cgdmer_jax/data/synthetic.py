@@ -11,7 +11,7 @@ from cgdmer_jax.data.synthetic_beats import Waves, waves_of
 from cgdmer_jax.data.synthetic_hearts import NOISE, REPORT, Hearts, draw_hearts, stream
 from cgdmer_jax.data.synthetic_reports import read_records, write_report
 
-GENERATOR_VERSION = 1  # goes up whenever a record of a given seed and number changes
+GENERATOR_VERSION = 2  # goes up whenever a record of a given seed and number changes
 CHUNK = 64  # records at a time: the waves of a chunk fit the cache
 
 

@@ -10,12 +10,19 @@ FINDINGS = {
     "SR": "sinus rhythm",
     "AFIB": "atrial fibrillation",
     "STACH": "sinus tachycardia",
+    "SBRAD": "sinus bradycardia",
+    "1AVB": "first-degree AV block",
+    "PVC": "ventricular premature beats",
     "CLBBB": "complete left bundle branch block",
+    "CRBBB": "complete right bundle branch block",
     "IMI": "inferior myocardial infarction",
+    "AMI": "anterior myocardial infarction",
     "LVH": "left ventricular hypertrophy",
+    "STD_": "ST depression",
 }
+RHYTHMS = ("SR", "AFIB", "STACH", "SBRAD")  # every record has one of them
 PATIENT, RECORD, NOISE, REPORT = range(4)  # purposes of the random streams
-N_DRAWS = 160  # more than any purpose uses
+N_DRAWS = 176  # more than any purpose uses
 
 
 def stream(seed: int, purpose: int, index: int) -> np.random.Generator:
@@ -58,11 +65,17 @@ class Hearts:
     male: Bool[np.ndarray, " n"]
     afib: Bool[np.ndarray, " n"]
     stach: Bool[np.ndarray, " n"]
+    sbrad: Bool[np.ndarray, " n"]
+    avb: Bool[np.ndarray, " n"]  # conduction from atria to ventricles is delayed
+    pvc: Bool[np.ndarray, " n"]  # ventricular premature beats
     clbbb: Bool[np.ndarray, " n"]
+    crbbb: Bool[np.ndarray, " n"]
     imi: Float[np.ndarray, " n"]  # extent of the inferior scar
+    ami: Float[np.ndarray, " n"]  # extent of the anterior scar
     lvh: Float[np.ndarray, " n"]
     strain: Float[np.ndarray, " n"]  # repolarisation part of the hypertrophy, 0..1
-    premature: Bool[np.ndarray, " n"]  # a few atrial premature beats (no finding of the task)
+    st_depression: Float[np.ndarray, " n"]  # by itself, not as part of a hypertrophy
+    premature: Bool[np.ndarray, " n"]  # an atrial premature beat (no finding of the task)
     flat_t: Float[np.ndarray, " n"]  # 0..1, unspecific T flattening (no finding of the task)
     bpm: Float[np.ndarray, " n"]  # mean ventricular rate
     qrs_s: Float[np.ndarray, " n"]  # QRS duration
@@ -72,12 +85,18 @@ class Hearts:
     def findings(self) -> list[tuple[str, ...]]:
         """Codes of every record, in the order of FINDINGS."""
         has = {
-            "SR": ~self.afib & ~self.stach,
+            "SR": ~self.afib & ~self.stach & ~self.sbrad,
             "AFIB": self.afib,
             "STACH": self.stach,
+            "SBRAD": self.sbrad,
+            "1AVB": self.avb,
+            "PVC": self.pvc,
             "CLBBB": self.clbbb,
+            "CRBBB": self.crbbb,
             "IMI": self.imi > 0,
+            "AMI": self.ami > 0,
             "LVH": self.lvh > 0,
+            "STD_": self.st_depression > 0,
         }
         return [tuple(code for code in FINDINGS if has[code][i]) for i in range(len(self.index))]
 
@@ -90,27 +109,36 @@ def patients_of(index: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
 def draw_hearts(seed: int, index: Int[np.ndarray, " n"]) -> Hearts:
     """Findings and anatomy of the given record numbers.
 
-    Scar, hypertrophy and bundle branch block stay with the patient, the rhythm belongs to the record. Bundle
-    branch block comes alone: Q-wave and voltage criteria cannot be read in its presence, so no reader would
-    report them.
+    Scar, hypertrophy, ST depression and blocks stay with the patient, rhythm and extra beats belong to the record.
+    Left bundle branch block comes alone: Q-wave, voltage and ST criteria cannot be read in its presence, so no
+    reader would report them; right bundle branch block leaves the first half of the QRS, so Q waves can be read.
     """
     patient_number = patients_of(index)
     patient, record = Columns(seed, PATIENT, patient_number), Columns(seed, RECORD, index)
-    clbbb = patient.chance(0.145)
-    imi = np.where(~clbbb & patient.chance(0.20), 0.40 + 0.60 * patient.uniform() ** 0.7, 0.0)
-    lvh = np.where(~clbbb & patient.chance(0.23), 0.40 + 0.60 * patient.uniform() ** 0.7, 0.0)
+    block = patient.uniform()
+    clbbb, crbbb = block < 0.105, (block >= 0.105) & (block < 0.215)
+    imi = np.where(~clbbb, _strength(patient, 0.145), 0.0)
+    lvh = np.where(~clbbb & ~crbbb, _strength(patient, 0.185), 0.0)
+    ami = np.where(~clbbb & ~crbbb & (lvh == 0), _strength(patient, 0.17), 0.0)
+    plain = ~clbbb & ~crbbb & (lvh == 0) & (ami == 0)
+    st_depression = np.where(plain, _strength(patient, 0.20), 0.0)
     strain = np.where(patient.chance(0.85), np.clip(lvh * patient.uniform(0.6, 1.3), 0, 1), 0.0)
-    prone_to_afib = patient.chance(0.25)
-    male = patient.chance(np.where((imi > 0) | (lvh > 0), 0.62, 0.48))
-    burden = 14.0 * clbbb + 12.0 * (imi > 0) + 9.0 * (lvh > 0) + 15.0 * prone_to_afib
+    prone_to_afib = patient.chance(0.185)
+    male = patient.chance(np.where((imi > 0) | (ami > 0) | (lvh > 0), 0.62, 0.48))
+    burden = 14.0 * clbbb + 10.0 * crbbb + 12.0 * ((imi > 0) | (ami > 0)) + 9.0 * (lvh > 0) + 15.0 * prone_to_afib
     age = np.clip(patient.normal(45.0, 16.0) + burden, 18.0, 89.0)
     afib = prone_to_afib & record.chance(0.72)
-    stach = record.chance(0.21) & ~afib
+    pace = record.uniform()
+    stach, sbrad = (pace < 0.155) & ~afib, (pace > 0.845) & ~afib
+    slow_node = patient.chance(0.165)
     later = np.where(index % 5 == 4, record.uniform(0.1, 4.0), 0.0)  # second visit of a patient
-    sinus_bpm = np.clip(record.normal(71.0, 11.0), 51.0, 97.0)
+    sinus_bpm = np.clip(record.normal(74.0, 10.0), 61.0, 97.0)
     stach_bpm = 102.0 + 46.0 * record.uniform() ** 1.4
+    sbrad_bpm = 56.0 - 18.0 * record.uniform() ** 1.4
     afib_bpm = np.clip(86.0 * record.lognormal(0.27), 52.0, 150.0)
-    narrow = patient.normal(0.090, 0.006) + 0.004 * male + 0.014 * lvh + 0.006 * (imi > 0)
+    extra = record.uniform()
+    narrow = patient.normal(0.090, 0.006) + 0.004 * male + 0.014 * lvh + 0.006 * ((imi > 0) | (ami > 0))
+    wide = np.where(clbbb, patient.normal(0.146, 0.010), patient.normal(0.142, 0.008))
     return Hearts(
         index=index,
         patient=patient_number,
@@ -118,14 +146,25 @@ def draw_hearts(seed: int, index: Int[np.ndarray, " n"]) -> Hearts:
         male=male,
         afib=afib,
         stach=stach,
+        sbrad=sbrad,
+        avb=slow_node & ~afib & ~stach,  # at a fast rate P would stand in the T wave before it
+        pvc=(extra < 0.15) & ~afib,
         clbbb=clbbb,
+        crbbb=crbbb,
         imi=imi,
+        ami=ami,
         lvh=lvh,
         strain=strain,
-        premature=record.chance(0.05) & ~afib & ~stach,
+        st_depression=st_depression,
+        premature=(extra > 0.95) & ~afib & ~stach,
         flat_t=np.where(patient.chance(0.10), patient.uniform(0.5, 1.0), 0.0),
-        bpm=np.where(afib, afib_bpm, np.where(stach, stach_bpm, sinus_bpm)),
-        qrs_s=np.where(clbbb, patient.normal(0.146, 0.010), narrow),
+        bpm=np.select([afib, stach, sbrad], [afib_bpm, stach_bpm, sbrad_bpm], sinus_bpm),
+        qrs_s=np.where(clbbb | crbbb, wide, narrow),
         patient_draws=patient,
         record_draws=record,
     )
+
+
+def _strength(draws: Columns, share: float) -> Float[np.ndarray, " n"]:
+    """0 in most, 0.4..1 in a share of the patients."""
+    return np.where(draws.chance(share), 0.40 + 0.60 * draws.uniform() ** 0.7, 0.0)

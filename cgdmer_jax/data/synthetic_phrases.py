@@ -4,9 +4,15 @@ NAMES = {  # nouns that can be affirmed and denied
     "SR": ("sinus rhythm", "normal sinus rhythm"),
     "AFIB": ("atrial fibrillation",),
     "STACH": ("sinus tachycardia",),
+    "SBRAD": ("sinus bradycardia",),
+    "1AVB": ("first degree AV block", "1st degree AV block"),
+    "PVC": ("ventricular ectopy", "ventricular extrasystole"),
     "CLBBB": ("left bundle branch block", "complete left bundle branch block", "LBBB"),
+    "CRBBB": ("right bundle branch block", "complete right bundle branch block", "RBBB"),
     "IMI": ("inferior myocardial infarction", "inferior infarction", "old inferior infarct"),
+    "AMI": ("anterior myocardial infarction", "anterior infarction", "old anterior infarct"),
     "LVH": ("left ventricular hypertrophy", "LVH"),
+    "STD_": ("ST depression",),
 }
 AFFIRMED = {
     "SR": (
@@ -32,12 +38,41 @@ AFFIRMED = {
         "rhythm: sinus tachycardia, {bpm}/min",
         "rapid rate of {bpm} bpm, sinus tachycardia",
     ),
+    "SBRAD": (
+        "sinus bradycardia",
+        "sinus bradycardia at {bpm} bpm",
+        "sinus bradycardia, rate {bpm}",
+        "rhythm: sinus bradycardia, {bpm}/min",
+        "slow rate of {bpm} bpm, sinus bradycardia",
+    ),
+    "1AVB": (
+        "{name}",
+        "{name}, PR interval {pr} ms",
+        "prolonged PR interval ({pr} ms), {name}",
+        "prolonged PR interval consistent with {name}",
+    ),
+    "PVC": (
+        "{name}",
+        "premature ventricular complexes",
+        "ventricular premature beats",
+        "frequent PVCs",
+        "occasional ventricular premature complexes",
+        "wide premature beats: {name}",
+    ),
     "CLBBB": (
         "{name}",
         "{name} with secondary ST-T changes",
         "wide QRS ({qrs} ms), {name}",
         "{name}, QRS duration {qrs} ms",
         "broad notched R waves in I and V6 due to {name}",
+        "QRS pattern of {name}",
+    ),
+    "CRBBB": (
+        "{name}",
+        "{name} with secondary ST-T changes",
+        "wide QRS ({qrs} ms), {name}",
+        "{name}, QRS duration {qrs} ms",
+        "RSR' in V1 and broad S in I and V6 due to {name}",
         "QRS pattern of {name}",
     ),
     "IMI": (
@@ -48,7 +83,22 @@ AFFIRMED = {
         "pathological inferior Q waves, {hedge} old inferior infarction",
         "inferior wall infarction, probably old",
     ),
+    "AMI": (
+        "old anterior myocardial infarction",
+        "anterior infarct, age undetermined",
+        "{hedge} anterior myocardial infarction",
+        "Q waves in V1-V4 consistent with prior anterior infarction",
+        "loss of R waves in V1-V3, {hedge} old anterior infarction",
+        "anterior wall infarction, probably old",
+    ),
     "LVH": ("{name}", "{hedge} {name}", "QRS pattern of {name}"),
+    "STD_": (
+        "ST depression",
+        "ST depression in V4-V6",
+        "lateral ST depression",
+        "horizontal ST depression in I, II and V4-V6",
+        "{hedge} lateral ischemia with ST depression",
+    ),
 }
 LVH_BY_VOLTAGE = (
     "voltage criteria for left ventricular hypertrophy",
@@ -75,6 +125,7 @@ DENIED = (
     "{name} is absent",
 )
 DENIED_MORPHOLOGY = ("no criteria for {name}", "negative for {name}")  # nobody says so of a rhythm
+MORPHOLOGIES = ("1AVB", "CLBBB", "CRBBB", "IMI", "AMI", "LVH")
 DENIED_PAIR = (
     "no evidence of {name} or {other}",
     "no {name}, no {other}",

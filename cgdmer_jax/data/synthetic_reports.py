@@ -13,6 +13,7 @@ from cgdmer_jax.data.synthetic_signal import ELECTRODE_MATRIX, LEAD_MATRIX
 
 SOKOLOW_LYON_MV = 3.5  # S in V1 + R in V5 or V6 (Sokolow and Lyon 1949)
 SHARE_DENYING = 0.3
+CHANGES_T = frozenset(("CLBBB", "CRBBB", "IMI", "AMI", "LVH", "STD_"))
 
 
 @dataclass(frozen=True)
@@ -22,10 +23,11 @@ class Reading:
     findings: tuple[str, ...]
     bpm: int
     qrs_ms: int
+    pr_ms: int
     axis_deg: float  # frontal QRS axis
     high_voltage: bool
     strain: bool
-    faint: bool  # a scar or hypertrophy so slight that it is hedged
+    faint: bool  # a scar, hypertrophy or ST depression so slight that it is hedged
     premature: bool
     flat_t: bool
 
@@ -33,7 +35,8 @@ class Reading:
 def read_records(hearts: Hearts, waves: Waves, inside: list[np.ndarray]) -> list[Reading]:
     """Readings of n records; `inside` holds each record's QRS onsets in seconds."""
     axis, sokolow = measure_qrs(waves)
-    faint = np.minimum(np.where(hearts.imi > 0, hearts.imi, 1.0), np.where(hearts.lvh > 0, hearts.lvh, 1.0))
+    graded = np.stack([hearts.imi, hearts.ami, hearts.lvh, hearts.st_depression])
+    faint = np.where(graded > 0, graded, 1.0).min(axis=0)
     readings = []
     for i, codes in enumerate(hearts.findings()):
         beats = inside[i]
@@ -43,12 +46,13 @@ def read_records(hearts: Hearts, waves: Waves, inside: list[np.ndarray]) -> list
                 findings=codes,
                 bpm=round(60.0 * (len(beats) - 1) / (beats[-1] - beats[0]) if counted else hearts.bpm[i]),
                 qrs_ms=2 * round(hearts.qrs_s[i] * 500),
+                pr_ms=2 * round(waves.pr_s[i] * 500),
                 axis_deg=float(axis[i]),
                 high_voltage=bool(sokolow[i] > SOKOLOW_LYON_MV),
                 strain=bool(hearts.strain[i] > 0.45),
                 faint=bool(faint[i] < 0.55),
                 premature=bool(hearts.premature[i]),
-                flat_t=bool(hearts.flat_t[i] > 0) and codes[-1] not in ("CLBBB", "IMI", "LVH"),
+                flat_t=bool(hearts.flat_t[i] > 0) and not CHANGES_T.intersection(codes),
             )
         )
     return readings
@@ -103,6 +107,7 @@ def _affirm(code: str, reading: Reading, pick: Iterator[float]) -> str:
         name=_one_of(phrases.NAMES[code], pick),
         bpm=reading.bpm,
         qrs=reading.qrs_ms,
+        pr=reading.pr_ms,
         hedge=_one_of(phrases.HEDGE_FAINT if reading.faint else phrases.HEDGE_CLEAR, pick),
         response=_one_of(phrases.RESPONSE_FAST if fast else phrases.RESPONSE_CONTROLLED, pick),
     )
@@ -111,7 +116,7 @@ def _affirm(code: str, reading: Reading, pick: Iterator[float]) -> str:
 def _deny(present: tuple[str, ...], pick: Iterator[float]) -> str:
     """Denies one absent finding, sometimes two.
 
-    Sinus rhythm is denied in fibrillation alone (tachycardia is sinus too), and then often.
+    Sinus rhythm is denied in fibrillation alone (tachycardia and bradycardia are sinus too), and then often.
     """
     absent = [code for code in phrases.NAMES if code not in present and (code != "SR" or "AFIB" in present)]
     sinus_first = absent[0] == "SR" and next(pick) < 0.5
@@ -120,15 +125,16 @@ def _deny(present: tuple[str, ...], pick: Iterator[float]) -> str:
     if next(pick) < 0.25:
         other = _one_of(phrases.NAMES[_one_of(tuple(absent), pick)], pick)
         return _one_of(phrases.DENIED_PAIR, pick).format(name=name, other=other)
-    morphology = first in ("CLBBB", "IMI", "LVH")
+    morphology = first in phrases.MORPHOLOGIES
     return _one_of(phrases.DENIED + phrases.DENIED_MORPHOLOGY * morphology, pick).format(name=name)
 
 
 def _asides(reading: Reading) -> tuple[str, ...]:
     """Remarks that hold for this record and say nothing of the findings."""
-    narrow = "CLBBB" not in reading.findings and "IMI" not in reading.findings
-    fibrillates = "AFIB" in reading.findings
-    return phrases.ASIDES + phrases.ASIDES_NARROW_QRS * narrow + phrases.ASIDES_P * (not fibrillates)
+    has = set(reading.findings)
+    narrow = not has & {"CLBBB", "CRBBB", "IMI", "AMI"}
+    conducts = not has & {"AFIB", "1AVB"}
+    return phrases.ASIDES + phrases.ASIDES_NARROW_QRS * narrow + phrases.ASIDES_P * conducts
 
 
 def _conclusions(reading: Reading) -> tuple[str, ...]:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32, Int
+from jaxtyping import Bool, Float, Float32, Int
 
-from cgdmer_jax.data.synthetic_beats import Waves
+from cgdmer_jax.data.synthetic_beats import ECTOPIC_WAVES, Waves
 from cgdmer_jax.data.synthetic_hearts import Hearts
 
 # Dower's transform of Frank's axes (Dower, Machado, Osborne 1980); limb electrodes against Wilson's terminal
@@ -41,6 +41,7 @@ class Beats:
     onset: Float[np.ndarray, "n beat"]
     rr: Float[np.ndarray, "n beat"]
     strength: Float[np.ndarray, "n beat"]  # beat-to-beat amplitude, about 1
+    ectopic: Bool[np.ndarray, "n beat"]  # begun in a ventricle, early
 
 
 @dataclass(frozen=True)
@@ -69,17 +70,21 @@ def draw_beats(hearts: Hearts, breathing: Breathing, normals: Float[np.ndarray, 
     breath = 2 * np.pi * (breathing.hz * mean)[:, None] * k + breathing.phase[:, None]
     slow = 2 * np.pi * ((draws.uniform(0.05, 0.12) * mean)[:, None] * k + draws.uniform()[:, None])
     sinus = 1 + depth[:, None] * np.sin(breath) + 0.015 * np.sin(slow) + 0.010 * normals[:, 0]
-    early = np.floor(draws.uniform(2.0, 7.0))[:, None]
-    coupling = draws.uniform(0.60, 0.76)[:, None]
-    premature = hearts.premature[:, None]
-    sinus = np.where(premature & (k == early), coupling, sinus)
-    sinus = np.where(premature & (k == early + 1), 1.12, sinus)
+    early = np.floor(draws.uniform(3.0, 7.0))[:, None]  # within the record at any rate
+    coupling = draws.uniform(0.56, 0.72)[:, None]
+    gap = np.floor(draws.uniform(3.0, 7.0))[:, None]
+    premature, pvc = hearts.premature[:, None], hearts.pvc[:, None]
+    ectopic = pvc & (k >= early) & ((k - early) % gap == 0)
+    sinus = np.where(ectopic | (premature & (k == early)), coupling, sinus)
+    sinus = np.where(premature & (k == early + 1), 1.12, sinus)  # the atrial beat resets the sinus node
+    after = np.roll(ectopic, 1, axis=1)
+    sinus = np.where(after, 2.0 - coupling, sinus)  # the ventricular one does not: a compensatory pause
     irregularity = draws.uniform(0.16, 0.28)[:, None]
     fibrillating = np.exp(irregularity * normals[:, 0] - 0.5 * irregularity**2)
     rr = np.maximum(mean[:, None] * np.where(hearts.afib[:, None], fibrillating, sinus), SHORTEST_RR_S)
     onset = np.cumsum(rr, axis=1)
     onset -= (onset[:, 1] + draws.uniform() * rr[:, 2])[:, None]  # beats 0 and 1 lie before the record
-    return Beats(onset=onset, rr=rr, strength=1 + 0.025 * normals[:, 1])
+    return Beats(onset=onset, rr=rr, strength=1 + 0.025 * normals[:, 1], ectopic=ectopic)
 
 
 def last_before(times: Float[np.ndarray, "n beat"], t: Float[np.ndarray, " time"]) -> Int[np.ndarray, "n time"]:
@@ -105,18 +110,24 @@ def dipole(
     owner = last_before(beats.onset - BEFORE_QRS_S, t)
     following = last_before(beats.onset + BEFORE_QRS_S, t) + 1
     pick = np.take_along_axis
-    strength = pick(beats.strength, owner, 1).astype(np.float32)[:, None]
-    qrs = bells(t - pick(beats.onset, owner, 1), waves.qrs_centre, waves.qrs_sigma) * strength
-    late = _late_waves(hearts, waves, beats, owner, t) * strength
+    conducted = np.where(beats.ectopic, 0.0, beats.strength)
+    qrs = bells(t - pick(beats.onset, owner, 1), waves.qrs_centre, waves.qrs_sigma)
+    qrs *= pick(conducted, owner, 1).astype(np.float32)[:, None]
+    late = _late_waves(hearts, waves, beats, conducted, owner, t)
     p = bells(t - pick(beats.onset, following, 1), waves.p_centre, waves.p_sigma)
+    p *= ~pick(beats.ectopic, following, 1)[:, None]
     vector = np.concatenate([waves.qrs_vector, waves.late_vector, waves.p_vector], axis=1).astype(np.float32)
     moment = vector.transpose(0, 2, 1).copy() @ np.concatenate([qrs, late, p], axis=1)
     moment += _fibrillation(hearts, t)
+    moment[hearts.pvc] += _ectopic_beats(hearts, waves, beats, owner, t)
     return _breathe(hearts, breathing, moment, t)
 
 
-def _late_waves(hearts, waves, beats, owner, t) -> Float32[np.ndarray, "n 3 time"]:
-    """ST and T of the beat a sample belongs to and of the beat before it, laid out on each beat's QT."""
+def _late_waves(hearts, waves, beats, height, owner, t) -> Float32[np.ndarray, "n 3 time"]:
+    """ST and T of the beat a sample belongs to and of the beat before it, laid out on each beat's QT.
+
+    `height` [n, beat] is each beat's own.
+    """
     mean = (60.0 / hearts.bpm)[:, None]
     qt = waves.qt_at_60_s[:, None] * (0.5 * beats.rr + 0.5 * mean) ** 0.37  # between Fridericia and Bazett
     centre, sigma = (np.tile(np.array(row), (len(qt), 1)) for row in (LATE_CENTRE, LATE_SIGMA))
@@ -124,7 +135,24 @@ def _late_waves(hearts, waves, beats, owner, t) -> Float32[np.ndarray, "n 3 time
     for beat in (owner, owner - 1):
         room = np.take_along_axis(qt, beat, 1) - hearts.qrs_s[:, None]
         after_qrs = t - np.take_along_axis(beats.onset, beat, 1) - hearts.qrs_s[:, None]
-        total += bells(after_qrs / room, centre, sigma)
+        shape = bells(after_qrs / room, centre, sigma)
+        total += shape * np.take_along_axis(height, beat, 1).astype(np.float32)[:, None]
+    return total
+
+
+def _ectopic_beats(hearts, waves, beats, owner, t) -> Float32[np.ndarray, "m 3 time"]:
+    """QRS and T of the ventricular premature beats of the records that have some: wide, tall, T the other way."""
+    some = hearts.pvc
+    owner, vector = owner[some], waves.ectopic_vector[some].astype(np.float32)
+    centre, sigma = (np.tile(np.array(ECTOPIC_WAVES)[:, i], (len(owner), 1)) for i in (0, 1))
+    total = np.zeros((len(owner), 3, len(t)), np.float32)
+    for beat in (owner, owner - 1):
+        tau = t - np.take_along_axis(beats.onset[some], beat, 1)
+        height = np.take_along_axis(beats.ectopic[some] * beats.strength[some], beat, 1).astype(np.float32)[:, None]
+        qrs = bells(tau, centre, sigma)
+        late = bells(tau, np.full((len(owner), 1), 0.33), np.full((len(owner), 1), 0.055))
+        t_vector = -0.45 * vector[:, 1:]
+        total += (vector.transpose(0, 2, 1) @ qrs + t_vector.transpose(0, 2, 1) @ late) * height
     return total
 
 

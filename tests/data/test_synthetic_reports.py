@@ -8,14 +8,20 @@ import pytest
 from cgdmer_jax.data.reports import clean
 from cgdmer_jax.data.synthetic import generate, list_records
 
-N = 3000
+N = 5000
 MEANS = {  # what a reader would look for; written without the generator's tables
     "AFIB": r"atrial fib",
     "STACH": r"sinus tach",
+    "SBRAD": r"sinus brady",
     "SR": r"sinus rhythm",
+    "1AVB": r"(first|1st) degree av block",
+    "PVC": r"ventricular (ectopy|extrasyst|premature)|premature ventricular|\bpvcs?\b",
     "CLBBB": r"\blbbb\b|left bundle",
+    "CRBBB": r"\brbbb\b|right bundle",
     "IMI": r"inferior (wall |myocardial )?infarct|inferior q waves",
+    "AMI": r"anterior (wall |myocardial )?infarct",
     "LVH": r"\blvh\b|(left )?ventricular hypertrophy",
+    "STD_": r"st depression",
 }
 DENIES_BEFORE = r"(?:\bno\b|\bnot\b|\bwithout\b|\bnegative for\b)"
 DENIES_AFTER = r"(?:is not present|not seen|is absent)"
@@ -59,7 +65,7 @@ def test_three_in_ten_deny_something_and_every_finding_is_denied(listed):
     denied = [read(report)[1] for report in listed.reports]
     assert 0.26 < np.mean([bool(each) for each in denied]) < 0.34
     counts = {code: sum(code in each for each in denied) for code in MEANS}
-    assert min(counts.values()) > 0.025 * N, counts
+    assert min(counts.values()) > 0.015 * N, counts
     for word in WORDS:
         assert sum(f"no evidence of {word}" in report.lower() for report in listed.reports) >= 5, word
 
@@ -68,9 +74,14 @@ WORDS = (
     "sinus rhythm",
     "atrial fibrillation",
     "sinus tachycardia",
+    "sinus bradycardia",
+    "first degree av block",
     "left bundle branch block",
+    "right bundle branch block",
     "inferior myocardial infarction",
+    "anterior myocardial infarction",
     "left ventricular hypertrophy",
+    "st depression",
 )
 
 
@@ -112,10 +123,12 @@ def test_the_rate_in_the_report_is_the_rate_of_the_recording():
 
 
 def test_voltage_is_blamed_only_when_it_is_high():
-    made = generate(23, 400)
+    made = generate(23, 800)
     lead = {name: made.clean_mv[:, k] for k, name in ((6, "V1"), (10, "V5"), (11, "V6"))}
     sokolow = np.maximum(lead["V5"].max(axis=1), lead["V6"].max(axis=1)) - lead["V1"].min(axis=1)
     blamed = np.array([bool(re.search(r"voltage|deep s", report.lower())) for report in made.reports])
+    readable = np.array(["PVC" not in codes for codes in made.findings])  # their beats are taller than any other
+    sokolow, blamed = sokolow[readable], blamed[readable]
     assert blamed.sum() >= 10
     assert np.median(sokolow[blamed]) > 3.5 > np.percentile(sokolow[~blamed], 70)
     assert sokolow[blamed].min() > 2.6  # the report judges an average chest wall, each patient's differs

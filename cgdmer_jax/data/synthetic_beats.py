@@ -126,8 +126,6 @@ def _repolarisation(hearts: Hearts) -> Float[np.ndarray, "n 3 3"]:
     t[:, 1] -= 0.42 * scar[:, 0] * draws.uniform(0.4, 1.1)
     st = np.where(rbbb, ST_RBBB, ST_NORMAL) * (0.5 + draws.lognormal(0.4))[:, None]
     st += strain * np.array([-0.11, -0.01, -0.10])
-        [-0.11, -0.01, -0.10]
-    )
     st[:, 1] += np.where(draws.chance(0.3), 0.12, 0.02) * scar[:, 0]  # some infarctions are recent
     t[:, 0] *= 1 - 0.5 * hearts.ami
     t[:, 2] += 0.75 * hearts.ami * draws.uniform(0.4, 1.1)  # T turns from the front: negative in V2-V4

@@ -28,6 +28,12 @@ def test_limb_leads_follow_einthoven_and_goldberger_with_noise_and_all(made):
     assert np.abs(made.signal_mv - made.clean_mv).max() > 0.1  # the noise is there
 
 
+def test_the_twelve_leads_are_of_rank_three_before_noise(made):
+    """What makes masking results on these recordings meaningless (docs/synthetic.md)."""
+    sizes = np.linalg.svd(made.clean_mv.astype(np.float64), compute_uv=False)
+    assert (sizes[:, 2] > 0.01 * sizes[:, 0]).all() and (sizes[:, 3] < 1e-5 * sizes[:, 0]).all()
+
+
 def test_a_record_depends_on_seed_and_number_alone():
     whole = generate(3, 150)
     numbers = np.array([149, 0, 70, 71])

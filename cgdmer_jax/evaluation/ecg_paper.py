@@ -175,7 +175,7 @@ def _text(x: float | int, y: float | int, words: str, *, size: float, weight: st
 
 def _footer(y: float | int, overlaid: bool, shaded: bool) -> str:
     """Speeds on the left, legend on the right."""
-    pieces = [_text(MARGIN_MM, y, "25 mm/s   10 mm/mV", size=3.2)]
+    pieces = [_text(MARGIN_MM, y, "25 mm/s · 10 mm/mV", size=3.2)]
     x = 60.0
     if shaded:
         pieces.append(f'<rect x="{x:g}" y="{y - 3:g}" width="7" height="3.6" fill="{SHADE}" fill-opacity="0.3"/>')

@@ -65,10 +65,10 @@ def case_section(case: Case) -> str:
                     ecg_figure(case.svg, ON_PAPER),
                     "<h3>Quality of the recording</h3>",
                     _remarks(case.remarks),
-                    "<h3>Report written for the recording</h3>",
-                    f'<p class="words">{escape(case.report or "none, or without clinical text")}</p>',
                 ]
             ),
+            "<h3>Report written for the recording</h3>",
+            f'<p class="words">{escape(case.report or "none, or without clinical text")}</p>',
             "<h3>Findings</h3>",
             _findings(case.findings),
             "<h3>Most similar</h3>",

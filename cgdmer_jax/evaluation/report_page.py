@@ -27,6 +27,7 @@ td.figure, th.figure { text-align: right; font-variant-numeric: tabular-nums; }
 td.figure, .interval { white-space: nowrap; } .interval { color: #666; font-size: .87em; }
 tbody th { font-weight: normal; }
 tr.own td, tr.own th { font-weight: bold; } tr.own .interval { font-weight: normal; }
+.facts td { overflow-wrap: anywhere; } .facts th { min-width: 8rem; }
 .plots { display: flex; flex-wrap: wrap; gap: 1.2rem; } figure { margin: .4rem 0; overflow-x: auto; }
 figcaption { color: #555; } svg { max-width: none; }
 @media (max-width: 700px) { table { display: block; overflow-x: auto; } }
@@ -34,11 +35,12 @@ figcaption { color: #555; } svg { max-width: none; }
 @page ecg { size: A4 landscape; margin: 8mm; }
 @media print {
   body { max-width: none; margin: 0; padding: 0; font-size: 9.5pt; } nav, .skip { display: none; }
-  h1, h2, h3, caption { break-after: avoid; } figure, tr { break-inside: avoid; } figure { overflow: visible; }
-  .sheet { page: ecg; } .sheet h2 { margin-top: 0; }
+  h1, h2, h3, h2 + p, caption { break-after: avoid; } figure, tr { break-inside: avoid; } figure { overflow: visible; }
+  .sheet { page: ecg; break-before: page; } .sheet h2 { margin-top: 0; }
+  .sheet ul { columns: 2; margin: 0; }
   /* A page wider than its paper would be shrunk by the browser, the ECG with it. */
   table { max-width: 100%; } td.figure { white-space: normal; }
-  th, td { padding-right: .5rem; overflow-wrap: anywhere; }
+  th, td { padding-right: .5rem; }
   .interval { display: block; }
 }
 """

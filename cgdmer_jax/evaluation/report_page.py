@@ -36,6 +36,7 @@ figcaption { color: #555; } svg { max-width: none; }
 @media print {
   body { max-width: none; margin: 0; padding: 0; font-size: 9.5pt; } nav, .skip { display: none; }
   h1, h2, h3, h2 + p, caption { break-after: avoid; } figure, tr { break-inside: avoid; } figure { overflow: visible; }
+  .plots { display: block; }
   .sheet { page: ecg; break-before: page; } .sheet h2 { margin-top: 0; }
   .sheet ul { columns: 2; margin: 0; }
   /* A page wider than its paper would be shrunk by the browser, the ECG with it. */

@@ -99,9 +99,9 @@ def _findings(findings: Sequence[Finding]) -> str:
         for f in shown
     ]
     caption = (
-        f"The {SHOWN_FINDINGS} most probable findings, and what the recording is labelled (bold). Probability: the "
-        "probe's, calibrated on a fold it was not fitted on; n/a: too few positives there. Prevalence: share of the "
-        "recordings the probe was fitted on; a probability near it says nothing new"
+        f"The most probable findings, at most {SHOWN_FINDINGS}, and what the recording is labelled (bold). "
+        "Probability: the probe's, calibrated on a fold it was not fitted on; n/a: too few positives there. "
+        "Prevalence: share of the recordings the probe was fitted on; a probability near it says nothing new"
     )
     return table(caption, ["Task", "Finding", "Probability", "Prevalence", "Labelled"], 2, body)
 
@@ -124,6 +124,6 @@ def _neighbours(kind: str, what: str, near: Neighbours | None) -> str:
     body = [
         line((one.text, one.name), [f'<td class="figure">{one.distance:.3f}</td>'], own=False) for one in near.found
     ]
-    distance = f"Distance: 1 - cosine, 0 = the same direction; median of all {near.median:.3f}"
+    distance = f"Distance = one minus cosine, 0 for the same direction; median of all: {near.median:.3f}"
     caption = f"Nearest {kind} among {near.among}. {distance}"
     return table(caption, [what, "Record", "Distance"], 2, body)

@@ -19,7 +19,7 @@ h3 { font-size: 1rem; margin: 1.2rem 0 .3rem; }
 nav ul { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; list-style: none; margin: 0; padding: 0; }
 .terms { max-width: 46rem; color: #444; } .terms dt { float: left; clear: left; font-weight: bold; margin-right: .5em; }
 .terms dd { margin: 0; } .words { max-width: 46rem; }
-table { border-collapse: collapse; margin: .5rem 0 1rem; min-width: min(100%, 30rem); }
+table { border-collapse: collapse; margin: .5rem 0 1rem; min-width: min(100%, 38rem); }
 caption { text-align: left; color: #555; padding: .2rem 0 .4rem; }
 th, td { padding: .25rem .8rem .25rem 0; border-bottom: 1px solid #ddd; text-align: left;
   vertical-align: top; }

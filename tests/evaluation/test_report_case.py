@@ -49,7 +49,7 @@ def test_texts_of_reports_are_escaped():
 
 def test_neighbours_say_among_what_and_how_far_the_others_are():
     html = page(recordings=near(Neighbour("S1", "AFIB", 0.125)))
-    assert "among the 9 known" in html and "median of all 0.875" in html
+    assert "among the 9 known" in html and "median of all: 0.875" in html
 
 
 def test_a_recording_without_a_report_and_a_store_without_any_are_told():

@@ -67,7 +67,7 @@ FAULTS = (
     Fault(
         "k_i is rounded down",
         "cgdmer_jax/models/masking.py",
-        (("jnp.round((1 - hide_ratio) * n_valid)", "jnp.floor((1 - hide_ratio) * n_valid)"),),
+        (("np.round((1 - hide_ratio) * n)", "np.floor((1 - hide_ratio) * n)"),),
         ("tests/models/test_masking.py",),
     ),
     Fault(

@@ -103,7 +103,7 @@ def test_microvolts_are_known_in_every_spelling(unit):
     assert canonical_unit(unit) == "uV"
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(microvolts=WHOLE_MICROVOLTS, target_rate=st.sampled_from([100, 60, 250]))
 def test_one_measurement_in_volts_millivolts_or_microvolts_gives_the_same_int16(microvolts, target_rate):
     microvolts[:, 0], microvolts[:, 1] = 1000, -1000  # no unit is ruled out by the amplitude

@@ -4,10 +4,12 @@ import hashlib
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.errors import CgdmerError
-from tests.data.small_stores import FIRST_VALUE, N_SAMPLES, TASK, rewrite_info, write_store
+from tests.data.small_stores import FIRST_VALUE, N_SAMPLES, TASK, rewrite_info, stored_uv, write_store
 
 FIRST = ["sinus rhythm", None, "atrial fibrillation", "sinus rhythm", "pacemaker"]
 SECOND = ["pacemaker", "left axis deviation", "sinus rhythm"]
@@ -43,6 +45,42 @@ def test_records_are_read_from_the_store_they_belong_to_in_any_order(paths):
     assert signal[:, 0, 0].tolist() == [2001, 1000, 1004, 2001, 2002, 1003, 2000]
     np.testing.assert_array_equal(signal.any(-1), corpus.lead_mask[lines])
     np.testing.assert_array_equal(signal[0], open_corpus(paths[1:]).read(np.array([1]))[0])
+
+
+SIZES, FIRST_VALUES, REJECTED = (7, 1, 5), (1000, 2000, 3000), ((0, 4), (), (4,))  # of three stores
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory) -> list[str]:
+    """Stores of up to three shards of three rows; rows are rejected first, within and last."""
+    folder = tmp_path_factory.mktemp("three")
+    return [
+        write_store(folder / f"{n}", ["x"] * n, first_value=first, rejected=rejected, rows_per_shard=3)
+        for n, first, rejected in zip(SIZES, FIRST_VALUES, REJECTED, strict=True)
+    ]
+
+
+@settings(max_examples=60)
+@given(
+    stores=st.lists(st.integers(0, 2), min_size=1, unique=True),
+    places=st.lists(st.integers(0, 99), max_size=20),
+    unique=st.booleans(),
+)
+def test_any_gather_across_stores_equals_the_recordings_one_by_one(three, stores, places, unique):
+    """`accepted` lists (store, row) of every line and `first_row` where a store's rows begin: both by hand."""
+    accepted = [(store, row) for store in stores for row in range(SIZES[store]) if row not in REJECTED[store]]
+    first_row = {store: sum(SIZES[before] for before in stores[:n]) for n, store in enumerate(stores)}
+    lines = [place % len(accepted) for place in places]
+    lines = list(dict.fromkeys(lines)) if unique else lines
+    corpus = open_corpus([three[store] for store in stores])
+    assert corpus.n_records == len(accepted)
+    signal = corpus.read(np.array(lines, np.int64))
+    assert signal.dtype == np.int16 and signal.shape == (len(lines), 12, N_SAMPLES)
+    for read, line in zip(signal, lines, strict=True):
+        store, row = accepted[line]
+        np.testing.assert_array_equal(read, stored_uv(row, FIRST_VALUES[store]))
+    expected_rows = [first_row[store] + row for store, row in (accepted[line] for line in lines)]
+    assert corpus.rows(np.array(lines, np.int64)).tolist() == expected_rows
 
 
 def test_equal_texts_of_two_stores_share_one_id_whatever_the_order_of_the_stores(paths):

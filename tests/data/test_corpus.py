@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cgdmer_jax.data.corpus import open_corpus
+from cgdmer_jax.data.corpus import Corpus, open_corpus
+from cgdmer_jax.data.store import Store, open_store
 from cgdmer_jax.errors import CgdmerError
 from tests.data.small_stores import FIRST_VALUE, N_SAMPLES, TASK, rewrite_info, stored_uv, write_store
 
@@ -51,11 +52,11 @@ SIZES, FIRST_VALUES, REJECTED = (7, 1, 5), (1000, 2000, 3000), ((0, 4), (), (4,)
 
 
 @pytest.fixture(scope="module")
-def three(tmp_path_factory) -> list[str]:
+def three(tmp_path_factory) -> list[Store]:
     """Stores of up to three shards of three rows; rows are rejected first, within and last."""
     folder = tmp_path_factory.mktemp("three")
     return [
-        write_store(folder / f"{n}", ["x"] * n, first_value=first, rejected=rejected, rows_per_shard=3)
+        open_store(write_store(folder / f"{n}", ["x"] * n, first_value=first, rejected=rejected, rows_per_shard=3))
         for n, first, rejected in zip(SIZES, FIRST_VALUES, REJECTED, strict=True)
     ]
 
@@ -72,7 +73,7 @@ def test_any_gather_across_stores_equals_the_recordings_one_by_one(three, stores
     first_row = {store: sum(SIZES[before] for before in stores[:n]) for n, store in enumerate(stores)}
     lines = [place % len(accepted) for place in places]
     lines = list(dict.fromkeys(lines)) if unique else lines
-    corpus = open_corpus([three[store] for store in stores])
+    corpus = Corpus([three[store] for store in stores])
     assert corpus.n_records == len(accepted)
     signal = corpus.read(np.array(lines, np.int64))
     assert signal.dtype == np.int16 and signal.shape == (len(lines), 12, N_SAMPLES)

@@ -76,4 +76,4 @@ def _own_report(state: Evaluation, line: int) -> str:
     if number == NO_TEXT:
         return "none, or without clinical text"
     count = int((training_reports(state) == number).sum())
-    return f"word for word that of {count:,} recordings {of_training(state)}"
+    return f"occurs word for word in {count:,} recordings {of_training(state)}"

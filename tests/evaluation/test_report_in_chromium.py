@@ -42,7 +42,9 @@ const contrast = texts.map(e => { const style = getComputedStyle(e);
   const a = light(rgb(e instanceof SVGElement ? style.fill : style.color)), b = light(behind(e));
   return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), e.textContent.slice(0, 40)]; });
 const skip = document.querySelector(".skip"), hidden = skip.getBoundingClientRect().right;
-skip.focus();
+// A headless window has the focus or not, as it comes: the rule is applied by hand.
+const rules = [...document.styleSheets].flatMap(sheet => [...sheet.cssRules]);
+skip.style.cssText = rules.find(rule => rule.selectorText == ".skip:focus").style.cssText;
 return {sheets, contrast: contrast.sort((a, b) => a[0] - b[0])[0], n_texts: texts.length,
   skip: [hidden, skip.getBoundingClientRect().left], fetched: performance.getEntriesByType("resource").map(e => e.name),
   wider: document.documentElement.scrollWidth - document.documentElement.clientWidth};

@@ -150,6 +150,13 @@ def test_bar_ends_where_its_value_is():
     assert widths[0] == pytest.approx(widths[1] / 2)
 
 
+def test_a_curve_of_one_point_is_a_mark():
+    marks = [tag for tag, _ in Page(plots.line_chart({"validation": ([300], [0.2])}, title="t", x_label="step")).tags]
+    assert marks.count("circle") == 1
+    lines = Page(plots.line_chart({"training": ([1, 2], [0.3, 0.2])}, title="t", x_label="step")).tags
+    assert not [tag for tag, _ in lines if tag == "circle"]
+
+
 def test_points_stand_at_their_values_and_undefined_ones_are_left_out():
     series = {"native": [plots.Point(0.8, 0.7, 0.9), plots.Point()], "zero fill": [plots.Point(0.7), plots.Point(0.9)]}
     page = Page(plots.category_chart(["12 leads", "II"], series, title="AUROC"))

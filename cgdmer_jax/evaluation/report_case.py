@@ -82,7 +82,10 @@ def case_section(case: Case) -> str:
 
 def _remarks(remarks: Sequence[str]) -> str:
     if not remarks:
-        return '<p class="words">No gap, clipping, absent lead or contradiction between leads was found.</p>'
+        return (
+            '<p class="words">No lead is absent, marked for gaps or clipping or of implausible amplitude, '
+            "and nothing hints at exchanged arm electrodes.</p>"
+        )
     return f"<ul>{''.join(f'<li>{escape(remark)}</li>' for remark in remarks)}</ul>"
 
 

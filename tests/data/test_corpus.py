@@ -158,14 +158,17 @@ def test_a_record_is_marked_when_any_of_its_leads_is(paths, monkeypatch):
     corpus = open_corpus(paths)
     flagged = np.zeros((7, 12), bool)
     flagged[2, 5] = flagged[5, 11] = True
-    monkeypatch.setattr(corpus, "column", {"lead_flagged": flagged, "swapped": flagged[:, 5]}.get)
+    monkeypatch.setattr(
+        corpus, "column", {"lead_flagged": flagged, "arms_swapped": flagged[:, 5], "lead_mask": ~flagged}.get
+    )
     assert corpus.marked(np.array([6, 5, 2]), "lead_flagged").tolist() == [False, True, True]
-    assert corpus.marked(np.array([6, 5, 2]), "swapped").tolist() == [False, False, True]
+    assert corpus.marked(np.array([6, 5, 2]), "arms_swapped").tolist() == [False, False, True]
+    assert corpus.marked(np.array([6, 5, 2]), "lead_absent").tolist() == [False, True, True]
 
 
 def test_a_column_that_marks_nothing_is_refused(paths):
     corpus = open_corpus(paths)
-    with pytest.raises(CgdmerError, match="age, which holds float32 and marks nothing"):
-        corpus.marked(np.arange(7), "age")
+    with pytest.raises(CgdmerError, match="lead_mask, which is no mark; name some of lead_flagged"):
+        corpus.marked(np.arange(7), "lead_mask")  # true where a lead is good
     with pytest.raises(CgdmerError, match='Did you mean "lead_flagged"'):
         corpus.marked(np.arange(7), "lead_flaged")

@@ -39,25 +39,21 @@ def read_text_config(path: Path) -> dict:
     return config
 
 
-def text_module(config: dict, path: Path, *, pooler: bool) -> TextModule:
-    """The encoder that `config` describes; `pooler`: whether a BERT type brings one (its weights tell)."""
-    return FAMILIES[config["model_type"]](config, path, pooler)
+def text_module(config: dict, path: Path) -> TextModule:
+    """The encoder that `config` describes; a BERT type with a pooler, whether or not its weights bring one."""
+    return FAMILIES[config["model_type"]](config, path)
 
 
-def _bert(config: dict, path: Path, pooler: bool) -> BertEncoder:
+def _bert(config: dict, path: Path) -> BertEncoder:
     config = _BERT_UNSAID | config
-    return BertEncoder(
-        **_bert_fields(config, path), max_tokens=_count(config, "max_position_embeddings", path), pooler=pooler
-    )
+    return BertEncoder(**_bert_fields(config, path), max_tokens=_count(config, "max_position_embeddings", path))
 
 
-def _roberta(config: dict, path: Path, pooler: bool) -> BertEncoder:
+def _roberta(config: dict, path: Path) -> BertEncoder:
     config = _ROBERTA_UNSAID | config
     first = _count(config, "pad_token_id", path, least=0)
     n_positions = _count(config, "max_position_embeddings", path, least=first + 2)
-    return BertEncoder(
-        **_bert_fields(config, path), max_tokens=n_positions - first - 1, counted_from=first, pooler=pooler
-    )
+    return BertEncoder(**_bert_fields(config, path), max_tokens=n_positions - first - 1, counted_from=first)
 
 
 def _bert_fields(config: dict, path: Path) -> dict:
@@ -82,7 +78,7 @@ def _bert_fields(config: dict, path: Path) -> dict:
     }
 
 
-def _t5(config: dict, path: Path, pooler: bool) -> T5Encoder:
+def _t5(config: dict, path: Path) -> T5Encoder:
     config = _T5_UNSAID | config
     *gated, activation = str(config["feed_forward_proj"]).split("-")
     if gated not in ([], ["gated"]):
@@ -119,7 +115,7 @@ def _activation(name: str, path: Path) -> str:
     return name
 
 
-FAMILIES: dict[str, Callable[[dict, Path, bool], TextModule]] = {
+FAMILIES: dict[str, Callable[[dict, Path], TextModule]] = {
     "bert": _bert,
     "roberta": _roberta,
     "xlm-roberta": _roberta,

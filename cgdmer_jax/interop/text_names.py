@@ -66,11 +66,10 @@ def their_name(module: TextModule, place: str) -> str:
 
 
 def harmless(family: str, config: dict) -> set[str]:
-    """Tensors that checkpoints of that family may hold and an encoder has no use for, each by its name."""
+    """Tensors that its checkpoints may hold and an encoder has no use for, each by its name without PREFIXES."""
     if family == "t5":
         return _t5_decoder(config)
-    both = {f"{PREFIXES[family]}embeddings.{name}" for name in ("position_ids", "token_type_ids")}
-    both |= {"embeddings.position_ids", "embeddings.token_type_ids"}  # counters 0, 1, 2, ...
+    both = {"embeddings.position_ids", "embeddings.token_type_ids"}  # counters 0, 1, 2, ...
     if family == "bert":
         norm = "cls.predictions.transform.LayerNorm"
         heads = [
@@ -86,9 +85,8 @@ def harmless(family: str, config: dict) -> set[str]:
 
 def _t5_decoder(config: dict) -> set[str]:
     names = {"lm_head.weight", "decoder.embed_tokens.weight", "decoder.final_layer_norm.weight"}
-    depth = config["num_layers"]
-    if config.keys() >= {"num_decoder_layers"} and config["num_decoder_layers"] is not None:
-        depth = config["num_decoder_layers"]
+    # Without a number of its own (older configs) or with null the decoder is as deep as the encoder.
+    depth = ({"num_decoder_layers": None} | config)["num_decoder_layers"] or config["num_layers"]
     feed = ("wi", "wi_0", "wi_1", "wo")
     for block in range(depth):
         layers = f"decoder.block.{block}.layer"

@@ -10,6 +10,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.text_config import TextModule, text_module
 from cgdmer_jax.interop.text_names import LAYER, OLD_ENDS, POOLER, PREFIXES, TIED, harmless, their_name
 from cgdmer_jax.interop.text_tensors import FLOATS, Stored
+from cgdmer_jax.models.bert import BertEncoder
 
 MOST_TOLD = 40  # lines of the table in an error; the rest is counted
 
@@ -18,8 +19,10 @@ def text_parameters(
     config: dict, config_path: Path, file: Path, tensors: dict[str, Stored]
 ) -> tuple[TextModule, dict, tuple[str, ...]]:
     """Module, its parameters in float32, and the names of the tensors that were left out."""
+    module = text_module(config, config_path)
     tensors, left_out = _encoders_own(config, tensors)
-    module = text_module(config, config_path, pooler=POOLER in tensors)
+    if isinstance(module, BertEncoder) and POOLER not in tensors:
+        module = module.clone(pooler=False)
     tokens, length = jax.ShapeDtypeStruct((1, 2), jnp.int32), jax.ShapeDtypeStruct((1,), jnp.int32)
     like = jax.eval_shape(module.init, jax.random.key(0), tokens, length)["params"]
     places = jax.tree_util.tree_leaves_with_path(like)
@@ -42,7 +45,7 @@ def _encoders_own(config: dict, tensors: dict[str, Stored]) -> tuple[dict[str, S
         plain = _plain(name, PREFIXES[family])
         if plain in TIED and TIED[plain] not in tensors:
             plain = TIED[plain]
-        if plain in unused or name in unused or plain in TIED:
+        if plain in unused or plain in TIED:
             left_out.append(name)
         elif plain in kept:
             kept[name] = stored  # a second tensor of that name: stays as it is called, and is told as extra

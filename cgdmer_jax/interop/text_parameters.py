@@ -48,7 +48,7 @@ def _encoders_own(config: dict, tensors: dict[str, Stored]) -> tuple[dict[str, S
         if plain in unused or plain in TIED:
             left_out.append(name)
         elif plain in kept:
-            kept[name] = stored  # a second tensor of that name: stays as it is called, and is told as extra
+            kept[f"{name} (a second {plain})"] = stored  # no such name is wanted: told as extra
         else:
             kept[plain] = stored
     return kept, tuple(sorted(left_out))

@@ -62,3 +62,9 @@ def write_bert(folder: Path) -> Path:
 def change_config(folder: Path, **fields: object) -> None:
     file = folder / "config.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | fields))
+
+
+def rewrite_rows(folder: Path, n: int) -> None:
+    """Token embeddings with n rows."""
+    tensors = bert_tensors() | {"embeddings.word_embeddings.weight": np.zeros((n, WIDTH), np.float32)}
+    save_file(tensors, folder / "model.safetensors")

@@ -1,4 +1,4 @@
-"""load_text_encoder: every tensor used, left out by name or refused; what a user does wrong is answered with a remedy."""
+"""load_text_encoder: every tensor used, left out by name or refused; a mistake is answered with its remedy."""
 
 import json
 import subprocess
@@ -124,7 +124,9 @@ def test_missing_extra_and_misshaped_tensors_are_told_in_one_table(folder):
 def test_two_tensors_for_one_place_are_refused(folder):
     twice = "bert.embeddings.LayerNorm.bias"
     rewrite(folder, lambda tensors: tensors | {twice: np.zeros(WIDTH, np.float32)})
-    with pytest.raises(CgdmerError, match=r"extra       \S*embeddings\.LayerNorm\.bias"):
+    with pytest.raises(
+        CgdmerError, match=r"extra .*embeddings\.LayerNorm\.bias \(a second embeddings\.LayerNorm\.bias\)"
+    ):
         load_text_encoder(folder)
 
 
@@ -169,7 +171,7 @@ def test_a_wrong_folder_says_which_files_belong_there(folder, tmp_path):
     (folder / "model.safetensors").unlink()
     with pytest.raises(CgdmerError, match=r"has no weights; place model\.safetensors there"):
         load_text_encoder(folder)
-    with pytest.raises(CgdmerError, match="there is no folder .*/nowhere"):
+    with pytest.raises(CgdmerError, match=r"there is no folder .*/nowhere"):
         load_text_encoder(tmp_path / "nowhere")
     (folder / "config.json").write_text('{"format_version": 1}')
     with pytest.raises(CgdmerError, match="names no model_type"):

@@ -10,6 +10,14 @@ from cgdmer_jax.models.text_states import ACTIVATIONS, TextStates
 from cgdmer_jax.models.transformer import Attention, scanned
 
 
+def positions(tokens: Int32[Array, "batch token"], counted_from: int | None) -> Int[Array, "row token"]:
+    """Rows of the position table; see `BertEncoder.counted_from`."""
+    if counted_from is None:
+        return jnp.arange(tokens.shape[1])[None, :]
+    counted = tokens != counted_from
+    return counted_from + jnp.cumsum(counted, axis=1) * counted
+
+
 class BertBlock(nn.Module):
     """Post-norm: each branch is added to the stream, then the sum is normed."""
 
@@ -78,12 +86,6 @@ class BertEncoder(nn.Module):
                 f"cut them to {self.max_tokens} tokens"
             )
         types = self.token_type[0] if token_types is None else self.token_type[token_types]
-        x = self.token[tokens] + types + self.position[self._positions(tokens)]
+        x = self.token[tokens] + types + self.position[positions(tokens, self.counted_from)]
         x, _ = self.blocks(self.norm(x), length)
         return TextStates(x, jnp.tanh(self.pool(x[:, 0])) if self.pooler else None)
-
-    def _positions(self, tokens):
-        if self.counted_from is None:
-            return jnp.arange(tokens.shape[1])[None, :]
-        counted = tokens != self.counted_from
-        return self.counted_from + jnp.cumsum(counted, axis=1) * counted

@@ -1,4 +1,4 @@
-"""Token ids equal to those that transformers makes from the same tokenizer.json, for each family's kind of tokenizer."""
+"""Token ids equal to those that transformers makes from the same tokenizer.json, for each kind of tokenizer."""
 
 import csv
 import io

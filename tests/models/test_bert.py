@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.models.bert import BertEncoder
+from cgdmer_jax.models.bert import BertEncoder, positions
 
 FIELDS = {"vocabulary": 11, "max_tokens": 6, "token_types": 2, "width": 8, "depth": 2, "heads": 2, "hidden": 12}
 TOKENS = jnp.asarray(np.random.default_rng(0).integers(2, 11, (3, 6)), jnp.int32)
@@ -49,11 +49,11 @@ def test_parameters_stay_float32_and_blocks_are_stacked_when_computing_in_bfloat
 
 
 def test_a_text_longer_than_the_positions_is_refused(params):
-    with pytest.raises(CgdmerError, match="texts of 7 tokens, .* cut them to 6"):
+    with pytest.raises(CgdmerError, match=r"texts of 7 tokens, .* cut them to 6"):
         encoder().apply(params, jnp.zeros((1, 7), jnp.int32), jnp.array([7]))
 
 
 def test_roberta_positions_count_from_behind_the_pad_id():
     tokens = jnp.array([[5, 6, 1, 7, 1, 1]], jnp.int32)
-    found = encoder(counted_from=1).apply({}, tokens, method="_positions")
-    np.testing.assert_array_equal(found, [[2, 3, 1, 4, 1, 1]])
+    np.testing.assert_array_equal(positions(tokens, 1), [[2, 3, 1, 4, 1, 1]])
+    np.testing.assert_array_equal(positions(tokens, None), [[0, 1, 2, 3, 4, 5]])

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 
 import jax
@@ -122,7 +123,8 @@ def main(words: list[str]) -> None:
             )
         )
     if args.out:
-        write_figures(args.out, rows)
+        versions = {name: metadata.version(name) for name in ("torch", "transformers", "safetensors")}
+        write_figures(args.out, [*rows, {"quantity": "versions of the comparison"} | versions])
 
 
 if __name__ == "__main__":

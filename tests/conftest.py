@@ -26,3 +26,18 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"{folder} is absent: real recordings are not part of the project")
     return folder
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Prints what the tests noted with record_property("proof", row); with xdist the reports bring it here."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    rows = [row for report in reports for name, row in report.user_properties if name == "proof"]
+    if not rows:
+        return
+    terminalreporter.section("text encoders against transformers: largest difference / root mean square; ! = too large")
+    cases = list(dict.fromkeys(case for _, case, _ in rows))
+    cells = {(model, case): difference for model, case, difference in rows}
+    terminalreporter.line(f"{'':28}" + "".join(f"{case:>13}" for case in cases))
+    for model in dict.fromkeys(model for model, _, _ in rows):
+        line = [cells[model, case] if (model, case) in cells else "" for case in cases]
+        terminalreporter.line(f"{model:28}" + "".join(f"{cell:>13}" for cell in line))

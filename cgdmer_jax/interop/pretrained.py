@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import re
 import shutil
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from cgdmer_jax.data.reports import (
 )
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.encoder import Encoder, blank_batch
+from cgdmer_jax.interop.hub import is_hub_id, snapshot
 from cgdmer_jax.interop.weights import read_weights, write_weights
 from cgdmer_jax.methods.make import make_method
 from cgdmer_jax.methods.protocol import Variables
@@ -31,7 +31,6 @@ WEIGHTS, CONFIG, INPUT, CARD = "model.safetensors", "config.json", "input.json",
 FILES = (WEIGHTS, CONFIG, INPUT, TOKENIZER_FILE)  # what `load` needs; the card is for people
 FIELDS = {"format_version", "package_version", "method_name", "method", "max_tokens", "origin"}
 SEALS = {"weights_sha256", "input_sha256", "config_sha256"}  # the last one over all other fields
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def save_model(
@@ -115,18 +114,9 @@ def load(folder_or_hub_id: str | Path) -> Encoder:
 def _resolve(name: str | Path) -> Path:
     if (folder := Path(name)).is_dir():
         return folder
-    if isinstance(name, Path) or not HUB_ID.fullmatch(name):
+    if not is_hub_id(name):
         raise CgdmerError(f"there is no model folder {name}; experiments.export_model makes one from a run folder")
-    from huggingface_hub import snapshot_download  # only who asks the hub waits for it
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=[*FILES, CARD]))
-    except (OSError, ValueError) as error:  # no network, nothing of that name; a name that the hub refuses
-        reason = str(error).strip().splitlines()[0]
-        raise CgdmerError(
-            f"{name} is no folder here, and could not be fetched from the Hugging Face hub ({type(error).__name__}: "
-            f"{reason}); without network place {', '.join(FILES)} in a folder and give its path"
-        ) from error
+    return snapshot(name, patterns=(*FILES, CARD), needed=", ".join(FILES))
 
 
 def _read_config(path: Path) -> dict:

@@ -84,7 +84,7 @@ class CrossBlock(nn.Module):
         return x + Mlp(4 * x.shape[-1], self.dtype, name="mlp")(normed), None
 
 
-def _scanned(block: type[nn.Module], depth: int, remat: str, unroll: int, n_constants: int):
+def scanned(block: type[nn.Module], depth: int, remat: str, unroll: int, n_constants: int):
     """`depth` blocks as one scan, parameters stacked on axis 0, activations rematerialised by policy."""
     if REMAT_POLICIES[remat] is not None:
         block = nn.remat(block, prevent_cse=False, policy=REMAT_POLICIES[remat])
@@ -114,7 +114,7 @@ class Encoder(nn.Module):
     def __call__(
         self, x: Float[Array, "batch token width"], length: Int[Array, "batch"]
     ) -> Float[Array, "batch token width"]:
-        stack = _scanned(SelfBlock, self.depth, self.remat, self.unroll, n_constants=1)
+        stack = scanned(SelfBlock, self.depth, self.remat, self.unroll, n_constants=1)
         x, _ = stack(self.heads, self.dtype, name="blocks")(x, length)
         return LayerNorm(self.dtype, name="norm")(x)
 
@@ -135,7 +135,7 @@ class CrossDecoder(nn.Module):
         memory: Float[Array, "batch key memory_width"],
         memory_length: Int[Array, "batch"],
     ) -> Float[Array, "batch query width"]:
-        stack = _scanned(CrossBlock, self.depth, self.remat, self.unroll, n_constants=2)
+        stack = scanned(CrossBlock, self.depth, self.remat, self.unroll, n_constants=2)
         x, _ = stack(self.heads, self.dtype, name="blocks")(x, memory, memory_length)
         return LayerNorm(self.dtype, name="norm")(x)
 

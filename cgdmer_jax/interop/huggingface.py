@@ -1,0 +1,120 @@
+"""Pretrained text encoders of the Hugging Face hub: config.json, tokenizer.json and weights, without torch."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.interop.hub import is_hub_id, snapshot
+from cgdmer_jax.interop.text_config import TextModule, read_text_config
+from cgdmer_jax.interop.text_parameters import text_parameters
+from cgdmer_jax.interop.text_tensors import INDEX, TORCH, WEIGHTS, open_tensors
+from cgdmer_jax.models.bert import BertEncoder
+
+CONFIG, TOKENIZER = "config.json", "tokenizer.json"
+NEEDED = f"{CONFIG}, {TOKENIZER} and {WEIGHTS} (or its parts with {INDEX})"
+PATTERNS = (CONFIG, TOKENIZER, WEIGHTS, INDEX, "model-*-of-*.safetensors")
+PAD_TOKENS, MASK_TOKENS = ("[PAD]", "<pad>"), ("[MASK]", "<mask>")
+
+
+@dataclass(frozen=True)
+class TextFacts:
+    """What a caller must know to feed the encoder."""
+
+    family: str  # model_type of the config
+    width: int  # of a token's last hidden state
+    vocabulary: int  # rows of the token embeddings; the tokenizer may use fewer
+    max_tokens: int | None  # the longest text; None = no limit (T5)
+    pad_id: int
+    mask_id: int | None  # None where the tokenizer has no mask token (T5)
+    weights: str  # name of the file that lists the tensors
+    left_out: tuple[str, ...]  # tensors of the checkpoint that an encoder has no use for
+
+
+@dataclass(frozen=True)
+class TextTower:
+    """`module.apply({"params": params}, tokens, length)`; `module.clone(dtype="bfloat16")` computes in that."""
+
+    module: TextModule
+    params: dict  # float32, blocks stacked on axis 0
+    tokenizer: Tokenizer  # neither pads nor cuts
+    facts: TextFacts
+
+
+def load_text_encoder(folder_or_id: str | Path) -> TextTower:
+    """A folder with the model's files, or a hub id where there is network; refuses what does not fit exactly."""
+    folder = _resolve(folder_or_id)
+    for name in (CONFIG, TOKENIZER):
+        if not (folder / name).is_file():
+            raise CgdmerError(f"{folder} has no {name}, so no text encoder can be read from it; place there {NEEDED}")
+    config = read_text_config(folder / CONFIG)
+    tokenizer = _read_tokenizer(folder / TOKENIZER)
+    file, tensors = open_tensors(folder)
+    module, params, left_out = text_parameters(config, folder / CONFIG, file, tensors)
+    _check_vocabulary(folder, tokenizer, module)
+    facts = TextFacts(
+        family=config["model_type"],
+        width=module.width,
+        vocabulary=module.vocabulary,
+        max_tokens=module.max_tokens if isinstance(module, BertEncoder) else None,
+        pad_id=_pad_id(folder, tokenizer, module),
+        mask_id=_first_id(tokenizer, MASK_TOKENS),
+        weights=file.name,
+        left_out=left_out,
+    )
+    return TextTower(module, params, tokenizer, facts)
+
+
+def _resolve(name: str | Path) -> Path:
+    if (folder := Path(name)).is_dir():
+        return folder
+    if not is_hub_id(name):
+        raise CgdmerError(f"there is no folder {name}; name one that holds {NEEDED}, or a hub id owner/name")
+    folder = snapshot(name, patterns=PATTERNS, needed=NEEDED)
+    if not (folder / WEIGHTS).is_file() and not (folder / INDEX).is_file():
+        return snapshot(name, patterns=(CONFIG, TOKENIZER, TORCH), needed=NEEDED)
+    return folder
+
+
+def _read_tokenizer(path: Path) -> Tokenizer:
+    try:
+        text = path.read_text(encoding="utf-8")
+        json.loads(text)
+        tokenizer = Tokenizer.from_str(text)
+    except Exception as error:  # the tokenizers library raises nothing narrower
+        raise CgdmerError(
+            f"{path} is no tokenizer that the tokenizers library reads ({error}); copy it again"
+        ) from error
+    tokenizer.no_padding()  # hub files often carry the padding and cutting of their last use
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+def _check_vocabulary(folder: Path, tokenizer: Tokenizer, module: TextModule) -> None:
+    token, number = max(tokenizer.get_vocab(with_added_tokens=True).items(), key=lambda item: item[1])
+    if number >= module.vocabulary:
+        raise CgdmerError(
+            f'{folder / TOKENIZER} has the token "{token}" with id {number}, but the weights have embeddings for ids '
+            f"0 to {module.vocabulary - 1}; take {TOKENIZER} from the same model as {CONFIG} and the weights"
+        )
+
+
+def _pad_id(folder: Path, tokenizer: Tokenizer, module: TextModule) -> int:
+    number = _first_id(tokenizer, PAD_TOKENS)
+    if number is None:
+        raise CgdmerError(
+            f"{folder / TOKENIZER} has none of the tokens {', '.join(PAD_TOKENS)}; texts cannot be padded"
+        )
+    if isinstance(module, BertEncoder) and module.counted_from not in (None, number):
+        raise CgdmerError(
+            f"{folder / TOKENIZER} pads with id {number}, {folder / CONFIG} counts positions from pad_token_id "
+            f"{module.counted_from}; take both files from the same model"
+        )
+    return number
+
+
+def _first_id(tokenizer: Tokenizer, tokens: tuple[str, ...]) -> int | None:
+    ids = [tokenizer.token_to_id(token) for token in tokens]
+    return next((number for number in ids if number is not None), None)

@@ -1,0 +1,97 @@
+"""Named tensors of a checkpoint folder: one safetensors file, several with an index, or a torch file."""
+
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from safetensors import SafetensorError, safe_open
+
+from cgdmer_jax.errors import CgdmerError
+
+WEIGHTS, INDEX, TORCH = "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"
+FLOATS = {"F64", "F32", "F16", "BF16"}
+
+
+class Stored(NamedTuple):
+    """What a file says of a tensor; `read` gives it in float32."""
+
+    shape: list[int]
+    dtype: str  # as safetensors spells it
+    read: Callable[[], Float[np.ndarray, "..."]]
+
+
+def open_tensors(folder: Path) -> tuple[Path, dict[str, Stored]]:
+    """The file that lists the tensors, and the tensors by name; nothing is read yet but headers."""
+    if (folder / WEIGHTS).is_file():
+        return folder / WEIGHTS, _safetensors(folder / WEIGHTS)
+    if (folder / INDEX).is_file():
+        return folder / INDEX, _sharded(folder / INDEX)
+    if (folder / TORCH).is_file():
+        return folder / TORCH, _torch(folder / TORCH)
+    raise CgdmerError(f"{folder} has no weights; place {WEIGHTS} there (or its parts with {INDEX})")
+
+
+def _safetensors(path: Path) -> dict[str, Stored]:
+    try:
+        file = safe_open(path, framework="numpy")
+        slices = {name: file.get_slice(name) for name in file.keys()}
+    except FileNotFoundError as error:
+        raise CgdmerError(f"{path} is missing; copy every part of the model into that folder") from error
+    except SafetensorError as error:
+        raise CgdmerError(f"{path} is cut or damaged ({error}); download or copy it again") from error
+
+    def reader(name: str):
+        return lambda: file.get_tensor(name).astype(np.float32)
+
+    return {name: Stored(list(s.get_shape()), s.get_dtype(), reader(name)) for name, s in slices.items()}
+
+
+def _sharded(path: Path) -> dict[str, Stored]:
+    try:
+        places = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
+        parts = sorted(set(places.values()))
+        inside = all(Path(part).name == part for part in parts)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CgdmerError(f"{path} has no weight_map of tensor to file ({error!r}); copy it again") from error
+    if not inside:
+        raise CgdmerError(f"{path} names a part outside its folder; take the model from where it was published")
+    found = {part: _safetensors(path.with_name(part)) for part in parts}
+    listed = set(places.items())
+    held = {(name, part) for part, tensors in found.items() for name in tensors}
+    if listed != held:
+        name, part = min(listed ^ held)
+        raise CgdmerError(f"{path} and its parts differ, first in {name} of {part}; copy all of them again")
+    return {name: stored for tensors in found.values() for name, stored in tensors.items()}
+
+
+def _torch(path: Path) -> dict[str, Stored]:
+    try:
+        import torch
+    except ImportError as error:
+        raise CgdmerError(
+            f"{path} is a torch file, and torch is not installed: pip install 'cgdmer_jax[torch]', or place {WEIGHTS} "
+            "beside it (a model on the hub often has both)"
+        ) from error
+    print(f"{path}: read with torch (weights_only); {WEIGHTS} would need no torch")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise CgdmerError(f"{path} is cut, or holds more than tensors ({reason}); download or copy it again") from error
+    if not isinstance(state, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
+        raise CgdmerError(f"{path} holds no state dict (tensors by name); export the model with save_pretrained")
+    names = {torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
+
+    def reader(tensor):
+        return lambda: tensor.float().numpy()
+
+    return {
+        name: Stored(
+            list(tensor.shape), names[tensor.dtype] if tensor.dtype in names else str(tensor.dtype), reader(tensor)
+        )
+        for name, tensor in state.items()
+    }

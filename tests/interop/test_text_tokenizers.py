@@ -1,0 +1,85 @@
+"""Token ids equal to those that transformers makes from the same tokenizer.json, for each kind of tokenizer."""
+
+import csv
+import io
+import json
+import tarfile
+
+import pytest
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+
+from cgdmer_jax.data.reports import train_wordpiece
+from cgdmer_jax.interop.huggingface import load_text_encoder
+from tests.interop.bert_folder import change_config, rewrite_rows, write_bert
+
+TEXTS = [
+    "sinus rhythm. normal ecg.",
+    "Sinusrhythmus, Linkstyp; ÜBERGANG in V4 - für T-Welle(n) negativ?",
+    "  double  blanks\tand\nlines ",
+    "",
+    "a",
+    "q" * 150,
+    "ST-hævning ♥ 心電図 e\u0301 <pad> [MASK] </s>",
+]
+CORPUS = [*TEXTS, "sinusrhythmus normales ekg", "atrial fibrillation with rapid ventricular response"] * 3
+
+
+def wordpiece() -> Tokenizer:
+    return train_wordpiece(CORPUS, 300)
+
+
+def byte_pairs() -> Tokenizer:
+    """RoBERTa's kind."""
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    marks = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=400, special_tokens=marks, initial_alphabet=alphabet, show_progress=False)
+    tokenizer.train_from_iterator(CORPUS, trainer)
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
+    return tokenizer
+
+
+def unigrams() -> Tokenizer:
+    """T5's and XLM-R's kind."""
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    marks = ["<pad>", "</s>", "<unk>"]
+    trainer = trainers.UnigramTrainer(
+        vocab_size=200, special_tokens=marks, unk_token="<unk>", max_piece_length=12, show_progress=False
+    )
+    tokenizer.train_from_iterator(CORPUS, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    return tokenizer
+
+
+@pytest.fixture(scope="module")
+def reports(request):
+    """Every distinct report of PTB-XL's table; none where the real tables are absent."""
+    folder = request.config.rootpath.parent / "shared/data"
+    if not folder.is_dir():
+        return []
+    with tarfile.open(folder / "ptb-xl-metadata.tar.xz") as archive:
+        table = io.TextIOWrapper(archive.extractfile("ptb-xl-metadata/ptbxl_database.csv"), encoding="utf-8")
+        return sorted({row["report"] for row in csv.DictReader(table)})
+
+
+@pytest.mark.parametrize("make", [wordpiece, byte_pairs, unigrams])
+def test_token_ids_equal_transformers(make, tmp_path, reports):
+    transformers = pytest.importorskip("transformers")
+    tokenizer = make()
+    tokenizer.enable_padding(length=64)  # as hub files have it
+    tokenizer.enable_truncation(32)
+    folder = write_bert(tmp_path / "model")
+    (folder / "tokenizer.json").write_text(tokenizer.to_str(), encoding="utf-8")
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"}))
+    rewrite_rows(folder, tokenizer.get_vocab_size())
+    change_config(folder, vocab_size=tokenizer.get_vocab_size())
+    ours = load_text_encoder(folder).tokenizer
+    texts = TEXTS + reports
+    found = [encoding.ids for encoding in ours.encode_batch_fast(texts)]
+    direct = transformers.PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"))
+    auto = transformers.AutoTokenizer.from_pretrained(folder)
+    for theirs in (direct, auto):
+        assert found == theirs(texts, padding=False, truncation=False)["input_ids"]

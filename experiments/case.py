@@ -4,10 +4,12 @@ import jax
 import numpy as np
 
 from cgdmer_jax.batch import NO_TEXT
+from cgdmer_jax.data.sources import LabelClass
 from cgdmer_jax.data.splits import in_folds, probe_folds
 from cgdmer_jax.evaluation.calibration import fit_calibration
 from cgdmer_jax.evaluation.ecg_paper import ecg_page_svg
-from cgdmer_jax.evaluation.report_case import Case, Finding, Neighbour
+from cgdmer_jax.evaluation.report_case import Case, Finding, Neighbour, Neighbours
+from experiments.case_origin import case_origin, listed, of_training, training_reports
 from experiments.remarks import remarks
 from experiments.retrieval import embed_texts
 from experiments.scoring import Evaluation, Task
@@ -21,10 +23,12 @@ def make_case(state: Evaluation, feature: str) -> Case:
     line = state.lines[at : at + 1]
     length = int(state.corpus.length[line[0]])
     record_id = state.corpus.column("record_id")[line[0]]
+    text_id = int(state.corpus.text_id[line[0]])
     svg = ecg_page_svg(
         state.corpus.read(line)[0, :, :length] * 1e-3,
         state.corpus.rate,
         title=f"Record {record_id} of {state.base.store}",
+        subtitle=patient_words(state.corpus.column("sex")[line[0]], float(state.corpus.column("age")[line[0]])),
         lead_mask=state.corpus.lead_mask[line[0]],
     )
     features = state.features[f"{state.base.method}/{feature}"][0]
@@ -32,9 +36,16 @@ def make_case(state: Evaluation, feature: str) -> Case:
         svg=svg,
         findings=[finding for task in state.tasks for finding in _findings(state, task, features, at)],
         remarks=_remarks(state, int(line[0])),
+        report=None if text_id == NO_TEXT else state.corpus.texts[text_id],
         reports=_nearest_reports(state, at),
         recordings=_nearest_recordings(state, features, at),
+        origin=case_origin(state, at),
     )
+
+
+def patient_words(sex: str | None, age: float) -> str:
+    """As on the head of an ECG; NaN = unknown age."""
+    return f"{sex or 'sex unknown'}, {'age unknown' if np.isnan(age) else f'{age:.0f} years'}"
 
 
 def _findings(state: Evaluation, task: Task, features: np.ndarray, at: int) -> list[Finding]:
@@ -69,35 +80,47 @@ def _remarks(state: Evaluation, line: int) -> list[str]:
     return remarks(marks, arms_swapped=bool(corpus.column("arms_swapped")[line]))
 
 
-def _nearest_reports(state: Evaluation, at: int) -> list[Neighbour]:
+def _nearest_reports(state: Evaluation, at: int) -> Neighbours | None:
     """Distinct reports of the training folds, by the aligned vectors."""
-    lines = state.corpus.lines("train")
-    ids = np.unique(state.corpus.text_id[lines][state.corpus.text_id[lines] != NO_TEXT])
+    ids = np.unique(training_reports(state))
     if not len(ids):
-        return []
+        return None
     text = embed_texts(state, jax.jit(state.trained.method.embed_text), state.trained.variables, ids)
     distance = 1 - text @ state.features[f"{state.base.method}/aligned"][0][at]
-    return [
-        Neighbour(f"report {ids[k]}", state.corpus.texts[ids[k]], float(distance[k]))
-        for k in np.argsort(distance, kind="stable")[:NEIGHBOURS]
-    ]
+    found = [Neighbour(f"report {ids[k]}", state.corpus.texts[ids[k]], float(distance[k])) for k in _nearest(distance)]
+    return Neighbours(f"the {len(ids):,} distinct reports {of_training(state)}", float(np.median(distance)), found)
 
 
-def _nearest_recordings(state: Evaluation, features: np.ndarray, at: int) -> list[Neighbour]:
+def _nearest_recordings(state: Evaluation, features: np.ndarray, at: int) -> Neighbours:
     """Recordings of the fitting folds, by the headline feature as the probe standardises it."""
-    fold = state.corpus.fold[state.lines]
-    past = np.flatnonzero(in_folds(fold, probe_folds(state.base.split).fit))
+    folds = probe_folds(state.base.split).fit
+    past = np.flatnonzero(in_folds(state.corpus.fold[state.lines], folds))
     probe = state.tasks[0].headline
     standard = (features - probe.mean) / probe.std
     standard /= np.linalg.norm(standard, axis=1, keepdims=True)
     distance = 1 - standard[past] @ standard[at]
     record_id = state.corpus.column("record_id")
-    return [
+    found = [
         Neighbour(str(record_id[state.lines[past[k]]]), _labels(state, past[k]), float(distance[k]))
-        for k in np.argsort(distance, kind="stable")[:NEIGHBOURS]
+        for k in _nearest(distance)
     ]
+    return Neighbours(f"the {len(past):,} of folds {listed(folds)}", float(np.median(distance)), found)
+
+
+def _nearest(distance: np.ndarray) -> np.ndarray:
+    return np.argsort(distance, kind="stable")[:NEIGHBOURS]
 
 
 def _labels(state: Evaluation, at: int) -> str:
-    codes = [code for task in state.tasks for code, own in zip(task.classes, task.labels[at], strict=True) if own]
-    return ", ".join(dict.fromkeys(codes)) or "none"
+    """Name and code of every label, each once whatever number of tasks has it."""
+    own = [
+        label
+        for task in state.tasks
+        for label, is_so in zip(state.corpus.classes(task.name), task.labels[at], strict=True)
+        if is_so
+    ]
+    return "; ".join(dict.fromkeys(map(_words, own))) or "none"
+
+
+def _words(label: LabelClass) -> str:
+    return f"{label.name} ({label.code})"

@@ -64,7 +64,10 @@ def remarks_of(prepared: Prepared) -> list[str]:
         "lead_flagged": prepared.quality.flagged,
         "lead_implausible": prepared.quality.implausible,
     }
-    return remarks(marks, arms_swapped=prepared.agreement.arms_swapped)
+    found = remarks(marks, arms_swapped=prepared.agreement.arms_swapped)
+    if prepared.extra_leads:
+        found.append(f"none of the twelve leads, and not used: {', '.join(prepared.extra_leads)}")
+    return found
 
 
 if __name__ == "__main__":

@@ -14,10 +14,11 @@ from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.evaluation.report import text_table, write_report
 from cgdmer_jax.evaluation.report_case import case_section
 from cgdmer_jax.evaluation.report_diagnostics import diagnostics_section
-from cgdmer_jax.evaluation.results import environment, write_results
+from cgdmer_jax.evaluation.results import write_results
 from cgdmer_jax.training.log import read_metrics
 from experiments import command
 from experiments.case import make_case
+from experiments.case_origin import listed, versions
 from experiments.diagnose import FILE as DIAGNOSTICS
 from experiments.groups import add_groups
 from experiments.label_fractions import add_label_fractions
@@ -161,27 +162,11 @@ def save_predictions(state: Evaluation, path: Path) -> None:
 
 def report(state: Evaluation, path: Path, line: str, split: str, feature: str) -> None:
     """`feature` is the headline."""
-    run = state.trained
-    info = state.corpus.stores[0].info
-    folds = probe_folds(split)
-    diagnosed = path.with_name(DIAGNOSTICS)
-    facts = {
-        "Run": f"{run.folder.path}, step {run.step}",
-        "Method": run.config.method_name,
-        "Store": f"{info['name']}, {state.corpus.n_records:,} records, {state.corpus.rate:g} Hz ({info['licence']})",
-        "Protocol": f"clean; split {split}: fitted on folds {_listed(folds.fit)}, C chosen on {_listed(folds.choose)}, "
-        f"scored on {_listed(folds.score)}",
-        "Trained on": ", ".join(f"{t.name} ({len(t.patient_sha256):,} patients)" for t in run.contract.trained_on),
-        "Scored records seen in training": str(state.overlap),
-        "Prompts": prompts_sha256(state.base.store)[:16] + " (sha256)",
-        "Command": line,
-        "Device": str(jax.devices()[0]),
-        "Versions": ", ".join(f"{name} {version}" for name, version in environment()["packages"].items()),
-    }
+    run, diagnosed = state.trained, path.with_name(DIAGNOSTICS)
     write_report(
         path,
-        title=f"{run.config.method_name} on {info['name']}, {split} split",
-        facts=facts,
+        title=f"{run.config.method_name} on {state.corpus.stores[0].info['name']}, {split} split",
+        facts=facts_of(state, line, split),
         rows=state.rows,
         own_method=state.base.method,
         curves=CURVES,
@@ -192,8 +177,22 @@ def report(state: Evaluation, path: Path, line: str, split: str, feature: str) -
     )
 
 
-def _listed(numbers: tuple[int, ...]) -> str:
-    return ", ".join(map(str, numbers))
+def facts_of(state: Evaluation, line: str, split: str) -> dict[str, str]:
+    """Head of the report."""
+    run, info, folds = state.trained, state.corpus.stores[0].info, probe_folds(split)
+    return {
+        "Run": f"{run.folder.path}, step {run.step}",
+        "Method": run.config.method_name,
+        "Store": f"{info['name']}, {state.corpus.n_records:,} records, {state.corpus.rate:g} Hz ({info['licence']})",
+        "Protocol": f"clean; split {split}: fitted on folds {listed(folds.fit)}, C chosen on {listed(folds.choose)}, "
+        f"scored on {listed(folds.score)}",
+        "Trained on": ", ".join(f"{t.name} ({len(t.patient_sha256):,} patients)" for t in run.contract.trained_on),
+        "Scored records seen in training": str(state.overlap),
+        "Prompts": prompts_sha256(state.base.store)[:16] + " (sha256)",
+        "Command": line,
+        "Device": str(jax.devices()[0]),
+        "Versions": versions(),
+    }
 
 
 def note_test_read(state: Evaluation, line: str) -> None:

@@ -10,7 +10,7 @@ from cgdmer_jax.data.store import open_store
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.results import commit, read_results
 from cgdmer_jax.interop.model_card import Figure, StoreFacts, model_card
-from cgdmer_jax.interop.pretrained import load, save_model
+from cgdmer_jax.interop.pretrained import save_model
 from experiments import command
 from experiments.trained import Trained, load_run
 
@@ -30,7 +30,7 @@ def main(words: list[str]) -> int:
 
 
 def export_model(run: Trained, out: Path) -> None:
-    """Writes the folder and loads it once: what cannot be loaded here is not handed on."""
+    """Writes the model folder of a run, with its card."""
     name = run.folder.path.name
     origin = {
         "run": name,
@@ -51,7 +51,6 @@ def export_model(run: Trained, out: Path) -> None:
         origin=origin,
         card=model_card(name, method, run.contract, store_facts(run), figures(run), origin),
     )
-    load(out)
 
 
 def store_facts(run: Trained) -> list[StoreFacts]:

@@ -210,6 +210,8 @@ def _go_on(state: TrainState, checkpoints: Checkpoints, log: MetricsLog) -> Trai
     if restored is not None:
         print(f"continuing at step {int(restored.step)}")
         state = restored
+    elif (told := log.last_step()) > 0:
+        print(f"metrics.jsonl tells of step {told}, but no checkpoint is there: starting at step 0 again")
     checkpoints.remove_after(int(state.step))
     log.cut_after(int(state.step))
     return state

@@ -236,6 +236,13 @@ def half_deleted(folder: Path, name: str) -> Outcome:
         return run(export_model.main, [f"--run={folder / 'run'}", f"--out={folder / 'model'}"])
 
 
+def run_without_config(folder: Path) -> Outcome:
+    with toy_known():
+        (toy_run(folder) / "config.json").unlink()
+        same = toy_config(str(folder / "store"))
+        return run(lambda words: pretrain.pretrain(same, folder / "run"), [])
+
+
 def changed_run(folder: Path) -> Outcome:
     with toy_known():
         config_file = toy_run(folder) / "config.json"
@@ -306,6 +313,7 @@ CASES = (
     Case("a run folder of another config", changed_run, 1, "was written with another config"),
     Case("a run folder without input.json", lambda f: half_deleted(f, "input.json"), 1, "input.json is missing"),
     Case("a run folder without tokenizer", lambda f: half_deleted(f, "tokenizer"), 1, "no tokenizer.json"),
+    Case("going on in a run folder without config.json", run_without_config, 1, "has no config.json; restore it"),
     Case("a run folder without checkpoints", lambda f: half_deleted(f, "checkpoints"), 1, "holds no checkpoint"),
     Case("model folder: a tensor renamed", lambda f: model(f, renamed), None, "is missing; params/temperature is not"),
     Case("model folder: a tensor of another dtype", lambda f: model(f, other_dtype), None, "F16.*expected F32"),

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -11,6 +12,9 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # that tests start, so that what is compared to the bit was compiled alike.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
 hook = install_import_hook("cgdmer_jax", "beartype.beartype")
+# Of properties: the number of examples stands beside each test; a limit in seconds would fail on a busy machine.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 SHARED = Path(__file__).parents[2] / "shared"
 

@@ -67,7 +67,18 @@ FAULTS = (
     Fault(
         "k_i is rounded down",
         "cgdmer_jax/models/masking.py",
-        (("jnp.round((1 - hide_ratio) * n_valid)", "jnp.floor((1 - hide_ratio) * n_valid)"),),
+        (("np.round((1 - hide_ratio) * n)", "np.floor((1 - hide_ratio) * n)"),),
+        ("tests/models/test_masking.py",),
+    ),
+    Fault(
+        "k_i is rounded in float32: a hidden token finds no slot",
+        "cgdmer_jax/models/masking.py",
+        (
+            (
+                "k = jnp.asarray(counts)[n_valid]",
+                "k = jnp.clip(jnp.round((1 - hide_ratio) * n_valid).astype(jnp.int32), 1, slots).clip(max=n_valid)",
+            ),
+        ),
         ("tests/models/test_masking.py",),
     ),
     Fault(
@@ -114,6 +125,23 @@ FAULTS = (
         "every epoch has the order of the first",
         "cgdmer_jax/data/loader.py",
         (('f"{self._identity} {epoch}"', "self._identity"),),
+        ("tests/data/test_loader.py",),
+    ),
+    Fault(
+        "distinct rows come back sorted, not in the order asked for",
+        "cgdmer_jax/data/store.py",
+        (("if len(distinct) == len(rows) and np.array_equal(distinct, rows):", "if len(distinct) == len(rows):"),),
+        ("tests/data/test_store.py",),
+    ),
+    Fault(
+        "hosts take every n-th record of a batch in turn",
+        "cgdmer_jax/data/loader.py",
+        (
+            (
+                "slice(process_index * share, (process_index + 1) * share)",
+                "slice(process_index, None, process_count)",
+            ),
+        ),
         ("tests/data/test_loader.py",),
     ),
     Fault(

@@ -33,7 +33,7 @@ from cgdmer_jax.data.shard_writer import (
 )
 from cgdmer_jax.data.sources import Source
 from cgdmer_jax.data.splits import check_patients_stay_in_one_fold
-from cgdmer_jax.data.store import read_info
+from cgdmer_jax.data.store import MARKS, read_info
 from cgdmer_jax.data.tables import write_tables
 from cgdmer_jax.data.unfinished import (
     check_disk_space,
@@ -46,8 +46,6 @@ from cgdmer_jax.data.unfinished import (
 )
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.waveform import FILTERS, LEADS
-
-MARKS = ("lead_flagged", "lead_implausible", "lead_derived", "arms_swapped")  # what `data.leave_out` may name
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from jaxtyping import Bool, Int16, Int32, Int64
 from cgdmer_jax.batch import NO_TEXT
 from cgdmer_jax.data.sources import LabelClass
 from cgdmer_jax.data.splits import in_folds, split_folds
-from cgdmer_jax.data.store import Store, open_store
-from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.data.store import MARKS, Store, open_store
+from cgdmer_jax.errors import CgdmerError, suggest
 
 
 class Corpus:
@@ -74,12 +74,14 @@ class Corpus:
         return np.flatnonzero(in_folds(self.fold, split_folds(split)))
 
     def marked(self, lines: Int64[np.ndarray, "record"], column: str) -> Bool[np.ndarray, "record"]:
-        """True where that quality column is: of a per-lead one, where it is in any lead."""
-        values = self.column(column)
-        if values.dtype != bool:
+        """True where that mark is: of a per-lead one, where it is in any lead. `column` of MARKS, or lead_absent."""
+        known = (*MARKS, "lead_absent")
+        if column not in known:
             raise CgdmerError(
-                f"data.leave_out names {column}, which holds {values.dtype} and marks nothing; name one of yes and no"
+                f"data.leave_out names {column}, which is no mark; name some of {', '.join(known)}."
+                f"{suggest(column, known)}"
             )
+        values = ~self.column("lead_mask") if column == "lead_absent" else self.column(column)
         return values.reshape(self.n_records, -1).any(axis=1)[lines]
 
     def reports(self, lines: Int64[np.ndarray, "record"]) -> list[str]:

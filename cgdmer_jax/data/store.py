@@ -18,6 +18,12 @@ from cgdmer_jax.data import seal
 from cgdmer_jax.data.sources import LabelClass
 from cgdmer_jax.errors import CgdmerError, suggest
 
+MARKS = (
+    "lead_flagged",
+    "lead_implausible",
+    "lead_derived",
+    "arms_swapped",
+)  # columns that tell of quality by yes and no
 LABEL_COLUMN = "label_"  # + task: the codes of that task
 _NEEDED = frozenset(
     "format_version name rate seconds n_samples n_rows n_records rejected unit leads filter cleaning_version "

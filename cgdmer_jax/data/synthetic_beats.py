@@ -66,7 +66,7 @@ def waves_of(hearts: Hearts) -> Waves:
     qrs_vector = qrs_vector * (1.0 + spread) * draws.lognormal(0.12)[:, None, None]
     shape = np.where(rbbb, timing(RBBB_QRS), timing(NARROW_QRS))
     shape = np.where(lbbb, timing(LBBB_QRS), shape) * hearts.qrs_s[:, None, None]
-    pr_s = draws.normal(0.158, 0.016) * (60.0 / hearts.bpm) ** 0.15 + hearts.avb * draws.uniform(0.075, 0.165)
+    pr_s = draws.normal(0.158, 0.016) * (60.0 / hearts.bpm) ** 0.15 + hearts.avb * draws.uniform(0.09, 0.18)
     pr = pr_s[:, None]
     p_vector = np.array([RIGHT_ATRIUM, LEFT_ATRIUM]) * draws.lognormal(0.20)[:, None, None]
     p_vector[:, 1] *= (1.0 + 0.5 * hearts.lvh)[:, None]  # the left atrium works against a stiff ventricle

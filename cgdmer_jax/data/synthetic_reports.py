@@ -13,6 +13,7 @@ from cgdmer_jax.data.synthetic_signal import ELECTRODE_MATRIX, LEAD_MATRIX
 
 SOKOLOW_LYON_MV = 3.5  # S in V1 + R in V5 or V6 (Sokolow and Lyon 1949)
 SHARE_DENYING = 0.3
+LONGEST_NORMAL_PR_MS = 200
 CHANGES_T = frozenset(("CLBBB", "CRBBB", "IMI", "AMI", "LVH", "STD_"))
 
 
@@ -118,7 +119,10 @@ def _deny(present: tuple[str, ...], pick: Iterator[float]) -> str:
 
     Sinus rhythm is denied in fibrillation alone (tachycardia and bradycardia are sinus too), and then often.
     """
-    absent = [code for code in phrases.NAMES if code not in present and (code != "SR" or "AFIB" in present)]
+    hidden = {"SR"} if "AFIB" not in present else set()
+    if CHANGES_T.intersection(present):  # strain, block and scar depress ST too
+        hidden.add("STD_")
+    absent = [code for code in phrases.NAMES if code not in present and code not in hidden]
     sinus_first = absent[0] == "SR" and next(pick) < 0.5
     first = absent.pop(0 if sinus_first else int(next(pick) * len(absent)))
     name = _one_of(phrases.NAMES[first], pick)
@@ -133,7 +137,7 @@ def _asides(reading: Reading) -> tuple[str, ...]:
     """Remarks that hold for this record and say nothing of the findings."""
     has = set(reading.findings)
     narrow = not has & {"CLBBB", "CRBBB", "IMI", "AMI"}
-    conducts = not has & {"AFIB", "1AVB"}
+    conducts = not has & {"AFIB", "1AVB"} and reading.pr_ms <= LONGEST_NORMAL_PR_MS
     return phrases.ASIDES + phrases.ASIDES_NARROW_QRS * narrow + phrases.ASIDES_P * conducts
 
 

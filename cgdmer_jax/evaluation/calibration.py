@@ -13,7 +13,11 @@ SMALLEST = 1e-9  # of a probability, before its logarithm is taken
 
 @dataclass(frozen=True)
 class Calibration:
-    """logit(calibrated) = slope logit(p) + offset; NaN for classes with too few positives or negatives to fit on."""
+    """logit(calibrated) = slope logit(p) + offset; NaN where nothing can be said.
+
+    That is of classes with too few positives or negatives to fit on, and of those whose probabilities rank the wrong
+    way round on the records of the fit.
+    """
 
     slope: Float64[np.ndarray, "klass"]
     offset: Float64[np.ndarray, "klass"]
@@ -24,13 +28,22 @@ class Calibration:
 
 
 def fit_calibration(p: Float[np.ndarray, "record klass"], y: Bool[np.ndarray, "record klass"]) -> Calibration:
-    """By class, on records that the probabilities were not fitted on."""
+    """By class, on records that the probabilities were not fitted on.
+
+    The targets are Platt's (1999, section 2.2): a little inside 0 and 1, so that ten separated positives do not make
+    anyone certain.
+    """
     slope, offset = np.full((2, p.shape[1]), np.nan)
     n_positive = y.sum(0)
     enough = np.minimum(n_positive, len(y) - n_positive) >= ENOUGH_POSITIVES
     for k in np.flatnonzero(enough):
-        fitted = LogisticRegression(C=np.inf).fit(_logit(p[:, k : k + 1]), y[:, k])
-        slope[k], offset[k] = fitted.coef_[0, 0], fitted.intercept_[0]
+        share = np.where(y[:, k], (n_positive[k] + 1) / (n_positive[k] + 2), 1 / (len(y) - n_positive[k] + 2))
+        # A target between 0 and 1 is both labels, each with its share.
+        both = np.repeat([True, False], len(y))
+        logits = np.tile(_logit(p[:, k : k + 1]), (2, 1))
+        fitted = LogisticRegression(C=np.inf).fit(logits, both, sample_weight=np.concatenate([share, 1 - share]))
+        if fitted.coef_[0, 0] > 0:
+            slope[k], offset[k] = fitted.coef_[0, 0], fitted.intercept_[0]
     return Calibration(slope, offset)
 
 

@@ -1,5 +1,6 @@
 """ECG paper as SVG in true millimetres: 25 mm/s, 10 mm/mV, 3x4 leads of 2.5 s above 10 s of lead II."""
 
+import hashlib
 from html import escape
 
 import numpy as np
@@ -12,8 +13,9 @@ RHYTHM = "II"
 MM_PER_S, MM_PER_MV = 25.0, 10.0
 COLUMN_S, PAGE_S = 2.5, 10.0
 ROW_MM = 30.0  # baselines fall on 5-mm lines
+TOP_MM = 10.0  # above the first row: R waves of 2.5 mV stay on the paper
 TIME_ZERO_MM = 15.0  # room for the calibration pulse, left of it
-PAPER_MM = (TIME_ZERO_MM + PAGE_S * MM_PER_S + 5.0, 4 * ROW_MM)
+PAPER_MM = (TIME_ZERO_MM + PAGE_S * MM_PER_S + 5.0, TOP_MM + 4 * ROW_MM)
 MARGIN_MM, HEAD_MM, FOOT_MM = 5.0, 13.0, 8.0
 
 FINE, COARSE, INK, RECONSTRUCTED, SHADE = "#f6d5d2", "#e5a29d", "#111111", "#0b4fb3", "#5b7fae"
@@ -42,10 +44,14 @@ def ecg_page_svg(
     # Ground first: no shade may cover a neighbouring row's trace.
     drawn = [piece for layer in zip(*parts, strict=True) for piece in layer]
     width, height = PAPER_MM[0] + 2 * MARGIN_MM, PAPER_MM[1] + HEAD_MM + FOOT_MM
+    told = _told(signal_mv.shape[1] / rate, rate, present, overlay_mv is not None, hidden is not None)
+    # Ids by content: several pages stand in one document.
+    name = "ecg-" + hashlib.sha256("".join([title, told, *drawn]).encode()).hexdigest()[:12]
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}mm" height="{height:g}mm" '
-        f'viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{escape(title)}">',
-        f"<title>{escape(title)}</title>",
+        f'viewBox="0 0 {width:g} {height:g}" role="img" aria-labelledby="{name}-title" aria-describedby="{name}-desc">',
+        f'<title id="{name}-title">{escape(title)}</title>',
+        f'<desc id="{name}-desc">{escape(told)}</desc>',
         f'<rect width="{width:g}" height="{height:g}" fill="#ffffff"/>',
         _text(MARGIN_MM, 5.6, title, size=4.2, weight="bold"),
         _text(MARGIN_MM, 10.6, subtitle, size=3.2),
@@ -60,9 +66,24 @@ def ecg_page_svg(
     return "\n".join(line for line in lines if line)
 
 
+def _told(seconds: float, rate: float | int, present, overlaid: bool, shaded: bool) -> str:
+    """What a reader who does not see the page is told of it."""
+    absent = [lead for lead, is_so in zip(LEADS, present, strict=True) if not is_so]
+    rows = "; ".join(", ".join(row) for row in ROWS)
+    words = [
+        f"Electrocardiogram of {seconds:g} s at {rate:g} Hz on paper of 25 mm per second and 10 mm per millivolt.",
+        f"Three rows of four leads, 2.5 s each ({rows}), above 10 s of lead {RHYTHM}.",
+        "Left of each row a calibration pulse of 1 mV and 0.2 s.",
+        f"Not recorded: {', '.join(absent)}." if absent else "",
+        "Shaded: hidden from the model." if shaded else "",
+        "In blue: as reconstructed by the model." if overlaid else "",
+    ]
+    return " ".join(word for word in words if word)
+
+
 def baseline_mm(row: int) -> float:
     """Height of a row's zero line on the paper, from its top."""
-    return row * ROW_MM + ROW_MM / 2
+    return TOP_MM + row * ROW_MM + ROW_MM / 2
 
 
 def _strip(signal_mv, rate, present, overlay_mv, hidden, lead, row, column, seconds):
@@ -81,7 +102,10 @@ def _strip(signal_mv, rate, present, overlay_mv, hidden, lead, row, column, seco
         return "", mark, "", "", label
     zero_mv = float(np.nanmedian(signal_mv[index])) if np.isfinite(signal_mv[index]).any() else 0.0
     x_mm = TIME_ZERO_MM + samples / rate * MM_PER_S
-    trace = _path(x_mm, y - (signal_mv[index, samples] - zero_mv) * MM_PER_MV, INK, 0.28)
+    y_mm = y - (signal_mv[index, samples] - zero_mv) * MM_PER_MV
+    trace = _path(x_mm, y_mm, INK, 0.28)
+    if (y_mm < 0).any() or (y_mm > PAPER_MM[1]).any():
+        label += _text(x + 10, y - ROW_MM / 2 + 4.6, "leaves the paper", size=2.8)
     shade, overlay = "", ""
     covered = np.ones(len(samples), bool)
     if hidden is not None:
@@ -151,7 +175,7 @@ def _text(x: float | int, y: float | int, words: str, *, size: float, weight: st
 
 def _footer(y: float | int, overlaid: bool, shaded: bool) -> str:
     """Speeds on the left, legend on the right."""
-    pieces = [_text(MARGIN_MM, y, "25 mm/s   10 mm/mV", size=3.2)]
+    pieces = [_text(MARGIN_MM, y, "25 mm/s · 10 mm/mV", size=3.2)]
     x = 60.0
     if shaded:
         pieces.append(f'<rect x="{x:g}" y="{y - 3:g}" width="7" height="3.6" fill="{SHADE}" fill-opacity="0.3"/>')

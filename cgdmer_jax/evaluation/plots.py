@@ -60,7 +60,9 @@ def line_chart(
     for i, (name, line) in enumerate(points.items()):
         style = f'fill="none" stroke="{COLOURS[i % 6]}" stroke-width="1.8" stroke-dasharray="{DASHES[i % 6]}"'
         path = "L".join(f"{x_of(x):.1f} {y_of(y):.1f}" for x, y in line)
-        if line:
+        if len(line) == 1:  # no line to see
+            parts.append(_mark(i, x_of(line[0][0]), y_of(line[0][1]), COLOURS[i % 6]))
+        elif line:
             parts.append(f'<path d="M{path}" {style}/>')
         parts.append(f'<path d="M{x_legend:.0f} {TOP - 8}h18" {style}/>')
         parts.append(_words(x_legend + 22, TOP - 4, name))

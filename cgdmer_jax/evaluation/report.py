@@ -3,37 +3,25 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.plots import Bar, bar_chart, line_chart
+from cgdmer_jax.evaluation.report_page import document, ecg_figure, sheet
 from cgdmer_jax.evaluation.report_sections import sections
-from cgdmer_jax.evaluation.report_tables import cell, count_cell, line, name_of, plain, select, table
+from cgdmer_jax.evaluation.report_tables import cell, count_cell, facts_table, line, name_of, plain, select, table
 
-DISCLAIMER = "Research software, not a medical device: not for the diagnosis or triage of any patient."
 LARGEST_BYTES = 5_000_000
 WHOLE = {"group": "all", "label_fraction": 1.0, "leads": "all"}
 FIRST = ("probe", "zero_shot")  # evaluations of the first table
-
-STYLE = """
-body { font: 15px/1.5 Helvetica, Arial, sans-serif; color: #222; background: #fff; max-width: 1120px;
-  margin: 0 auto; padding: 1.5rem; }
-h1 { font-size: 1.6rem; margin: 0 0 .2rem; } h2 { font-size: 1.2rem; margin: 2rem 0 .5rem; }
-.warning { border: 1px solid #b36b00; background: #fff7e8; padding: .4rem .8rem; margin: .8rem 0; }
-table { border-collapse: collapse; margin: .5rem 0; }
-caption { text-align: left; white-space: nowrap; color: #555; padding: .2rem 0 .4rem; }
-th, td { padding: .25rem .8rem .25rem 0; border-bottom: 1px solid #ddd; text-align: left;
-  vertical-align: top; }
-td.figure, th.figure { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.interval { color: #666; font-size: .87em; }
-tbody th { font-weight: normal; }
-tr.own td, tr.own th { font-weight: bold; } tr.own .interval { font-weight: normal; }
-.plots { display: flex; flex-wrap: wrap; gap: 1.2rem; } figure { margin: .4rem 0; overflow-x: auto; }
-figcaption { color: #555; } svg { max-width: none; }
-@media (max-width: 700px) { table { display: block; overflow-x: auto; } caption { white-space: normal; } }
-@media print { h2 { break-after: avoid; } figure, table { break-inside: avoid; } }
-"""
+TERMS = {
+    "probe": "logistic regression fitted on the labels; the encoder itself stays as it was pretrained",
+    "zero_shot": "no label is used: similarity of the recording with written sentences (en, de: their language)",
+    "main": "the feature of the encoder that was named in advance as the headline",
+    "random_weights": "the same encoder before any training",
+    "random_convolutions": "features of random filters, with ridge regression",
+    "hand36": "36 amplitudes measured in the recording, with logistic regression",
+}
 
 
 @dataclass(frozen=True)
@@ -62,10 +50,8 @@ def write_report(
     the `metrics` lines (dicts with a "step"); `facts` are shown as they are (run, store, split, command); `more` is
     HTML made elsewhere.
     """
-    body = [
-        f"<h1>{escape(title)}</h1>",
-        f'<p class="warning">{DISCLAIMER}</p>',
-        _facts(facts),
+    parts = [
+        "<h2>Run</h2>\n" + facts_table("What was evaluated, and how", facts),
         _first_table(rows, own_method),
         _difference_table(rows),
         _share_table(rows),
@@ -74,15 +60,8 @@ def write_report(
         _pages(pages),
         *more,
         _curves(curves, metrics),
-        f"<footer><p>{DISCLAIMER}</p></footer>",
     ]
-    page = (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        + "\n".join(part for part in body if part)
-        + "\n</body>\n</html>\n"
-    )
+    page = document(title, parts)
     size = len(page.encode())
     if size > LARGEST_BYTES:
         raise CgdmerError(f"{path} would hold {size:,} bytes, more than {LARGEST_BYTES:,}; show fewer ECG pages")
@@ -112,11 +91,6 @@ def text_table(rows: Sequence[dict]) -> str:
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells)
 
 
-def _facts(facts):
-    cells = "".join(f'<tr><th scope="row">{escape(k)}</th><td>{escape(str(v))}</td></tr>' for k, v in facts.items())
-    return f"<h2>Run</h2>\n<table><caption>What was evaluated, and how</caption><tbody>{cells}</tbody></table>"
-
-
 def _first_table(rows, own_method):
     tasks, lines = first_table(rows)
     if not lines:
@@ -127,7 +101,15 @@ def _first_table(rows, own_method):
     for (evaluation, name), of_task in lines:
         own = any(row["method"] == own_method for row in of_task.values())
         body.append(line((plain(evaluation), name), [cell(of_task.get(task)) for task in tasks], own=own))
-    return "<h2>Results</h2>\n" + table(caption, head, 2, body)
+    return "<h2>Results</h2>\n" + table(caption, head, 2, body) + _terms(lines)
+
+
+def _terms(lines):
+    """What the names in the first table mean, of those that stand in it."""
+    fields = ("evaluation", "method", "feature")
+    used = {row[field] for _, of_task in lines for row in of_task.values() for field in fields}
+    told = "".join(f"<dt>{plain(name)}</dt><dd>{words}</dd>" for name, words in TERMS.items() if name in used)
+    return f'<dl class="terms">{told}</dl>' if told else ""
 
 
 def _difference_table(rows):
@@ -181,8 +163,8 @@ def _bars(rows, own_method):
 
 
 def _pages(pages):
-    figures = "".join(f"<figure>{p.svg}<figcaption>{escape(p.caption)}</figcaption></figure>" for p in pages)
-    return f"<h2>One recording</h2>\n{figures}" if figures else ""
+    figures = [ecg_figure(page.svg, page.caption) for page in pages]
+    return sheet(["<h2>One recording, hidden in part and reconstructed</h2>", *figures]) if figures else ""
 
 
 def _figure(row):

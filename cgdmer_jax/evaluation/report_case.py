@@ -1,12 +1,15 @@
 """The report's page of one patient: tracing, what the probe finds, how trustworthy the recording is, who is alike."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from cgdmer_jax.evaluation.report_tables import line, table
+from cgdmer_jax.evaluation.report_page import ecg_figure, sheet
+from cgdmer_jax.evaluation.report_tables import facts_table, line, table
 
 SHOWN_FINDINGS = 12
+SURE = 0.001  # a probability nearer to 0 or 1 than this is not told to a decimal
+ON_PAPER = "Printed on A4 at 100 % (not fitted to the page), 25 mm are 1 s and 10 mm are 1 mV; screens differ."
 
 
 @dataclass(frozen=True)
@@ -31,29 +34,59 @@ class Neighbour:
 
 
 @dataclass(frozen=True)
+class Neighbours:
+    """The nearest of some, and how far the others are: a distance says nothing alone."""
+
+    among: str  # of what they are the nearest: "the 812 distinct reports trained on"
+    median: float  # distance of all of these
+    found: Sequence[Neighbour]
+
+
+@dataclass(frozen=True)
 class Case:
     """What the section shows."""
 
     svg: str  # ecg_paper.ecg_page_svg
     findings: Sequence[Finding]
     remarks: Sequence[str]  # on the quality of the recording; empty = nothing was found
-    reports: Sequence[Neighbour]
-    recordings: Sequence[Neighbour]
+    report: str | None  # of the recording itself; None = it has no clinical text
+    reports: Neighbours | None
+    recordings: Neighbours
+    origin: Mapping[str, str]  # what the model saw in training, protocol, fold, versions
 
 
 def case_section(case: Case) -> str:
     """HTML."""
-    quality = "; ".join(case.remarks) if case.remarks else "no gap, clipping, absent lead or contradiction was found"
     return "\n".join(
         [
-            "<h2>One patient</h2>",
-            f"<figure>{case.svg}</figure>",
-            f"<p>Recording: {escape(quality)}.</p>",
+            sheet(
+                [
+                    "<h2>One patient</h2>",
+                    ecg_figure(case.svg, ON_PAPER),
+                    "<h3>Quality of the recording</h3>",
+                    _remarks(case.remarks),
+                ]
+            ),
+            "<h3>Report written for the recording</h3>",
+            f'<p class="words">{escape(case.report or "none, or without clinical text")}</p>',
+            "<h3>Findings</h3>",
             _findings(case.findings),
-            _neighbours("Nearest reports among those trained on", "Report", case.reports),
-            _neighbours("Nearest past recordings among those the probe was fitted on", "Labels", case.recordings),
+            "<h3>Most similar</h3>",
+            _neighbours("reports", "Report", case.reports),
+            _neighbours("past recordings", "Labels", case.recordings),
+            "<h3>What the model saw</h3>",
+            facts_table("Training, protocol and versions behind this page", case.origin),
         ]
     )
+
+
+def _remarks(remarks: Sequence[str]) -> str:
+    if not remarks:
+        return (
+            '<p class="words">No lead is absent, marked for gaps or clipping or of implausible amplitude, '
+            "and nothing hints at exchanged arm electrodes.</p>"
+        )
+    return f"<ul>{''.join(f'<li>{escape(remark)}</li>' for remark in remarks)}</ul>"
 
 
 def _findings(findings: Sequence[Finding]) -> str:
@@ -63,21 +96,37 @@ def _findings(findings: Sequence[Finding]) -> str:
     body = [
         line(
             (f.task, f"{f.code}: {f.name}"),
-            [_share(f.probability), _share(f.prevalence), f'<td class="figure">{"yes" if f.labelled else ""}</td>'],
+            [_share(f.probability), _share(f.prevalence), f'<td class="figure">{"yes" if f.labelled else "no"}</td>'],
             own=f.labelled,
         )
         for f in shown
     ]
-    caption = "Most probable findings by the probe, calibrated on held-out patients; bold: what the record is labelled"
+    caption = (
+        f"The most probable findings, at most {SHOWN_FINDINGS}, and what the recording is labelled (bold). "
+        "Probability: the probe's, calibrated on a fold it was not fitted on; n/a: too few positives there. "
+        "Prevalence: share of the recordings the probe was fitted on; a probability near it says nothing new"
+    )
     return table(caption, ["Task", "Finding", "Probability", "Prevalence", "Labelled"], 2, body)
 
 
 def _share(value: float | None) -> str:
-    return '<td class="figure">n/a</td>' if value is None else f'<td class="figure">{100 * value:.1f} %</td>'
+    if value is None:
+        words = "n/a"
+    elif 0 < value < SURE:
+        words = "&lt; 0.1 %"
+    elif 1 - SURE < value < 1:
+        words = "&gt; 99.9 %"
+    else:
+        words = f"{100 * value:.1f} %"
+    return f'<td class="figure">{words}</td>'
 
 
-def _neighbours(caption: str, what: str, found: Sequence[Neighbour]) -> str:
-    if not found:
+def _neighbours(kind: str, what: str, near: Neighbours | None) -> str:
+    if near is None:
         return ""
-    body = [line((one.text, one.name), [f'<td class="figure">{one.distance:.3f}</td>'], own=False) for one in found]
-    return table(f"{caption}; distance = 1 - cosine", [what, "Record", "Distance"], 2, body)
+    body = [
+        line((one.text, one.name), [f'<td class="figure">{one.distance:.3f}</td>'], own=False) for one in near.found
+    ]
+    distance = f"Distance = one minus cosine, 0 for the same direction; median of all: {near.median:.3f}"
+    caption = f"Nearest {kind} among {near.among}. {distance}"
+    return table(caption, [what, "Record", "Distance"], 2, body)

@@ -18,6 +18,12 @@ def table(caption: str, head: Sequence[str], n_words: int, body: Sequence[str]) 
     )
 
 
+def facts_table(caption: str, facts: Mapping[str, str]) -> str:
+    """A name and its words in each line."""
+    lines = "".join(f'<tr><th scope="row">{escape(k)}</th><td>{escape(v)}</td></tr>' for k, v in facts.items())
+    return f'<table class="facts"><caption>{escape(caption)}</caption><tbody>{lines}</tbody></table>'
+
+
 def line(words: Sequence[str], cells: Sequence[str], *, own: bool) -> str:
     """One line of a table: the last of the words is its heading; `own` is printed bold."""
     first = "".join(f"<td>{escape(word)}</td>" for word in words[:-1])

@@ -105,13 +105,22 @@ class Encoder:
 
     def _prepared(self, signal: Signals, rate: float | int, leads: Sequence[str], unit: str) -> Iterator[Prepared]:
         if _is_one(signal):
-            yield prepare(self.contract, signal, rate, leads, unit)
+            yield self._one(signal, rate, leads, unit)
             return
         for number, one in enumerate(signal):
             try:
-                yield prepare(self.contract, np.asarray(one), rate, leads, unit)
+                yield self._one(np.asarray(one), rate, leads, unit)
             except CgdmerError as error:
                 raise CgdmerError(f"signal {number}: {error}") from error
+
+    def _one(self, signal: np.ndarray, rate: float | int, leads: Sequence[str], unit: str) -> Prepared:
+        prepared = prepare(self.contract, signal, rate, leads, unit)
+        if prepared.extra_leads:  # a misspelt name would otherwise be a lead that silently lacks
+            name = prepared.extra_leads[0]
+            raise CgdmerError(
+                f'lead "{name}" is none of the twelve; rename it or leave it out.{suggest(name, self.contract.leads)}'
+            )
+        return prepared
 
     def _batches(self, prepared: Iterator[Prepared], size: int) -> Iterator[tuple[Batch, int]]:
         """Full batches (the last one repeats its last record), with the number of real records."""

@@ -11,7 +11,14 @@ from tokenizers import Tokenizer
 
 from cgdmer_jax import __version__
 from cgdmer_jax.contract import InputContract
-from cgdmer_jax.data.reports import TOKENIZER_FILE, full_stop_id, load_tokenizer, save_tokenizer, tokenizer_sha256
+from cgdmer_jax.data.reports import (
+    CLEANING_VERSION,
+    TOKENIZER_FILE,
+    full_stop_id,
+    load_tokenizer,
+    save_tokenizer,
+    tokenizer_sha256,
+)
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.encoder import Encoder, blank_batch
 from cgdmer_jax.interop.hub import is_hub_id, snapshot
@@ -22,7 +29,8 @@ from cgdmer_jax.methods.protocol import Variables
 FORMAT_VERSION = 1
 WEIGHTS, CONFIG, INPUT, CARD = "model.safetensors", "config.json", "input.json", "README.md"
 FILES = (WEIGHTS, CONFIG, INPUT, TOKENIZER_FILE)  # what `load` needs; the card is for people
-FIELDS = {"format_version", "package_version", "method_name", "method", "max_tokens", "weights_sha256", "origin"}
+FIELDS = {"format_version", "package_version", "method_name", "method", "max_tokens", "origin"}
+SEALS = {"weights_sha256", "input_sha256", "config_sha256"}  # the last one over all other fields
 
 
 def save_model(
@@ -51,13 +59,15 @@ def save_model(
         "method_name": method_name,
         "method": method_fields,
         "max_tokens": max_tokens,
-        "weights_sha256": _sha256(part / WEIGHTS),
         "origin": origin,
     }
-    (part / CONFIG).write_text(json.dumps(config, indent=1) + "\n")
     (part / INPUT).write_text(contract.to_json())
+    config |= {"weights_sha256": _sha256(part / WEIGHTS), "input_sha256": _sha256(part / INPUT)}
+    config["config_sha256"] = _config_sha256(config)
+    (part / CONFIG).write_text(json.dumps(config, indent=1) + "\n")
     save_tokenizer(tokenizer, part)
     (part / CARD).write_text(card)
+    load(part)  # what cannot be loaded here is not handed on
     os.replace(part, folder)
 
 
@@ -71,7 +81,14 @@ def load(folder_or_hub_id: str | Path) -> Encoder:
                 "(python -m experiments.export_model makes it from a run folder)"
             )
     config = _read_config(folder / CONFIG)
+    if _sha256(folder / INPUT) != config["input_sha256"]:
+        raise CgdmerError(f"{folder / INPUT} differs from what was exported (sha256); copy the folder again")
     contract = InputContract.from_json((folder / INPUT).read_text())
+    if contract.cleaning_version != str(CLEANING_VERSION):
+        raise CgdmerError(
+            f"{folder} cleans reports by version {contract.cleaning_version}, this program by {CLEANING_VERSION}; "
+            f"install the cgdmer_jax that wrote it ({config['package_version']})"
+        )
     tokenizer = load_tokenizer(folder)
     if tokenizer_sha256(tokenizer) != contract.tokenizer_sha256:
         raise CgdmerError(
@@ -114,9 +131,17 @@ def _read_config(path: Path) -> dict:
             f"{path} has format version {config['format_version']}, this program reads {FORMAT_VERSION}; "
             f"install the cgdmer_jax that wrote it ({config.get('package_version')})"
         )
-    if config.keys() != FIELDS:
-        raise CgdmerError(f"{path} differs in the field {sorted(config.keys() ^ FIELDS)[0]}; copy the folder again")
+    if config.keys() != FIELDS | SEALS:
+        odd = sorted(config.keys() ^ (FIELDS | SEALS))[0]
+        raise CgdmerError(f"{path} differs in the field {odd}; copy the folder again")
+    if _config_sha256(config) != config["config_sha256"]:
+        raise CgdmerError(f"{path} differs from what was exported (config_sha256); copy the folder again")
     return config
+
+
+def _config_sha256(config: dict) -> str:
+    sealed = {name: value for name, value in config.items() if name != "config_sha256"}
+    return hashlib.sha256(json.dumps(sealed, sort_keys=True).encode()).hexdigest()
 
 
 def _sha256(path: Path) -> str:

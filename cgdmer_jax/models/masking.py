@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Int, Int32, PRNGKeyArray
 
 from cgdmer_jax.models.strategies import LAST, penalty, ranks
@@ -37,15 +38,13 @@ def valid_tokens(
     return lead_mask[:, :, None] & (ends[None, None, :] <= length[:, None, None])
 
 
-def kept_slots(hide_ratio: float, n_tokens: int) -> int:
-    """K: the number of slots for kept tokens."""
-    return round((1 - hide_ratio) * n_tokens)
+def kept_counts(hide_ratio: float, n_tokens: int) -> Int32[np.ndarray, "n_valid"]:
+    """k of 0..n_tokens valid tokens: round((1 - hide_ratio) n), at least one where there is one; the last is K.
 
-
-def kept_counts(n_valid: Int[Array, "batch"], hide_ratio: float, slots: int) -> Int[Array, "batch"]:
-    """k_i = clip(round((1 - hide_ratio) n_i), 1, K), never more than there are."""
-    wanted = jnp.round((1 - hide_ratio) * n_valid).astype(jnp.int32)
-    return jnp.minimum(jnp.clip(wanted, 1, slots), n_valid)
+    One table in double precision, since float32 can round a half to the other side than K: a hidden token without slot.
+    """
+    n = np.arange(n_tokens + 1)
+    return np.minimum(np.maximum(np.round((1 - hide_ratio) * n), 1), n).astype(np.int32)
 
 
 def all_valid(valid: Bool[Array, "batch lead patch"]) -> Slots:
@@ -85,8 +84,9 @@ def draw_masks(
 
     n_tokens = leads * patches
     n_valid = valid.reshape(batch, -1).sum(1, dtype=jnp.int32)
-    slots = kept_slots(hide_ratio, n_tokens)
-    k = kept_counts(n_valid, hide_ratio, slots)
+    counts = kept_counts(hide_ratio, n_tokens)
+    slots = int(counts[-1])
+    k = jnp.asarray(counts)[n_valid]
     order = jnp.argsort(urgency, axis=1)
     kept = Slots(order[:, :slots].astype(jnp.int32), k)
 
@@ -102,10 +102,10 @@ def widened(kept: Slots, hidden: Slots, n_tokens: int, hide_ratio: float) -> Slo
 
     `hide_ratio` is at most the one of `kept`.
     """
-    slots = kept_slots(hide_ratio, n_tokens)
-    place = right_behind(kept.length, kept.index.shape[1], hidden.index.shape[1])[:, :slots]
+    counts = kept_counts(hide_ratio, n_tokens)
+    place = right_behind(kept.length, kept.index.shape[1], hidden.index.shape[1])[:, : int(counts[-1])]
     index = jnp.take_along_axis(jnp.concatenate([kept.index, hidden.index], axis=1), place, axis=1)
-    return Slots(index, kept_counts(kept.length + hidden.length, hide_ratio, slots))
+    return Slots(index, jnp.asarray(counts)[kept.length + hidden.length])
 
 
 def right_behind(length: Int[Array, "batch"], n_first: int, n_second: int) -> Int[Array, "batch both"]:

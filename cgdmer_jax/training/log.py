@@ -33,6 +33,10 @@ class MetricsLog:
         for mirror in self.mirrors:
             mirror(record["step"], numbers)
 
+    def last_step(self) -> int:
+        """Of what is told so far; 0 when nothing is."""
+        return max((record["step"] for record in read_metrics(self.path)), default=0) if self.path.exists() else 0
+
     def cut_after(self, step: int) -> None:
         """Drops lines of later steps, and a last line that a kill left unfinished."""
         if not self.path.exists():

@@ -58,6 +58,10 @@ class RunFolder:
         """Refuses a config that this folder was not made with; an empty folder takes any."""
         if self.exists():
             check_config(self.config(), config, allowed, self.path / "config.json")
+        elif self.metrics.exists() or any(self.checkpoints.glob("*")):  # begin() writes config.json before these
+            raise CgdmerError(
+                f"{self.path} was trained in but has no config.json; restore it, or take another --workdir"
+            )
 
     def begin(self, config: dict, environment: dict, contract: InputContract) -> None:
         """Starts the folder, or records what goes on in it now; config.json last: with it the run exists."""

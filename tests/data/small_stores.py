@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from cgdmer_jax.data.convert import convert
+from cgdmer_jax.data.seal import ROWS_PER_SHARD
 from cgdmer_jax.data.sources import LabelClass, Source, SourceRecord
 from cgdmer_jax.data.wfdb_reader import Recording
 from cgdmer_jax.waveform import LEADS
@@ -25,6 +26,15 @@ def _recording(record: SourceRecord) -> Recording:
     return Recording(signal_mv, 100.0, LEADS, record.record_id)
 
 
+def stored_uv(row: int, first_value: int = FIRST_VALUE) -> np.ndarray:
+    """Microvolts that a store must hold of that row, in whole numbers; zero beyond its length and in an absent V6."""
+    signal_uv = np.zeros((len(LEADS), N_SAMPLES), np.int16)
+    signal_uv[: 11 if row % 2 else 12, : N_SAMPLES - row % 3] = [
+        first_value + row + 10 * sample for sample in range(N_SAMPLES - row % 3)
+    ]
+    return signal_uv
+
+
 def write_store(
     folder: Path,
     reports: list[str | None],
@@ -36,6 +46,7 @@ def write_store(
     folds: list[int] | None = None,
     rejected: tuple[int, ...] = (),
     codes: tuple[str, ...] = ("A", "B"),
+    rows_per_shard: int = ROWS_PER_SHARD,
 ) -> str:
     """A store with one row a report and a patient a row; row r has code r % len(codes). Returns its path."""
     records = [
@@ -54,7 +65,7 @@ def write_store(
     ]
     tasks = {TASK: tuple(LabelClass(code, code) for code in codes)}
     source = Source(name, "none", "none", records, tasks, _recording, {}, 100.0)
-    convert(source, folder, rate=rate, seconds=n_samples / rate, progress=False)
+    convert(source, folder, rate=rate, seconds=n_samples / rate, progress=False, rows_per_shard=rows_per_shard)
     return str(folder)
 
 

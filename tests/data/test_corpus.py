@@ -4,10 +4,13 @@ import hashlib
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from cgdmer_jax.data.corpus import open_corpus
+from cgdmer_jax.data.corpus import Corpus, open_corpus
+from cgdmer_jax.data.store import Store, open_store
 from cgdmer_jax.errors import CgdmerError
-from tests.data.small_stores import FIRST_VALUE, N_SAMPLES, TASK, rewrite_info, write_store
+from tests.data.small_stores import FIRST_VALUE, N_SAMPLES, TASK, rewrite_info, stored_uv, write_store
 
 FIRST = ["sinus rhythm", None, "atrial fibrillation", "sinus rhythm", "pacemaker"]
 SECOND = ["pacemaker", "left axis deviation", "sinus rhythm"]
@@ -43,6 +46,42 @@ def test_records_are_read_from_the_store_they_belong_to_in_any_order(paths):
     assert signal[:, 0, 0].tolist() == [2001, 1000, 1004, 2001, 2002, 1003, 2000]
     np.testing.assert_array_equal(signal.any(-1), corpus.lead_mask[lines])
     np.testing.assert_array_equal(signal[0], open_corpus(paths[1:]).read(np.array([1]))[0])
+
+
+SIZES, FIRST_VALUES, REJECTED = (7, 1, 5), (1000, 2000, 3000), ((0, 4), (), (4,))  # of three stores
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory) -> list[Store]:
+    """Stores of up to three shards of three rows; rows are rejected first, within and last."""
+    folder = tmp_path_factory.mktemp("three")
+    return [
+        open_store(write_store(folder / f"{n}", ["x"] * n, first_value=first, rejected=rejected, rows_per_shard=3))
+        for n, first, rejected in zip(SIZES, FIRST_VALUES, REJECTED, strict=True)
+    ]
+
+
+@settings(max_examples=60)
+@given(
+    stores=st.lists(st.integers(0, 2), min_size=1, unique=True),
+    places=st.lists(st.integers(0, 99), max_size=20),
+    unique=st.booleans(),
+)
+def test_any_gather_across_stores_equals_the_recordings_one_by_one(three, stores, places, unique):
+    """`accepted` lists (store, row) of every line and `first_row` where a store's rows begin: both by hand."""
+    accepted = [(store, row) for store in stores for row in range(SIZES[store]) if row not in REJECTED[store]]
+    first_row = {store: sum(SIZES[before] for before in stores[:n]) for n, store in enumerate(stores)}
+    lines = [place % len(accepted) for place in places]
+    lines = list(dict.fromkeys(lines)) if unique else lines
+    corpus = Corpus([three[store] for store in stores])
+    assert corpus.n_records == len(accepted)
+    signal = corpus.read(np.array(lines, np.int64))
+    assert signal.dtype == np.int16 and signal.shape == (len(lines), 12, N_SAMPLES)
+    for read, line in zip(signal, lines, strict=True):
+        store, row = accepted[line]
+        np.testing.assert_array_equal(read, stored_uv(row, FIRST_VALUES[store]))
+    expected_rows = [first_row[store] + row for store, row in (accepted[line] for line in lines)]
+    assert corpus.rows(np.array(lines, np.int64)).tolist() == expected_rows
 
 
 def test_equal_texts_of_two_stores_share_one_id_whatever_the_order_of_the_stores(paths):
@@ -119,14 +158,17 @@ def test_a_record_is_marked_when_any_of_its_leads_is(paths, monkeypatch):
     corpus = open_corpus(paths)
     flagged = np.zeros((7, 12), bool)
     flagged[2, 5] = flagged[5, 11] = True
-    monkeypatch.setattr(corpus, "column", {"lead_flagged": flagged, "swapped": flagged[:, 5]}.get)
+    monkeypatch.setattr(
+        corpus, "column", {"lead_flagged": flagged, "arms_swapped": flagged[:, 5], "lead_mask": ~flagged}.get
+    )
     assert corpus.marked(np.array([6, 5, 2]), "lead_flagged").tolist() == [False, True, True]
-    assert corpus.marked(np.array([6, 5, 2]), "swapped").tolist() == [False, False, True]
+    assert corpus.marked(np.array([6, 5, 2]), "arms_swapped").tolist() == [False, False, True]
+    assert corpus.marked(np.array([6, 5, 2]), "lead_absent").tolist() == [False, True, True]
 
 
 def test_a_column_that_marks_nothing_is_refused(paths):
     corpus = open_corpus(paths)
-    with pytest.raises(CgdmerError, match="age, which holds float32 and marks nothing"):
-        corpus.marked(np.arange(7), "age")
+    with pytest.raises(CgdmerError, match="lead_mask, which is no mark; name some of lead_flagged"):
+        corpus.marked(np.arange(7), "lead_mask")  # true where a lead is good
     with pytest.raises(CgdmerError, match='Did you mean "lead_flagged"'):
         corpus.marked(np.arange(7), "lead_flaged")

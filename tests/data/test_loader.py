@@ -2,14 +2,17 @@
 
 import threading
 import time
+from typing import NamedTuple
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cgdmer_jax.data.corpus import Corpus, open_corpus
 from cgdmer_jax.data.loader import Loader, sequential_batches, shuffled
 from cgdmer_jax.errors import CgdmerError
-from tests.data.small_stores import FIRST_VALUE, N_SAMPLES, write_store
+from tests.data.small_stores import FIRST_VALUE, N_SAMPLES, stored_uv, write_store
 
 N = 43
 TEXTS = ["first report", "second report", "third report"]
@@ -37,6 +40,71 @@ def read_ahead_threads() -> list[threading.Thread]:
 def assert_equal(one, other):
     for field, a, b in zip(one._fields, one, other, strict=True):
         np.testing.assert_array_equal(a, b, err_msg=field)
+
+
+# Properties: any selection, batch size, seed, step and number of hosts
+
+
+class Drawn(NamedTuple):
+    lines: list[int]
+    batch_size: int
+    seed: int
+    hosts: int  # divides the batch size
+
+
+@st.composite
+def runs(draw) -> Drawn:
+    lines = draw(st.permutations(range(N)))[: draw(st.integers(1, N))]
+    batch_size = draw(st.integers(1, len(lines)))
+    hosts = draw(st.sampled_from([n for n in range(1, batch_size + 1) if batch_size % n == 0]))
+    return Drawn(lines, batch_size, draw(st.integers(0, 2**31 - 1)), hosts)
+
+
+def loader_of(corpus, run: Drawn, **hosts) -> Loader:
+    return loader(corpus, np.array(run.lines), run.batch_size, run.seed, **hosts)
+
+
+@settings(max_examples=60)
+@given(run=runs(), step=st.integers(0, 100))
+def test_any_number_of_hosts_reads_together_the_batch_of_one_record_by_record(corpus, run, step):
+    rows = loader_of(corpus, run).batch(step).row.tolist()
+    assert len(rows) == run.batch_size
+    share = run.batch_size // run.hosts
+    for host in range(run.hosts):
+        batch = loader_of(corpus, run, process_index=host, process_count=run.hosts).batch(step).check()
+        assert batch.row.tolist() == rows[host * share : (host + 1) * share]
+        for place, row in enumerate(batch.row.tolist()):
+            text = None if row % 7 == 3 else row % 3
+            np.testing.assert_array_equal(batch.signal[place], stored_uv(row))
+            assert batch.lead_mask[place].tolist() == [True] * 11 + [row % 2 == 0]
+            assert batch.length[place] == N_SAMPLES - row % 3
+            assert batch.tokens[place].tolist() == ([0] * 4 if text is None else TOKENS[text].tolist())
+            assert batch.token_mask[place].tolist() == ([False] * 4 if text is None else MASK[text].tolist())
+            assert batch.text_id[place] == (-1 if text is None else text)
+
+
+@settings(max_examples=100)
+@given(run=runs(), epoch=st.integers(0, 20))
+def test_any_epoch_holds_each_selected_record_once_but_for_the_incomplete_last_batch(corpus, run, epoch):
+    batches = loader_of(corpus, run)
+    n = batches.steps_per_epoch
+    assert n == len(run.lines) // run.batch_size
+    seen = [line for step in range(n * epoch, n * (epoch + 1)) for line in batches.lines_of_step(step).tolist()]
+    assert len(seen) == len(set(seen)) == n * run.batch_size and set(seen) <= set(run.lines)
+
+
+@settings(max_examples=30)
+@given(run=runs(), first=st.integers(0, 8), more=st.integers(0, 4), host=st.integers(0, N))
+def test_starting_at_any_step_gives_what_an_uninterrupted_run_gives(corpus, run, first, more, host):
+    hosts = {"process_index": host % run.hosts, "process_count": run.hosts}
+    whole = list(loader_of(corpus, run, **hosts).prefetch(0, first + more))
+    resumed = list(loader_of(corpus, run, **hosts).prefetch(first, first + more))
+    assert len(whole) == first + more
+    for one, other in zip(whole[first:], resumed, strict=True):
+        assert_equal(one, other)
+
+
+# Order
 
 
 def test_an_epoch_holds_no_record_twice_and_the_next_one_has_another_order(corpus):

@@ -171,12 +171,12 @@ def test_what_is_wrong_with_the_folder_is_told_in_one_sentence(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"scp_codes": "{'NORM': __import__('os')}"}, "record 1 has scp_codes .*cannot be read"),
-        ({"scp_codes": "NORM"}, "record 1 has scp_codes .*cannot be read"),
+        ({"scp_codes": "{'NORM': __import__('os')}"}, "record 1 has no readable scp_codes"),
+        ({"scp_codes": "NORM"}, "record 1 has no readable scp_codes"),
         ({"scp_codes": "{'NORN': 100.0}"}, 'record 1 has the code "NORN"'),
-        ({"sex": "male"}, 'record 1 has sex "male"'),
-        ({"age": "old"}, 'record 1 has age "old"'),
-        ({"patient_id": ""}, 'record 1 has patient_id ""'),
+        ({"sex": "male"}, "record 1 has no readable sex"),
+        ({"age": "old"}, "record 1 has no readable age"),
+        ({"patient_id": ""}, "record 1 has no readable patient_id"),
     ],
 )
 def test_a_field_that_cannot_be_read_is_named_with_its_record(tmp_path, changes, words):

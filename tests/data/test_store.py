@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from benchmarks.store import write_large_store
 from cgdmer_jax.data.convert import convert
@@ -45,6 +47,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "store"
 
 
+@pytest.fixture(scope="module")
+def opened(whole: Path) -> Store:
+    return open_store(whole)
+
+
 @pytest.fixture
 def copy(whole: Path, tmp_path: Path) -> Path:
     """A copy to damage."""
@@ -71,6 +78,18 @@ def test_rows_come_in_the_order_asked_for_repeats_included(whole):
     signal = open_store(whole).read(rows)
     assert signal.dtype == np.int16
     np.testing.assert_array_equal(signal, np.stack([stored(row) for row in rows]))
+
+
+@settings(max_examples=100)
+@given(
+    rows=st.permutations(range(N_ROWS)) | st.lists(st.integers(0, N_ROWS - 1), max_size=2 * N_ROWS),
+    dtype=st.sampled_from([np.int32, np.int64]),
+)
+def test_any_gather_across_shards_equals_the_recordings_one_by_one(opened, rows, dtype):
+    signal = opened.read(np.array(rows, dtype))
+    assert signal.dtype == np.int16 and signal.shape == (len(rows), 12, N_SAMPLES)
+    for read, row in zip(signal, rows, strict=True):
+        np.testing.assert_array_equal(read, stored(row))
 
 
 def test_rows_may_be_int32_sorted_single_or_none(whole):

@@ -16,7 +16,7 @@ from cgdmer_jax.waveform import condition
 from tests.real_recordings import unpack
 
 LOWEST = {"16": -(2**15), "80": -(2**7), "212": -(2**11), "24": -(2**23), "32": -(2**31)}
-one_folder = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+one_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def oracle_mv(path: Path) -> np.ndarray:

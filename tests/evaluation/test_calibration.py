@@ -22,10 +22,24 @@ def test_the_law_that_labels_were_drawn_by_is_found_again(slope, offset):
     np.testing.assert_allclose(found.probabilities(p), true, atol=0.02)
 
 
-def test_the_mean_probability_is_the_rate_of_the_records_it_was_fitted_on():
+def test_the_mean_probability_is_the_mean_of_platts_targets():
     """The score equation of a logistic regression with a free offset."""
     p, y, _ = drawn(500, 0.3, 1.0, seed=1)
-    assert fit_calibration(p, y).probabilities(p).mean() == pytest.approx(y.mean(), abs=1e-4)
+    n = y.sum()
+    targets = np.where(y, (n + 1) / (n + 2), 1 / (len(y) - n + 2))
+    assert fit_calibration(p, y).probabilities(p).mean() == pytest.approx(targets.mean(), abs=1e-4)
+
+
+def test_ten_separated_positives_do_not_make_certain():
+    p, y = np.linspace(0.05, 0.6, 100)[:, None], np.arange(100)[:, None] >= 90
+    found = fit_calibration(p, y).probabilities(p)
+    assert found[-10:].mean() > 0.5 and found[:90].mean() < 0.1
+    assert found.max() < 0.999 and (np.diff(found[:, 0]) > 0).all()
+
+
+def test_probabilities_that_rank_the_wrong_way_round_are_not_turned_round():
+    p, y, _ = drawn(2_000, 1.0, 0.0, seed=2)
+    assert np.isnan(fit_calibration(1 - p, y).slope).all()
 
 
 def test_a_class_with_nine_positives_or_nine_negatives_is_not_calibrated():
@@ -35,5 +49,5 @@ def test_a_class_with_nine_positives_or_nine_negatives_is_not_calibrated():
 
 
 def test_probabilities_of_exactly_0_and_1_stay_finite():
-    p, y = np.array([[0.0], [1.0]] * 30), np.array([[False], [True], [True], [False]] * 15)
+    p, y = np.array([[0.0], [1.0]] * 30), np.array([[False], [True], [True], [False], [False], [True]] * 10)
     assert np.isfinite(fit_calibration(p, y).probabilities(p)).all()

@@ -104,5 +104,30 @@ def test_short_recording_ends_where_it_ends():
 
 def test_title_is_escaped_and_read_aloud():
     root = ET.fromstring(ecg_page_svg(pulses(), RATE, title='<b> & "x"'))
-    assert root.get("role") == "img" and root.get("aria-label") == '<b> & "x"'
-    assert root.find(SVG + "title").text == '<b> & "x"'
+    title, told = root.find(SVG + "title"), root.find(SVG + "desc")
+    assert root.get("role") == "img" and title.text == '<b> & "x"'
+    assert (root.get("aria-labelledby"), root.get("aria-describedby")) == (title.get("id"), told.get("id"))
+
+
+def test_who_does_not_see_the_page_is_told_what_is_on_it():
+    present = np.ones(12, bool)
+    present[[4, 7]] = False
+    told = ET.fromstring(ecg_page_svg(pulses(), RATE, title="t", lead_mask=present)).find(SVG + "desc").text
+    assert "10 s at 100 Hz" in told and "25 mm per second and 10 mm per millivolt" in told
+    assert "Not recorded: aVL, V2." in told and "model" not in told
+
+
+def test_two_pages_in_one_document_share_no_id():
+    ids = [
+        re.findall(' id="(.*?)"', ecg_page_svg(scale * pulses(), RATE, title="t", hidden=hidden))
+        for scale in (1, 2)
+        for hidden in (None, np.ones((12, 50), bool))
+    ]
+    assert len({name for page in ids for name in page}) == 4 * 2
+
+
+def test_a_trace_that_leaves_the_paper_is_said_to():
+    signal = pulses()
+    assert "leaves the paper" not in ecg_page_svg(2.4 * signal, RATE, title="t")
+    signal[LEADS.index("V4")] *= 3
+    assert ecg_page_svg(signal, RATE, title="t").count("leaves the paper") == 1

@@ -11,7 +11,7 @@ from cgdmer_jax.evaluation import metrics
 SCORES = hnp.arrays(np.float64, st.tuples(st.integers(2, 30), st.just(2)), elements=st.integers(-3, 3).map(float))
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(SCORES, st.data())
 def test_auroc_and_auprc_equal_scikit_learn_with_ties(scores, data):
     labels = data.draw(hnp.arrays(bool, scores.shape))

@@ -1,14 +1,13 @@
 """report.html: well-formed, self-contained, complete, and readable by a screen reader."""
 
-from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 
-import numpy as np
 import pytest
 
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.evaluation import bootstrap, ecg_paper, plots, report, results
-from tests.evaluation.test_results import SETTING
+from cgdmer_jax.evaluation import plots, report
+from tests.evaluation.report_example import example_rows, write_example
 
 VOID = {"meta", "br", "link", "img", "rect", "path"}
 
@@ -39,43 +38,13 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def rows():
-    rng = np.random.default_rng(0)
-    labels = rng.random((300, 3)) < np.array([0.5, 0.2, 0.1])
-    labels[:, 2] = False
-    weights = bootstrap.patient_weights(np.arange(300), 50, seed=0)
-    scored = [
-        results.rows_for_scores(
-            replace(SETTING, method=method),
-            [rng.random(labels.shape) + skill * labels],
-            labels,
-            ("NORM", "MI<2", "RARE"),
-            probabilities=False,
-            weights=weights,
-        )
-        for method, skill in (("cgdmer", 0.6), ("random_weights", 0.1))
-    ]
-    share = results.plain_row(SETTING, "affirmed_share", "NORM", 0.912, n=300, n_positive=150)
-    difference = results.paired_row(*scored, variant="minus random_weights")
-    return [*scored[0].rows, *scored[1].rows, difference, share]
+    return example_rows()
 
 
 @pytest.fixture(scope="module")
 def written(rows, tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / "deep" / "report.html"
-    svg = ecg_paper.ecg_page_svg(
-        np.zeros((12, 1000), np.float32), 100.0, title="One ECG", hidden=np.ones((12, 50), bool)
-    )
-    report.write_report(
-        path,
-        title="CG-DMER <nano>",
-        facts={"Store": "synthetic & small"},
-        rows=rows,
-        own_method="cgdmer",
-        curves={"Loss": {"training": "loss", "validation": "validation_loss"}},
-        metrics=[{"step": i, "loss": 1 / (1 + i)} for i in range(9)] + [{"step": 9, "validation_loss": 0.3}],
-        pages=[report.EcgPage(svg, "shaded: hidden")],
-        more=["<h2>Extra &amp; more</h2>"],
-    )
+    write_example(path, rows)
     return path.read_text(encoding="utf-8")
 
 
@@ -86,8 +55,32 @@ def test_page_is_well_formed(written):
 def test_page_needs_nothing_from_outside_and_runs_no_script(written):
     page = Page(written)
     assert not {"script", "link", "iframe", "img", "object"} & {tag for tag, _ in page.tags}
-    assert not any({"src", "href", "onload", "onclick"} & attrs.keys() for _, attrs in page.tags)
+    assert not any({"src", "onload", "onclick"} & attrs.keys() for _, attrs in page.tags)
     assert "@import" not in written and "url(" not in written
+    (policy,) = [a["content"] for tag, a in page.tags if tag == "meta" and "http-equiv" in a]
+    assert "default-src 'none'" in policy and "http" not in policy and "script" not in policy
+
+
+def test_every_link_leads_to_a_place_in_the_page_and_every_section_is_in_the_contents(written):
+    page = Page(written)
+    ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
+    links = [attrs["href"] for _, attrs in page.tags if "href" in attrs]
+    assert len(ids) == len(set(ids)) and all(link[0] == "#" and link[1:] in ids for link in links)
+    sections = [attrs["id"] for tag, attrs in page.tags if tag == "h2"]
+    assert links == ["#report", *("#" + name for name in sections)]
+    assert {"results", "one-patient", "extra-more"} <= set(sections)
+    named = [a[key] for _, a in page.tags for key in ("aria-labelledby", "aria-describedby") if key in a]
+    assert len(named) == 4 and set(named) <= set(ids)
+
+
+def test_headings_go_down_one_level_at_a_time_from_a_single_first(written):
+    levels = [int(tag[1]) for tag, _ in Page(written).tags if tag in ("h1", "h2", "h3", "h4", "h5", "h6")]
+    assert levels[0] == 1 and levels.count(1) == 1 and 3 in levels
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+def test_names_in_the_first_table_are_explained_where_they_occur(written):
+    assert "<dt>random weights</dt>" in written and "<dt>zero shot</dt>" not in written
 
 
 def test_page_says_that_it_is_no_medical_device(written):
@@ -113,10 +106,11 @@ def test_names_are_escaped(written):
 def test_tables_have_headers_and_captions_and_plots_have_names(written):
     page = Page(written)
     count = [tag for tag, _ in page.tags].count
-    assert count("table") == count("caption") == 4
+    assert count("table") == count("caption") == 9
     assert all("scope" in attrs for tag, attrs in page.tags if tag == "th")
     named = [attrs for tag, attrs in page.tags if tag == "svg" and attrs.get("role") == "img"]
-    assert len(named) == 3 and all(attrs["aria-label"] for attrs in named)  # curves, bars, ECG
+    assert len(named) == 8  # curve, bars of one task, missing leads of four, two ECGs
+    assert all("aria-label" in attrs or "aria-labelledby" in attrs for attrs in named)
     assert page.tags[0] == ("html", {"lang": "en"})
 
 
@@ -143,7 +137,8 @@ def test_too_large_a_page_is_refused_before_writing(rows, tmp_path):
 
 def test_text_table_holds_the_same_figures(rows):
     text = report.text_table(rows)
-    (row,) = [r for r in rows if r["class"] == "macro_ge10" and r["metric"] == "auroc" and r["method"] == "cgdmer"]
+    macro = [r for r in rows if r["class"] == "macro_ge10" and r["metric"] == "auroc" and r["evaluation"] == "probe"]
+    (row,) = [r for r in macro if r["method"] == "cgdmer"]
     assert f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]" in text
     assert text.splitlines()[0].split() == ["evaluation", "features", "super"]
 
@@ -153,6 +148,13 @@ def test_bar_ends_where_its_value_is():
     svg = plots.bar_chart(bars, title="t")
     widths = [float(a["width"]) for tag, a in Page(svg).tags if tag == "rect"]
     assert widths[0] == pytest.approx(widths[1] / 2)
+
+
+def test_a_curve_of_one_point_is_a_mark():
+    marks = [tag for tag, _ in Page(plots.line_chart({"validation": ([300], [0.2])}, title="t", x_label="step")).tags]
+    assert marks.count("circle") == 1
+    lines = Page(plots.line_chart({"training": ([1, 2], [0.3, 0.2])}, title="t", x_label="step")).tags
+    assert not [tag for tag, _ in lines if tag == "circle"]
 
 
 def test_points_stand_at_their_values_and_undefined_ones_are_left_out():

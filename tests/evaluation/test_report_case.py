@@ -1,6 +1,6 @@
 """The page of one patient: what is probable first, what is labelled always, and no markup from any text."""
 
-from cgdmer_jax.evaluation.report_case import SHOWN_FINDINGS, Case, Finding, Neighbour, case_section
+from cgdmer_jax.evaluation.report_case import SHOWN_FINDINGS, Case, Finding, Neighbour, Neighbours, case_section
 
 
 def findings(n: int) -> list[Finding]:
@@ -8,8 +8,13 @@ def findings(n: int) -> list[Finding]:
     return [Finding("t", f"C{k}", "name", 1 / (k + 2), 0.25, k == n - 1) for k in range(n)]
 
 
+def near(*found: Neighbour) -> Neighbours:
+    return Neighbours("the 9 known", 0.875, found)
+
+
 def page(**changes) -> str:
-    given = {"svg": "<svg></svg>", "findings": findings(3), "remarks": (), "reports": (), "recordings": ()}
+    given = {"svg": "<svg></svg>", "findings": findings(3), "remarks": (), "report": "sinus rhythm"}
+    given |= {"reports": near(), "recordings": near(), "origin": {"Fold": "fold 10"}}
     return case_section(Case(**given | changes))
 
 
@@ -26,11 +31,27 @@ def test_a_finding_that_cannot_be_calibrated_is_shown_only_when_it_is_the_label(
     assert "RARE" in html and "n/a" in html and "OTHER" not in html
 
 
+def test_a_probability_is_never_told_as_certain():
+    html = page(findings=[Finding("t", f"C{k}", "x", p, 0.0, False) for k, p in enumerate((0.99999, 0.00001, 0.5))])
+    assert "&gt; 99.9 %" in html and "&lt; 0.1 %" in html and "100.0 %" not in html
+
+
 def test_remarks_and_their_absence_are_said():
-    assert "absent: V6; gaps" in page(remarks=("absent: V6", "gaps"))
-    assert "no gap, clipping, absent lead or contradiction was found" in page()
+    assert "<li>absent: V6</li><li>gaps</li>" in page(remarks=("absent: V6", "gaps"))
+    assert "nothing hints at exchanged arm electrodes" in page()
 
 
 def test_texts_of_reports_are_escaped():
-    html = page(reports=[Neighbour("report 1", "<script>", 0.125)])
+    html = page(reports=near(Neighbour("report 1", "<script>", 0.125)), report="<b>", origin={"<i>": "<u>"})
     assert "<script>" not in html and "&lt;script&gt;" in html and "0.125" in html
+    assert not {"<b>", "<i>", "<u>"} & {html[k : k + 3] for k in range(len(html))}
+
+
+def test_neighbours_say_among_what_and_how_far_the_others_are():
+    html = page(recordings=near(Neighbour("S1", "AFIB", 0.125)))
+    assert "among the 9 known" in html and "median of all: 0.875" in html
+
+
+def test_a_recording_without_a_report_and_a_store_without_any_are_told():
+    html = page(report=None, reports=None)
+    assert "without clinical text" in html and "Nearest reports" not in html and "Nearest past recordings" in html

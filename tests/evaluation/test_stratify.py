@@ -17,7 +17,7 @@ def one_class_each(draw):
     return np.eye(5, dtype=bool)[np.repeat(klass, records)], np.repeat(np.arange(n_patients), records)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(one_class_each(), st.floats(0, 1), st.integers(0, 5))
 def test_each_class_is_drawn_in_proportion_within_half_of_its_largest_patient(case, fraction, seed):
     labels, patients = case
@@ -28,7 +28,7 @@ def test_each_class_is_drawn_in_proportion_within_half_of_its_largest_patient(ca
         assert abs(drawn[of_class].sum() - fraction * of_class.sum()) <= 0.5 * largest + 1e-9
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 2**32 - 1), st.floats(0, 1))
 def test_no_patient_is_split(seed, fraction):
     rng = np.random.default_rng(seed)

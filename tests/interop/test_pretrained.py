@@ -120,13 +120,22 @@ def test_another_tokenizer_is_refused(copy):
     [
         ({"format_version": 9}, "has format version 9, this program reads 1"),
         ({"surprise": 1}, "differs in the field surprise"),
-        ({"method_name": "cgdmr"}, 'Did you mean "cgdmer"'),
+        ({"method_name": "cgdmr"}, "differs from what was exported"),
+        ({"max_tokens": "36"}, "differs from what was exported"),
     ],
 )
 def test_a_config_of_another_kind_is_refused(copy, fields, words):
     file = copy / "config.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | fields))
     with pytest.raises(CgdmerError, match=words):
+        load(copy)
+
+
+@pytest.mark.parametrize("field", ["filter", "scaling", "cleaning_version"])
+def test_an_input_contract_that_is_not_the_exported_one_is_refused(copy, field):
+    file = copy / "input.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {field: "other"}))
+    with pytest.raises(CgdmerError, match=r"input\.json differs from what was exported"):
         load(copy)
 
 

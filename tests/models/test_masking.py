@@ -63,33 +63,68 @@ def test_fewer_than_two_tokens_hide_nothing_and_one_is_always_kept(strategy, n_l
 
 @pytest.mark.parametrize("hide_ratio", [0.5, 0.6, 0.75, 0.9])
 def test_no_record_keeps_more_than_there_are_slots(hide_ratio):
-    slots = masking.kept_slots(hide_ratio, LEADS * PATCHES)
-    assert slots == round((1 - hide_ratio) * 240)
-    n_valid = jnp.arange(241)
-    k = np.asarray(masking.kept_counts(n_valid, hide_ratio, slots))
-    assert k[0] == 0 and (k[1:] >= 1).all() and k.max() == k[240] == slots
+    k = masking.kept_counts(hide_ratio, LEADS * PATCHES)
+    assert k[0] == 0 and (k[1:] >= 1).all() and k.max() == k[240] == round((1 - hide_ratio) * 240)
     assert (k <= np.arange(241)).all() and (np.diff(k) >= 0).all()
 
 
-half = jax.jit(partial(masking.draw_masks, hide_ratio=0.5, patch_seconds=SECONDS), static_argnames="strategy")
+# --- properties --------------------------------------------------------------------------------------
+
+GRIDS = [(12, 7, 0.7), (6, 5, 0.85)]  # leads, patches, hide ratio; 0.15 of 30 tokens is a half: 4 or 5 of them
+draw_grid = jax.jit(
+    partial(masking.draw_masks, patch_seconds=SECONDS), static_argnames=("strategy", "hide_ratio")
+)  # compiled once a grid and strategy
+KEYS = st.integers(0, 2**31 - 1)
+
+
+def stated_count(n: int, hide_ratio: float) -> int:
+    return min(max(round((1 - hide_ratio) * n), 1), n)
+
+
+@pytest.mark.parametrize(("leads", "patches", "hide_ratio"), GRIDS)
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@settings(max_examples=50)
+@given(lead_mask=hnp.arrays(bool, (4, LEADS)), lengths=hnp.arrays(np.int32, 4, elements=st.integers(0, 7)), seed=KEYS)
+def test_any_leads_and_lengths_give_exact_counts_and_each_valid_token_once(
+    strategy, leads, patches, hide_ratio, lead_mask, lengths, seed
+):
+    valid = lead_mask[:, :leads, None] & (np.arange(patches) < lengths[:, None, None])
+    kept, hidden = draw_grid(jax.random.key(seed), jnp.asarray(valid), strategy=strategy, hide_ratio=hide_ratio)
+    slots = stated_count(leads * patches, hide_ratio)
+    assert kept.index.shape == (4, slots) and hidden.index.shape == (4, leads * patches - slots)
+    n = valid.sum((1, 2)).tolist()
+    assert kept.length.tolist() == [stated_count(n_i, hide_ratio) for n_i in n]
+    assert hidden.length.tolist() == [n_i - stated_count(n_i, hide_ratio) for n_i in n]
+    for record, (inside, outside) in enumerate(zip(live_tokens(kept), live_tokens(hidden), strict=True)):
+        assert sorted(inside + outside) == np.flatnonzero(valid[record].ravel()).tolist()
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=50)
+@given(seeds=st.lists(KEYS, min_size=2, max_size=2, unique=True))
+def test_equal_keys_give_equal_masks_and_other_keys_others(strategy, seeds):
+    leads, patches, hide_ratio = GRIDS[0]
+    valid = jnp.ones((4, leads, patches), bool)
+    one, again, other = (
+        draw_grid(jax.random.key(seed), valid, strategy=strategy, hide_ratio=hide_ratio)
+        for seed in (seeds[0], seeds[0], seeds[1])
+    )
+    jax.tree.map(np.testing.assert_array_equal, one, again)
+    for mine, theirs in zip(one, other, strict=True):
+        assert live_tokens(mine) != live_tokens(theirs)
+
+
+@settings(max_examples=200)
 @given(
-    lead_mask=hnp.arrays(bool, (4, LEADS)),
-    patches=hnp.arrays(np.int32, 4, elements=st.integers(0, 7)),
-    seed=st.integers(0, 2**31 - 1),
+    hide_ratio=st.floats(0, 1, exclude_max=True) | st.integers(0, 999).map(lambda mille: mille / 1000),
+    n_tokens=st.integers(1, 1200),
 )
-def test_any_leads_and_lengths_give_exact_counts_of_valid_tokens(strategy, lead_mask, patches, seed):
-    valid = lead_mask[:, :, None] & (np.arange(7) < patches[:, None, None])
-    kept, hidden = half(jax.random.key(seed), jnp.asarray(valid), strategy=strategy)
-    assert kept.index.shape == (4, 42) and hidden.index.shape == (4, 42)
-    n = valid.sum((1, 2))
-    k = np.minimum(np.maximum(np.round(0.5 * n), 1), n)
-    assert kept.length.tolist() == k.tolist() and hidden.length.tolist() == (n - k).tolist()
-    for record, (inside, outside) in enumerate(zip(live_tokens(kept), live_tokens(hidden), strict=True)):
-        assert sorted(inside + outside) == np.flatnonzero(valid[record].ravel()).tolist()
+def test_any_ratio_keeps_the_stated_count_and_has_a_slot_for_every_token(hide_ratio, n_tokens):
+    counts = masking.kept_counts(hide_ratio, n_tokens)
+    assert counts.tolist() == [stated_count(n, hide_ratio) for n in range(n_tokens + 1)]
+    most_kept, most_hidden = counts[-1], n_tokens - counts[-1]
+    n = np.arange(n_tokens + 1)
+    assert (counts <= most_kept).all() and (n - counts <= most_hidden).all()
 
 
 def test_random_masking_keeps_every_token_equally_often():

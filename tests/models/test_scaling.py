@@ -5,6 +5,9 @@ from functools import partial
 import jax
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from cgdmer_jax.models import scaling
 from cgdmer_jax.waveform import LEADS
@@ -41,6 +44,36 @@ def test_signal_times_scale_gives_back_the_millivolts():
     signal = recordings()
     scaled = record_std(signal, every_lead(), whole())
     np.testing.assert_allclose(scaled.signal * scaled.scale_mv[:, :, None], signal / 1000, atol=1e-5)
+
+
+def stated_scale_mv(name: str, measured: list[np.ndarray]) -> list[float]:
+    """One scale a lead, of what was measured in each: nothing in an absent one."""
+    together = np.concatenate(measured)
+    of = {"record_std": [together] * len(measured), "lead_std": measured}
+    return [max(x.std() if x.size else 0, 0.01) for x in of[name]] if name in of else [1.0] * len(measured)
+
+
+@pytest.mark.parametrize("name", scaling.SCALINGS)
+@settings(max_examples=50)
+@given(
+    sizes_uv=hnp.arrays(np.int16, (RECORDS, len(LEADS)), elements=st.integers(0, 1500)),
+    offset_uv=st.integers(-1000, 1000),
+    mask=hnp.arrays(bool, (RECORDS, len(LEADS))),
+    length=hnp.arrays(np.int32, RECORDS, elements=st.integers(0, SAMPLES)),
+)
+def test_signal_times_scale_is_what_was_measured_of_any_leads_lengths_and_sizes(
+    name, sizes_uv, offset_uv, mask, length
+):
+    signal = (sizes_uv[:, :, None] * np.sin(np.arange(SAMPLES) / 5) + offset_uv).astype(np.int16)
+    scaled = scale(signal, mask, length, scaling=name)
+    for record in range(RECORDS):
+        expected = np.zeros((len(LEADS), SAMPLES))
+        expected[mask[record], : length[record]] = signal[record, mask[record], : length[record]] / 1000
+        measured = [row[:n] for row, n in zip(expected, mask[record] * length[record], strict=True)]
+        np.testing.assert_allclose(scaled.scale_mv[record], stated_scale_mv(name, measured), rtol=1e-4)
+        scale_mv = np.asarray(scaled.scale_mv[record])[:, None]
+        expected = np.clip(expected, -20 * scale_mv, 20 * scale_mv)
+        np.testing.assert_allclose(scaled.signal[record] * scale_mv, expected, atol=1e-5)
 
 
 def test_lead_identities_survive_the_scale():

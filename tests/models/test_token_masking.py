@@ -5,6 +5,9 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from cgdmer_jax.models.token_masking import FIRST_WORD, MASK_TOKEN, Text, draw_masked_tokens, draw_statements
 
@@ -92,6 +95,27 @@ def test_eighty_percent_become_mask_ten_another_word_ten_stay():
     assert others.min() >= FIRST_WORD and others.max() == VOCABULARY - 1
 
 
+@settings(max_examples=50)
+@given(
+    tokens=hnp.arrays(np.int32, (4, N_TOKENS), elements=st.integers(0, VOCABULARY - 1), fill=st.integers(1, 9)),
+    lengths=hnp.arrays(np.int32, 4, elements=st.integers(0, N_TOKENS)),
+    seed=st.integers(0, 2**31 - 1),
+)
+def test_of_any_reports_the_stated_number_of_distinct_words_is_masked_and_nothing_else_changes(tokens, lengths, seed):
+    mask = np.arange(N_TOKENS) < lengths[:, None]
+    masked, again = (drawn(jax.random.key(seed), tokens, mask) for _ in range(2))
+    jax.tree.map(np.testing.assert_array_equal, masked, again)
+    changed = np.asarray(masked.apply(jnp.asarray(tokens)))
+    for report in range(4):
+        words = {place for place in range(lengths[report]) if tokens[report, place] >= FIRST_WORD}
+        places = np.asarray(masked.slots.index)[report, : int(masked.slots.length[report])].tolist()
+        assert len(places) == min(max(round(0.15 * len(words)), 1), len(words))
+        assert len(set(places)) == len(places) and words.issuperset(places)
+        others = [place for place in range(N_TOKENS) if place not in places]
+        np.testing.assert_array_equal(changed[report, others], tokens[report, others])
+        assert all(value == MASK_TOKEN or value >= FIRST_WORD for value in changed[report, places])
+
+
 STOP = 9
 
 
@@ -132,6 +156,19 @@ def test_statements_stay_whole_in_order_and_one_always_stays():
         assert np.asarray(found.tokens[1, :5]).tolist() == [CLS, 10, 10, STOP, SEP]  # a single statement stays
         assert found.length.tolist()[2:4] == [4, 2]  # no full stop: one statement; no word: nothing to leave out
     assert len(seen) == 7  # every non-empty choice of three statements
+
+
+@settings(max_examples=50)
+@given(
+    lengths=st.lists(st.lists(st.integers(1, 4), max_size=4), min_size=4, max_size=4), seed=st.integers(0, 2**31 - 1)
+)
+def test_of_any_reports_whole_statements_stay_in_order_and_at_least_one(lengths, seed):
+    found = kept_text(jax.random.key(seed), texts(*[statements(*report) for report in lengths]), dropout=0.6)
+    for report, words, n in zip(lengths, np.asarray(found.tokens).tolist(), found.length.tolist(), strict=True):
+        stay = [i for i in range(len(report)) if 10 + i in words]
+        assert stay or not report
+        expected = [CLS, *(word for i in stay for word in [*[10 + i] * report[i], STOP]), SEP]
+        assert words == expected + [0] * (N_TOKENS - len(expected)) and n == len(expected)
 
 
 def test_statement_dropout_leaves_out_that_share_beyond_the_one_that_stays():

@@ -209,10 +209,8 @@ def _number(line: dict[str, str], column: str) -> float:
 
 
 def _unreadable(line: dict[str, str], column: str) -> CgdmerError:
-    return CgdmerError(
-        f'{DATABASE}: record {line["ecg_id"]} has {column} "{line[column][:80]}", which cannot be read; '
-        "restore the published table"
-    )
+    # Without the value: a broken line may have the report of a patient there.
+    return CgdmerError(f"{DATABASE}: record {line['ecg_id']} has no readable {column}; restore the published table")
 
 
 def _unlisted(root: Path, folder: str, records: list[SourceRecord]) -> list[str]:

@@ -18,11 +18,10 @@ def get_config(_: str = "") -> ConfigDict:
     config.method.hide_ratio = 0.7  # minutes of training see enough of each recording to align it with its report
     config.method.lead_dropout = 0.1
     config.method.statement_dropout = 0.5  # prompts are single statements
-    config.method.decode_ratio = 0.5  # leaves time for more steps: what a P wave says is learnt late
-    config.optimizer.steps = 1350
-    config.optimizer.learning_rate = 2e-3
-    config.run.validate_every = 675
-    config.run.checkpoint_every = 675
+    config.optimizer.steps = 1100
+    config.optimizer.learning_rate = 1.5e-3
+    config.run.validate_every = 550
+    config.run.checkpoint_every = 550
     config.run.diagnose_every = 0  # compiling it takes too long here
     config.run.validation_records = 256
     return config

@@ -167,13 +167,22 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     path = folder / TOKENIZER_FILE
     if not path.is_file():
         raise CgdmerError(f"no {TOKENIZER_FILE} in {folder}; name a folder that holds one")
-    tokenizer = Tokenizer.from_file(str(path))
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
+    tokenizer = read_tokenizer(path)
     ids = special_ids(tokenizer)
     framed = tokenizer.encode("a").ids
     if ids["[PAD]"] != 0 or framed[0] != ids["[CLS]"] or framed[-1] != ids["[SEP]"]:
         raise CgdmerError(f"{path} is not of BERT type ([PAD] = 0, [CLS] text [SEP]); name one that is")
+    return tokenizer
+
+
+def read_tokenizer(path: Path) -> Tokenizer:
+    """Any tokenizer.json, without the padding and cutting of its last use."""
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the tokenizers library raises nothing narrower
+        raise CgdmerError(f"{path} is no tokenizer that can be read ({error}); copy it again") from error
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
     return tokenizer
 
 

@@ -1,11 +1,11 @@
 """Pretrained text encoders of the Hugging Face hub: config.json, tokenizer.json and weights, without torch."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from cgdmer_jax.data.reports import read_tokenizer
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.hub import is_hub_id, snapshot
 from cgdmer_jax.interop.text_config import TextModule, read_text_config
@@ -50,7 +50,7 @@ def load_text_encoder(folder_or_id: str | Path) -> TextTower:
         if not (folder / name).is_file():
             raise CgdmerError(f"{folder} has no {name}, so no text encoder can be read from it; place there {NEEDED}")
     config = read_text_config(folder / CONFIG)
-    tokenizer = _read_tokenizer(folder / TOKENIZER)
+    tokenizer = read_tokenizer(folder / TOKENIZER)
     file, tensors = open_tensors(folder)
     module, params, left_out = text_parameters(config, folder / CONFIG, file, tensors)
     _check_vocabulary(folder, tokenizer, module)
@@ -76,20 +76,6 @@ def _resolve(name: str | Path) -> Path:
     if not (folder / WEIGHTS).is_file() and not (folder / INDEX).is_file():
         return snapshot(name, patterns=(CONFIG, TOKENIZER, TORCH), needed=NEEDED)
     return folder
-
-
-def _read_tokenizer(path: Path) -> Tokenizer:
-    try:
-        text = path.read_text(encoding="utf-8")
-        json.loads(text)
-        tokenizer = Tokenizer.from_str(text)
-    except Exception as error:  # the tokenizers library raises nothing narrower
-        raise CgdmerError(
-            f"{path} is no tokenizer that the tokenizers library reads ({error}); copy it again"
-        ) from error
-    tokenizer.no_padding()  # hub files often carry the padding and cutting of their last use
-    tokenizer.no_truncation()
-    return tokenizer
 
 
 def _check_vocabulary(folder: Path, tokenizer: Tokenizer, module: TextModule) -> None:

@@ -1,6 +1,6 @@
 """Copies of the metrics for TensorBoard and Weights & Biases, on request; metrics.jsonl stays the record.
 
-Only numbers leave the run: no report text, no patient field, no path but the run's own.
+Only numbers are handed on: no report text, no patient field, no path but the run's own.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ Mirror = Callable[[int, dict[str, float]], None]
 
 
 def open_mirrors(names: tuple[str, ...], run: Path, first_step: int) -> list[Mirror]:
-    """`config.run.mirrors` as functions of (step, numbers); what an earlier start wrote after `first_step` is cut."""
+    """`config.run.mirrors` as functions of (step, numbers); TensorBoard cuts what stood after `first_step`."""
     for name in names:
         if name not in MIRRORS:
             raise CgdmerError(f'config.run.mirrors names "{name}".{suggest(name, MIRRORS)}')
@@ -35,7 +35,11 @@ def _tensorboard(run: Path, first_step: int) -> Mirror:
 
 
 def _wandb(run: Path, first_step: int) -> Mirror:
-    """Project, entity and offline mode are W&B's own environment variables (WANDB_PROJECT, WANDB_MODE, ...)."""
+    """Project, entity and offline mode are W&B's own environment variables (WANDB_PROJECT, WANDB_MODE, ...).
+
+    By itself W&B also sends console output, command line, host and git state; its variables (WANDB_CONSOLE=off,
+    WANDB_DISABLE_GIT=true) and settings turn that off. It cannot cut: after a resume it drops the repeated steps.
+    """
     try:
         import wandb
     except ImportError as error:

@@ -115,6 +115,13 @@ def test_another_tokenizer_is_refused(copy):
         load(copy)
 
 
+def test_a_truncated_tokenizer_is_refused(copy):
+    file = copy / "tokenizer.json"
+    file.write_text(file.read_text()[:-40])
+    with pytest.raises(CgdmerError, match=r"tokenizer\.json is no tokenizer that can be read"):
+        load(copy)
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [

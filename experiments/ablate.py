@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -60,8 +59,7 @@ def main(words: list[str]) -> int:
             failed.append(f"{one.row} seed {one.seed}")
     finished = [path for one in planned if not differs(one, path := json_path(one, out))]
     if finished:
-        documents = [json.loads(path.read_text()) for path in finished]
-        rows = write_table(documents, grid["reference"], out / "ablation-table.json", args.grid)
+        rows = write_table(finished, grid["reference"], out / "ablation-table.json", args.grid)
         write_figure(rows, grid["reference"], Path(args.figure))
     if failed:
         raise CgdmerError(f"{len(failed)} runs failed ({', '.join(failed)}); look above, then give the same command")
@@ -117,7 +115,12 @@ def run_one(one: Planned, store: str, workdir: Path, out: Path) -> int:
     out.mkdir(parents=True, exist_ok=True)
     head = describe(one, run) | {"wall_seconds": seconds}
     head["commands"] = {n: " ".join(["python", "-m", f"experiments.{n}", *w]) for n, w in commands.items()}
-    write_lines(json_path(one, out), head, kept_rows(run))
+    rows, samples = kept_rows(run)
+    # The JSON says that the run is finished, so it comes last.
+    unfinished = json_path(one, out).with_suffix(".npz.unfinished")
+    ablation.save_samples(unfinished, samples)
+    unfinished.rename(json_path(one, out).with_suffix(".npz"))
+    write_lines(json_path(one, out), head, rows)
     return 0
 
 
@@ -173,7 +176,7 @@ def describe(one: Planned, run: Path) -> dict:
     }
 
 
-def kept_rows(run: Path) -> list[dict]:
+def kept_rows(run: Path) -> tuple[list[dict], dict[str, ablation.Samples]]:
     """Of the run itself: macro AUROC of each probe and of zero-shot with intervals, and everything of retrieval."""
     scored = next((run / "evaluation").glob(f"*/{SPLIT}"))  # it was scored on one store
     own = RunFolder(run).config()["method_name"]
@@ -185,17 +188,22 @@ def kept_rows(run: Path) -> list[dict]:
         and (row["evaluation"] == "retrieval" or (row["class"] == "macro_ge10" and row["metric"] == "auroc"))
     ]
     with np.load(scored / "predictions.npz", allow_pickle=False) as arrays:
-        return [with_interval(row, arrays) for row in rows]
+        samples = {
+            name: ablation.macro_samples(
+                arrays[name].astype(np.float64), *(arrays[f"{task}/{k}"] for k in ("labels", "record_id", "patient_id"))
+            )
+            for name, task in {array_name(row): row["task"] for row in rows}.items()
+            if name in arrays
+        }
+    return [with_interval(row, samples.get(array_name(row))) for row in rows], samples
 
 
-def with_interval(row: dict, arrays: Mapping[str, np.ndarray]) -> dict:
+def with_interval(row: dict, samples: ablation.Samples | None) -> dict:
     """The evaluation gives intervals to its headline alone; here every feature is compared."""
-    name, task = array_name(row), row["task"]
-    if row["low"] is not None or name not in arrays:
+    if row["low"] is not None or samples is None or not np.isfinite(samples.values).any():
         return row
-    weights = bootstrap.patient_weights(arrays[f"{task}/patient_id"], bootstrap.N_RESAMPLES, seed=0)
-    low, high = ablation.macro_interval(arrays[name].astype(np.float64), arrays[f"{task}/labels"], weights)
-    return row | {"low": round(low, 6), "high": round(high, 6)} if np.isfinite(low) else row
+    low, high = bootstrap.interval(samples.values)
+    return row | {"low": round(low, 6), "high": round(high, 6)}
 
 
 if __name__ == "__main__":

@@ -3,13 +3,12 @@
 import json
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.evaluation import ablation, bootstrap
+from cgdmer_jax.evaluation import ablation
 from cgdmer_jax.evaluation.difference_plot import Point, difference_chart
 from cgdmer_jax.evaluation.results import commit, environment
 from experiments import command
@@ -18,7 +17,6 @@ KIND = ("evaluation", "feature", "variant", "metric")
 HEADLINE = {"evaluation": "probe", "feature": "main", "metric": "auroc"}
 SHOWN = ("auroc", "recall_at_10")  # the JSON of each run holds more
 RECONSTRUCTION = ("training", None, None, "validation_ecg")  # loss on the validation records, with the row's own masks
-BySeed = dict[int, np.ndarray]
 
 
 def array_name(row: dict) -> str:
@@ -27,13 +25,13 @@ def array_name(row: dict) -> str:
     return "/".join(part for part in parts if part)
 
 
-def table_rows(documents: Sequence[dict], reference: str) -> list[dict]:
+def table_rows(documents: Sequence[dict], reference: str, samples: Mapping[tuple[str, int], dict]) -> list[dict]:
     """A row for each grid row, kind of figure and task: the mean over its seeds, and the difference to the reference.
 
-    Intervals need the predictions.npz of both sides; without them the difference stands alone.
+    `samples` holds the resampled figures of each (row, seed); without those of both sides the difference stands alone.
     """
     values = defaultdict(dict)  # (kind, task) -> row -> seed -> value
-    names = {}  # (kind, task) -> its array in predictions.npz
+    names = {}  # (kind, task) -> its name among the samples
     for document in documents:
         for row in document["rows"]:
             if row["value"] is None or row["metric"] not in SHOWN:
@@ -44,64 +42,26 @@ def table_rows(documents: Sequence[dict], reference: str) -> list[dict]:
         loss = document["metrics"]["validation"].get(RECONSTRUCTION[-1])
         if loss is not None:
             values[RECONSTRUCTION, None].setdefault(document["row"], {})[document["seed"]] = loss
-            names[RECONSTRUCTION, None] = None
-    predictions = Predictions(documents)
     made = []
     for (kind, task), of_row in values.items():
-        weights = predictions.weights(task)
-        reference_scores = predictions.scores(reference, names[kind, task])
+        wanted = names.get((kind, task))
         for name, by_seed in of_row.items():
             row = {"row": name, "n_seeds": len(by_seed), **dict(zip(KIND, kind, strict=True)), "task": task}
             row["value"] = float(np.mean(list(by_seed.values())))
             row |= {"difference": None, "low": None, "high": None, "n_seeds_paired": 0}
-            theirs = of_row.get(reference)
-            if name != reference and theirs and (seeds := by_seed.keys() & theirs.keys()):
+            theirs = of_row.get(reference, {})
+            if name != reference and (seeds := by_seed.keys() & theirs.keys()):
                 row["n_seeds_paired"] = len(seeds)
                 row["difference"] = float(np.mean([by_seed[s] - theirs[s] for s in seeds]))
-                scores = predictions.scores(name, names[kind, task])
-                if scores.keys() >= seeds and reference_scores.keys() >= seeds:
-                    scores, other = ({s: side[s] for s in seeds} for side in (scores, reference_scores))
-                    found = ablation.paired_difference(scores, other, predictions.labels[task], weights)
-                    row |= {"difference": found.value, "low": found.low, "high": found.high}
+                mine, other = (_samples_of(samples, side, seeds, wanted) for side in (name, reference))
+                if mine.keys() == other.keys() == seeds and (found := ablation.paired_interval(mine, other)):
+                    row |= {"low": found.low, "high": found.high}
             made.append(row)
     return made
 
 
-class Predictions:
-    """Scores of every run whose predictions.npz is still there, and the records that all of them scored."""
-
-    def __init__(self, documents: Sequence[dict]):
-        self.labels: dict[str, np.ndarray] = {}
-        self._records: dict[str, np.ndarray] = {}
-        self._patients: dict[str, np.ndarray] = {}
-        self._weights: dict[str, np.ndarray] = {}
-        self._scores: dict[str, dict[str, BySeed]] = defaultdict(lambda: defaultdict(dict))
-        for document in documents:
-            for path in Path(document["run"]).glob("evaluation/*/validation/predictions.npz"):
-                with np.load(path, allow_pickle=False) as file:
-                    self._add(document["row"], document["seed"], dict(file), path)
-
-    def scores(self, row: str, name: str | None) -> BySeed:
-        """Empty when there are none of that name."""
-        return self._scores[row][name]
-
-    def weights(self, task: str) -> np.ndarray | None:
-        """The same resamples of patients for every row; None for what is no task of predictions."""
-        if task in self._patients and task not in self._weights:
-            self._weights[task] = bootstrap.patient_weights(self._patients[task], bootstrap.N_RESAMPLES, seed=0)
-        return self._weights.get(task)
-
-    def _add(self, row: str, seed: int, arrays: dict[str, np.ndarray], path: Path) -> None:
-        for name, array in arrays.items():
-            task, kind = name.split("/", 1)
-            if kind == "record_id" and not np.array_equal(self._records.setdefault(task, array), array):
-                raise CgdmerError(f"{path} scored other records of {task} than its neighbours; delete that run folder")
-            if kind == "labels":
-                self.labels[task] = array
-            elif kind == "patient_id":
-                self._patients[task] = array
-            elif kind not in ("classes", "record_id"):
-                self._scores[row][name][seed] = array.astype(np.float64)
+def _samples_of(samples, row, seeds, name):
+    return {seed: found[name] for seed in seeds if name in (found := samples.get((row, seed), {}))}
 
 
 def text_tables(rows: Sequence[dict]) -> str:
@@ -131,17 +91,23 @@ def _cell(row: dict | None) -> str:
     return text + (f" [{row['low']:+.3f}, {row['high']:+.3f}]" if row["low"] is not None else "")
 
 
-def not_measured(documents: Sequence[dict]) -> list[str]:
-    """Fields of the method that no finished run overrides."""
+def not_measured(documents: Sequence[dict], reference: str) -> list[str]:
+    """Fields of the method in which no finished row differs from the finished reference."""
     fields = {field for document in documents for field in document["config"] if field.startswith("method.")}
-    return sorted(fields - {field for document in documents for field in document["overrides"]})
+    of_reference = next((document["config"] for document in documents if document["row"] == reference), None)
+    if of_reference is None:
+        return sorted(fields)
+    return sorted(f for f in fields if all(d["config"].get(f) == of_reference.get(f) for d in documents))
 
 
-def write_table(documents: Sequence[dict], reference: str, path: Path, grid: str) -> list[dict]:
-    """Writes and prints the table; returns its rows."""
-    rows = table_rows(documents, reference)
+def write_table(paths: Sequence[Path], reference: str, path: Path, grid: str) -> list[dict]:
+    """Writes and prints the table of those finished runs (JSON, samples beside it); returns its rows."""
+    documents = [json.loads(one.read_text()) for one in paths]
+    kept = {(d["row"], d["seed"]): one.with_suffix(".npz") for d, one in zip(documents, paths, strict=True)}
+    samples = {which: ablation.load_samples(one) for which, one in kept.items() if one.exists()}
+    rows = table_rows(documents, reference, samples)
     head = {"command": command.command_line(), "commit": commit(), "environment": environment()}
-    others = not_measured(documents)
+    others = not_measured(documents, reference)
     write_lines(path, head | {"grid": grid, "reference": reference, "not_measured": others}, rows)
     print(text_tables(rows))
     print(f"not measured: {', '.join(others)}")

@@ -1,24 +1,23 @@
 """A row of an ablation against the reference row, over shared patient resamples and training seeds."""
 
+import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int16
+from jaxtyping import Bool, Float, Shaped
 
 from cgdmer_jax.evaluation import bootstrap, metrics
 
-SEED = 0  # of the draw of training seeds
-BySeed = Mapping[int, Float[np.ndarray, "record klass"]]
+SEED = 0  # of the draws of patients and of training seeds
 
 
-class Difference(NamedTuple):
-    """Macro AUROC of a row less that of the reference, over the seeds that both have."""
+class Samples(NamedTuple):
+    """macro_ge10 AUROC of one run on each resample of the patients; a few kilobytes that outlive its run folder."""
 
-    value: float
-    low: float
-    high: float
-    n_seeds: int  # with one, the interval is over patients alone
+    values: Float[np.ndarray, "resample"]
+    basis: str  # hash of records, patients, labels and the classes in the mean: of equal ones, samples are pairs
 
 
 def learned_classes(scores: Float[np.ndarray, "record klass"]) -> Bool[np.ndarray, "klass"]:
@@ -26,52 +25,48 @@ def learned_classes(scores: Float[np.ndarray, "record klass"]) -> Bool[np.ndarra
     return np.ptp(scores, axis=0) > 0
 
 
-def macro_auroc(scores: BySeed, labels: Bool[np.ndarray, "record klass"]) -> float:
-    """macro_ge10, mean over the seeds."""
-    kept = _kept([scores], labels)
-    return float(np.mean([metrics.macro(metrics.auroc(one, labels), kept) for one in scores.values()]))
-
-
-def macro_interval(
+def macro_samples(
     scores: Float[np.ndarray, "record klass"],
     labels: Bool[np.ndarray, "record klass"],
-    weights: Int16[np.ndarray, "resample record"],
-) -> bootstrap.Interval:
-    """95 % of macro_ge10 of one run, over patients."""
-    return bootstrap.interval(_macro_samples(scores, labels, _kept([{0: scores}], labels), weights))
+    record_ids: Shaped[np.ndarray, "record"],
+    patient_ids: Shaped[np.ndarray, "record"],
+    n_resamples: int = bootstrap.N_RESAMPLES,
+) -> Samples:
+    """The same patients are drawn for every run that scored the same records; all NaN without a class to score."""
+    kept = learned_classes(scores) & (labels.sum(0) >= metrics.ENOUGH_POSITIVES)
+    weights = bootstrap.patient_weights(patient_ids, n_resamples, SEED)
+    of_classes = bootstrap.bootstrap_auroc(scores[:, kept], labels[:, kept], weights)
+    values = metrics.macro(of_classes, np.ones(kept.sum(), bool))
+    basis = hashlib.sha256()
+    for part in (record_ids.astype(str), patient_ids.astype(str), labels, kept):
+        basis.update(repr((part.shape, part.dtype.str)).encode() + np.ascontiguousarray(part).tobytes())
+    return Samples(values.astype(np.float32), basis.hexdigest())
 
 
-def paired_difference(
-    scores: BySeed,
-    reference: BySeed,
-    labels: Bool[np.ndarray, "record klass"],
-    weights: Int16[np.ndarray, "resample record"],
-) -> Difference:
-    """Each resample draws patients (`weights`) and one seed, the same for both sides: seeds share their data order."""
-    seeds = sorted(scores.keys() & reference.keys())
-    if not seeds:
-        raise ValueError("a paired difference needs a seed that both rows have")
-    kept = _kept([scores, reference], labels)
-    chosen = bootstrap.seed_of_resample(len(seeds), len(weights), SEED)
-    samples = np.empty(len(weights))
-    for number, seed in enumerate(seeds):
-        mine = np.flatnonzero(chosen == number)
-        both = (_macro_samples(side[seed], labels, kept, weights[mine]) for side in (scores, reference))
-        samples[mine] = np.subtract(*both)
-    points = [
-        metrics.macro(metrics.auroc(scores[s], labels) - metrics.auroc(reference[s], labels), kept) for s in seeds
-    ]
-    return Difference(float(np.mean(points)), *bootstrap.interval(samples), len(seeds))
+def paired_interval(row: Mapping[int, Samples], reference: Mapping[int, Samples]) -> bootstrap.Interval | None:
+    """95 % of the row's macro less the reference's, over the seeds that both have; None where they are no pairs.
+
+    Each resample draws patients and one seed, the same for both sides: seeds share their data order. With one seed the
+    interval is over patients alone.
+    """
+    seeds = sorted(row.keys() & reference.keys())
+    if not seeds or len({side[seed].basis for side in (row, reference) for seed in seeds}) > 1:
+        return None
+    differences = np.stack([row[seed].values.astype(np.float64) - reference[seed].values for seed in seeds])
+    n_resamples = differences.shape[1]
+    chosen = bootstrap.seed_of_resample(len(seeds), n_resamples, SEED)
+    return bootstrap.interval(differences[chosen, np.arange(n_resamples)])
 
 
-def _kept(sides, labels):
-    learned = [learned_classes(one) for side in sides for one in side.values()]
-    return np.all(learned, axis=0) & (labels.sum(0) >= metrics.ENOUGH_POSITIVES)
+def save_samples(path: Path, samples: Mapping[str, Samples]) -> None:
+    """One .npz of all names; the caller makes it whole by renaming."""
+    arrays = {f"{name}/values": one.values for name, one in samples.items()}
+    arrays |= {f"{name}/basis": np.array(one.basis) for name, one in samples.items()}
+    with path.open("wb") as file:
+        np.savez_compressed(file, **arrays)
 
 
-def _macro_samples(scores, labels, kept, weights):
-    if not len(weights):
-        return np.empty(0)
-    return metrics.macro(
-        bootstrap.bootstrap_auroc(scores[:, kept], labels[:, kept], weights), np.ones(kept.sum(), bool)
-    )
+def load_samples(path: Path) -> dict[str, Samples]:
+    with np.load(path, allow_pickle=False) as arrays:
+        names = [name.removesuffix("/values") for name in arrays.files if name.endswith("/values")]
+        return {name: Samples(arrays[f"{name}/values"], str(arrays[f"{name}/basis"])) for name in names}

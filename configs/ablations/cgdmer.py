@@ -41,7 +41,7 @@ def get_grid() -> dict:
             "align_lightly_masked": {"overrides": {"method.align_hide_ratio": 0.5}, "seeds": one},
             "convolutional_stem": {"overrides": {"method.stem": "conv"}, "seeds": three},
             "place_queries": {"overrides": {"method.column_queries": False}, "seeds": three},
-            "whole_reports": {"overrides": {"method.statement_dropout": 0.0}, "seeds": one},
+            "whole_reports": {"overrides": {"method.statement_dropout": 0.0}, "seeds": three},
             "ecg_weight_10": {"overrides": {"method.weight_ecg": 10.0}, "seeds": three},
         },
     }

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from cgdmer_jax.evaluation.ablation import macro_auroc, macro_interval, paired_difference
-from cgdmer_jax.evaluation.bootstrap import patient_weights, seed_of_resample
+from cgdmer_jax.evaluation.ablation import load_samples, macro_samples, paired_interval, save_samples
+from cgdmer_jax.evaluation.bootstrap import interval, patient_weights, seed_of_resample
 
-N = 160
-WEIGHTS = patient_weights(np.arange(N) // 2, 60, seed=0)
+N, N_RESAMPLES = 160, 60
+RECORDS, PATIENTS = np.arange(N), np.arange(N) // 2
+WEIGHTS = patient_weights(PATIENTS, N_RESAMPLES, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -18,55 +19,68 @@ def labels():
     return made
 
 
-def scores(labels, skill, seeds):
-    return {s: np.random.default_rng([7, s]).random(labels.shape) + skill * labels for s in seeds}
+def scores(labels, skill, seed):
+    return np.random.default_rng([7, seed]).random(labels.shape) + skill * labels
 
 
-def by_hand(side, reference, labels, weights=None):
-    def macro(one):
-        return np.mean([roc_auc_score(labels[:, k], one[:, k], sample_weight=weights) for k in range(2)])
-
-    return macro(side) - macro(reference)
+def samples(one, labels, records=RECORDS):
+    return macro_samples(one, labels, records, PATIENTS, N_RESAMPLES)
 
 
-def test_value_and_interval_equal_those_of_the_weighted_records_of_the_drawn_seed(labels):
-    row, reference = scores(labels, 0.6, (0, 1, 2)), scores(labels, 0.3, (0, 1, 2))
-    found = paired_difference(row, reference, labels, WEIGHTS)
-    assert found.n_seeds == 3
-    assert found.value == pytest.approx(np.mean([by_hand(row[s], reference[s], labels) for s in range(3)]))
-    drawn = seed_of_resample(3, len(WEIGHTS), 0)
-    samples = [by_hand(row[s], reference[s], labels, w) for s, w in zip(drawn, WEIGHTS, strict=True)]
-    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(samples, [0.025, 0.975])))
-    assert macro_auroc(row, labels) > macro_auroc(reference, labels)
+def side(labels, skill, seeds):
+    return {seed: samples(scores(labels, skill, seed), labels) for seed in seeds}
+
+
+def by_hand(one, labels, weights, classes=(0, 1)):
+    return np.mean([roc_auc_score(labels[:, k], one[:, k], sample_weight=weights) for k in classes])
+
+
+def test_samples_of_a_run_are_its_weighted_macros(labels):
+    one = scores(labels, 0.4, 0)
+    assert samples(one, labels).values == pytest.approx([by_hand(one, labels, w) for w in WEIGHTS], abs=1e-6)
+    assert np.isnan(samples(one, labels & False).values).all()
+
+
+def test_the_interval_is_that_of_the_weighted_records_of_the_drawn_seed(labels):
+    seeds = (0, 1, 2)
+    found = paired_interval(side(labels, 0.6, seeds), side(labels, 0.3, seeds))
+    differences = [
+        by_hand(scores(labels, 0.6, s), labels, w) - by_hand(scores(labels, 0.3, s), labels, w)
+        for s, w in zip(seed_of_resample(3, N_RESAMPLES, 0), WEIGHTS, strict=True)
+    ]
+    assert found == pytest.approx(tuple(np.quantile(differences, [0.025, 0.975])), abs=1e-6)
+    assert found.low > 0
 
 
 def test_only_seeds_that_both_have_are_compared(labels):
-    row, reference = scores(labels, 0.6, (1,)), scores(labels, 0.3, (0, 1, 2))
-    found = paired_difference(row, reference, labels, WEIGHTS)
-    assert found.n_seeds == 1 and found.value == pytest.approx(by_hand(row[1], reference[1], labels))
-    with pytest.raises(ValueError, match="a seed that both"):
-        paired_difference(row, {0: reference[0]}, labels, WEIGHTS)
+    row, reference = side(labels, 0.6, (1,)), side(labels, 0.3, (0, 1, 2))
+    assert paired_interval(row, reference) == paired_interval(row, {1: reference[1]})
+    assert paired_interval(row, {0: reference[0]}) is None
 
 
 def test_a_row_less_itself_is_zero_and_pairing_makes_a_close_row_s_interval_narrow(labels):
-    row = scores(labels, 0.6, (0, 1))
-    same = paired_difference(row, row, labels, WEIGHTS)
-    assert same[:3] == (0, 0, 0)
-    close = {s: x + 0.02 * np.random.default_rng(s).random(x.shape) for s, x in row.items()}
-    found = paired_difference(close, row, labels, WEIGHTS)
-    assert found.high - found.low < 0.03
+    row = side(labels, 0.6, (0, 1))
+    assert paired_interval(row, row) == (0, 0)
+    close = {s: scores(labels, 0.6, s) + 0.02 * np.random.default_rng(s).random(labels.shape) for s in row}
+    found = paired_interval({s: samples(one, labels) for s, one in close.items()}, row)
+    alone = interval(row[0].values)
+    assert found.high - found.low < 0.03 < alone.high - alone.low
 
 
-def test_a_class_that_one_side_could_not_learn_counts_on_neither(labels):
-    row, reference = scores(labels, 0.6, (0,)), scores(labels, 0.3, (0,))
-    row[0][:, 1] = 0.25
-    found = paired_difference(row, reference, labels, WEIGHTS)
-    expected = [roc_auc_score(labels[:, 0], side[0][:, 0]) for side in (row, reference)]
-    assert found.value == pytest.approx(expected[0] - expected[1])
+def test_runs_with_other_records_or_classes_are_no_pairs(labels):
+    row, reference = side(labels, 0.6, (0,)), side(labels, 0.3, (0,))
+    one = scores(labels, 0.6, 0)
+    assert paired_interval({0: samples(one, labels, RECORDS + 1)}, reference) is None
+    one[:, 1] = 0.25  # not learnt
+    assert paired_interval({0: samples(one, labels)}, reference) is None
+    assert paired_interval(row, reference) is not None
 
 
-def test_the_interval_of_one_run_is_that_of_its_weighted_macro(labels):
-    one = scores(labels, 0.4, (0,))[0]
-    samples = [np.mean([roc_auc_score(labels[:, k], one[:, k], sample_weight=w) for k in range(2)]) for w in WEIGHTS]
-    assert macro_interval(one, labels, WEIGHTS) == pytest.approx(tuple(np.quantile(samples, [0.025, 0.975])))
-    assert np.isnan(macro_interval(one, labels & False, WEIGHTS).low)
+def test_saved_samples_come_back(labels, tmp_path):
+    written = {"findings/probe/main": side(labels, 0.6, (0,))[0], "form/probe/main": side(labels, 0.2, (1,))[1]}
+    save_samples(tmp_path / "a.npz", written)
+    read = load_samples(tmp_path / "a.npz")
+    assert read.keys() == written.keys()
+    for name, one in written.items():
+        np.testing.assert_array_equal(read[name].values, one.values)
+        assert read[name].basis == one.basis

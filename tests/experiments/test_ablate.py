@@ -8,7 +8,7 @@ import pytest
 
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.evaluation import ablation, bootstrap
+from cgdmer_jax.evaluation import ablation
 from cgdmer_jax.evaluation.results import Setting, rows_for_scores, write_results
 from experiments import ablate
 from experiments.ablation_grid import load_grid, plan
@@ -61,6 +61,9 @@ class Folder:
 
     def json(self, name):
         return json.loads((self.path / f"ablation-{name}.json").read_text())
+
+    def table(self):
+        return json.loads((self.path / "ablation-table.json").read_text())
 
     def _run(self, words):
         """Leaves what the real commands leave; the score of a run is a function of its folder's name."""
@@ -216,11 +219,13 @@ def test_every_row_of_the_project_s_grid_is_a_config_of_its_own(store):
 
 def test_table_and_figure_hold_the_paired_differences_of_the_predictions(folder, capsys):
     folder.main()
-    table = json.loads((folder.path / "ablation-table.json").read_text())
-    row = {r["row"]: r for r in table["rows"]}
-    weights = bootstrap.patient_weights((np.arange(N) // 2).astype(str), bootstrap.N_RESAMPLES, seed=0)
-    both, masked = ({s: scores_of(f"{name}-seed{s}") for s in (0, 1)} for name in ("both", "masked"))
-    found = ablation.paired_difference(masked, both, LABELS, weights)
+    row = {r["row"]: r for r in folder.table()["rows"]}
+    ids = np.arange(N).astype(str), (np.arange(N) // 2).astype(str)
+    both, masked = (
+        {s: ablation.macro_samples(scores_of(f"{name}-seed{s}"), LABELS, *ids) for s in (0, 1)}
+        for name in ("both", "masked")
+    )
+    found = ablation.paired_interval(masked, both)
     for field in ("low", "high"):
         assert row["masked"][field] == pytest.approx(getattr(found, field), abs=1e-4)
     assert row["masked"]["difference"] == pytest.approx(row["masked"]["value"] - row["both"]["value"], abs=1e-4)
@@ -231,12 +236,28 @@ def test_table_and_figure_hold_the_paired_differences_of_the_predictions(folder,
     assert (folder.path / "a.svg").read_text().count("<circle") == 2
 
 
-def test_without_run_folders_the_table_keeps_values_and_differences(folder):
+def test_what_stands_beside_the_json_gives_the_same_table_on_a_machine_without_the_runs(folder):
     folder.main()
+    before = folder.table()["rows"]
     (folder.path / "runs").rename(folder.path / "gone")
     folder.main()
-    rows = {r["row"]: r for r in json.loads((folder.path / "ablation-table.json").read_text())["rows"]}
-    assert rows["masked"]["difference"] is not None and rows["masked"]["low"] is None
+    assert folder.table()["rows"] == before
+    for file in folder.path.glob("*.npz"):
+        file.unlink()
+    folder.main()
+    row = {r["row"]: r for r in folder.table()["rows"]}
+    assert row["masked"]["difference"] is not None and row["masked"]["low"] is None
+
+
+def test_switches_that_no_finished_row_turned_are_not_measured(folder):
+    """An override that all rows share turns nothing."""
+    folder.write(ROWS, **{"method.weight_ecg": 2.0})
+    folder.main("--only=both,masked")
+    missing = folder.table()["not_measured"]
+    assert "method.weight_ecg" in missing and "method.masking" in missing
+    assert "method.weight_align" not in missing
+    folder.main()
+    assert "method.masking" not in folder.table()["not_measured"]
 
 
 def test_two_real_runs_of_two_steps(tmp_path):

@@ -67,12 +67,12 @@ class CgDmerConfig:
     weight_ecg: float  # reconstruction of hidden patches
     weight_cross: float  # the same from the report's shared and the ECG's specific tokens
     weight_text: float  # masked words
-    weight_align: float
-    weight_disentangle: float
+    weight_align: float  # contrast of recordings with their reports
+    weight_disentangle: float  # dependence of shared and specific features, both modalities
     disentangle_warmup: float  # share of the steps over which its weight rises from 0
-    dtype: str
-    remat: str
-    unroll: int
+    dtype: str  # of activations and matrix products; parameters and losses stay float32
+    remat: str  # what the backward pass computes again instead of keeping: `none`, `full` blocks, or all but the `dots` (matrix products)
+    unroll: int  # blocks that one turn of the scan over layers holds
 
     def __post_init__(self):
         for field, known in CHOICES.items():

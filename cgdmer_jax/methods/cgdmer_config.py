@@ -71,7 +71,7 @@ class CgDmerConfig:
     weight_disentangle: float  # dependence of shared and specific features, both modalities
     disentangle_warmup: float  # share of the steps over which its weight rises from 0
     dtype: str  # of activations and matrix products; parameters and losses stay float32
-    remat: str  # what the backward pass computes again instead of keeping: `none`, `full` blocks, or all but the `dots` (matrix products)
+    remat: str  # what the backward pass computes again: `none`, `full` blocks, or all but their products (`dots`)
     unroll: int  # blocks that one turn of the scan over layers holds
 
     def __post_init__(self):

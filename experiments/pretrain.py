@@ -18,8 +18,9 @@ from cgdmer_jax.data.reports import load_tokenizer, save_tokenizer
 from cgdmer_jax.data.tokens import TokenTable, token_table
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.retrieval import recall_at
+from cgdmer_jax.interop.huggingface import TextTower
 from cgdmer_jax.methods.make import from_fields
-from cgdmer_jax.methods.protocol import Method, Variables
+from cgdmer_jax.methods.protocol import Method, Variables, rate_factors_of
 from cgdmer_jax.training import loop, sharding
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.log import MetricsLog
@@ -31,6 +32,7 @@ from cgdmer_jax.training.step import make_step
 from cgdmer_jax.training.stop import StopFlag
 from experiments import build, command
 from experiments.gradients import make_diagnosis
+from experiments.text_towers import with_architecture, with_tower
 
 EXAMPLE = (
     "python -m experiments.pretrain --config=configs/cgdmer.py:nano --workdir=runs/ptbxl-nano "
@@ -59,6 +61,7 @@ def main(words: list[str]) -> int:
 def pretrain(config: ConfigDict, workdir: Path, *, init_from: str | None = None, allowed: tuple[str, ...] = ()) -> int:
     """Runs to the end or to a stop signal; returns the exit code. The run folder is made once everything is checked."""
     run = RunFolder(workdir)
+    config, tower = with_architecture(config, run)
     run.check(config.to_dict(), allowed)
     given = RunFolder(Path(init_from)) if init_from is not None else None
     with StopFlag() as stop:
@@ -66,7 +69,7 @@ def pretrain(config: ConfigDict, workdir: Path, *, init_from: str | None = None,
         sharding.check_batch_size(config.data.batch_size, mesh)
         corpus = open_corpus(tuple(config.data.stores))
         build.check_cleaning(corpus)
-        tokenizer = load_tokenizer(run.tokenizer) if run.exists() else build.make_tokenizer(config, corpus)
+        tokenizer = _tokenizer(run, tower, config, corpus)
         contract = _input_contract(run, config.method.scaling, corpus, tokenizer, given)
         method = build.make_method(config, contract, tokenizer)
         optimizer_config = from_fields(OptimizerConfig, config.optimizer.to_dict())
@@ -77,9 +80,9 @@ def pretrain(config: ConfigDict, workdir: Path, *, init_from: str | None = None,
         diagnose = make_diagnosis(method, corpus, table, config)
         key = jax.random.key(config.seed)
         state, optimizer = first_state(method, optimizer_config, loader.batch(0), key, mesh)
-        new_from_given = given is not None and not Checkpoints(run.checkpoints, keep_last=1).steps()
-        if new_from_given:
-            state = _with_given_weights(state, given)
+        from_given = (given is not None or tower is not None) and not Checkpoints(run.checkpoints, keep_last=1).steps()
+        if from_given:
+            state = _with_given_weights(state, given) if given is not None else with_tower(state, tower)
         with run.locked(), Checkpoints(run.checkpoints, config.run.keep_last) as checkpoints:
             run.check(config.to_dict(), allowed)
             if not run.exists():
@@ -88,7 +91,7 @@ def pretrain(config: ConfigDict, workdir: Path, *, init_from: str | None = None,
             log = MetricsLog(run.metrics)
             state = _go_on(state, checkpoints, log)
             log.mirrors = open_mirrors(tuple(config.run.mirrors), workdir, int(state.step))
-            if new_from_given:
+            if from_given:
                 checkpoints.save(state, None)  # from here on the run needs the other folder no more
             first, begun = int(state.step), time.monotonic()
             state, code = loop.train(
@@ -118,6 +121,12 @@ def measured(first: int, last: int, seconds: float, batch_size: int) -> dict:
         "seconds": round(seconds, 1),
         "records_per_second": round((last - first) * batch_size / seconds, 1) if last > first else None,
     }
+
+
+def _tokenizer(run: RunFolder, tower: TextTower | None, config: ConfigDict, corpus: Corpus) -> Tokenizer:
+    if run.exists():
+        return load_tokenizer(run.tokenizer)
+    return build.make_tokenizer(config, corpus) if tower is None else tower.tokenizer
 
 
 def _run_config(config: ConfigDict) -> tuple[loop.RunConfig, int]:
@@ -160,7 +169,7 @@ def training_lines(corpus: Corpus, leave_out: tuple[str, ...]) -> Int64[np.ndarr
 def first_state(method: Method, config: OptimizerConfig, batch, key, mesh):
     """(state from scratch on every device, optimiser)."""
     shapes = jax.eval_shape(method.init, key, batch)
-    optimizer = make_optimizer(config, shapes.params)
+    optimizer = make_optimizer(config, shapes.params, rate_factors_of(method))
     make = jax.jit(lambda k, b: start(method.init(k, b), optimizer), out_shardings=sharding.replicated(mesh))
     return make(key, batch), optimizer
 

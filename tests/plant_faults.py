@@ -107,7 +107,7 @@ FAULTS = (
     Fault(
         "special tokens are masked like words",
         "cgdmer_jax/models/token_masking.py",
-        (("words = token_mask & (tokens >= FIRST_WORD)", "words = token_mask"),),
+        (("words = is_word(tokens, token_mask, marks)", "words = token_mask"),),
         ("tests/models/test_token_masking.py",),
     ),
     Fault(

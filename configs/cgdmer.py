@@ -104,8 +104,9 @@ DATA = {
     "stores": ("stores/ptbxl100",),
     "leave_out": (),  # quality columns of records.parquet: what they mark is not trained on
     "batch_size": 64,  # nano: many steps are worth more than large ones at equal time
-    "tokenizer": "",  # a folder with tokenizer.json; empty = a WordPiece trained on the training reports
+    "tokenizer": "",  # a folder with tokenizer.json; empty = the tower's, or a WordPiece of the training reports
     "vocabulary": 4096,  # of that WordPiece, at most
+    "text_columns": {"text_vectors": ""},  # the frozen text encoder whose vectors are read (experiments.encode_texts)
     "max_tokens": 0,  # longer reports are cut, and counted; by size, below
 }
 OPTIMIZER = {

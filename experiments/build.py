@@ -32,10 +32,14 @@ def make_method(config: ConfigDict, contract: InputContract, tokenizer: Tokenize
         n_leads=len(LEADS),
         n_samples=contract.samples,
         rate=contract.rate,
-        vocabulary=vocabulary_size(tokenizer),
+        **of_tokenizer(tokenizer),
         max_tokens=config.data.max_tokens,
-        full_stop=full_stop_id(tokenizer),
     )
+
+
+def of_tokenizer(tokenizer: Tokenizer) -> dict[str, int]:
+    """What a method must know of its tokenizer."""
+    return {"vocabulary": vocabulary_size(tokenizer), "full_stop": full_stop_id(tokenizer)}
 
 
 def make_tokenizer(config: ConfigDict, corpus: Corpus) -> Tokenizer:
@@ -95,7 +99,7 @@ def check_contract(contract: InputContract, corpus: Corpus, store: str) -> None:
 
 
 def read_batches(corpus: Corpus, lines: Int64[np.ndarray, "n"], table: TokenTable, batch_size: int):
-    return sequential_batches(corpus, lines, table.tokens, table.mask, batch_size)
+    return sequential_batches(corpus, lines, table.tokens, table.mask, batch_size, table.columns)
 
 
 def shapes_of(batch_size: int, contract: InputContract, max_tokens: int) -> Batch:

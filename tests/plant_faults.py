@@ -100,7 +100,7 @@ FAULTS = (
     ),
     Fault(
         "a stale token cache is accepted",
-        "cgdmer_jax/data/tokens.py",
+        "cgdmer_jax/data/text_cache.py",
         (("    if differing:\n", "    if False:\n"),),
         ("tests/data/test_tokens.py",),
     ),

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from cgdmer_jax.batch import Batch
-from cgdmer_jax.data.corpus import Corpus, open_corpus
+from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.data.loader import Loader
 from cgdmer_jax.data.reports import encode
 from cgdmer_jax.errors import CgdmerError
@@ -63,8 +63,7 @@ class Aligned:
     tower: TextTower | None
 
     def init(self, key, batch: Batch) -> Variables:
-        params = {"own": self.network.init(key, *self._ecg(batch), batch.text_columns[VECTORS])["params"]}
-        return Variables(params if self.tower is None else params | {"text_tower": self.tower.params}, {})
+        return Variables({"own": self.network.init(key, *self._ecg(batch), batch.text_columns[VECTORS])["params"]}, {})
 
     def draw(self, key, batch: Batch, progress):
         return ()
@@ -88,8 +87,8 @@ class Aligned:
         return patchify(scaled.signal, self.patch_samples), all_valid(valid)
 
 
-def torch_vectors(folder: str, corpus: Corpus, tower: TextTower, max_tokens: int) -> Callable[[Batch], Batch]:
-    """A batch with the vectors that transformers and torch give for its reports, padded to the longest of them."""
+def torch_vectors(folder: str) -> Callable[[Batch], Batch]:
+    """Batch -> the same with the vectors of transformers and torch, its reports padded to the longest of them."""
     try:
         import torch
     except ImportError as error:
@@ -122,7 +121,7 @@ def measure(store: str, text: str, *, batch_size: int, steps: int, repeats: int,
     ways = {
         "cached": (None, lambda batch: batch),
         "in the step": (tower, lambda batch: batch),
-        "torch": (None, torch_vectors(text, corpus, tower, max_tokens)),
+        "torch": (None, torch_vectors(text)),
     }
     runs = {name: _run(loader, of, prepared) for name, (of, prepared) in ways.items()}
     seconds: dict[str, list[float]] = {name: [] for name in ways}
@@ -156,6 +155,8 @@ def _run(loader: Loader, tower: TextTower | None, prepared: Callable[[Batch], Ba
     fields = config.optimizer.to_dict() | {"rate_factors": () if tower is None else (("^text_tower/", 0.0),)}
     optimizer_config = OptimizerConfig(**fields)
     variables = jax.jit(method.init)(KEY, loader.batch(0))
+    if tower is not None:
+        variables.params["text_tower"] = jax.device_put(tower.params)
     optimizer = make_optimizer(optimizer_config, variables.params)
     step = make_step(method, optimizer, KEY, optimizer_config.steps)
     state, done = start(variables, optimizer), 0

@@ -2,6 +2,8 @@
 
 import json
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -77,7 +79,8 @@ def test_the_folder_holds_the_adapted_encoder_for_us_and_for_transformers(adapte
     theirs = transformers.AutoModel.from_pretrained(adapted / "tower").eval()
     with torch.no_grad():
         expected = theirs(input_ids=torch.tensor([ids])).last_hidden_state.numpy()
-    found = ours.module.apply({"params": ours.params}, np.array([ids], np.int32), np.array([len(ids)], np.int32))
+    params = jax.device_put(ours.params)
+    found = ours.module.apply({"params": params}, jnp.array([ids], jnp.int32), jnp.array([len(ids)]))
     np.testing.assert_allclose(found.tokens, expected, rtol=1e-4, atol=1e-5)
 
 

@@ -74,7 +74,7 @@ def table_of(config, tower, method=None):
 def one_by_one(tower, text, pooling="mean"):
     ids = tower.tokenizer.encode(text).ids
     length = jnp.array([len(ids)])
-    states = tower.module.apply({"params": tower.params}, jnp.array([ids], jnp.int32), length)
+    states = tower.module.apply({"params": jax.device_put(tower.params)}, jnp.array([ids], jnp.int32), length)
     return np.asarray(pool(states, length, pooling))[0]
 
 

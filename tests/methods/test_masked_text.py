@@ -58,7 +58,7 @@ def batch() -> Batch:
         np.zeros(n, np.int32),
         np.arange(n, dtype=np.int32),
     )
-    return Batch(*arrays, tokens, live, text_id, {}).check()
+    return jax.tree.map(jnp.asarray, Batch(*arrays, tokens, live, text_id, {}).check())
 
 
 def weights(method: Method) -> Variables:

@@ -93,6 +93,7 @@ SIZES = {
         "remat": "dots",
     },
 }
+FROM_SCRATCH = tuple(SIZES)  # those that no folder is needed for
 # nano with a small pretrained text encoder, of which the last third is trained.
 SIZES["minilm"] = SIZES["nano"] | {
     "text_tower": "sentence-transformers/all-MiniLM-L6-v2",

@@ -20,7 +20,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.retrieval import recall_at
 from cgdmer_jax.methods.make import from_fields
 from cgdmer_jax.methods.protocol import Method, Variables
-from cgdmer_jax.training import loop, sharding
+from cgdmer_jax.training import loop, placement, sharding
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.log import MetricsLog
 from cgdmer_jax.training.mirrors import open_mirrors
@@ -62,7 +62,7 @@ def pretrain(config: ConfigDict, workdir: Path, *, init_from: str | None = None,
     run.check(config.to_dict(), allowed)
     given = RunFolder(Path(init_from)) if init_from is not None else None
     with StopFlag() as stop:
-        mesh = sharding.make_mesh()
+        mesh = sharding.make_mesh(tuple(config.run.mesh))
         sharding.check_batch_size(config.data.batch_size, mesh)
         corpus = open_corpus(tuple(config.data.stores))
         build.check_cleaning(corpus)
@@ -76,7 +76,7 @@ def pretrain(config: ConfigDict, workdir: Path, *, init_from: str | None = None,
         validate = make_validation(method, corpus, table, config, n_validation)
         diagnose = make_diagnosis(method, corpus, table, config)
         key = jax.random.key(config.seed)
-        state, optimizer = first_state(method, optimizer_config, loader.batch(0), key, mesh)
+        state, optimizer, placed = first_state(method, optimizer_config, loader.batch(0), key, mesh)
         new_from_given = given is not None and not Checkpoints(run.checkpoints, keep_last=1).steps()
         if new_from_given:
             state = _with_given_weights(state, given)
@@ -93,7 +93,7 @@ def pretrain(config: ConfigDict, workdir: Path, *, init_from: str | None = None,
             first, begun = int(state.step), time.monotonic()
             state, code = loop.train(
                 state,
-                make_step(method, optimizer, key, optimizer_config.steps),
+                make_step(method, optimizer, key, optimizer_config.steps, placed),
                 loader.prefetch,
                 validate,
                 diagnose,
@@ -124,7 +124,7 @@ def _run_config(config: ConfigDict) -> tuple[loop.RunConfig, int]:
     """The loop's part of `config.run`, and the number of validation records."""
     fields = config.run.to_dict()
     n_validation = fields.pop("validation_records")
-    del fields["mirrors"]
+    del fields["mirrors"], fields["mesh"]
     return from_fields(loop.RunConfig, fields), n_validation
 
 
@@ -158,11 +158,18 @@ def training_lines(corpus: Corpus, leave_out: tuple[str, ...]) -> Int64[np.ndarr
 
 
 def first_state(method: Method, config: OptimizerConfig, batch, key, mesh):
-    """(state from scratch on every device, optimiser)."""
-    shapes = jax.eval_shape(method.init, key, batch)
-    optimizer = make_optimizer(config, shapes.params)
-    make = jax.jit(lambda k, b: start(method.init(k, b), optimizer), out_shardings=sharding.replicated(mesh))
-    return make(key, batch), optimizer
+    """(state from scratch, made where it is to lie, optimiser, where it lies)."""
+    shapes, optimizer = state_shapes(method, config, batch, key)
+    placed = placement.shardings(shapes, mesh)
+    placement.check_replicated(placement.placements(shapes, placed), mesh.shape["fsdp"])
+    make = jax.jit(lambda k, b: start(method.init(k, b), optimizer), out_shardings=placed)
+    return make(key, batch), optimizer, placed
+
+
+def state_shapes(method: Method, config: OptimizerConfig, batch, key):
+    """(shapes of the whole state, optimiser); nothing is computed."""
+    optimizer = make_optimizer(config, jax.eval_shape(method.init, key, batch).params)
+    return jax.eval_shape(lambda k, b: start(method.init(k, b), optimizer), key, batch), optimizer
 
 
 def _input_contract(

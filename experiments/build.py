@@ -20,6 +20,8 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.results import commit, environment
 from cgdmer_jax.methods import make
 from cgdmer_jax.methods.protocol import Method
+from cgdmer_jax.training.optimizer import OptimizerConfig, make_optimizer
+from cgdmer_jax.training.state import start
 from cgdmer_jax.waveform import LEADS
 from experiments.command import command_line
 
@@ -110,6 +112,12 @@ def shapes_of(batch_size: int, contract: InputContract, max_tokens: int) -> Batc
         text_id=shape((batch_size,), np.int32),
         text_columns={},
     )
+
+
+def state_shapes(method: Method, config: OptimizerConfig, batch, key):
+    """(shapes of the whole state, optimiser); nothing is computed."""
+    optimizer = make_optimizer(config, jax.eval_shape(method.init, key, batch).params)
+    return jax.eval_shape(lambda k, b: start(method.init(k, b), optimizer), key, batch), optimizer
 
 
 def run_environment() -> dict:

@@ -24,12 +24,13 @@ from cgdmer_jax.training import loop, placement, sharding
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.log import MetricsLog
 from cgdmer_jax.training.mirrors import open_mirrors
-from cgdmer_jax.training.optimizer import OptimizerConfig, make_optimizer, schedule
+from cgdmer_jax.training.optimizer import OptimizerConfig, schedule
 from cgdmer_jax.training.run_folder import RunFolder, flat
 from cgdmer_jax.training.state import TrainState, start
 from cgdmer_jax.training.step import make_step
 from cgdmer_jax.training.stop import StopFlag
 from experiments import build, command
+from experiments.dry_run import PEAK, dry_run
 from experiments.gradients import make_diagnosis
 
 EXAMPLE = (
@@ -41,13 +42,20 @@ EXAMPLE = (
 def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
     parser.add_argument("--config", required=True, help="FILE:SIZE; fields are changed as --config.a.b=value")
-    parser.add_argument("--workdir", required=True, help="run folder, made or continued")
+    parser.add_argument("--workdir", help="run folder, made or continued")
     parser.add_argument("--init_from", help="run folder whose latest checkpoint gives the first weights")
     parser.add_argument(
         "--allow_changed", default="", help="config fields, by comma, that may differ from the run's own"
     )
+    parser.add_argument("--dry_run", metavar="DATAxFSDP", help="compile for so many devices, print what it takes, stop")
+    parser.add_argument("--accelerator", default="h100", help=f"of --dry_run: {', '.join(PEAK)}")
     known, overrides = parser.parse_known_args(words)
     config = command.load_config(known.config, overrides)
+    if known.dry_run:
+        dry_run(config, known.dry_run, known.accelerator)
+        return 0
+    if not known.workdir:
+        raise CgdmerError("--workdir is missing; name the run folder, made or continued")
     allowed = tuple(name for name in known.allow_changed.split(",") if name)
     fields = flat(config.to_dict())
     for name in allowed:
@@ -159,17 +167,11 @@ def training_lines(corpus: Corpus, leave_out: tuple[str, ...]) -> Int64[np.ndarr
 
 def first_state(method: Method, config: OptimizerConfig, batch, key, mesh):
     """(state from scratch, made where it is to lie, optimiser, where it lies)."""
-    shapes, optimizer = state_shapes(method, config, batch, key)
+    shapes, optimizer = build.state_shapes(method, config, batch, key)
     placed = placement.shardings(shapes, mesh)
     placement.check_replicated(placement.placements(shapes, placed), mesh.shape["fsdp"])
     make = jax.jit(lambda k, b: start(method.init(k, b), optimizer), out_shardings=placed)
     return make(key, batch), optimizer, placed
-
-
-def state_shapes(method: Method, config: OptimizerConfig, batch, key):
-    """(shapes of the whole state, optimiser); nothing is computed."""
-    optimizer = make_optimizer(config, jax.eval_shape(method.init, key, batch).params)
-    return jax.eval_shape(lambda k, b: start(method.init(k, b), optimizer), key, batch), optimizer
 
 
 def _input_contract(

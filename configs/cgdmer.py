@@ -128,6 +128,7 @@ RUN = {
     "checkpoint_every": 300,
     "keep_last": 2,
     "diagnose_every": 300,
+    "mesh": (0, 1),  # devices along (data, fsdp): batch over both, large parameters over fsdp; 0 = all that are left
     "mirrors": (),  # "tensorboard", "wandb": copies of metrics.jsonl for them
 }
 # nano: text at most half of the ECG; a general vocabulary needs more pieces for the same report.

@@ -66,7 +66,7 @@ def adapt_text(config: ConfigDict, workdir: Path, out: Path) -> int:
     run = RunFolder(workdir)
     config, tower = with_architecture(config, run)
     with StopFlag() as stop:
-        mesh = sharding.make_mesh()
+        mesh = sharding.make_mesh(tuple(config.run.mesh))
         sharding.check_batch_size(config.data.batch_size, mesh)
         reports = read_reports(config)
         with config.unlocked():

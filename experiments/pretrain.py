@@ -27,6 +27,7 @@ from cgdmer_jax.training.run_folder import RunFolder, flat
 from cgdmer_jax.training.state import TrainState
 from cgdmer_jax.training.stop import StopFlag
 from experiments import build, command
+from experiments.dry_run import PEAK, dry_run
 from experiments.gradients import make_diagnosis
 from experiments.text_columns import with_columns
 from experiments.text_towers import tower_name, with_architecture, with_tower
@@ -41,13 +42,20 @@ EXAMPLE = (
 def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
     parser.add_argument("--config", required=True, help="FILE:SIZE; fields are changed as --config.a.b=value")
-    parser.add_argument("--workdir", required=True, help="run folder, made or continued")
+    parser.add_argument("--workdir", help="run folder, made or continued")
     parser.add_argument("--init_from", help="run folder whose latest checkpoint gives the first weights")
     parser.add_argument(
         "--allow_changed", default="", help="config fields, by comma, that may differ from the run's own"
     )
+    parser.add_argument("--dry_run", metavar="DATAxFSDP", help="compile for so many devices, print what it takes, stop")
+    parser.add_argument("--accelerator", default="h100", help=f"of --dry_run: {', '.join(PEAK)}")
     known, overrides = parser.parse_known_args(words)
     config = command.load_config(known.config, overrides)
+    if known.dry_run:
+        dry_run(config, known.dry_run, known.accelerator)
+        return 0
+    if not known.workdir:
+        raise CgdmerError("--workdir is missing; name the run folder, made or continued")
     allowed = tuple(name for name in known.allow_changed.split(",") if name)
     fields = flat(config.to_dict())
     for name in allowed:
@@ -63,7 +71,7 @@ def pretrain(config: ConfigDict, workdir: Path, *, init_from: str | None = None,
     run.check(config.to_dict(), allowed)
     given = RunFolder(Path(init_from)) if init_from is not None else None
     with StopFlag() as stop:
-        mesh = sharding.make_mesh()
+        mesh = sharding.make_mesh(tuple(config.run.mesh))
         sharding.check_batch_size(config.data.batch_size, mesh)
         corpus = open_corpus(tuple(config.data.stores))
         build.check_cleaning(corpus)

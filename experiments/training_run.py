@@ -17,7 +17,7 @@ from cgdmer_jax.data.reports import save_tokenizer
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.make import from_fields
 from cgdmer_jax.methods.protocol import Method, Variables, rate_factors_of
-from cgdmer_jax.training import loop, sharding
+from cgdmer_jax.training import loop, placement
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.log import MetricsLog
 from cgdmer_jax.training.mirrors import open_mirrors
@@ -73,7 +73,7 @@ def train_in(
         first, begun = int(state.step), time.monotonic()
         state, code = loop.train(
             state,
-            make_step(parts.method, parts.optimizer, parts.key, steps),
+            make_step(parts.method, parts.optimizer, parts.key, steps, jax.tree.map(lambda x: x.sharding, parts.state)),
             parts.batches,
             parts.validate,
             parts.diagnose,
@@ -104,16 +104,24 @@ def loop_config(config: ConfigDict) -> tuple[loop.RunConfig, int]:
     """The loop's part of `config.run`, and the number of validation records."""
     fields = config.run.to_dict()
     n_validation = fields.pop("validation_records")
-    del fields["mirrors"]
+    del fields["mirrors"], fields["mesh"]
     return from_fields(loop.RunConfig, fields), n_validation
 
 
 def first_state(method: Method, config: OptimizerConfig, batch: Batch, key: PRNGKeyArray, mesh: Mesh):
-    """(state from scratch on every device, optimiser)."""
-    shapes = jax.eval_shape(method.init, key, batch)
-    optimizer = make_optimizer(config, shapes.params, rate_factors_of(method))
-    make = jax.jit(lambda k, b: start(method.init(k, b), optimizer), out_shardings=sharding.replicated(mesh))
+    """(state from scratch, made where it is to lie, optimiser)."""
+    shapes, optimizer = state_shapes(method, config, batch, key)
+    placed = placement.shardings(shapes, mesh)
+    placement.check_replicated(placement.placements(shapes, placed), mesh.shape["fsdp"])
+    make = jax.jit(lambda k, b: start(method.init(k, b), optimizer), out_shardings=placed)
     return make(key, batch), optimizer
+
+
+def state_shapes(method: Method, config: OptimizerConfig, batch: Batch, key: PRNGKeyArray):
+    """(shapes of the whole state, optimiser); nothing is computed."""
+    params = jax.eval_shape(method.init, key, batch).params
+    optimizer = make_optimizer(config, params, rate_factors_of(method))
+    return jax.eval_shape(lambda k, b: start(method.init(k, b), optimizer), key, batch), optimizer
 
 
 def _go_on(state: TrainState, checkpoints: Checkpoints, log: MetricsLog) -> tuple[TrainState, bool]:

@@ -19,7 +19,7 @@ from cgdmer_jax.models.transformer import REMAT_POLICIES
 
 TARGETS = ("signal", "patch_z")
 CHOICES = {
-    "dtype": ("float32", "bfloat16"),
+    "dtype": ("float32", "bfloat16", "float64"),
     "remat": REMAT_POLICIES,
     "masking": STRATEGIES,
     "stem": STEMS,
@@ -74,7 +74,7 @@ class CgDmerConfig:
     weight_align: float  # contrast of recordings with their reports
     weight_disentangle: float  # dependence of shared and specific features, both modalities
     disentangle_warmup: float  # share of the steps over which its weight rises from 0
-    dtype: str  # of activations and matrix products; parameters and losses stay float32
+    dtype: str  # of activations and products; losses in float32 at least. `float64` (JAX_ENABLE_X64) is for comparisons
     remat: str  # what the backward pass computes again: `none`, `full` blocks, or all but their products (`dots`)
     unroll: int  # blocks that one turn of the scan over layers holds
 

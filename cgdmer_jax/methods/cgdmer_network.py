@@ -89,7 +89,7 @@ class CgDmerNetwork(nn.Module):
         self.second_encoders = SecondEncoders(self.one_shared, self.pooling, *sized(self.second))
         self.ecg_decoder = EcgDecoder(*grid, self.patch_samples, self.column_queries, *sized(self.decoder))
         self.language_head = LanguageHead((self.text_tower or self.text).width, dtype)
-        self.projector = Dense(self.embedding, "float32")
+        self.projector = Dense(self.embedding, str(jnp.promote_types(dtype, jnp.float32)))
         start = nn.initializers.constant(jnp.log(1 / self.temperature))
         self.log_inverse_temperature = self.param("log_inverse_temperature", start, ())
         if self.biased:

@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from cgdmer_jax.models.dense import precise
+
 # Names as in a Hugging Face config. BERT's "gelu" is the exact one (erf), T5 v1.1 and Flan-T5 were trained with tanh.
 ACTIVATIONS: dict[str, Callable] = {
     "gelu": lambda x: jax.nn.gelu(x, approximate=False),
@@ -26,15 +28,15 @@ class TextStates(NamedTuple):
 def mean_of_tokens(
     x: Float[Array, "batch token width"], length: Int[Array, "batch"], epsilon: float = 1e-9
 ) -> Float[Array, "batch width"]:
-    """Mean over the first `length` tokens, in float32; zero for a text without any."""
+    """Mean over the first `length` tokens, in float32 at least; zero for a text without any."""
     live = jnp.arange(x.shape[1])[None, :] < length[:, None]
-    total = jnp.where(live[..., None], x.astype(jnp.float32), 0).sum(1)
-    return total / jnp.maximum(length[:, None].astype(jnp.float32), epsilon)
+    total = jnp.where(live[..., None], precise(x), 0).sum(1)
+    return total / jnp.maximum(length[:, None].astype(total.dtype), epsilon)
 
 
 def tied_logits(
     x: Float[Array, "batch slot width"], table: Float[Array, "vocabulary width"]
 ) -> Float[Array, "batch slot vocabulary"]:
-    """Products with the token embeddings: a language head without a matrix of its own; float32."""
+    """Products with the token embeddings: a language head without a matrix of its own; float32 at least."""
     flat = x.reshape(-1, x.shape[-1]) @ table.T.astype(x.dtype)
-    return flat.reshape(*x.shape[:-1], len(table)).astype(jnp.float32)
+    return precise(flat.reshape(*x.shape[:-1], len(table)))

@@ -29,7 +29,6 @@ from cgdmer_jax.data.shard_writer import (
     not_written,
     notes_path,
     start_worker,
-    write_by_rename,
 )
 from cgdmer_jax.data.sources import Source
 from cgdmer_jax.data.splits import check_patients_stay_in_one_fold
@@ -46,6 +45,7 @@ from cgdmer_jax.data.unfinished import (
 )
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.waveform import FILTERS, LEADS
+from cgdmer_jax.whole_file import write_whole
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ def _seal(source: Source, job: ShardJob, settings: dict[str, Any]) -> None:
             "shards": [shard["seal"] for shard in notes],
         },
     }
-    write_by_rename(job.out / seal.DATASET, json.dumps(info, indent=1, ensure_ascii=False).encode())
+    write_whole(job.out / seal.DATASET, json.dumps(info, indent=1, ensure_ascii=False))
 
 
 def _marked(notes: list[dict[str, Any]]) -> dict[str, int]:

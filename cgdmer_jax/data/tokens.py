@@ -1,7 +1,6 @@
 """Token ids of every distinct report of a corpus, cached beside the store's tables; a stale cache is refused."""
 
 import json
-import os
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +13,7 @@ from cgdmer_jax.data.corpus import Corpus
 from cgdmer_jax.data.reports import encode, tokenizer_sha256
 from cgdmer_jax.data.store import Store
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.whole_file import whole_file
 
 CACHE = "cache"  # folder of a store; no part of its seal, and gone with it
 
@@ -67,10 +67,5 @@ def _read(path: Path, key: dict[str, str | int]) -> TokenTable:
 
 def _write(path: Path, key: dict[str, str | int], table: TokenTable) -> None:
     path.parent.mkdir(exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
-    try:
-        with unfinished.open("wb") as file:
-            np.savez_compressed(file, key=np.array(json.dumps(key)), **table._asdict())
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)  # a full disk leaves a part
+    with whole_file(path) as file:
+        np.savez_compressed(file, key=np.array(json.dumps(key)), **table._asdict())

@@ -176,7 +176,7 @@ def test_after_kill_9_the_same_command_continues_to_the_same_bytes(root, whole, 
     (out / "signal/c/18/0").mkdir(parents=True, exist_ok=True)
     (out / "signal/c/18/0/0.__lock").write_bytes(b"half")  # what TensorStore leaves when killed in a write
     (out / "signal/c/18/0/0").write_bytes(b"half")
-    (out / "records.parquet.draft").write_bytes(b"half")  # and what a kill while sealing leaves
+    (out / "records.parquet.7.unfinished").write_bytes(b"half")  # and what a kill while sealing leaves
     summary = run(root, out, processes=3 - processes)
     assert 0 < summary.n_converted <= 600 - ROWS_PER_SHARD * (n_done - 1)
     assert digests(out) == digests(whole)

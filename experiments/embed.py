@@ -63,7 +63,8 @@ def remarks_of(prepared: Prepared) -> list[str]:
         "lead_flagged": prepared.quality.flagged,
         "lead_implausible": prepared.quality.implausible,
     }
-    found = remarks(marks, arms_swapped=prepared.agreement.arms_swapped)
+    agreement = prepared.agreement
+    found = remarks(marks, {"arms_swapped": agreement.arms_swapped, "limb_leads_disagree": agreement.disagree})
     if prepared.extra_leads:
         found.append(f"none of the twelve leads, and not used: {', '.join(prepared.extra_leads)}")
     return found

@@ -110,9 +110,11 @@ def _convert_record(job: ShardJob, record: SourceRecord, row: np.ndarray) -> dic
         "einthoven_mv": _number(agreement.einthoven_mv),
         "goldberger_mv": _number(agreement.goldberger_mv),
         "arms_swapped": agreement.arms_swapped,
+        "limb_leads_disagree": agreement.disagree,
         "samples_filled": int(np.sum(conditioned.n_filled)),
         "valid_length": int(conditioned.valid_length),
         "signal_sha256": signal_sha256(row),
+        "extra_leads": list(conditioned.extra_leads),
     }
 
 

@@ -16,6 +16,7 @@ from cgdmer_jax.evaluation.report_case import case_section
 from cgdmer_jax.evaluation.report_diagnostics import diagnostics_section
 from cgdmer_jax.evaluation.results import write_results
 from cgdmer_jax.training.log import read_metrics
+from cgdmer_jax.whole_file import whole_file
 from experiments import command
 from experiments.case import make_case
 from experiments.case_origin import listed, versions
@@ -154,10 +155,8 @@ def save_predictions(state: Evaluation, path: Path) -> None:
         arrays[f"{task.name}/classes"] = np.array(task.classes)
         arrays[f"{task.name}/record_id"] = state.corpus.column("record_id")[scored].astype(str)
         arrays[f"{task.name}/patient_id"] = state.corpus.patient_id[scored].astype(str)
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
+    with whole_file(path) as file:
         np.savez_compressed(file, **arrays)
-    part.replace(path)
 
 
 def report(state: Evaluation, path: Path, line: str, split: str, feature: str) -> None:

@@ -15,6 +15,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 
 from cgdmer_jax.data.special_tokens import PADDING, first_id, frame
 from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.whole_file import write_whole
 
 CLEANING_VERSION = 1  # raise it whenever any text would come out differently
 TOKENIZER_FILE = "tokenizer.json"
@@ -159,7 +160,7 @@ def train_wordpiece(texts: Iterable[str], vocabulary_size: int) -> Tokenizer:
 def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
     """Writes tokenizer.json as Hugging Face does."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / TOKENIZER_FILE).write_text(tokenizer.to_str(pretty=True), encoding="utf-8")
+    write_whole(folder / TOKENIZER_FILE, tokenizer.to_str(pretty=True))
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:

@@ -1,13 +1,13 @@
 """Tables with a line a text, kept in a store's folder beside all that they depend on; a stale one is refused."""
 
 import json
-import os
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.whole_file import whole_file
 
 CACHE = "cache"  # folder of a store; no part of its seal, and gone with it
 Key = dict[str, str | int]
@@ -30,10 +30,5 @@ def read_table(path: Path, key: Key, *, what: str, remedy: str) -> dict[str, np.
 def write_table(path: Path, key: Key, arrays: dict[str, np.ndarray]) -> None:
     """Whole or not at all."""
     path.parent.mkdir(exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
-    try:
-        with unfinished.open("wb") as file:
-            np.savez_compressed(file, key=np.array(json.dumps(key)), **arrays)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)  # a full disk leaves a part
+    with whole_file(path) as file:
+        np.savez_compressed(file, key=np.array(json.dumps(key)), **arrays)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cgdmer_jax.contract import InputContract
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.whole_file import write_whole
 
 FREE = "run."  # fields that may differ when a run goes on: log, validation and checkpoint intervals
 
@@ -130,6 +131,4 @@ def check_config(old: dict, new: dict, allowed: tuple[str, ...], where: Path) ->
 
 def write_json(path: Path, value: object) -> None:
     """Whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(value, indent=1) + "\n")
-    os.replace(part, path)
+    write_whole(path, json.dumps(value, indent=1) + "\n")

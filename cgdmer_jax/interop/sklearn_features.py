@@ -1,6 +1,6 @@
 """A pretrained encoder as a step of a scikit-learn pipeline."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from numbers import Real
 from pathlib import Path
 
@@ -26,7 +26,7 @@ class EcgFeatures(TransformerMixin, BaseEstimator):
         model: str | Path,
         *,
         rate: float | int | None = None,
-        leads: Sequence[str] = LEADS,
+        leads: Collection[str] = LEADS,
         unit: str = "mV",
         feature: str = "main",
     ):

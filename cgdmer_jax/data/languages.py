@@ -12,10 +12,10 @@ GERMAN = frozenset(
     vorhofflimmern vorhofflattern vom von wahrscheinlich zeichen zu""".split()
 )
 ENGLISH = frozenset(
-    """abnormal abnormality and are atrial axis be beat beats block branch bundle but by complex consistent contraction
+    """abnormal abnormality and are atrial axis be beat beats branch bundle but by complex consistent contraction
     contractions deviation due ecg fascicular fibrillation flutter for heart high hypertrophy infarction is ischaemia
     ischemia leads left limits low may myocardial no non-specific nonspecific of otherwise pacemaker probable
-    premature prolonged rate requested rhythm right segments sinus suggesting tachycardia the this to tracing
+    premature prolonged rate requested rhythm right segments suggesting tachycardia the this to tracing
     ventricular voltage voltages wave waves with within""".split()
 )
 WORDS = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")

@@ -10,13 +10,14 @@ from cgdmer_jax.methods.alignment import Pairs, info_nce, pair_up
 from cgdmer_jax.methods.merl_config import NEGATIVES, MerlConfig, MerlDraws
 from cgdmer_jax.methods.merl_network import EcgFeatures, MerlNetwork, VitSize
 from cgdmer_jax.methods.protocol import Aux, Variables
+from cgdmer_jax.models import text_tower
 from cgdmer_jax.models.batch_norm import STATISTICS
 from cgdmer_jax.models.heads import unit
+from cgdmer_jax.models.held import held
 from cgdmer_jax.models.masking import drop_leads
 from cgdmer_jax.models.scaling import MINMAX, minmax, scale
 
-TEXT_TOWER = "text_tower"  # its parameters within Variables.params
-TEXT_VECTORS = "text_vectors"  # the tower's vectors of the batch's reports, where a table gives them
+TEXT_VECTORS = "text_vectors"  # name of the table of a frozen tower's vectors
 
 
 class Merl:
@@ -42,15 +43,29 @@ class Merl:
             remat=config.remat,
             unroll=config.unroll,
         )
+        compute = {"dtype": config.dtype, "remat": config.remat, "unroll": config.unroll}
+        self.tower = text_tower.make_tower(config.text_architecture, trained=config.text_trained, **compute)
+        reads_pooler = config.text_pooling == "pooler"
+        self._frozen = text_tower.frozen_pattern(self.tower, config.text_trained, pooler=reads_pooler)
 
     # --- the contract -------------------------------------------------------------------------------
+
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """A frozen tower is asked once for each text."""
+        return (TEXT_VECTORS,) if self.config.text_trained == 0 else ()
+
+    @property
+    def rate_factors(self) -> tuple[tuple[str, float], ...]:
+        """Of the text tower; see the contract."""
+        return text_tower.rate_factors(self._frozen, self.config.text_trained, self.config.text_rate)
 
     def init(self, key: PRNGKeyArray, batch: Batch) -> Variables:
         own_key, tower_key = jax.random.split(key)
         tower = self.tower.init(tower_key, batch.tokens, batch.token_mask.sum(1))["params"]
-        vectors = self._vectors({TEXT_TOWER: tower}, batch.tokens, batch.token_mask)
+        vectors = self.text_vectors({text_tower.NAME: tower}, batch.tokens, batch.token_mask)
         made = self.network.init(own_key, self._signal(batch, batch.lead_mask), vectors)
-        return Variables(made["params"] | {TEXT_TOWER: tower}, made[STATISTICS])
+        return Variables(made["params"] | {text_tower.NAME: tower}, made[STATISTICS])
 
     def draw(self, key: PRNGKeyArray, batch: Batch, progress: Float[Array, ""]) -> MerlDraws:
         """Nothing is scheduled."""
@@ -72,12 +87,13 @@ class Merl:
         if TEXT_VECTORS in batch.text_columns:
             vectors = batch.text_columns[TEXT_VECTORS]
         else:
-            vectors = self._vectors(variables.params, batch.tokens, batch.token_mask)
+            vectors = self.text_vectors(variables.params, batch.tokens, batch.token_mask)
         text = self._apply(variables, vectors, method="align_text")
         every_record = pair_up(jnp.arange(len(batch.row)), None, same_text="ignored")
+        temperature = jnp.float32(self.config.temperature)
         terms = {
-            "align": info_nce(features.aligned, text, self._pairs(batch.text_id), self.config.temperature),
-            "views": info_nce(unit(views[0]), unit(views[1]), every_record, self.config.temperature),
+            "align": info_nce(features.aligned, text, self._pairs(batch.text_id), temperature),
+            "views": info_nce(unit(views[0]), unit(views[1]), every_record, temperature),
         }
         total = self.config.weight_align * terms["align"] + self.config.weight_views * terms["views"]
         return total, Aux(state, terms)
@@ -98,7 +114,7 @@ class Merl:
         tokens: Int32[Array, "text token"],
         token_mask: Bool[Array, "text token"],
     ) -> Float[Array, "text embedding"]:
-        vectors = self._vectors(variables.params, tokens, token_mask)
+        vectors = self.text_vectors(variables.params, tokens, token_mask)
         return self._apply(variables, vectors, method="align_text")
 
     def zero_shot_scores(
@@ -113,6 +129,14 @@ class Merl:
         flat = self.embed_text(variables, tokens.reshape(-1, width), token_mask.reshape(-1, width))
         vectors = unit(flat.reshape(classes, prompts, -1).mean(1))
         return self.embed_ecg(variables, batch)["aligned"] @ vectors.T
+
+    def text_vectors(
+        self, params: dict, tokens: Int32[Array, "text token"], token_mask: Bool[Array, "text token"]
+    ) -> Float[Array, "text tower"]:
+        """The tower's reading of these texts; what is frozen in it gives no gradient."""
+        length = token_mask.sum(1)
+        tower = held(params, self._frozen)[text_tower.NAME]
+        return text_tower.pool(self.tower.apply({"params": tower}, tokens, length), length, self.config.text_pooling)
 
     # --- pieces -------------------------------------------------------------------------------------
 
@@ -147,12 +171,6 @@ class Merl:
     def _apply(self, variables: Variables, *args, method: str, **options):
         tree = {"params": variables.params, STATISTICS: variables.state}
         return self.network.apply(tree, *args, method=method, **options)
-
-    def _vectors(
-        self, params: dict, tokens: Int32[Array, "text token"], token_mask: Bool[Array, "text token"]
-    ) -> Float[Array, "text tower"]:
-        """The frozen tower's reading of these texts."""
-        raise NotImplementedError
 
 
 def _patch_samples(config: MerlConfig, n_samples: int, rate: float) -> int:

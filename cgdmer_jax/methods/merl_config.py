@@ -9,6 +9,7 @@ from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.methods import alignment
 from cgdmer_jax.methods.merl_network import POOL_HEADS, ResNetSize, VitSize
 from cgdmer_jax.models.scaling import MINMAX, SCALINGS
+from cgdmer_jax.models.text_tower import POOLINGS
 from cgdmer_jax.models.transformer import REMAT_POLICIES
 
 NEGATIVES = "negatives"  # of same_text: as released, another record of the same report is pushed away
@@ -16,6 +17,7 @@ CHOICES = {
     "dtype": ("float32", "bfloat16"),
     "remat": REMAT_POLICIES,
     "scaling": (*SCALINGS, MINMAX),
+    "text_pooling": POOLINGS,
     "same_text": (*alignment.SAME_TEXT, NEGATIVES),
 }
 
@@ -25,6 +27,11 @@ class MerlConfig:
     """What a config file says of the method; every field is named there."""
 
     ecg: ResNetSize | VitSize
+    text_tower: str  # the pretrained text encoder: a folder or a hub id
+    text_architecture: dict  # what that folder says of it; experiments.pretrain fills it in
+    text_trained: int  # its last so many blocks are trained; 0 = none, as released, -1 = all of it
+    text_rate: float  # learning-rate factor of its trained parts
+    text_pooling: str  # from its tokens to one vector, one of models/text_tower.py POOLINGS
     scaling: str  # one of models/scaling.py SCALINGS, or `record_minmax` as released
     lead_dropout: float  # share of the records that lose 1..n-1 leads in a step; 0 as released
     embedding: int  # width of the aligned space, of the narrowed feature map and of the views
@@ -44,8 +51,14 @@ class MerlConfig:
         for field in ("lead_dropout", "view_dropout"):
             if not 0 <= getattr(self, field) < 1:
                 raise CgdmerError(f"config.method.{field} is {getattr(self, field)}; give a share from 0, below 1")
-        if not self.temperature > 0:
-            raise CgdmerError(f"config.method.temperature is {self.temperature}; give a number above 0")
+        for field in ("temperature", "text_rate"):
+            if not getattr(self, field) > 0:
+                raise CgdmerError(f"config.method.{field} is {getattr(self, field)}; give a number above 0")
+        if not self.text_architecture:
+            raise CgdmerError(
+                f'MERL reads reports through a pretrained text encoder, and config.method.text_tower is "'
+                f'{self.text_tower}"; give a folder or a hub id there, experiments.pretrain reads it'
+            )
         if isinstance(self.ecg, ResNetSize) and self.embedding % POOL_HEADS:
             raise CgdmerError(
                 f"config.method.embedding is {self.embedding}; give a multiple of the {POOL_HEADS} heads that pool it"

@@ -1,14 +1,12 @@
 """MERL's encoders, statistics and loss are those of a plain restatement in PyTorch."""
 
 import jax
-import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="the proof against PyTorch needs the extra `torch`")
 
 from cgdmer_jax.methods.make import from_fields  # noqa: E402
 from cgdmer_jax.methods.merl_network import ResNetSize, VitSize  # noqa: E402
-from cgdmer_jax.models.batch_norm import STATISTICS  # noqa: E402
 from configs.merl import SIZES  # noqa: E402
 from tests.methods.merl_twins import assert_close, make_twins, signals  # noqa: E402
 

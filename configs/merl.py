@@ -49,6 +49,7 @@ DATA = {
     "tokenizer": "",  # the text tower brings its own
     "vocabulary": 0,
     "max_tokens": 256,
+    "text_columns": {"text_vectors": ""},  # the text tower, when it is frozen: below
 }
 OPTIMIZER = {
     "steps": 14_760,  # 20 epochs of 98 % of MIMIC-IV-ECG's 771,693 records
@@ -99,4 +100,6 @@ def get_config(name: str = "resnet18") -> ConfigDict:
         }
     )
     config.update(PRESETS[preset])
+    if config.method.text_trained == 0:  # each text is encoded once, by experiments.encode_texts
+        config.data.text_columns.text_vectors = config.method.get_oneway_ref("text_tower")
     return config

@@ -9,13 +9,13 @@ import numpy as np
 from cgdmer_jax.batch import Batch
 from cgdmer_jax.data.prompts import load_polarity, load_prompts
 from cgdmer_jax.data.reports import clean, encode
+from cgdmer_jax.data.special_tokens import UNKNOWN, first_id
 from cgdmer_jax.evaluation.results import plain_row
 from cgdmer_jax.evaluation.zero_shot import affirmed_share, collect_scores
 from cgdmer_jax.methods.protocol import Method, Variables
 from experiments import build, trained
 from experiments.scoring import Evaluation, Plan, Task
 
-UNKNOWN = 1  # id of [UNK]
 RECORDS_AT_ONCE = 256  # a batch: every batch embeds all the prompts again
 POLAR = ("synthetic",)  # collections whose prompt file pairs an affirmed with a negated sentence
 LANGUAGES = {"en": ("en",), "de": ("de",), "both": ("en", "de")}
@@ -61,7 +61,7 @@ def _tokens(state: Evaluation, texts: list[list[str]], label: str):
     """Prompts, cleaned as reports are, as (tokens, mask) [class, prompt, token]."""
     cleaned = [clean(text, state.base.store) or "" for of_class in texts for text in of_class]
     tokens, mask, _ = encode(state.trained.tokenizer, cleaned, state.trained.config.data.max_tokens)
-    unknown = (tokens[mask] == UNKNOWN).mean()
+    unknown = (tokens[mask] == first_id(state.trained.tokenizer, UNKNOWN)).mean()
     print(f"zero-shot prompts {label}: {len(cleaned)} texts, {unknown:.1%} unknown word pieces")
     shape = (len(texts), len(texts[0]), -1)
     return tokens.reshape(shape), mask.reshape(shape)

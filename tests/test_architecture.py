@@ -21,7 +21,7 @@ ALLOWED = {
     "methods": {"methods", "models", "batch"},
     "training": {"training", "methods.protocol", "batch", "contract"},
     "evaluation": {"evaluation", "batch"},
-    "interop": {"interop", "models", "methods", "contract", "waveform", "batch", "data.reports"},
+    "interop": {"interop", "models", "methods", "contract", "waveform", "batch", "data.reports", "data.special_tokens"},
 }
 WITHOUT_JAX = {"errors", "quality", "limb_leads", "waveform", "contract", "batch", "data", "evaluation"}
 TRAINING_ONLY = {"optax", "orbax"}

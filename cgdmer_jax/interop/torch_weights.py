@@ -1,4 +1,4 @@
-"""Weights that MERL's authors released (whole-model *_ckpt.pth), as variables of our MERL; torch is needed to read them.
+"""Weights that MERL's authors released (*_ckpt.pth, the whole model) as variables of our MERL; read with torch.
 
 Strict: every tensor is used, left out by name, or refused in one table.
 """

@@ -37,7 +37,11 @@ class CgDmerConfig:
     """What a config file says of the method; every field is named there. A term of weight 0 is not computed."""
 
     ecg: Size  # lead x time encoder
-    text: Size  # report encoder
+    text: Size  # report encoder, when it is trained from scratch
+    text_tower: str  # a pretrained one in its place: a folder or a hub id; "" = from scratch
+    text_architecture: dict  # what that folder says of it; experiments.pretrain fills it in
+    text_trained: int  # its last so many blocks are trained; 0 = none, -1 = all of it
+    text_rate: float  # learning-rate factor of its trained parts
     second: Size  # specific and shared encoders
     decoder: Size  # ECG decoder
     patch_seconds: float  # length of a token
@@ -84,6 +88,15 @@ class CgDmerConfig:
             raise CgdmerError(
                 f"config.method.align_hide_ratio is {self.align_hide_ratio} and hide_ratio {self.hide_ratio}; "
                 "give 0 <= align_hide_ratio <= hide_ratio"
+            )
+        if bool(self.text_tower) != bool(self.text_architecture):
+            raise CgdmerError(
+                f'config.method.text_tower is "{self.text_tower}", but text_architecture is '
+                f"{self.text_architecture or 'empty'}; give the first alone, experiments.pretrain fills in the second"
+            )
+        if not self.text_rate > 0:
+            raise CgdmerError(
+                f"config.method.text_rate is {self.text_rate}; give a factor above 0, or freeze with text_trained = 0"
             )
         if not 0 < self.near_duplicate <= 1:
             raise CgdmerError(

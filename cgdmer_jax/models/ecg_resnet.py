@@ -1,7 +1,7 @@
 """ResNet-18, -34, -50 in one dimension over all leads jointly, and MERL's attention pooling (methods.md 4.2).
 
-Sizes as MERL (Liu et al. 2024, arXiv 2403.06659) released them: He et al. 2016 with a stem of 7 samples, stride 2, and no
-max-pooling behind it, so that 5,000 samples become 313 positions.
+Sizes as MERL (Liu et al. 2024, arXiv 2403.06659) released them: He et al. 2016 with a stem of 7 samples, stride 2, and
+no max-pooling behind it, so that 5,000 samples become 313 positions.
 """
 
 import flax.linen as nn

@@ -1,4 +1,4 @@
-"""What the pretrained text encoders give, their activations, and the mean over a text's tokens."""
+"""What the pretrained text encoders give, their activations, the mean over a text's tokens, and logits of words."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -30,3 +30,11 @@ def mean_of_tokens(
     live = jnp.arange(x.shape[1])[None, :] < length[:, None]
     total = jnp.where(live[..., None], x.astype(jnp.float32), 0).sum(1)
     return total / jnp.maximum(length[:, None].astype(jnp.float32), epsilon)
+
+
+def tied_logits(
+    x: Float[Array, "batch slot width"], table: Float[Array, "vocabulary width"]
+) -> Float[Array, "batch slot vocabulary"]:
+    """Products with the token embeddings: a language head without a matrix of its own; float32."""
+    flat = x.reshape(-1, x.shape[-1]) @ table.T.astype(x.dtype)
+    return flat.reshape(*x.shape[:-1], len(table)).astype(jnp.float32)

@@ -63,11 +63,15 @@ class RunFolder:
                 f"{self.path} was trained in but has no config.json; restore it, or take another --workdir"
             )
 
-    def begin(self, config: dict, environment: dict, contract: InputContract) -> None:
-        """Starts the folder, or records what goes on in it now; config.json last: with it the run exists."""
+    def begin(self, config: dict, environment: dict, contract: InputContract | None) -> None:
+        """Starts the folder, or records what goes on in it now; config.json last: with it the run exists.
+
+        A run that reads no recordings has no contract.
+        """
         known = self._read("environment.json") if self.exists() else []
         try:
-            write_json(self.path / "input.json", json.loads(contract.to_json()))
+            if contract is not None:
+                write_json(self.path / "input.json", json.loads(contract.to_json()))
             write_json(self.path / "environment.json", [*known, environment])
             write_json(self.path / "config.json", config)
         except OSError as error:

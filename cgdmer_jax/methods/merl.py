@@ -147,6 +147,7 @@ class Merl:
         return scale(batch.signal, lead_mask, batch.length, self.config.scaling).signal
 
     def _pairs(self, text_id: Int[Array, "batch"]) -> Pairs:
+        """No `positives`: both directions together, records of one report share their weight to no effect at all."""
         if self.config.same_text != NEGATIVES:
             return pair_up(text_id, None, same_text=self.config.same_text)
         own = jnp.where(text_id == NO_TEXT, NO_TEXT, jnp.arange(len(text_id)))  # as if no report occurred twice

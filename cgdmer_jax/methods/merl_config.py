@@ -6,7 +6,6 @@ from typing import NamedTuple
 from jaxtyping import Array, Bool
 
 from cgdmer_jax.errors import CgdmerError, suggest
-from cgdmer_jax.methods import alignment
 from cgdmer_jax.methods.merl_network import POOL_HEADS, ResNetSize, VitSize
 from cgdmer_jax.models.scaling import MINMAX, SCALINGS
 from cgdmer_jax.models.text_tower import POOLINGS
@@ -18,7 +17,7 @@ CHOICES = {
     "remat": REMAT_POLICIES,
     "scaling": (*SCALINGS, MINMAX),
     "text_pooling": POOLINGS,
-    "same_text": (*alignment.SAME_TEXT, NEGATIVES),
+    "same_text": ("ignored", NEGATIVES),
 }
 
 
@@ -36,7 +35,7 @@ class MerlConfig:
     lead_dropout: float  # share of the records that lose 1..n-1 leads in a step; 0 as released
     embedding: int  # width of the aligned space, of the narrowed feature map and of the views
     temperature: float  # fixed, of both terms
-    same_text: str  # other records of the same report: `negatives` as released, `ignored`, or `positives`
+    same_text: str  # other records of the same report: `negatives` as released, or `ignored`
     view_dropout: float  # of each view
     weight_align: float  # recordings and reports
     weight_views: float  # two views of one recording

@@ -132,15 +132,14 @@ def test_only_the_trained_part_of_the_tower_gets_a_gradient(trained, moving, bat
 
 
 def test_twins_of_one_report_are_negatives_as_released_unless_a_switch_says_otherwise(batch):
-    """Two records of the same report: with `ignored` neither lowers the other's term, with `positives` both share."""
+    """With `ignored` neither of two records of the same report adds to the other's term."""
     assert batch.text_id[WHOLE] == batch.text_id[TWIN]
     terms = {}
-    for same_text in ("negatives", "ignored", "positives"):
+    for same_text in ("negatives", "ignored"):
         merl = make_merl(same_text=same_text)
         terms[same_text] = loss_of(merl, weights_of(merl, batch), batch)[1].terms
     assert terms["negatives"]["align"] > terms["ignored"]["align"]
-    assert len({float(t["align"]) for t in terms.values()}) == 3
-    assert len({float(t["views"]) for t in terms.values()}) == 1
+    assert terms["negatives"]["views"] == terms["ignored"]["views"]
 
 
 def test_a_record_without_report_is_in_the_views_alone(resnet, resnet_weights, batch):

@@ -100,3 +100,37 @@ def test_it_is_evaluated_as_any_method(run, store, monkeypatch):
     rows = json.loads(found.read_text())["rows"]
     kinds = {(row["method"], row["evaluation"], row["feature"]) for row in rows}
     assert {("merl", "probe", "main"), ("merl", "zero_shot", "aligned"), ("random_weights", "probe", "main")} <= kinds
+
+
+def test_a_released_file_becomes_a_run_that_gives_the_restatements_features(store, tower, tmp_path):
+    torch = pytest.importorskip("torch", reason="MERL's files are torch's: the extra `torch`")
+    from cgdmer_jax.data.corpus import open_corpus
+    from cgdmer_jax.methods.merl_network import ResNetSize
+    from cgdmer_jax.training.run_folder import RunFolder
+    from experiments import build
+    from experiments.import_merl import import_merl
+    from tests.methods.merl_twins import ORDER, assert_close, make_twins
+
+    corpus = open_corpus((str(store),))
+    config = config_of(store, tower)
+    config.method.update(embedding=32)
+    config.method.ecg.update(width=8)
+    file = tmp_path / "w.pth"
+    twins = make_twins(ResNetSize(8, (1, 1, 1, 1), False), file, samples=corpus.n_samples, tower_width=8)
+    import_merl(file, config, str(store), RunFolder(tmp_path / "run"))
+    run = load_run(tmp_path / "run", None)
+    assert run.contract.trained_on[0].name == "mimic-iv-ecg"
+
+    lines = np.arange(3)
+    shapes = build.shapes_of(3, run.contract, MAX_TOKENS)
+    batch = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)._replace(
+        signal=corpus.read(lines), lead_mask=corpus.lead_mask[lines], length=corpus.length[lines]
+    )
+    found = jax.jit(run.method.embed_ecg)(run.variables, batch)
+    live = np.asarray(jax.jit(run.method._signal)(batch, batch.lead_mask))
+    with torch.no_grad():
+        main, narrow, aligned = twins.torch.eval().features(torch.tensor(live[:, ORDER]))
+    for name, expected in (("main", main), ("narrow", narrow), ("aligned", aligned)):
+        assert_close(found[name], expected)
+    with pytest.raises(CgdmerError, match="is a run already"):
+        import_merl(file, config, str(store), RunFolder(tmp_path / "run"))

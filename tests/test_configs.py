@@ -52,6 +52,7 @@ def parts_of(spec: str, corpus: Corpus, folder: Path):
     config = load_config(spec, [])
     if config.method.text_tower:
         config.method.text_tower = str(write_tower(folder / "bert", corpus.texts))
+        config.method.text_trained = min(config.method.text_trained, 1)  # it has two blocks
     config, tower = with_architecture(config, RunFolder(folder / "run"))
     tokenizer = tower.tokenizer if tower else build.make_tokenizer(config, corpus)
     contract = build.make_contract(corpus, tokenizer, config.method.scaling)

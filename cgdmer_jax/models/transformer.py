@@ -90,7 +90,8 @@ class CrossBlock(nn.Module):
 def scanned(block: type[nn.Module], depth: int, remat: str, unroll: int, n_constants: int):
     """`depth` blocks as one scan, parameters stacked on axis 0, activations rematerialised by policy."""
     if REMAT_POLICIES[remat] is not None:
-        block = nn.remat(block, prevent_cse=False, policy=REMAT_POLICIES[remat])
+        # Blocks in a row stand in one program, where XLA would merge what is computed twice.
+        block = nn.remat(block, prevent_cse=unroll > 1, policy=REMAT_POLICIES[remat])
     return nn.scan(
         block,
         variable_axes={"params": 0},

@@ -64,15 +64,9 @@ class Running:
             self.process.wait()
             code = None
         seconds = round(time.monotonic() - self.begun, 1)
-        row = {
-            "part": self.part.name,
-            "seconds_at_most": seconds,
-            "commands": [" ".join(c) for c in self.part.commands],
-        }
-        print(
-            f"{self.part.name}: {'out of time' if code is None else f'exit code {code}'} at {seconds:.0f} s", flush=True
-        )
-        result = self.part.result
+        name, result = self.part.name, self.part.result
+        row = {"part": name, "seconds_at_most": seconds, "commands": [" ".join(c) for c in self.part.commands]}
+        print(f"{name}: {'out of time' if code is None else f'exit code {code}'} at {seconds:.0f} s", flush=True)
         if code == 0 and (result is None or result.is_file()):
             return row | ({"rows": json.loads(result.read_text())["rows"]} if result else {})
         why = "out of time" if code is None else f"no {result}" if code == 0 else f"exit code {code}"
@@ -102,13 +96,13 @@ def parts(folder: Path, accelerator: str, smoke: bool) -> tuple[list[Part], list
 
     once = ["--steps=1", "--repeats=1"]
     quick = "" if smoke else "--xla_gpu_autotune_level=0"  # which kernel is fastest changes no plan of the memory
+    schedule = [f"--config.optimizer.steps={steps}", f"--config.run.validate_every={steps}"]
+    less = ["--config.run.diagnose_every=0", "--config.run.validation_records=256"]
+    scored = ["--random_seeds=1", "--parts=probe,zero_shot,retrieval"]
     training = (
         ("experiments.convert", "--source=synthetic", f"--records={records}", f"--out={store}"),
-        ("experiments.pretrain", *small, f"--workdir={run}", f"--config.data.stores=('{store}',)")
-        + (f"--config.optimizer.steps={steps}", f"--config.run.validate_every={steps}", "--config.run.diagnose_every=0")
-        + ("--config.run.validation_records=256",),
-        ("experiments.evaluate", f"--run={run}", f"--store={store}", "--split=validation", "--random_seeds=1")
-        + ("--parts=probe,zero_shot,retrieval",),
+        ("experiments.pretrain", *small, f"--workdir={run}", f"--config.data.stores=('{store}',)", *schedule, *less),
+        ("experiments.evaluate", f"--run={run}", f"--store={store}", "--split=validation", *scored),
     )
     figures = run / "evaluation" / "synthetic" / "validation" / "results.json"
     together = [

@@ -50,11 +50,8 @@ def table(kernels: Counter, steps: int, most: int) -> list[dict]:
     total = sum(kernels.values())
 
     def row(kind, name, microseconds):
-        return {
-            kind: name,
-            "milliseconds": round(microseconds / 1e3 / steps, 3),
-            "share": round(microseconds / total, 4),
-        }
+        time = round(microseconds / 1e3 / steps, 3)
+        return {kind: name, "milliseconds": time, "share": round(microseconds / total, 4)}
 
     groups = Counter()
     for name, microseconds in kernels.items():

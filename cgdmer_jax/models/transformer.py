@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from cgdmer_jax.models.attention import attention
-from cgdmer_jax.models.dense import Dense, LayerNorm
+from cgdmer_jax.models.dense import PRODUCT, Dense, LayerNorm
 
 # The last kernel of a residual branch starts at this share of Glorot's draw, so that a block begins close to doing
 # nothing and a token's content reaches the end of the stack (docs/decisions.md, 2026-11-24).
@@ -15,7 +15,7 @@ BRANCH_START = 0.1
 REMAT_POLICIES = {
     "none": None,
     "full": jax.checkpoint_policies.nothing_saveable,
-    "dots": jax.checkpoint_policies.dots_with_no_batch_dims_saveable,
+    "dots": jax.checkpoint_policies.save_only_these_names(PRODUCT),
 }
 
 

@@ -8,6 +8,7 @@ Codes are PTB-XL's without underscores (AVB for _AVB).
 """
 
 import csv
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -92,6 +93,13 @@ def read_tables(folder: Path, collection: str | None = None) -> list[SplitTable]
             if (corrected := exact(released)) is not None:
                 tables.append(corrected)
     return tables
+
+
+def tables_sha256(folder: Path, collection: str) -> str:
+    """Hash of a collection's files, which results carry."""
+    stems = [layout.stem for layout in LAYOUTS.values() if layout.collection == collection]
+    files = [folder / f"{stem}_{part}.csv" for stem in stems for part in PARTS]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def exact(table: SplitTable) -> SplitTable | None:

@@ -61,7 +61,7 @@ def first_theta(rng: np.random.Generator, n_features: int, n_classes: int) -> Fl
 
 
 def rate(step: int, epoch: int) -> float:
-    """Learning rate of a step counted from 0 over all epochs: the scheduler moves each step and once more each epoch."""
+    """Learning rate of a step counted from 0 over all epochs: the schedule moves each step and once more an epoch."""
     return RATE if step + epoch < MILESTONE else RATE * FALL
 
 

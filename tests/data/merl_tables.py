@@ -1,4 +1,4 @@
-"""Small split tables in the layout of MERL's release, with its faults: columns that move, acronyms that match within."""
+"""Small split tables as MERL's release has them, with its faults: columns that move, acronyms found within others."""
 
 import csv
 import json

@@ -136,5 +136,5 @@ def test_a_damaged_table_is_told_in_one_sentence(folder, old, new, words):
 def test_a_record_in_two_parts_is_refused(folder):
     train, test = (folder / f"icbeb/icbeb_{part}.csv" for part in ("train", "test"))
     test.write_text(train.read_text())
-    with pytest.raises(CgdmerError, match="cpsc2018 .* name a record twice"):
+    with pytest.raises(CgdmerError, match=r"cpsc2018 .* name a record twice"):
         read_tables(folder, "cpsc2018")

@@ -9,7 +9,7 @@ from cgdmer_jax.batch import Batch
 from cgdmer_jax.methods.cgdmer import CgDmer, CgDmerConfig
 from cgdmer_jax.methods.cgdmer_flops import ECG_SIDE, TEXT_SIDE, flops_by_part
 from cgdmer_jax.methods.make import from_fields
-from configs.cgdmer import SIZES, get_config
+from configs.cgdmer import FROM_SCRATCH, get_config
 from experiments import command
 from experiments.figures import write_figures
 
@@ -45,7 +45,7 @@ def main(words: list[str]) -> None:
     parser.add_argument("--out", type=Path, help="JSON file for the rows")
     args = parser.parse_args(words)
     rows = []
-    for size in SIZES:
+    for size in FROM_SCRATCH:
         parts = parts_of(size)
         text, ecg = sum(parts[p] for p in TEXT_SIDE), sum(parts[p] for p in ECG_SIDE)
         decoder = parts["ecg decoder"] / (parts["ecg encoder"] + parts["ecg specific and shared"])

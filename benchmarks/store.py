@@ -103,6 +103,7 @@ def _write_tables_and_seal(folder: Path, n_rows: int, n_samples: int, shards: li
         "n_records": n_rows,
         "rejected": {},
         "quality": {},
+        "extra_leads": {},
         "unit": "uV int16",
         "leads": list(LEADS),
         "cleaning_version": 1,

@@ -60,6 +60,11 @@ class InputContract:
                 f"input contract field leads is {', '.join(self.leads)}, expected {', '.join(LEADS)}; "
                 "use the version that wrote it"
             )
+        if not self.trained_on:  # its first store says how reports and prompts are cleaned
+            raise CgdmerError(
+                "input contract field trained_on names no store, but an encoder was trained on at least one; "
+                "restore the file, or export the model again"
+            )
         for field in ("rate", "seconds"):
             if not getattr(self, field) > 0:
                 raise CgdmerError(

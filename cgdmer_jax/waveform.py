@@ -221,7 +221,7 @@ def condition(
         )
     arranged_mv[quality.absent] = 0.0
     filled_mv, n_filled = fill_gaps(arranged_mv.astype(np.float64))
-    agrees = agreement(filled_mv, quality.absent)
+    agrees = agreement(filled_mv, quality.absent, quality.amplitude_mv)
     derived = derivable(quality.absent) & derive_limb_leads
     if derived.any():
         filled_mv = derive(filled_mv, derived, quality.absent)

@@ -1,4 +1,4 @@
-"""CG-DMER, `--config=configs/cgdmer.py:SIZE` with SIZE quickstart, nano, tiny, small or base.
+"""CG-DMER, `--config=configs/cgdmer.py:SIZE` with SIZE quickstart, nano, tiny, small, base or minilm.
 
 Plain values; any field is overridden as `--config.a.b=value`. What the method's fields mean stands beside them in
 cgdmer_jax/methods/cgdmer_config.py, the optimiser's in cgdmer_jax/training/optimizer.py.
@@ -12,6 +12,10 @@ def size(width: int, depth: int, heads: int) -> dict:
 
 
 METHOD = {
+    "text_tower": "",  # a pretrained text encoder: a folder or a hub id (docs/text_encoders.md)
+    "text_architecture": {},
+    "text_trained": -1,
+    "text_rate": 0.1,
     "patch_seconds": 0.2,
     "stem": "linear",
     "scaling": "record_std",
@@ -89,12 +93,21 @@ SIZES = {
         "remat": "dots",
     },
 }
+FROM_SCRATCH = tuple(SIZES)  # those that no folder is needed for
+# nano with a small pretrained text encoder, of which the last third is trained.
+SIZES["minilm"] = SIZES["nano"] | {
+    "text_tower": "sentence-transformers/all-MiniLM-L6-v2",
+    "text_trained": 2,
+    "weight_text": 0.0,  # it knows words already; masking them costs a second pass
+    "unroll": 6,
+}
 DATA = {
     "stores": ("stores/ptbxl100",),
     "leave_out": (),  # quality columns of records.parquet: what they mark is not trained on
     "batch_size": 64,  # nano: many steps are worth more than large ones at equal time
-    "tokenizer": "",  # a folder with tokenizer.json; empty = a WordPiece trained on the training reports
+    "tokenizer": "",  # a folder with tokenizer.json; empty = the tower's, or a WordPiece of the training reports
     "vocabulary": 4096,  # of that WordPiece, at most
+    "text_columns": {"text_vectors": ""},  # the frozen text encoder whose vectors are read (experiments.encode_texts)
     "max_tokens": 0,  # longer reports are cut, and counted; by size, below
 }
 OPTIMIZER = {
@@ -115,9 +128,18 @@ RUN = {
     "checkpoint_every": 300,
     "keep_last": 2,
     "diagnose_every": 300,
+    "mesh": (0, 1),  # devices along (data, fsdp): batch over both, large parameters over fsdp; 0 = all that are left
     "mirrors": (),  # "tensorboard", "wandb": copies of metrics.jsonl for them
 }
-MAX_TOKENS = {"quickstart": 32, "nano": 36, "tiny": 64, "small": 64, "base": 64}  # nano: text at most half of the ECG
+# nano: text at most half of the ECG; a general vocabulary needs more pieces for the same report.
+MAX_TOKENS = {
+    "quickstart": 32,
+    "nano": 36,
+    "minilm": 64,
+    "tiny": 64,
+    "small": 64,
+    "base": 64,
+}  # nano: text at most half of the ECG
 LARGE_BATCH = {"tiny": 256, "small": 1024, "base": 1024}
 LARGE_RATE = {"tiny": 5e-4, "small": 2e-4, "base": 1e-4}  # methods.md 1.4
 

@@ -117,9 +117,7 @@ def run_one(one: Planned, store: str, workdir: Path, out: Path) -> int:
     head["commands"] = {n: " ".join(["python", "-m", f"experiments.{n}", *w]) for n, w in commands.items()}
     rows, samples = kept_rows(run)
     # The JSON says that the run is finished, so it comes last.
-    unfinished = json_path(one, out).with_suffix(".npz.unfinished")
-    ablation.save_samples(unfinished, samples)
-    unfinished.rename(json_path(one, out).with_suffix(".npz"))
+    ablation.save_samples(json_path(one, out).with_suffix(".npz"), samples)
     write_lines(json_path(one, out), head, rows)
     return 0
 

@@ -1,7 +1,6 @@
 """The finished runs of a grid as one table (JSON and text) and one figure."""
 
 import json
-import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from cgdmer_jax.evaluation import ablation
 from cgdmer_jax.evaluation.difference_plot import Point, difference_chart
 from cgdmer_jax.evaluation.results import commit, environment
+from cgdmer_jax.whole_file import write_whole
 from experiments import command
 
 KIND = ("evaluation", "feature", "variant", "metric")
@@ -126,18 +126,13 @@ def write_figure(rows: Sequence[dict], reference: str, path: Path) -> None:
         return
     title = f'Validation macro AUROC of the probe on main, less that of "{reference}"'
     note = "95 % intervals; filled: over patients and seeds; hollow: one seed, over patients alone"
-    _replace(path, difference_chart(panels, title=title, note=note))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, difference_chart(panels, title=title, note=note))
     print(f"figure: {path}")
 
 
 def write_lines(path: Path, head: dict, rows: Sequence[dict]) -> None:
     """The head and its "rows", a line each, in one rename."""
     lines = ",\n".join(json.dumps(row, separators=(",", ":"), allow_nan=False) for row in rows)
-    _replace(path, f'{json.dumps(head, indent=1)[:-2]},\n "rows": [\n{lines}\n ]\n}}\n')
-
-
-def _replace(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".unfinished")
-    unfinished.write_text(text, encoding="utf-8")
-    os.replace(unfinished, path)
+    write_whole(path, f'{json.dumps(head, indent=1)[:-2]},\n "rows": [\n{lines}\n ]\n}}\n')

@@ -14,7 +14,8 @@ from cgdmer_jax.batch import Batch
 from cgdmer_jax.contract import UNIT, InputContract, TrainedOn, patient_sha256
 from cgdmer_jax.data.corpus import Corpus
 from cgdmer_jax.data.loader import sequential_batches
-from cgdmer_jax.data.reports import CLEANING_VERSION, full_stop_id, load_tokenizer, tokenizer_sha256, train_wordpiece
+from cgdmer_jax.data.reports import CLEANING_VERSION, load_word_piece, tokenizer_sha256, train_wordpiece
+from cgdmer_jax.data.special_tokens import full_stop_id, vocabulary_size
 from cgdmer_jax.data.tokens import TokenTable
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.results import commit, environment
@@ -31,16 +32,20 @@ def make_method(config: ConfigDict, contract: InputContract, tokenizer: Tokenize
         n_leads=len(LEADS),
         n_samples=contract.samples,
         rate=contract.rate,
-        vocabulary=tokenizer.get_vocab_size(),
+        **of_tokenizer(tokenizer),
         max_tokens=config.data.max_tokens,
-        full_stop=full_stop_id(tokenizer),
     )
+
+
+def of_tokenizer(tokenizer: Tokenizer) -> dict[str, int]:
+    """What a method must know of its tokenizer."""
+    return {"vocabulary": vocabulary_size(tokenizer), "full_stop": full_stop_id(tokenizer)}
 
 
 def make_tokenizer(config: ConfigDict, corpus: Corpus) -> Tokenizer:
     """The given one, or a WordPiece that has seen the training reports only."""
     if config.data.tokenizer:
-        return load_tokenizer(Path(config.data.tokenizer))
+        return load_word_piece(Path(config.data.tokenizer))
     reports = corpus.reports(corpus.lines("train"))
     if not reports:
         raise CgdmerError("the training split has no report to train a tokenizer on; give config.data.tokenizer")
@@ -94,7 +99,7 @@ def check_contract(contract: InputContract, corpus: Corpus, store: str) -> None:
 
 
 def read_batches(corpus: Corpus, lines: Int64[np.ndarray, "n"], table: TokenTable, batch_size: int):
-    return sequential_batches(corpus, lines, table.tokens, table.mask, batch_size)
+    return sequential_batches(corpus, lines, table.tokens, table.mask, batch_size, table.columns)
 
 
 def shapes_of(batch_size: int, contract: InputContract, max_tokens: int) -> Batch:

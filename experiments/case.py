@@ -10,7 +10,7 @@ from cgdmer_jax.evaluation.calibration import fit_calibration
 from cgdmer_jax.evaluation.ecg_paper import ecg_page_svg
 from cgdmer_jax.evaluation.report_case import Case, Finding, Neighbour, Neighbours
 from experiments.case_origin import case_origin, listed, of_training, training_reports
-from experiments.remarks import remarks
+from experiments.remarks import RECORD_WORDS, remarks
 from experiments.retrieval import embed_texts
 from experiments.scoring import Evaluation, Task
 
@@ -77,7 +77,7 @@ def _remarks(state: Evaluation, line: int) -> list[str]:
     corpus = state.corpus
     columns = ("lead_flagged", "lead_implausible", "lead_derived")
     marks = {"lead_absent": ~corpus.lead_mask[line]} | {name: corpus.column(name)[line] for name in columns}
-    return remarks(marks, arms_swapped=bool(corpus.column("arms_swapped")[line]))
+    return remarks(marks, {name: bool(corpus.column(name)[line]) for name in RECORD_WORDS})
 
 
 def _nearest_reports(state: Evaluation, at: int) -> Neighbours | None:

@@ -26,6 +26,7 @@ FOUND = {
     "lead_implausible": "a lead of an amplitude that no heart has (lead_implausible)",
     "lead_derived": "a limb lead derived from two others (lead_derived)",
     "arms_swapped": "suspicion of exchanged arm electrodes (arms_swapped)",
+    "limb_leads_disagree": "limb leads that contradict each other: exchanged names or parts (limb_leads_disagree)",
     "no_report": "no clinical text: they train reconstruction alone (text_id -1)",
 }
 INTERRUPTED = 75  # exit code: stopped, and the same command continues
@@ -76,6 +77,10 @@ def describe(summary: Summary, out: Path) -> str:
     lines = [f"{out}: {summary.n_records:,} records in {summary.n_rows:,} rows, {n_rejected:,} rejected"]
     lines += [f"  {problem}: {count:,} (see rejected.csv)" for problem, count in summary.rejected.items()]
     lines += [f"  {count:,} records: {FOUND[column]}" for column, count in summary.quality.items() if count]
+    lines += [
+        f'  {count:,} records: signal "{name}" is none of the twelve leads and is not kept'
+        for name, count in summary.extra_leads.items()
+    ]
     lines += [f"  {remark}" for remark in summary.remarks]
     if summary.n_converted:
         lines.append(
@@ -97,6 +102,7 @@ def measured(summary: Summary, args: argparse.Namespace) -> dict:
         "records": summary.n_records,
         "rejected": summary.rejected,
         "quality": summary.quality,
+        "extra_leads": summary.extra_leads,
         "converted": summary.n_converted,  # in this run; fewer than rows when it continued an earlier one
         "seconds": round(summary.wall_seconds, 2),
         "records_per_second": round(summary.records_per_second, 1),

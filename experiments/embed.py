@@ -12,6 +12,7 @@ from cgdmer_jax import load
 from cgdmer_jax.contract import InputContract, Prepared, prepare
 from cgdmer_jax.data.wfdb_reader import read_wfdb
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.whole_file import whole_file
 from experiments import command
 from experiments.remarks import remarks
 
@@ -33,10 +34,8 @@ def main(words: list[str]) -> int:
     embedding = encoder.embed_prepared(usable(encoder.contract, args.records, paths, names), feature=args.feature)
     if not names:
         raise CgdmerError(f"none of the {len(paths)} records of {args.records} can be used; the reasons stand above")
-    part = args.out.with_name(args.out.name + ".part")
-    with part.open("wb") as file:
+    with whole_file(args.out) as file:
         np.savez(file, record=np.array(names), embedding=embedding)
-    part.replace(args.out)
     told = f"{args.feature} of {len(names)} records, {embedding.shape[1]} wide"
     print(f"{args.out}: {told}; {len(paths) - len(names)} left out")
     return 0
@@ -64,7 +63,8 @@ def remarks_of(prepared: Prepared) -> list[str]:
         "lead_flagged": prepared.quality.flagged,
         "lead_implausible": prepared.quality.implausible,
     }
-    found = remarks(marks, arms_swapped=prepared.agreement.arms_swapped)
+    agreement = prepared.agreement
+    found = remarks(marks, {"arms_swapped": agreement.arms_swapped, "limb_leads_disagree": agreement.disagree})
     if prepared.extra_leads:
         found.append(f"none of the twelve leads, and not used: {', '.join(prepared.extra_leads)}")
     return found

@@ -13,6 +13,7 @@ from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.evaluation.protocols import MACRO
 from cgdmer_jax.evaluation.report import text_table
 from cgdmer_jax.evaluation.results import read_results, write_results
+from cgdmer_jax.whole_file import whole_file
 from experiments import command
 from experiments.evaluation_page import report
 from experiments.groups import add_groups
@@ -185,10 +186,8 @@ def save_predictions(state: Evaluation, path: Path) -> None:
             arrays[f"{task.name}/label_classes"] = np.array(task.scored_classes)
         arrays[f"{task.name}/record_id"] = state.corpus.column("record_id")[scored].astype(str)
         arrays[f"{task.name}/patient_id"] = state.corpus.patient_id[scored].astype(str)
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
+    with whole_file(path) as file:
         np.savez_compressed(file, **arrays)
-    part.replace(path)
 
 
 def note_test_read(state: Evaluation, line: str) -> None:

@@ -1,7 +1,6 @@
 """Pretrains a method on converted stores; the same command again goes on where it stopped."""
 
 import dataclasses
-import time
 from pathlib import Path
 
 import jax
@@ -14,23 +13,25 @@ from tokenizers import Tokenizer
 from cgdmer_jax.contract import InputContract
 from cgdmer_jax.data.corpus import Corpus, open_corpus
 from cgdmer_jax.data.loader import Loader, shuffled
-from cgdmer_jax.data.reports import load_tokenizer, save_tokenizer
+from cgdmer_jax.data.reports import load_tokenizer
 from cgdmer_jax.data.tokens import TokenTable, token_table
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.retrieval import recall_at
+from cgdmer_jax.interop.huggingface import TextTower
 from cgdmer_jax.methods.make import from_fields
 from cgdmer_jax.methods.protocol import Method, Variables
-from cgdmer_jax.training import loop, sharding
+from cgdmer_jax.training import sharding
 from cgdmer_jax.training.checkpoint import Checkpoints
-from cgdmer_jax.training.log import MetricsLog
-from cgdmer_jax.training.mirrors import open_mirrors
-from cgdmer_jax.training.optimizer import OptimizerConfig, make_optimizer, schedule
+from cgdmer_jax.training.optimizer import OptimizerConfig
 from cgdmer_jax.training.run_folder import RunFolder, flat
-from cgdmer_jax.training.state import TrainState, start
-from cgdmer_jax.training.step import make_step
+from cgdmer_jax.training.state import TrainState
 from cgdmer_jax.training.stop import StopFlag
 from experiments import build, command
+from experiments.dry_run import PEAK, dry_run
 from experiments.gradients import make_diagnosis
+from experiments.text_columns import with_columns
+from experiments.text_towers import tower_name, with_architecture, with_tower
+from experiments.training_run import Parts, first_state, loop_config, train_in
 
 EXAMPLE = (
     "python -m experiments.pretrain --config=configs/cgdmer.py:nano --workdir=runs/ptbxl-nano "
@@ -41,13 +42,20 @@ EXAMPLE = (
 def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
     parser.add_argument("--config", required=True, help="FILE:SIZE; fields are changed as --config.a.b=value")
-    parser.add_argument("--workdir", required=True, help="run folder, made or continued")
+    parser.add_argument("--workdir", help="run folder, made or continued")
     parser.add_argument("--init_from", help="run folder whose latest checkpoint gives the first weights")
     parser.add_argument(
         "--allow_changed", default="", help="config fields, by comma, that may differ from the run's own"
     )
+    parser.add_argument("--dry_run", metavar="DATAxFSDP", help="compile for so many devices, print what it takes, stop")
+    parser.add_argument("--accelerator", default="h100", help=f"of --dry_run: {', '.join(PEAK)}")
     known, overrides = parser.parse_known_args(words)
     config = command.load_config(known.config, overrides)
+    if known.dry_run:
+        dry_run(config, known.dry_run, known.accelerator)
+        return 0
+    if not known.workdir:
+        raise CgdmerError("--workdir is missing; name the run folder, made or continued")
     allowed = tuple(name for name in known.allow_changed.split(",") if name)
     fields = flat(config.to_dict())
     for name in allowed:
@@ -59,73 +67,49 @@ def main(words: list[str]) -> int:
 def pretrain(config: ConfigDict, workdir: Path, *, init_from: str | None = None, allowed: tuple[str, ...] = ()) -> int:
     """Runs to the end or to a stop signal; returns the exit code. The run folder is made once everything is checked."""
     run = RunFolder(workdir)
+    config, tower = with_architecture(config, run)
     run.check(config.to_dict(), allowed)
     given = RunFolder(Path(init_from)) if init_from is not None else None
     with StopFlag() as stop:
-        mesh = sharding.make_mesh()
+        mesh = sharding.make_mesh(tuple(config.run.mesh))
         sharding.check_batch_size(config.data.batch_size, mesh)
         corpus = open_corpus(tuple(config.data.stores))
         build.check_cleaning(corpus)
-        tokenizer = load_tokenizer(run.tokenizer) if run.exists() else build.make_tokenizer(config, corpus)
+        tokenizer = _tokenizer(run, tower, config, corpus)
         contract = _input_contract(run, config.method.scaling, corpus, tokenizer, given)
         method = build.make_method(config, contract, tokenizer)
         optimizer_config = from_fields(OptimizerConfig, config.optimizer.to_dict())
-        run_config, n_validation = _run_config(config)
-        table = token_table(corpus, tokenizer, config.data.max_tokens)
+        _, n_validation = loop_config(config)
+        table = with_columns(token_table(corpus, tokenizer, config.data.max_tokens), config, method, corpus, tokenizer)
         loader = make_loader(config, corpus, table)
-        validate = make_validation(method, corpus, table, config, n_validation)
-        diagnose = make_diagnosis(method, corpus, table, config)
         key = jax.random.key(config.seed)
         state, optimizer = first_state(method, optimizer_config, loader.batch(0), key, mesh)
-        new_from_given = given is not None and not Checkpoints(run.checkpoints, keep_last=1).steps()
-        if new_from_given:
+        is_new = not Checkpoints(run.checkpoints, keep_last=1).steps()
+        if is_new and given is not None:
             state = _with_given_weights(state, given)
-        with run.locked(), Checkpoints(run.checkpoints, config.run.keep_last) as checkpoints:
-            run.check(config.to_dict(), allowed)
-            if not run.exists():
-                save_tokenizer(tokenizer, run.tokenizer)
-            run.begin(config.to_dict(), build.run_environment(), contract)
-            log = MetricsLog(run.metrics)
-            state = _go_on(state, checkpoints, log)
-            log.mirrors = open_mirrors(tuple(config.run.mirrors), workdir, int(state.step))
-            if new_from_given:
-                checkpoints.save(state, None)  # from here on the run needs the other folder no more
-            first, begun = int(state.step), time.monotonic()
-            state, code = loop.train(
-                state,
-                make_step(method, optimizer, key, optimizer_config.steps),
-                loader.prefetch,
-                validate,
-                diagnose,
-                schedule(optimizer_config),
-                steps=optimizer_config.steps,
-                config=run_config,
-                mesh=mesh,
-                checkpoints=checkpoints,
-                log=log,
-                stop=stop,
-            )
-            run.finish(measured(first, int(state.step), time.monotonic() - begun, config.data.batch_size))
-        print(f"step {int(state.step)} of {optimizer_config.steps}; checkpoints are in {run.checkpoints}")
+        elif is_new and tower is not None:
+            state = with_tower(state, tower)
+        parts = Parts(
+            method,
+            state,
+            optimizer,
+            optimizer_config,
+            key,
+            batches=loader.prefetch,
+            validate=make_validation(method, corpus, table, config, n_validation),
+            diagnose=make_diagnosis(method, corpus, table, config),
+            contract=contract,
+            tokenizer=tokenizer,
+            given_weights=given is not None or bool(tower_name(config)),
+        )
+        _, code = train_in(run, config, parts, allowed=allowed, mesh=mesh, stop=stop)
         return code
 
 
-def measured(first: int, last: int, seconds: float, batch_size: int) -> dict:
-    """Of one start, for environment.json: its loop with compiling, validation and saving."""
-    return {
-        "first_step": first,
-        "last_step": last,
-        "seconds": round(seconds, 1),
-        "records_per_second": round((last - first) * batch_size / seconds, 1) if last > first else None,
-    }
-
-
-def _run_config(config: ConfigDict) -> tuple[loop.RunConfig, int]:
-    """The loop's part of `config.run`, and the number of validation records."""
-    fields = config.run.to_dict()
-    n_validation = fields.pop("validation_records")
-    del fields["mirrors"]
-    return from_fields(loop.RunConfig, fields), n_validation
+def _tokenizer(run: RunFolder, tower: TextTower | None, config: ConfigDict, corpus: Corpus) -> Tokenizer:
+    if run.exists():
+        return load_tokenizer(run.tokenizer)
+    return build.make_tokenizer(config, corpus) if tower is None else tower.tokenizer
 
 
 def make_loader(config: ConfigDict, corpus: Corpus, table: TokenTable) -> Loader:
@@ -135,6 +119,7 @@ def make_loader(config: ConfigDict, corpus: Corpus, table: TokenTable) -> Loader
         training_lines(corpus, config.data.leave_out),
         table.tokens,
         table.mask,
+        table.columns,
         batch_size=config.data.batch_size,
         seed=config.seed,
         process_index=jax.process_index(),
@@ -155,14 +140,6 @@ def training_lines(corpus: Corpus, leave_out: tuple[str, ...]) -> Int64[np.ndarr
         print(f"{marked.sum()} of {len(lines)} training records are left out: {column}")
         lines = lines[~marked]
     return lines
-
-
-def first_state(method: Method, config: OptimizerConfig, batch, key, mesh):
-    """(state from scratch on every device, optimiser)."""
-    shapes = jax.eval_shape(method.init, key, batch)
-    optimizer = make_optimizer(config, shapes.params)
-    make = jax.jit(lambda k, b: start(method.init(k, b), optimizer), out_shardings=sharding.replicated(mesh))
-    return make(key, batch), optimizer
 
 
 def _input_contract(
@@ -201,20 +178,6 @@ def _with_given_weights(state: TrainState, given: RunFolder) -> TrainState:
         raise CgdmerError(f"--init_from={given.path} has no checkpoint; give a run folder that has one")
     print(f"starting from the weights of {given.path}")
     return state._replace(variables=theirs)
-
-
-def _go_on(state: TrainState, checkpoints: Checkpoints, log: MetricsLog) -> TrainState:
-    """The run's own latest state, else the given one; what lies after its step is removed."""
-    checkpoints.remove_unfinished()
-    restored = checkpoints.restore_latest(state, print)
-    if restored is not None:
-        print(f"continuing at step {int(restored.step)}")
-        state = restored
-    elif (told := log.last_step()) > 0:
-        print(f"metrics.jsonl tells of step {told}, but no checkpoint is there: starting at step 0 again")
-    checkpoints.remove_after(int(state.step))
-    log.cut_after(int(state.step))
-    return state
 
 
 def make_validation(method: Method, corpus: Corpus, table: TokenTable, config: ConfigDict, n_records: int):

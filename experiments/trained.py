@@ -27,6 +27,7 @@ from cgdmer_jax.methods.protocol import Method, Variables
 from cgdmer_jax.training.checkpoint import Checkpoints, manifest_sha256
 from cgdmer_jax.training.run_folder import RunFolder
 from cgdmer_jax.training.state import NEVER, TrainState
+from cgdmer_jax.whole_file import whole_file
 from experiments import build
 
 # On 2 CPU cores, two at a time: 193 records/s of nano in fours, 174 in eights, 140 by 32 (memory faulted in anew).
@@ -152,8 +153,6 @@ def cached(path: Path, compute: Callable[[], Features]) -> Features:
             return dict(file)
     features = compute()
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
+    with whole_file(path) as file:
         np.savez(file, **features)
-    part.replace(path)
     return features

@@ -9,13 +9,13 @@ import numpy as np
 from cgdmer_jax.batch import Batch
 from cgdmer_jax.data.prompts import load_polarity, load_prompts
 from cgdmer_jax.data.reports import clean, encode
+from cgdmer_jax.data.special_tokens import UNKNOWN, first_id
 from cgdmer_jax.evaluation.results import plain_row
 from cgdmer_jax.evaluation.zero_shot import affirmed_share, collect_scores
 from cgdmer_jax.methods.protocol import Method, Variables
 from experiments import build, trained
 from experiments.scoring import Evaluation, Plan, Task
 
-UNKNOWN = 1  # id of [UNK]
 RECORDS_AT_ONCE = 256  # a batch: every batch embeds all the prompts again
 POLAR = ("synthetic",)  # collections whose prompt file pairs an affirmed with a negated sentence
 LANGUAGES = {"en": ("en",), "de": ("de",), "both": ("en", "de")}
@@ -62,7 +62,7 @@ def tokens_of(state: Evaluation, texts: list[list[str]], label: str):
     cleaned = [clean(text, state.base.store) or "" for of_class in texts for text in of_class]
     longest = state.trained.config.data.max_tokens
     tokens, mask, n_cut = encode(state.trained.tokenizer, cleaned, longest)
-    unknown = (tokens[mask] == UNKNOWN).mean()
+    unknown = (tokens[mask] == first_id(state.trained.tokenizer, UNKNOWN)).mean()
     cut = f", {n_cut} cut to {longest} word pieces" if n_cut else ""
     print(f"zero-shot prompts {label}: {len(cleaned)} texts, {unknown:.1%} unknown word pieces{cut}")
     shape = (len(texts), len(texts[0]), -1)

@@ -8,23 +8,31 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cgdmer_jax.data.corpus import open_corpus
+from cgdmer_jax.data.corpus import Corpus, open_corpus
 from cgdmer_jax.data.tokens import token_table
 from cgdmer_jax.methods.make import from_fields
+from cgdmer_jax.methods.protocol import rate_factors_of
 from cgdmer_jax.training.loop import RunConfig
 from cgdmer_jax.training.optimizer import OptimizerConfig, make_optimizer, rate_factor
+from cgdmer_jax.training.run_folder import RunFolder
 from cgdmer_jax.training.state import NEVER, start
 from cgdmer_jax.training.step import make_step
 from experiments import build
 from experiments.command import load_config
-from experiments.pretrain import _run_config, make_loader
+from experiments.pretrain import make_loader
+from experiments.text_towers import with_architecture
+from experiments.training_run import loop_config
 from tests.data.small_stores import write_store
+from tests.interop.tower_folder import write_tower
 
 ROOT = Path(__file__).parents[1]
 
 
+TEXT_ALONE = "configs/masked_text.py"  # reads no recordings: tests/experiments/test_adapt_text.py trains it
+
+
 def specs() -> list[str]:
-    """Every configs/FILE.py:SIZE; a file without sizes is its own only one."""
+    """Every configs/FILE.py:SIZE that trains on recordings; a file without sizes is its own only one."""
     found = []
     for path in sorted((ROOT / "configs").glob("*.py")):
         module = importlib.import_module(f"configs.{path.stem}")
@@ -32,7 +40,18 @@ def specs() -> list[str]:
             found += [f"configs/{path.name}:{size}" for size in module.SIZES]
         elif hasattr(module, "get_config"):
             found.append(f"configs/{path.name}")
-    return found
+    return [spec for spec in found if spec != TEXT_ALONE]
+
+
+def parts_of(spec: str, corpus: Corpus, folder: Path):
+    """Config, tokenizer, contract and method; a pretrained text encoder is replaced by a small one in the folder."""
+    config = load_config(spec, [])
+    if config.method.text_tower:
+        config.method.text_tower = str(write_tower(folder / "bert", corpus.texts))
+    config, tower = with_architecture(config, RunFolder(folder / "run"))
+    tokenizer = tower.tokenizer if tower else build.make_tokenizer(config, corpus)
+    contract = build.make_contract(corpus, tokenizer, config.method.scaling)
+    return config, tokenizer, contract, build.make_method(config, contract, tokenizer)
 
 
 @pytest.fixture(scope="module")
@@ -49,22 +68,20 @@ def in_the_checkout(monkeypatch):
 
 def test_the_files_that_are_tested_are_all_there_are():
     assert specs() == [
-        *(f"configs/cgdmer.py:{size}" for size in ("quickstart", "nano", "tiny", "small", "base")),
+        *(f"configs/cgdmer.py:{size}" for size in ("quickstart", "nano", "tiny", "small", "base", "minilm")),
         "configs/quickstart.py",
     ]
 
 
 @pytest.mark.parametrize("spec", specs())
-def test_every_size_as_it_is_makes_a_method_and_an_optimiser(spec, corpus):
-    config = load_config(spec, [])
-    tokenizer = build.make_tokenizer(config, corpus)
-    contract = build.make_contract(corpus, tokenizer, config.method.scaling)
-    method = build.make_method(config, contract, tokenizer)
-    batch = build.shapes_of(config.data.batch_size, contract, config.data.max_tokens)
+def test_every_size_as_it_is_makes_a_method_and_an_optimiser(spec, corpus, tmp_path):
+    config, _, contract, method = parts_of(spec, corpus, tmp_path)
+    max_tokens = min(config.data.max_tokens, 10) if config.method.text_tower else config.data.max_tokens
+    batch = build.shapes_of(config.data.batch_size, contract, max_tokens)
     shapes = jax.eval_shape(method.init, jax.random.key(0), batch)
     optimizer = from_fields(OptimizerConfig, config.optimizer.to_dict())
-    jax.eval_shape(make_optimizer(optimizer, shapes.params).init, shapes.params)
-    intervals, n_validation = _run_config(config)
+    jax.eval_shape(make_optimizer(optimizer, shapes.params, rate_factors_of(method)).init, shapes.params)
+    intervals, n_validation = loop_config(config)
     assert isinstance(intervals, RunConfig) and n_validation >= config.data.batch_size
     assert rate_factor("log_inverse_temperature", optimizer.rate_factors) == 10  # the temperature learns faster
 
@@ -72,6 +89,7 @@ def test_every_size_as_it_is_makes_a_method_and_an_optimiser(spec, corpus):
 ALREADY_TRAINED = {
     "configs/cgdmer.py:quickstart": "tests/training/test_resume.py",
     "configs/quickstart.py": "tests/experiments/test_evaluate.py",
+    "configs/cgdmer.py:minilm": "tests/experiments/test_text_towers.py",
     "configs/cgdmer.py:tiny": "as nano, which differs in widths, depths and the length of a patch alone",
 }
 

@@ -62,6 +62,7 @@ def test_a_missing_field_is_refused_by_name(field):
         ),
         ({"trained_on": [{"name": "a", "fingerprint": "b", "patient_sha256": [1], "signal_sha256": []}]}, "no text"),
         ({"trained_on": ["ptbxl"]}, "no JSON object"),
+        ({"trained_on": []}, "trained_on names no store"),
     ],
 )
 def test_an_unknown_or_wrong_field_is_refused_with_its_name(changed, words):

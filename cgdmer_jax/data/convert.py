@@ -29,7 +29,6 @@ from cgdmer_jax.data.shard_writer import (
     not_written,
     notes_path,
     start_worker,
-    write_by_rename,
 )
 from cgdmer_jax.data.sources import Source
 from cgdmer_jax.data.splits import check_patients_stay_in_one_fold
@@ -46,6 +45,7 @@ from cgdmer_jax.data.unfinished import (
 )
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.waveform import FILTERS, LEADS
+from cgdmer_jax.whole_file import write_whole
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class Summary:
     n_records: int
     rejected: dict[str, int]  # problem -> how many records
     quality: dict[str, int]  # what was marked -> in how many records
+    extra_leads: dict[str, int]  # name of a signal outside the twelve, which is not kept -> in how many records
     remarks: list[str]
     n_converted: int  # records read in this run; fewer than n_rows when it continued an earlier one
     wall_seconds: float
@@ -108,6 +109,7 @@ def convert(
         n_records=info["n_records"],
         rejected=info["rejected"],
         quality=info["quality"],
+        extra_leads=info["extra_leads"],
         remarks=source.remarks,
         n_converted=n_converted,
         wall_seconds=time.perf_counter() - began,
@@ -181,6 +183,8 @@ def _seal(source: Source, job: ShardJob, settings: dict[str, Any]) -> None:
         shutil.rmtree(job.out / PARTIAL)  # so that the next run reads the recordings again
         shutil.rmtree(job.out / seal.SIGNAL)
         raise CgdmerError(f"none of the {job.n_rows} records of {source.name} could be converted; the first: {first}")
+    kept_notes = [note for note in record_notes if "problem" not in note]
+    extra_leads = Counter(name for note in kept_notes for name in note["extra_leads"])
     tables, n_without_text = write_tables(source, job.out, record_notes)
     info = {
         field: settings[field] for field in ("format_version", "name", "rate", "seconds", "filter", "derive_limb_leads")
@@ -190,7 +194,8 @@ def _seal(source: Source, job: ShardJob, settings: dict[str, Any]) -> None:
         "n_rows": job.n_rows,
         "n_records": job.n_rows - rejected.total(),
         "rejected": dict(sorted(rejected.items())),
-        "quality": _marked([note for note in record_notes if "problem" not in note]) | {"no_report": n_without_text},
+        "quality": _marked(kept_notes) | {"no_report": n_without_text},
+        "extra_leads": dict(sorted(extra_leads.items())),
         "unit": "uV int16",
         "leads": list(LEADS),
         "cleaning_version": settings["cleaning_version"],
@@ -209,7 +214,7 @@ def _seal(source: Source, job: ShardJob, settings: dict[str, Any]) -> None:
             "shards": [shard["seal"] for shard in notes],
         },
     }
-    write_by_rename(job.out / seal.DATASET, json.dumps(info, indent=1, ensure_ascii=False).encode())
+    write_whole(job.out / seal.DATASET, json.dumps(info, indent=1, ensure_ascii=False))
 
 
 def _marked(notes: list[dict[str, Any]]) -> dict[str, int]:

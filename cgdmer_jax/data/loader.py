@@ -7,13 +7,12 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Int32, Int64
+from jaxtyping import Bool, Float32, Int16, Int32, Int64
 
 from cgdmer_jax.batch import NO_TEXT, Batch
-from cgdmer_jax.data.corpus import Corpus
 from cgdmer_jax.errors import CgdmerError
 
 AHEAD = 2  # batches that the background thread reads before they are asked for
@@ -22,6 +21,21 @@ Item = TypeVar("Item")
 Lines = Int64[np.ndarray, "record"]
 Tokens = Int32[np.ndarray, "text token"]
 TokenMask = Bool[np.ndarray, "text token"]
+Columns = dict[str, Float32[np.ndarray, "text _"]]  # per-text tables by name
+
+
+@runtime_checkable
+class Records(Protocol):
+    """What batches are read from: a corpus of stores, or reports alone (report_texts.py). A `line` is a record."""
+
+    fingerprint: str
+    lead_mask: Bool[np.ndarray, "record lead"]
+    length: Int32[np.ndarray, "record"]
+    text_id: Int32[np.ndarray, "record"]
+
+    def rows(self, lines: Lines) -> Int32[np.ndarray, "record"]: ...
+
+    def read(self, lines: Lines) -> Int16[np.ndarray, "record lead time"]: ...
 
 
 def shuffled(n: int, name: str) -> Int64[np.ndarray, "n"]:
@@ -39,10 +53,11 @@ class Loader:
 
     def __init__(
         self,
-        corpus: Corpus,
+        corpus: Records,
         lines: Lines,
         tokens: Tokens,
         token_mask: TokenMask,
+        columns: Columns | None = None,
         *,
         batch_size: int,
         seed: int,
@@ -58,7 +73,8 @@ class Loader:
                 f"batch_size {batch_size} does not fit the {len(lines)} selected records; "
                 "choose one from 1 to that number"
             )
-        self.corpus, self.tokens, self.token_mask = corpus, tokens, token_mask
+        self.corpus = corpus
+        self._tables = (tokens, token_mask, columns or {})
         self.selected = np.unique(lines)
         if len(self.selected) != len(lines):
             raise ValueError("the same line is selected twice")
@@ -77,7 +93,7 @@ class Loader:
 
     def batch(self, step: int) -> Batch:
         """This host's slice of the batch of that step."""
-        return _gather(self.corpus, self.lines_of_step(step)[self._slice], self.tokens, self.token_mask)
+        return _gather(self.corpus, self.lines_of_step(step)[self._slice], *self._tables)
 
     def prefetch(self, first_step: int, last_step: int) -> Iterator[Batch]:
         """Batches of first_step..last_step-1, read ahead by one thread; closing it ends the thread."""
@@ -93,7 +109,12 @@ class Loader:
 
 
 def sequential_batches(
-    corpus: Corpus, lines: Lines, tokens: Tokens, token_mask: TokenMask, batch_size: int
+    corpus: Records,
+    lines: Lines,
+    tokens: Tokens,
+    token_mask: TokenMask,
+    batch_size: int,
+    columns: Columns | None = None,
 ) -> Iterator[tuple[Batch, int]]:
     """Batches in the order of the lines, and how many records of each are real.
 
@@ -103,28 +124,30 @@ def sequential_batches(
     def read(first: int) -> tuple[Batch, int]:
         part = lines[first : first + batch_size]
         filled = np.pad(part, (0, batch_size - len(part)), mode="edge")
-        return _gather(corpus, filled, tokens, token_mask), len(part)
+        return _gather(corpus, filled, tokens, token_mask, columns or {}), len(part)
 
     return _read_ahead(read, range(0, len(lines), batch_size))
 
 
-def _gather(corpus: Corpus, lines: Lines, tokens: Tokens, token_mask: TokenMask) -> Batch:
-    """The batch of these lines, in this order; a line without clinical text has padding only."""
+def _gather(corpus: Records, lines: Lines, tokens: Tokens, token_mask: TokenMask, columns: Columns) -> Batch:
+    """The batch of these lines, in this order; a line without clinical text has padding and zeros only."""
     text_id = corpus.text_id[lines]
     with_text = text_id != NO_TEXT
-    batch_tokens = np.zeros((len(lines), tokens.shape[1]), np.int32)  # [PAD] = 0
-    batch_mask = np.zeros(batch_tokens.shape, bool)
-    batch_tokens[with_text] = tokens[text_id[with_text]]
-    batch_mask[with_text] = token_mask[text_id[with_text]]
+
+    def of_lines(table: np.ndarray) -> np.ndarray:
+        rows = np.zeros((len(lines), *table.shape[1:]), table.dtype)
+        rows[with_text] = table[text_id[with_text]]
+        return rows
+
     return Batch(
         signal=corpus.read(lines),  # one sorted gather a store
         lead_mask=corpus.lead_mask[lines],
         length=corpus.length[lines],
         row=corpus.rows(lines),
-        tokens=batch_tokens,
-        token_mask=batch_mask,
+        tokens=of_lines(tokens),
+        token_mask=of_lines(token_mask),
         text_id=text_id,
-        text_columns={},
+        text_columns={name: of_lines(table) for name, table in columns.items()},
     )
 
 

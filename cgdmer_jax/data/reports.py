@@ -13,11 +13,12 @@ import numpy as np
 from jaxtyping import Bool, Int32
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
+from cgdmer_jax.data.special_tokens import PADDING, first_id, frame
 from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.whole_file import write_whole
 
 CLEANING_VERSION = 1  # raise it whenever any text would come out differently
 TOKENIZER_FILE = "tokenizer.json"
-NO_FULL_STOP = -1
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")  # ids 0..4 of our own WordPiece
 
 
@@ -159,19 +160,26 @@ def train_wordpiece(texts: Iterable[str], vocabulary_size: int) -> Tokenizer:
 def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
     """Writes tokenizer.json as Hugging Face does."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / TOKENIZER_FILE).write_text(tokenizer.to_str(pretty=True), encoding="utf-8")
+    write_whole(folder / TOKENIZER_FILE, tokenizer.to_str(pretty=True))
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
-    """Reads tokenizer.json of a BERT type; padding and cutting are left to `encode`."""
+    """Reads a folder's tokenizer.json; padding and cutting are left to `encode`."""
     path = folder / TOKENIZER_FILE
     if not path.is_file():
         raise CgdmerError(f"no {TOKENIZER_FILE} in {folder}; name a folder that holds one")
-    tokenizer = read_tokenizer(path)
-    ids = special_ids(tokenizer)
-    framed = tokenizer.encode("a").ids
-    if ids["[PAD]"] != 0 or framed[0] != ids["[CLS]"] or framed[-1] != ids["[SEP]"]:
-        raise CgdmerError(f"{path} is not of BERT type ([PAD] = 0, [CLS] text [SEP]); name one that is")
+    return read_tokenizer(path)
+
+
+def load_word_piece(folder: Path) -> Tokenizer:
+    """One of our own kind, for a text encoder that is trained from scratch."""
+    tokenizer = load_tokenizer(folder)
+    ids = [tokenizer.token_to_id(name) for name in SPECIAL_TOKENS]
+    if ids != [*range(len(SPECIAL_TOKENS))] or frame(tokenizer) != ([2], [3]):
+        raise CgdmerError(
+            f"{folder / TOKENIZER_FILE} is not of our own BERT type ({', '.join(SPECIAL_TOKENS)} = 0 to 4, "
+            "[CLS] text [SEP]); name the tokenizer folder of a run, or give the whole model as config.method.text_tower"
+        )
     return tokenizer
 
 
@@ -186,21 +194,6 @@ def read_tokenizer(path: Path) -> Tokenizer:
     return tokenizer
 
 
-def special_ids(tokenizer: Tokenizer) -> dict[str, int]:
-    """Ids of [PAD], [UNK], [CLS], [SEP], [MASK]; all five must exist."""
-    ids = {name: tokenizer.token_to_id(name) for name in SPECIAL_TOKENS}
-    missing = [name for name, number in ids.items() if number is None]
-    if missing:
-        raise CgdmerError(f"the tokenizer lacks {', '.join(missing)}; name one of BERT type")
-    return ids
-
-
-def full_stop_id(tokenizer: Tokenizer) -> int:
-    """Id of ".", which ends a statement; NO_FULL_STOP when there is none: every report is a single statement."""
-    number = tokenizer.token_to_id(".")
-    return NO_FULL_STOP if number is None else number
-
-
 def tokenizer_sha256(tokenizer: Tokenizer) -> str:
     """Hash of everything the tokenizer does, whatever the layout of its file."""
     return hashlib.sha256(tokenizer.to_str().encode()).hexdigest()
@@ -209,15 +202,18 @@ def tokenizer_sha256(tokenizer: Tokenizer) -> str:
 def encode(
     tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int
 ) -> tuple[Int32[np.ndarray, "text token"], Bool[np.ndarray, "text token"], int]:
-    """Right-padded ids and mask, and how many texts were cut to max_tokens (their [SEP] stays last)."""
-    ids = special_ids(tokenizer)
-    tokens = np.full((len(texts), max_tokens), ids["[PAD]"], np.int32)
+    """Right-padded ids and mask, and how many texts were cut to max_tokens (what ends a text, [SEP], stays last)."""
+    padding = first_id(tokenizer, PADDING)
+    if padding is None:
+        raise CgdmerError(f"the tokenizer has none of the tokens {', '.join(PADDING)}; texts cannot be padded")
+    _, end = frame(tokenizer)
+    tokens = np.full((len(texts), max_tokens), padding, np.int32)
     mask = np.zeros((len(texts), max_tokens), bool)
     n_cut = 0
     for line, encoding in enumerate(tokenizer.encode_batch_fast(list(texts))):
         kept = encoding.ids
         if len(kept) > max_tokens:
-            kept = [*kept[: max_tokens - 1], ids["[SEP]"]]
+            kept = [*kept[: max_tokens - len(end)], *end]
             n_cut += 1
         tokens[line, : len(kept)] = kept
         mask[line, : len(kept)] = True

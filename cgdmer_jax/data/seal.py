@@ -13,7 +13,7 @@ import tensorstore as ts
 
 from cgdmer_jax.errors import CgdmerError
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 N_LEADS = 12
 ROWS_PER_SHARD = 1024
 DATASET = "dataset.json"

@@ -24,6 +24,7 @@ from cgdmer_jax.data.sources import SourceRecord
 from cgdmer_jax.data.wfdb_reader import RecordError, Recording
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.waveform import WaveformError, condition
+from cgdmer_jax.whole_file import write_whole
 
 PARTIAL = ".partial"  # folder of notes; removed once the store is sealed
 
@@ -63,7 +64,7 @@ def convert_shard(job: ShardJob, shard: int, records: list[SourceRecord]) -> int
     except ValueError as error:
         raise not_written(f"shard {shard} of {job.out}", error) from error
     entry = seal.seal_shard(job.out, shard, job.n_samples)
-    write_by_rename(notes_path(job.out, shard), json.dumps({"seal": entry, "records": notes}).encode())
+    write_whole(notes_path(job.out, shard), json.dumps({"seal": entry, "records": notes}))
     return len(records)
 
 
@@ -109,9 +110,11 @@ def _convert_record(job: ShardJob, record: SourceRecord, row: np.ndarray) -> dic
         "einthoven_mv": _number(agreement.einthoven_mv),
         "goldberger_mv": _number(agreement.goldberger_mv),
         "arms_swapped": agreement.arms_swapped,
+        "limb_leads_disagree": agreement.disagree,
         "samples_filled": int(np.sum(conditioned.n_filled)),
         "valid_length": int(conditioned.valid_length),
         "signal_sha256": signal_sha256(row),
+        "extra_leads": list(conditioned.extra_leads),
     }
 
 
@@ -122,16 +125,6 @@ def _numbers(values: np.ndarray) -> list[float | None]:
 def _number(value: float) -> float | None:
     """To a tenth of a microvolt or of a thousandth; null where unknown."""
     return None if math.isnan(value) else round(float(value), 4)
-
-
-def write_by_rename(path: Path, content: bytes) -> None:
-    """The file exists whole or not at all, also after a kill or a power cut."""
-    draft = path.with_name(path.name + ".draft")
-    with draft.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(draft, path)
 
 
 _job: ShardJob | None = None  # set once in each worker process

@@ -23,11 +23,12 @@ MARKS = (
     "lead_implausible",
     "lead_derived",
     "arms_swapped",
+    "limb_leads_disagree",
 )  # columns that tell of quality by yes and no
 LABEL_COLUMN = "label_"  # + task: the codes of that task
 _NEEDED = frozenset(
     "format_version name rate seconds n_samples n_rows n_records rejected unit leads filter cleaning_version "
-    "derive_limb_leads quality "
+    "derive_limb_leads quality extra_leads "
     "licence citation source tasks remarks seal".split()
 )
 
@@ -54,6 +55,7 @@ def record_schema(tasks: tuple[str, ...]) -> pa.Schema:
         ("einthoven_mv", pa.float32()),  # root mean square of I + III - II; null = a lead of them is absent
         ("goldberger_mv", pa.float32()),  # the same of aVR, aVL, aVF against I, II, III: the largest
         ("arms_swapped", pa.bool_()),  # True = suspicion of exchanged arm electrodes (limb_leads.py)
+        ("limb_leads_disagree", pa.bool_()),  # True = one of these residuals is over 5 % of the limb leads' amplitude
         ("samples_filled", pa.int32()),  # gap samples interpolated, over all leads
         ("valid_length", pa.int32()),  # samples before the padding
         ("signal_sha256", pa.string()),  # of the stored samples, its first 64 bits: for leak checks

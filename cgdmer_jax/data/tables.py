@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 from cgdmer_jax.batch import NO_TEXT
 from cgdmer_jax.data import seal
 from cgdmer_jax.data.reports import clean
-from cgdmer_jax.data.shard_writer import write_by_rename
 from cgdmer_jax.data.sources import Source
 from cgdmer_jax.data.store import LABEL_COLUMN, record_schema
+from cgdmer_jax.whole_file import write_whole
 
 
 def write_tables(source: Source, out: Path, notes: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
@@ -45,9 +45,9 @@ def write_tables(source: Source, out: Path, notes: list[dict[str, Any]]) -> tupl
     reports = pa.table(
         {"text_id": pa.array(text_ids.values(), pa.int32()), "text": pa.array(text_ids.keys(), pa.string())}
     )
-    write_by_rename(out / seal.RECORDS, _parquet(records))
-    write_by_rename(out / seal.REPORTS, _parquet(reports))
-    write_by_rename(out / seal.REJECTED, _csv(("row", "record_id", "problem", "reason"), rejected))
+    write_whole(out / seal.RECORDS, _parquet(records))
+    write_whole(out / seal.REPORTS, _parquet(reports))
+    write_whole(out / seal.REJECTED, _csv(("row", "record_id", "problem", "reason"), rejected))
     entries = [
         seal.seal_table(out, seal.RECORDS, len(lines)),
         seal.seal_table(out, seal.REPORTS, len(text_ids)),

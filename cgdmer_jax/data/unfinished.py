@@ -15,10 +15,11 @@ from typing import Any
 
 from cgdmer_jax.data import seal
 from cgdmer_jax.data.reports import CLEANING_VERSION
-from cgdmer_jax.data.shard_writer import PARTIAL, ShardJob, write_by_rename
+from cgdmer_jax.data.shard_writer import PARTIAL, ShardJob
 from cgdmer_jax.data.sources import Source
 from cgdmer_jax.data.store import read_info
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.whole_file import UNFINISHED, write_whole
 
 SETTINGS = "settings.json"  # in the .partial folder
 LOCK = "lock"
@@ -89,7 +90,7 @@ def unfinished_store(out: Path, settings: dict[str, Any]) -> Iterator[None]:
         if (partial / SETTINGS).is_file():
             check_same(out, settings, json.loads((partial / SETTINGS).read_bytes()))
         else:
-            write_by_rename(partial / SETTINGS, json.dumps(settings, indent=1).encode())
+            write_whole(partial / SETTINGS, json.dumps(settings, indent=1))
         yield
 
 
@@ -109,5 +110,5 @@ def clear_unfinished(out: Path, done: set[int]) -> None:
     for path in (out / seal.SIGNAL).rglob("*"):
         if path.is_file() and path not in keep and path.name != "zarr.json":
             path.unlink()
-    for path in out.rglob("*.draft"):
+    for path in out.rglob(f"*{UNFINISHED}"):
         path.unlink()

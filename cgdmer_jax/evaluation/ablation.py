@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
 from cgdmer_jax.evaluation import bootstrap, metrics
+from cgdmer_jax.whole_file import whole_file
 
 SEED = 0  # of the draws of patients and of training seeds
 
@@ -59,10 +60,10 @@ def paired_interval(row: Mapping[int, Samples], reference: Mapping[int, Samples]
 
 
 def save_samples(path: Path, samples: Mapping[str, Samples]) -> None:
-    """One .npz of all names; the caller makes it whole by renaming."""
+    """One .npz of all names."""
     arrays = {f"{name}/values": one.values for name, one in samples.items()}
     arrays |= {f"{name}/basis": np.array(one.basis) for name, one in samples.items()}
-    with path.open("wb") as file:
+    with whole_file(path) as file:
         np.savez_compressed(file, **arrays)
 
 

@@ -29,7 +29,8 @@ class Probed(NamedTuple):
 
     value: float
     samples: Float[np.ndarray, "resample"]
-    mean_absolute_error: float | None  # of a regression, in the unit of its target
+    mean_absolute_error: float | None = None  # of a regression, in the unit of its target
+    n_classes: int | None = None  # in the macro AUROC of a classification
 
 
 def probe_value(x: Float[np.ndarray, "record feature"], y: Float[np.ndarray, "record"], roles: Roles) -> Probed:
@@ -49,7 +50,7 @@ def probe_classes(
     scores, truth = fitted.scores(x[roles.score]), labels[roles.score]
     kept = fitted.fitted & (truth.sum(0) >= metrics.ENOUGH_POSITIVES)
     samples = metrics.macro(bootstrap.bootstrap_auroc(scores, truth, roles.weights), kept)
-    return Probed(float(metrics.macro(metrics.auroc(scores, truth), kept)), samples, None)
+    return Probed(float(metrics.macro(metrics.auroc(scores, truth), kept)), samples, n_classes=int(kept.sum()))
 
 
 def compare(
@@ -62,7 +63,7 @@ def compare(
     number = y.ndim == 1
     made = {part: (probe_value if number else probe_classes)(features[part], y, roles) for part in PARTS}
     row: dict[str, object] = {"target": target, "metric": "r2" if number else "auroc", "n": len(roles.score)}
-    row["n_classes"] = None if number else y.shape[1]
+    row["n_classes"] = made["both"].n_classes
     for part, probed in made.items():
         low, high = bootstrap.interval(probed.samples)
         row |= {part: probed.value, f"{part}_low": low, f"{part}_high": high}

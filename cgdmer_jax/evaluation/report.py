@@ -1,6 +1,5 @@
 """report.html: one self-contained page, no script and no outside resource, made from results rows."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from cgdmer_jax.evaluation.report_tables import (
     table,
     values_of,
 )
+from cgdmer_jax.whole_file import write_whole
 
 LARGEST_BYTES = 5_000_000
 WHOLE = {"group": "all", "label_fraction": 1.0, "leads": "all"}
@@ -78,9 +78,7 @@ def write_report(
     if size > LARGEST_BYTES:
         raise CgdmerError(f"{path} would hold {size:,} bytes, more than {LARGEST_BYTES:,}; show fewer ECG pages")
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".unfinished")
-    unfinished.write_text(page, encoding="utf-8")
-    os.replace(unfinished, path)
+    write_whole(path, page)
 
 
 def first_table(rows: Sequence[dict]) -> tuple[list[str], list[tuple[tuple[str, str, str], dict[str, dict]]]]:

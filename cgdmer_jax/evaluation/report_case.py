@@ -84,7 +84,7 @@ def _remarks(remarks: Sequence[str]) -> str:
     if not remarks:
         return (
             '<p class="words">No lead is absent, marked for gaps or clipping or of implausible amplitude, '
-            "and nothing hints at exchanged arm electrodes.</p>"
+            "the limb leads agree with each other, and nothing hints at exchanged arm electrodes.</p>"
         )
     return f"<ul>{''.join(f'<li>{escape(remark)}</li>' for remark in remarks)}</ul>"
 

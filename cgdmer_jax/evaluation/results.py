@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Int16
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation import bootstrap, metrics
+from cgdmer_jax.whole_file import write_whole
 
 KEY = (
     "protocol store split group method run feature feature_dim evaluation variant task class "
@@ -151,9 +152,7 @@ def write_document(path: Path, document: Mapping[str, object]) -> None:
     head = json.dumps({name: value for name, value in document.items() if name != "rows"}, indent=1)
     lines = ",\n".join(json.dumps(row, separators=(",", ":"), allow_nan=False) for row in document["rows"])
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".unfinished")
-    unfinished.write_text(f'{head[:-2]},\n "rows": [\n{lines}\n ]\n}}\n')
-    os.replace(unfinished, path)
+    write_whole(path, f'{head[:-2]},\n "rows": [\n{lines}\n ]\n}}\n')
 
 
 def read_results(path: Path) -> dict:

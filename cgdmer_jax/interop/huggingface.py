@@ -6,6 +6,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from cgdmer_jax.data.reports import read_tokenizer
+from cgdmer_jax.data.special_tokens import PADDING, first_id
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.hub import is_hub_id, snapshot
 from cgdmer_jax.interop.text_config import TextModule, read_text_config
@@ -16,7 +17,7 @@ from cgdmer_jax.models.bert import BertEncoder
 CONFIG, TOKENIZER = "config.json", "tokenizer.json"
 NEEDED = f"{CONFIG}, {TOKENIZER} and {WEIGHTS} (or its parts with {INDEX})"
 PATTERNS = (CONFIG, TOKENIZER, WEIGHTS, INDEX, "model-*-of-*.safetensors")
-PAD_TOKENS, MASK_TOKENS = ("[PAD]", "<pad>"), ("[MASK]", "<mask>")
+MASK_TOKENS = ("[MASK]", "<mask>")
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def load_text_encoder(folder_or_id: str | Path) -> TextTower:
         vocabulary=module.vocabulary,
         max_tokens=module.max_tokens if isinstance(module, BertEncoder) else None,
         pad_id=_pad_id(folder, tokenizer, module),
-        mask_id=_first_id(tokenizer, MASK_TOKENS),
+        mask_id=first_id(tokenizer, MASK_TOKENS),
         weights=file.name,
         left_out=left_out,
     )
@@ -88,19 +89,12 @@ def _check_vocabulary(folder: Path, tokenizer: Tokenizer, module: TextModule) ->
 
 
 def _pad_id(folder: Path, tokenizer: Tokenizer, module: TextModule) -> int:
-    number = _first_id(tokenizer, PAD_TOKENS)
+    number = first_id(tokenizer, PADDING)
     if number is None:
-        raise CgdmerError(
-            f"{folder / TOKENIZER} has none of the tokens {', '.join(PAD_TOKENS)}; texts cannot be padded"
-        )
+        raise CgdmerError(f"{folder / TOKENIZER} has none of the tokens {', '.join(PADDING)}; texts cannot be padded")
     if isinstance(module, BertEncoder) and module.counted_from not in (None, number):
         raise CgdmerError(
             f"{folder / TOKENIZER} pads with id {number}, {folder / CONFIG} counts positions from pad_token_id "
             f"{module.counted_from}; take both files from the same model"
         )
     return number
-
-
-def _first_id(tokenizer: Tokenizer, tokens: tuple[str, ...]) -> int | None:
-    ids = [tokenizer.token_to_id(token) for token in tokens]
-    return next((number for number in ids if number is not None), None)

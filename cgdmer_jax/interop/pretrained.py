@@ -14,11 +14,11 @@ from cgdmer_jax.contract import InputContract
 from cgdmer_jax.data.reports import (
     CLEANING_VERSION,
     TOKENIZER_FILE,
-    full_stop_id,
     load_tokenizer,
     save_tokenizer,
     tokenizer_sha256,
 )
+from cgdmer_jax.data.special_tokens import full_stop_id, vocabulary_size
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.encoder import Encoder, blank_batch
 from cgdmer_jax.interop.hub import is_hub_id, snapshot
@@ -100,7 +100,7 @@ def load(folder_or_hub_id: str | Path) -> Encoder:
         n_leads=len(contract.leads),
         n_samples=contract.samples,
         rate=contract.rate,
-        vocabulary=tokenizer.get_vocab_size(),
+        vocabulary=vocabulary_size(tokenizer),
         max_tokens=config["max_tokens"],
         full_stop=full_stop_id(tokenizer),
     )

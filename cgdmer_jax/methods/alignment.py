@@ -8,7 +8,7 @@ from jaxtyping import Array, Bool, Float, Int, Int32
 
 from cgdmer_jax.batch import NO_TEXT
 from cgdmer_jax.methods.losses import masked_average
-from cgdmer_jax.models.token_masking import FIRST_WORD
+from cgdmer_jax.models.token_masking import WORD_PIECE, Marks, is_word
 
 ALIGNMENTS = ("info_nce", "siglip")
 SAME_TEXT = ("ignored", "positives")
@@ -40,13 +40,18 @@ def pair_up(text_id: Int[Array, "batch"], alike: Bool[Array, "batch batch"] | No
 
 
 def near_duplicates(
-    tokens: Int32[Array, "batch token"], token_mask: Bool[Array, "batch token"], *, vocabulary: int, threshold: float
+    tokens: Int32[Array, "batch token"],
+    token_mask: Bool[Array, "batch token"],
+    *,
+    vocabulary: int,
+    threshold: float,
+    marks: Marks = WORD_PIECE,
 ) -> Bool[Array, "batch batch"]:
     """Reports whose sets of word pieces have a Jaccard similarity of at least `threshold`; special tokens not counted.
 
     A report without any word is like no other.
     """
-    word = token_mask & (tokens >= FIRST_WORD)
+    word = is_word(tokens, token_mask, marks)
     record = jnp.arange(len(tokens))[:, None]
     has = jnp.zeros((len(tokens), vocabulary)).at[record, tokens].max(word.astype(jnp.float32))
     common, size = has @ has.T, has.sum(1)

@@ -13,11 +13,13 @@ from cgdmer_jax.methods.cgdmer_config import CgDmerConfig, CgDmerDraws
 from cgdmer_jax.methods.cgdmer_loss import hybrid_loss
 from cgdmer_jax.methods.cgdmer_network import CgDmerNetwork, Compute
 from cgdmer_jax.methods.protocol import Aux, Reconstruction, Variables
+from cgdmer_jax.models import text_tower
 from cgdmer_jax.models.ecg_vit import patchify, take_tokens
 from cgdmer_jax.models.heads import masked_mean, masked_std, per_lead_moments, unit
+from cgdmer_jax.models.held import held
 from cgdmer_jax.models.masking import Slots, all_valid, draw_masks, drop_leads, valid_tokens
 from cgdmer_jax.models.scaling import Scaled, scale
-from cgdmer_jax.models.token_masking import Text, draw_masked_tokens, draw_statements
+from cgdmer_jax.models.token_masking import WORD_PIECE, Text, draw_masked_tokens, draw_statements
 
 
 class CgDmer:
@@ -44,6 +46,12 @@ class CgDmer:
         self.n_patches = n_samples // self.patch_samples
         self.vocabulary = vocabulary
         self.full_stop = full_stop
+        tower, self.marks, self._frozen = None, WORD_PIECE, None
+        if config.text_architecture:
+            compute = {"dtype": config.dtype, "remat": config.remat, "unroll": config.unroll}
+            tower = text_tower.make_tower(config.text_architecture, trained=config.text_trained, **compute)
+            self.marks = text_tower.marks_of(config.text_architecture)
+            self._frozen = text_tower.frozen_pattern(tower, config.text_trained, pooler=False)
         self.network = CgDmerNetwork(
             n_leads=n_leads,
             n_patches=self.n_patches,
@@ -59,12 +67,20 @@ class CgDmer:
             biased=config.alignment == "siglip",
             ecg=config.ecg,
             text=config.text,
+            text_tower=tower,
             second=config.second,
             decoder=config.decoder,
             compute=Compute(config.dtype, config.remat, config.unroll),
         )
 
     # --- the contract -------------------------------------------------------------------------------
+
+    @property
+    def rate_factors(self) -> tuple[tuple[str, float], ...]:
+        """Of a pretrained text encoder; see the contract."""
+        if self.network.text_tower is None:
+            return ()
+        return text_tower.rate_factors(self._frozen, self.config.text_trained, self.config.text_rate)
 
     def init(self, key: PRNGKeyArray, batch: Batch) -> Variables:
         draws = self.draw(key, batch, jnp.float32(0))
@@ -100,6 +116,7 @@ class CgDmer:
             batch.token_mask,
             ratio=config.language_ratio,
             vocabulary=self.vocabulary,
+            marks=self.marks,
         )
         text = Text(batch.tokens, batch.token_mask.sum(1, dtype=jnp.int32))
         if config.statement_dropout > 0:
@@ -198,7 +215,7 @@ class CgDmer:
             scale_mv = self._scaled(batch, draws.lead_mask).scale_mv
             return losses.patch_z(wanted, jnp.take_along_axis(scale_mv, slots.index // self.n_patches, axis=1))
 
-        total, terms = hybrid_loss(apply, self.config, patches, target, batch, draws, self.vocabulary)
+        total, terms = hybrid_loss(apply, self.config, patches, target, batch, draws, self.vocabulary, self.marks)
         return total, Aux(variables.state, terms)
 
     def embed_patches(
@@ -224,7 +241,7 @@ class CgDmer:
     # --- pieces -------------------------------------------------------------------------------------
 
     def _apply(self, variables: Variables, *args, method: str):
-        return self.network.apply({"params": variables.params}, *args, method=method)
+        return self.network.apply({"params": held(variables.params, self._frozen)}, *args, method=method)
 
     def _scaled(self, batch: Batch, lead_mask: Bool[Array, "batch lead"]) -> Scaled:
         return scale(batch.signal, lead_mask, batch.length, self.config.scaling)

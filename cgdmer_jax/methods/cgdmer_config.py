@@ -19,7 +19,7 @@ from cgdmer_jax.models.transformer import REMAT_POLICIES
 
 TARGETS = ("signal", "patch_z")
 CHOICES = {
-    "dtype": ("float32", "bfloat16"),
+    "dtype": ("float32", "bfloat16", "float64"),
     "remat": REMAT_POLICIES,
     "masking": STRATEGIES,
     "stem": STEMS,
@@ -37,7 +37,11 @@ class CgDmerConfig:
     """What a config file says of the method; every field is named there. A term of weight 0 is not computed."""
 
     ecg: Size  # lead x time encoder
-    text: Size  # report encoder
+    text: Size  # report encoder, when it is trained from scratch
+    text_tower: str  # a pretrained one in its place: a folder or a hub id; "" = from scratch
+    text_architecture: dict  # what that folder says of it; experiments.pretrain fills it in
+    text_trained: int  # its last so many blocks are trained; 0 = none, -1 = all of it
+    text_rate: float  # learning-rate factor of its trained parts
     second: Size  # specific and shared encoders
     decoder: Size  # ECG decoder
     patch_seconds: float  # length of a token
@@ -67,12 +71,12 @@ class CgDmerConfig:
     weight_ecg: float  # reconstruction of hidden patches
     weight_cross: float  # the same from the report's shared and the ECG's specific tokens
     weight_text: float  # masked words
-    weight_align: float
-    weight_disentangle: float
+    weight_align: float  # contrast of recordings with their reports
+    weight_disentangle: float  # dependence of shared and specific features, both modalities
     disentangle_warmup: float  # share of the steps over which its weight rises from 0
-    dtype: str
-    remat: str
-    unroll: int
+    dtype: str  # of activations and products; losses in float32 at least. `float64` (JAX_ENABLE_X64) is for comparisons
+    remat: str  # what the backward pass computes again: `none`, `full` blocks, or all but their products (`dots`)
+    unroll: int  # blocks that one turn of the scan over layers holds
 
     def __post_init__(self):
         for field, known in CHOICES.items():
@@ -84,6 +88,15 @@ class CgDmerConfig:
             raise CgdmerError(
                 f"config.method.align_hide_ratio is {self.align_hide_ratio} and hide_ratio {self.hide_ratio}; "
                 "give 0 <= align_hide_ratio <= hide_ratio"
+            )
+        if bool(self.text_tower) != bool(self.text_architecture):
+            raise CgdmerError(
+                f'config.method.text_tower is "{self.text_tower}", but text_architecture is '
+                f"{self.text_architecture or 'empty'}; give the first alone, experiments.pretrain fills in the second"
+            )
+        if not self.text_rate > 0:
+            raise CgdmerError(
+                f"config.method.text_rate is {self.text_rate}; give a factor above 0, or freeze with text_trained = 0"
             )
         if not 0 < self.near_duplicate <= 1:
             raise CgdmerError(

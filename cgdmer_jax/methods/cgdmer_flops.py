@@ -41,7 +41,7 @@ def flops_by_part(method: CgDmer, batch: Batch) -> dict[str, int]:
 
     text = draws.aligned_text
     n_texts = plan.masked_text + plan.whole_text  # passes of the same shape
-    text_encoder = n_texts * count(lambda net, t, k: net.text_encoder(t, k), *text)
+    text_encoder = n_texts * count(lambda net, t, k: net.text_states(t, k), *text)
     text_parts = n_texts * count("text_parts", *text)
 
     queries = jax.eval_shape(lambda s: s.first(config.decode_ratio), draws.hidden)

@@ -16,7 +16,7 @@ from cgdmer_jax.methods.cgdmer_config import CgDmerConfig, CgDmerDraws
 from cgdmer_jax.methods.cgdmer_network import Parts, Pooled
 from cgdmer_jax.methods.disentangling import disentangle
 from cgdmer_jax.models.masking import Slots, widened
-from cgdmer_jax.models.token_masking import Text
+from cgdmer_jax.models.token_masking import Marks, Text
 
 Apply = Callable  # (*arguments, method=name) -> what that function of the network gives with the step's parameters
 
@@ -53,6 +53,7 @@ def hybrid_loss(
     batch: Batch,
     draws: CgDmerDraws,
     vocabulary: int,
+    marks: Marks,
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
     """The loss of the global batch and its terms by name; `target`: what the decoder should give for these tokens."""
     plan = plan_of(config)
@@ -73,7 +74,7 @@ def hybrid_loss(
         pooled_ecg = apply("ecg", ecg, slots.live(), method="pooled")
         pooled_text = apply("text", text, draws.aligned_text.live(), method="pooled")
         if config.weight_align > 0:
-            terms |= _alignment(apply, config, pooled_ecg, pooled_text, batch, draws.aligned_text, vocabulary)
+            terms |= _alignment(apply, config, pooled_ecg, pooled_text, batch, draws.aligned_text, vocabulary, marks)
         if plan.disentangle:
             sides = ((pooled_ecg, slots.length > 0), (pooled_text, batch.text_id != NO_TEXT))
             terms["disentangle"] = 0.5 * sum(
@@ -124,13 +125,20 @@ def _reconstructions(apply, config, ecg, text, target, batch, draws) -> dict[str
 
 
 def _alignment(
-    apply: Apply, config: CgDmerConfig, ecg: Pooled, text: Pooled, batch: Batch, read: Text, vocabulary: int
+    apply: Apply,
+    config: CgDmerConfig,
+    ecg: Pooled,
+    text: Pooled,
+    batch: Batch,
+    read: Text,
+    vocabulary: int,
+    marks: Marks,
 ) -> dict[str, Float[Array, ""]]:
     """The alignment of the shared parts, and the learned numbers in it; `read` is what is left of the reports."""
     alike = None
     if config.near_duplicate < 1:
         alike = alignment.near_duplicates(
-            batch.tokens, batch.token_mask, vocabulary=vocabulary, threshold=config.near_duplicate
+            batch.tokens, batch.token_mask, vocabulary=vocabulary, threshold=config.near_duplicate, marks=marks
         )
     if config.statement_dropout > 0:
         equal = alignment.same_tokens(read.tokens)

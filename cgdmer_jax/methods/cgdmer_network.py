@@ -12,6 +12,7 @@ from cgdmer_jax.models.ecg_vit import EcgDecoder, EcgVit
 from cgdmer_jax.models.heads import SecondEncoders, unit
 from cgdmer_jax.models.masking import Slots
 from cgdmer_jax.models.text_encoder import LanguageHead, TextEncoder
+from cgdmer_jax.models.text_tower import TextModule
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class CgDmerNetwork(nn.Module):
     biased: bool  # whether its logits have a bias
     ecg: Size
     text: Size
+    text_tower: TextModule | None  # in place of the text encoder from scratch
     second: Size
     decoder: Size
     compute: Compute
@@ -82,11 +84,12 @@ class CgDmerNetwork(nn.Module):
         grid = (self.n_leads, self.n_patches)
         dtype = self.compute.dtype
         self.ecg_encoder = EcgVit(*grid, self.patch_samples, self.stem, *sized(self.ecg))
-        self.text_encoder = TextEncoder(self.vocabulary, self.max_tokens, *sized(self.text))
+        if self.text_tower is None:
+            self.text_encoder = TextEncoder(self.vocabulary, self.max_tokens, *sized(self.text))
         self.second_encoders = SecondEncoders(self.one_shared, self.pooling, *sized(self.second))
         self.ecg_decoder = EcgDecoder(*grid, self.patch_samples, self.column_queries, *sized(self.decoder))
-        self.language_head = LanguageHead(self.text.width, dtype)
-        self.projector = Dense(self.embedding, "float32")
+        self.language_head = LanguageHead((self.text_tower or self.text).width, dtype)
+        self.projector = Dense(self.embedding, str(jnp.promote_types(dtype, jnp.float32)))
         start = nn.initializers.constant(jnp.log(1 / self.temperature))
         self.log_inverse_temperature = self.param("log_inverse_temperature", start, ())
         if self.biased:
@@ -97,8 +100,15 @@ class CgDmerNetwork(nn.Module):
         return self._parts("ecg", x, kept.length)
 
     def text_parts(self, tokens: Int32[Array, "batch token"], length: Int[Array, "batch"]) -> Parts:
-        x = self.text_encoder(tokens, length)
-        return self._parts("text", x, length)
+        return self._parts("text", self.text_states(tokens, length), length)
+
+    def text_states(
+        self, tokens: Int32[Array, "batch token"], length: Int[Array, "batch"]
+    ) -> Float[Array, "batch token width"]:
+        """Of either encoder; the second encoders map it to their width."""
+        if self.text_tower is None:
+            return self.text_encoder(tokens, length)
+        return self.text_tower(tokens, length).tokens
 
     def _parts(self, modality, x, length) -> Parts:
         second = self.second_encoders
@@ -118,7 +128,8 @@ class CgDmerNetwork(nn.Module):
 
     def decode_text(self, parts: Parts, masked: Slots) -> Float[Array, "batch slot vocabulary"]:
         at_masked = jnp.take_along_axis(parts.joined(), masked.index[:, :, None], axis=1)
-        return self.text_encoder.token_logits(self.language_head(at_masked))
+        encoder = self.text_encoder if self.text_tower is None else self.text_tower
+        return encoder.token_logits(self.language_head(at_masked))
 
     def align(self, shared: Float[Array, "batch second"]) -> Float[Array, "batch embedding"]:
         """Pooled shared features on the unit sphere; one projector, since the space is one."""

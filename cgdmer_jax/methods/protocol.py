@@ -30,11 +30,23 @@ class Reconstruction(NamedTuple):
     hidden: Bool[Array, "batch lead patch"]
 
 
+def text_columns_of(method: "Method") -> tuple[str, ...]:
+    """Names of the per-text tables that the method's loss reads; () when it says nothing of them."""
+    return getattr(method, "text_columns", ())
+
+
+def rate_factors_of(method: "Method") -> tuple[tuple[str, float], ...]:
+    """The method's own rules for the optimiser; () when it has none."""
+    return getattr(method, "rate_factors", ())
+
+
 @runtime_checkable
 class Method(Protocol):
     """Stateless; every array is explicit.
 
-    Optional, asked by name: `reconstruct(variables, batch, draws) -> Reconstruction`, `ecg_tokens`.
+    Optional, asked by name: `reconstruct(variables, batch, draws) -> Reconstruction`, `ecg_tokens`;
+    `text_columns`, names of the per-text tables that `loss` reads from `batch.text_columns`; `rate_factors`, rules for
+    the optimiser (regex on the parameter path, factor) that come before the config's: factor 0 = never updated.
     """
 
     def init(self, key: PRNGKeyArray, batch: Batch) -> Variables: ...

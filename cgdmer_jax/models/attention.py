@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from cgdmer_jax.models.dense import precise
+
 _MASKED = -1e30  # finite: a record without any key attends evenly and stays finite
 _BLOCK_BYTES = 4 << 20  # scores of one block of heads; 2-13 MB measured best on a 32 MB cache (stack.md 6)
 _WHOLE_BYTES = 16 << 20  # up to here all heads at once: no loop, half the time at nano's 75 tokens
@@ -55,8 +57,12 @@ def _attend(block, query, key, value, length):
     return _forward(block, query, key, value, length)[0]
 
 
+def _score_dtype(query):
+    return jnp.promote_types(query.dtype, jnp.float32)
+
+
 def _scores(query, key, length):
-    scores = jnp.einsum("nqd,nkd->nqk", query, key, preferred_element_type=jnp.float32)
+    scores = jnp.einsum("nqd,nkd->nqk", query, key, preferred_element_type=_score_dtype(query))
     live = jnp.arange(key.shape[1])[None, None, :] < length[:, None, None]
     return jnp.where(live, scores, _MASKED)
 
@@ -92,8 +98,8 @@ def _backward(block, saved, d_out):
         q, k, v, n, out, log_total, d = arrays
         weight = jnp.exp(_scores(q, k, n) - log_total[..., None])
         d_value = jnp.einsum("nqk,nqd->nkd", weight.astype(d.dtype), d)
-        d_weight = jnp.einsum("nqd,nkd->nqk", d, v, preferred_element_type=jnp.float32)
-        row = (d.astype(jnp.float32) * out).sum(-1, keepdims=True)
+        d_weight = jnp.einsum("nqd,nkd->nqk", d, v, preferred_element_type=_score_dtype(q))
+        row = (precise(d) * out).sum(-1, keepdims=True)
         d_scores = (weight * (d_weight - row)).astype(q.dtype)
         return jnp.einsum("nqk,nkd->nqd", d_scores, k), jnp.einsum("nqk,nqd->nkd", d_scores, q), d_value
 

@@ -6,7 +6,7 @@ from jaxtyping import Array, Float, Int, Int32
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.models.dense import Dense, LayerNorm
-from cgdmer_jax.models.text_states import ACTIVATIONS, TextStates
+from cgdmer_jax.models.text_states import ACTIVATIONS, TextStates, tied_logits
 from cgdmer_jax.models.transformer import Attention, scanned
 
 
@@ -61,6 +61,7 @@ class BertEncoder(nn.Module):
     dtype: str = "float32"
     remat: str = "none"
     unroll: int = 1
+    frozen: int = 0  # so many first blocks are a stack of their own, `frozen_blocks` (models/text_tower.py)
 
     def setup(self):
         normal = nn.initializers.normal(0.02)
@@ -69,8 +70,10 @@ class BertEncoder(nn.Module):
         self.position = self.param("position", normal, (n_positions, self.width))
         self.token_type = self.param("token_type", normal, (self.token_types, self.width))
         self.norm = LayerNorm(self.dtype, self.epsilon)
-        stack = scanned(BertBlock, self.depth, self.remat, self.unroll, n_constants=1)
-        self.blocks = stack(self.heads, self.hidden, self.activation, self.epsilon, self.dtype)
+        if self.frozen > 0:
+            self.frozen_blocks = self._stack(self.frozen)
+        if self.frozen < self.depth:
+            self.blocks = self._stack(self.depth - self.frozen)
         if self.pooler:
             self.pool = Dense(self.width, self.dtype)
 
@@ -87,5 +90,17 @@ class BertEncoder(nn.Module):
             )
         types = self.token_type[0] if token_types is None else self.token_type[token_types]
         x = self.token[tokens] + types + self.position[positions(tokens, self.counted_from)]
-        x, _ = self.blocks(self.norm(x), length)
+        x = self.norm(x)
+        if self.frozen > 0:
+            x, _ = self.frozen_blocks(x, length)
+        if self.frozen < self.depth:
+            x, _ = self.blocks(x, length)
         return TextStates(x, jnp.tanh(self.pool(x[:, 0])) if self.pooler else None)
+
+    def token_logits(self, x: Float[Array, "batch slot width"]) -> Float[Array, "batch slot vocabulary"]:
+        """Logits over the vocabulary, tied to the token embeddings."""
+        return tied_logits(x, self.token)
+
+    def _stack(self, depth: int):
+        blocks = scanned(BertBlock, depth, self.remat, min(self.unroll, depth), n_constants=1)
+        return blocks(self.heads, self.hidden, self.activation, self.epsilon, self.dtype)

@@ -29,6 +29,11 @@ def _affine_backward(saved, d_out):
 affine.defvjp(_affine_forward, _affine_backward)
 
 
+def precise(x: Float[Array, "*axes"]) -> Float[Array, "*axes"]:
+    """At least float32: what norms, softmax, means and losses are computed in."""
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
 class Dense(nn.Module):
     """Linear map of the last axis; its kernel starts at `start` times Glorot's uniform draw, its bias at 0."""
 
@@ -49,7 +54,7 @@ class Dense(nn.Module):
 
 
 class LayerNorm(nn.Module):
-    """Layer normalisation of the last axis, in float32 whatever the compute dtype."""
+    """Layer normalisation of the last axis, in float32 at least, whatever the compute dtype."""
 
     dtype: str = "float32"
     epsilon: float = 1e-6
@@ -58,7 +63,7 @@ class LayerNorm(nn.Module):
     def __call__(self, x: Float[Array, "*axes width"]) -> Float[Array, "*axes width"]:
         scale = self.param("scale", nn.initializers.ones_init(), (x.shape[-1],))
         bias = self.param("bias", nn.initializers.zeros_init(), (x.shape[-1],))
-        x = x.astype(jnp.float32)
+        x = precise(x)
         centred = x - x.mean(-1, keepdims=True)
         normed = centred * jax.lax.rsqrt((centred**2).mean(-1, keepdims=True) + self.epsilon)
         return (normed * scale + bias).astype(self.dtype)

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from cgdmer_jax.models.dense import Dense
+from cgdmer_jax.models.dense import Dense, precise
 from cgdmer_jax.models.masking import Slots, right_behind
 from cgdmer_jax.models.stem import ConvStem
 from cgdmer_jax.models.transformer import CrossDecoder, Encoder, sin_cos_positions
@@ -117,7 +117,7 @@ class EcgDecoder(nn.Module):
         decoder = CrossDecoder(self.depth, self.heads, self.dtype, self.remat, self.unroll, name="decoder")
         x = decoder(x, memory, length)
         # From 0, the best guess that does not look: a random drawing would have to be unlearnt first.
-        return Dense(self.patch_samples, self.dtype, start=0.0, name="samples")(x).astype(jnp.float32)
+        return precise(Dense(self.patch_samples, self.dtype, start=0.0, name="samples")(x))
 
     def _own_column(self, memory, memory_slots: Slots, queries: Slots) -> Float[Array, "batch query width"]:
         """Mean of the live memory tokens of each query's time column."""

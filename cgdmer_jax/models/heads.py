@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from cgdmer_jax.models.dense import Dense
+from cgdmer_jax.models.dense import Dense, precise
 from cgdmer_jax.models.transformer import Encoder
 
 MODALITIES = ("ecg", "text")
@@ -16,14 +16,14 @@ POOLINGS = ("mean", "attention")
 
 def masked_mean(x: Float[Array, "batch token width"], live: Bool[Array, "batch token"]) -> Float[Array, "batch width"]:
     """Mean over live tokens in float32; 0 for a record without any."""
-    weight = live[:, :, None].astype(jnp.float32)
-    total = (jnp.where(live[:, :, None], x, 0).astype(jnp.float32)).sum(1)
+    weight = live[:, :, None].astype(precise(x).dtype)
+    total = precise(jnp.where(live[:, :, None], x, 0)).sum(1)
     return total / jnp.maximum(weight.sum(1), 1.0)
 
 
 def masked_std(x: Float[Array, "batch token width"], live: Bool[Array, "batch token"]) -> Float[Array, "batch width"]:
     """Standard deviation over live tokens in float32; 0 for a record without any."""
-    centred = x.astype(jnp.float32) - masked_mean(x, live)[:, None, :]
+    centred = precise(x) - masked_mean(x, live)[:, None, :]
     return jnp.sqrt(masked_mean(centred**2, live))
 
 
@@ -35,7 +35,7 @@ def per_lead_moments(
 ) -> tuple[Float[Array, "batch lead width"], Float[Array, "batch lead width"]]:
     """Mean and standard deviation over the live tokens of each lead; absent leads are 0."""
     member = jax.nn.one_hot(lead, n_leads) * live[:, :, None]
-    x = jnp.where(live[:, :, None], x, 0).astype(jnp.float32)
+    x = precise(jnp.where(live[:, :, None], x, 0))
     n = jnp.maximum(member.sum(1), 1)[:, :, None]
     mean = jnp.einsum("btl,btw->blw", member, x) / n
     centred = x - jnp.einsum("btl,blw->btw", member, mean)
@@ -61,7 +61,7 @@ class AttentionPool(nn.Module):
     ) -> Float[Array, "batch width"]:
         batch, n_tokens, width = x.shape
         query = self.param("query", nn.initializers.zeros_init(), (width, self.heads))
-        x = jnp.where(live[:, :, None], x, 0).astype(jnp.float32)
+        x = precise(jnp.where(live[:, :, None], x, 0))
         scores = jnp.where(live[:, :, None], x @ query, -1e30)
         weight = jnp.where(live[:, :, None], jax.nn.softmax(scores, axis=1), 0)
         parts = x.reshape(batch, n_tokens, self.heads, -1)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Int32
 
-from cgdmer_jax.models.text_states import ACTIVATIONS, TextStates
+from cgdmer_jax.models.text_states import ACTIVATIONS, TextStates, tied_logits
 from cgdmer_jax.models.transformer import scanned
 
 _MASKED = -1e30  # finite: a text without any token attends evenly and stays finite
@@ -122,18 +122,31 @@ class T5Encoder(nn.Module):
     dtype: str = "float32"
     remat: str = "none"
     unroll: int = 1
+    frozen: int = 0  # so many first blocks are a stack of their own, `frozen_blocks` (models/text_tower.py)
 
     def setup(self):
         self.token = self.param("token", nn.initializers.normal(1.0), (self.vocabulary, self.width))
         self.relative = self.param("relative", nn.initializers.normal(0.02), (self.buckets, self.heads))
-        stack = scanned(T5Block, self.depth, self.remat, self.unroll, n_constants=2)
-        self.blocks = stack(
-            self.heads, self.head_width, self.hidden, self.activation, self.gated, self.epsilon, self.dtype
-        )
+        if self.frozen > 0:
+            self.frozen_blocks = self._stack(self.frozen)
+        if self.frozen < self.depth:
+            self.blocks = self._stack(self.depth - self.frozen)
         self.norm = RmsNorm(self.epsilon, self.dtype)
 
     def __call__(self, tokens: Int32[Array, "batch token"], length: Int[Array, "batch"]) -> TextStates:
         numbers = relative_buckets(tokens.shape[1], self.buckets, self.max_distance)
         bias = self.relative[numbers].transpose(2, 0, 1)
-        x, _ = self.blocks(self.token[tokens], bias, length)
+        x = self.token[tokens]
+        if self.frozen > 0:
+            x, _ = self.frozen_blocks(x, bias, length)
+        if self.frozen < self.depth:
+            x, _ = self.blocks(x, bias, length)
         return TextStates(self.norm(x), None)
+
+    def token_logits(self, x: Float[Array, "batch slot width"]) -> Float[Array, "batch slot vocabulary"]:
+        """Logits over the vocabulary, tied to the token embeddings and scaled as T5 does: those are of size 1."""
+        return tied_logits(x * self.width**-0.5, self.token)
+
+    def _stack(self, depth: int):
+        blocks = scanned(T5Block, depth, self.remat, min(self.unroll, depth), n_constants=2)
+        return blocks(self.heads, self.head_width, self.hidden, self.activation, self.gated, self.epsilon, self.dtype)

@@ -1,10 +1,10 @@
 """Report encoder trained from scratch, and its masked-language head."""
 
 import flax.linen as nn
-import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Int32
 
 from cgdmer_jax.models.dense import Dense, LayerNorm
+from cgdmer_jax.models.text_states import tied_logits
 from cgdmer_jax.models.transformer import Encoder
 
 
@@ -35,8 +35,7 @@ class TextEncoder(nn.Module):
 
     def token_logits(self, x: Float[Array, "batch slot width"]) -> Float[Array, "batch slot vocabulary"]:
         """Logits over the vocabulary, tied to the token embeddings."""
-        flat = x.reshape(-1, self.width) @ self.token.T.astype(x.dtype)
-        return flat.reshape(*x.shape[:-1], self.vocabulary).astype(jnp.float32)
+        return tied_logits(x, self.token)
 
 
 class LanguageHead(nn.Module):

@@ -1,4 +1,4 @@
-"""What the pretrained text encoders give, their activations, and the mean over a text's tokens."""
+"""What the pretrained text encoders give, their activations, the mean over a text's tokens, and logits of words."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -6,6 +6,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
+
+from cgdmer_jax.models.dense import precise
 
 # Names as in a Hugging Face config. BERT's "gelu" is the exact one (erf), T5 v1.1 and Flan-T5 were trained with tanh.
 ACTIVATIONS: dict[str, Callable] = {
@@ -26,7 +28,15 @@ class TextStates(NamedTuple):
 def mean_of_tokens(
     x: Float[Array, "batch token width"], length: Int[Array, "batch"], epsilon: float = 1e-9
 ) -> Float[Array, "batch width"]:
-    """Mean over the first `length` tokens, in float32; zero for a text without any."""
+    """Mean over the first `length` tokens, in float32 at least; zero for a text without any."""
     live = jnp.arange(x.shape[1])[None, :] < length[:, None]
-    total = jnp.where(live[..., None], x.astype(jnp.float32), 0).sum(1)
-    return total / jnp.maximum(length[:, None].astype(jnp.float32), epsilon)
+    total = jnp.where(live[..., None], precise(x), 0).sum(1)
+    return total / jnp.maximum(length[:, None].astype(total.dtype), epsilon)
+
+
+def tied_logits(
+    x: Float[Array, "batch slot width"], table: Float[Array, "vocabulary width"]
+) -> Float[Array, "batch slot vocabulary"]:
+    """Products with the token embeddings: a language head without a matrix of its own; float32 at least."""
+    flat = x.reshape(-1, x.shape[-1]) @ table.T.astype(x.dtype)
+    return precise(flat.reshape(*x.shape[:-1], len(table)))

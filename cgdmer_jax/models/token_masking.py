@@ -4,14 +4,32 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Int32, PRNGKeyArray
 
 from cgdmer_jax.models.masking import Slots
 
-PADDING = 0
-MASK_TOKEN = 4  # [PAD] 0, [UNK] 1, [CLS] 2, [SEP] 3, [MASK] 4: data/tokens.py writes every tokenizer so
+PADDING = 0  # beyond a text's length, where nothing is read
+MASK_TOKEN = 4  # [PAD] 0, [UNK] 1, [CLS] 2, [SEP] 3, [MASK] 4: so our own WordPieces number them (data/reports.py)
 FIRST_WORD = 5
 _INVALID = 1e3
+
+
+class Marks(NamedTuple):
+    """Numbers of the tokens that are no words."""
+
+    mask: int  # what stands for a hidden word
+    special: tuple[int, ...]  # all of them, `mask` too: never hidden, never put in a word's place
+
+
+WORD_PIECE = Marks(MASK_TOKEN, tuple(range(FIRST_WORD)))
+
+
+def is_word(
+    tokens: Int32[Array, "batch token"], token_mask: Bool[Array, "batch token"], marks: Marks
+) -> Bool[Array, "batch token"]:
+    """True for what is neither padding nor special."""
+    return token_mask & ~jnp.isin(tokens, jnp.array(marks.special, jnp.int32))
 
 
 class MaskedTokens(NamedTuple):
@@ -36,21 +54,23 @@ def draw_masked_tokens(
     *,
     ratio: float,
     vocabulary: int,
+    marks: Marks = WORD_PIECE,
 ) -> MaskedTokens:
     """Masks `ratio` of each report's words (at least one, if it has any); special tokens never."""
     order_key, kind_key, word_key = jax.random.split(key, 3)
     batch, n_tokens = tokens.shape
     n_slots = max(1, round(ratio * n_tokens))
-    words = token_mask & (tokens >= FIRST_WORD)
+    words = is_word(tokens, token_mask, marks)
     n_words = words.sum(1, dtype=jnp.int32)
     wanted = jnp.clip(jnp.round(ratio * n_words).astype(jnp.int32), 1, n_slots)
     order = jnp.argsort(jnp.where(words, jax.random.uniform(order_key, words.shape), _INVALID), axis=1)
     slots = Slots(order[:, :n_slots].astype(jnp.int32), jnp.minimum(wanted, n_words))
 
     kind = jax.random.uniform(kind_key, (batch, n_slots))
-    random_word = jax.random.randint(word_key, (batch, n_slots), FIRST_WORD, vocabulary, dtype=jnp.int32)
+    ordinary = jnp.array(np.setdiff1d(np.arange(vocabulary), marks.special), jnp.int32)
+    random_word = ordinary[jax.random.randint(word_key, (batch, n_slots), 0, len(ordinary), dtype=jnp.int32)]
     original = jnp.take_along_axis(tokens, slots.index, axis=1)
-    replacement = jnp.where(kind < 0.8, MASK_TOKEN, jnp.where(kind < 0.9, random_word, original))
+    replacement = jnp.where(kind < 0.8, marks.mask, jnp.where(kind < 0.9, random_word, original))
     return MaskedTokens(slots, replacement)
 
 

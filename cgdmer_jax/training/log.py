@@ -1,7 +1,6 @@
 """metrics.jsonl: one line a logged step, cut back on resume so that a curve has no doubled part."""
 
 import json
-import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.training.mirrors import Mirror
 from cgdmer_jax.training.state import check_finite
 from cgdmer_jax.training.step import Metrics
+from cgdmer_jax.whole_file import write_whole
 
 
 class MetricsLog:
@@ -42,9 +42,7 @@ class MetricsLog:
         if not self.path.exists():
             return
         kept = [json.dumps(record) for record in read_metrics(self.path) if record["step"] <= step]
-        part = self.path.with_name(self.path.name + ".part")
-        part.write_text("".join(line + "\n" for line in kept))
-        os.replace(part, self.path)
+        write_whole(self.path, "".join(line + "\n" for line in kept))
 
 
 def read_metrics(path: Path) -> list[dict]:

@@ -5,10 +5,10 @@ Orbax alone loads flipped bits and casts dtypes in silence (stack.md 4).
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.whole_file import write_whole
 
 MANIFEST = "manifest.json"
 FIELDS = {"step", "validation_loss", "arrays", "files"}
@@ -23,12 +23,7 @@ def write_manifest(folder: Path, step: int, validation_loss: float | None, array
     files = {str(p.relative_to(folder)): file_sha256(p) for p in sorted(folder.rglob("*")) if p.is_file()}
     manifest = {"step": step, "validation_loss": validation_loss, "arrays": arrays, "files": files}
     files[MANIFEST] = _own_sha256(manifest)
-    part = folder / (MANIFEST + ".part")
-    with part.open("w") as file:
-        json.dump(manifest, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, folder / MANIFEST)
+    write_whole(folder / MANIFEST, json.dumps(manifest))
 
 
 def read_manifest(folder: Path) -> dict:

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from cgdmer_jax.errors import CgdmerError
@@ -59,9 +60,44 @@ def rate_factor(path: str, rules: tuple[tuple[str, float], ...]) -> float:
     return next((factor for pattern, factor in rules if re.search(pattern, path)), 1.0)
 
 
-def make_optimizer(config: OptimizerConfig, params: dict) -> optax.GradientTransformation:
+def make_optimizer(
+    config: OptimizerConfig, params: dict, own: tuple[tuple[str, float], ...] = ()
+) -> optax.GradientTransformation:
+    """AdamW for these parameters; `own` are the method's rules, which come before the config's.
+
+    What has factor 0 is frozen: no update, no decay, no moments, no part in the gradient's norm for clipping.
+    """
+    rules = (*own, *config.rate_factors)
+    _check_rules(rules, params)
+    factors = jax.tree_util.tree_map_with_path(lambda path, _: rate_factor(parameter_path(path), rules), params)
+    # Chosen inside, since a masked chain sees the moving parameters alone.
+    by_factor = optax.stateless(
+        lambda updates, _: jax.tree_util.tree_map_with_path(
+            lambda path, u: u * rate_factor(parameter_path(path), rules), updates
+        )
+    )
+    chain = optax.chain(
+        optax.clip_by_global_norm(config.clip_norm),
+        optax.scale_by_adam(config.beta1, config.beta2),
+        optax.add_decayed_weights(config.weight_decay, mask=decays),
+        by_factor,
+        optax.scale_by_learning_rate(schedule(config)),
+    )
+    moving = jax.tree.map(lambda factor: factor != 0, factors)
+    if all(jax.tree.leaves(moving)):
+        return chain
+    frozen = jax.tree.map(lambda moves: not moves, moving)
+    return optax.chain(optax.masked(chain, moving), optax.masked(_stand_still(), frozen))
+
+
+def _stand_still() -> optax.GradientTransformation:
+    """Updates of minus zero: x + (-0.0) has the bits of x, while -0.0 + 0.0 has not."""
+    return optax.stateless(lambda updates, _: jax.tree.map(lambda u: jnp.full_like(u, -0.0), updates))
+
+
+def _check_rules(rules: tuple[tuple[str, float], ...], params: dict) -> None:
     paths = [parameter_path(path) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
-    for pattern, _ in config.rate_factors:
+    for pattern, _ in rules:
         try:
             expression = re.compile(pattern)
         except re.error as error:
@@ -72,14 +108,3 @@ def make_optimizer(config: OptimizerConfig, params: dict) -> optax.GradientTrans
             raise CgdmerError(
                 f'config.optimizer.rate_factors: "{pattern}" matches no parameter; paths look like "{paths[0]}"'
             )
-    factors = jax.tree_util.tree_map_with_path(
-        lambda path, _: rate_factor(parameter_path(path), config.rate_factors), params
-    )
-    by_factor = optax.stateless(lambda updates, _: jax.tree.map(lambda u, f: u * f, updates, factors))
-    return optax.chain(
-        optax.clip_by_global_norm(config.clip_norm),
-        optax.scale_by_adam(config.beta1, config.beta2),
-        optax.add_decayed_weights(config.weight_decay, mask=decays),
-        by_factor,
-        optax.scale_by_learning_rate(schedule(config)),
-    )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cgdmer_jax.contract import InputContract
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.whole_file import write_whole
 
 FREE = "run."  # fields that may differ when a run goes on: log, validation and checkpoint intervals
 
@@ -63,11 +64,15 @@ class RunFolder:
                 f"{self.path} was trained in but has no config.json; restore it, or take another --workdir"
             )
 
-    def begin(self, config: dict, environment: dict, contract: InputContract) -> None:
-        """Starts the folder, or records what goes on in it now; config.json last: with it the run exists."""
+    def begin(self, config: dict, environment: dict, contract: InputContract | None) -> None:
+        """Starts the folder, or records what goes on in it now; config.json last: with it the run exists.
+
+        A run that reads no recordings has no contract.
+        """
         known = self._read("environment.json") if self.exists() else []
         try:
-            write_json(self.path / "input.json", json.loads(contract.to_json()))
+            if contract is not None:
+                write_json(self.path / "input.json", json.loads(contract.to_json()))
             write_json(self.path / "environment.json", [*known, environment])
             write_json(self.path / "config.json", config)
         except OSError as error:
@@ -126,6 +131,4 @@ def check_config(old: dict, new: dict, allowed: tuple[str, ...], where: Path) ->
 
 def write_json(path: Path, value: object) -> None:
     """Whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(value, indent=1) + "\n")
-    os.replace(part, path)
+    write_whole(path, json.dumps(value, indent=1) + "\n")

@@ -1,4 +1,4 @@
-"""Where arrays live: a mesh over all devices, the batch split over it, the state on every device."""
+"""Where arrays live: a mesh over all devices, the batch split over both of its axes."""
 
 import jax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
@@ -7,11 +7,22 @@ from cgdmer_jax.batch import Batch
 from cgdmer_jax.errors import CgdmerError
 
 AXES = ("data", "fsdp")
+BATCH = PartitionSpec(AXES)
 
 
-def make_mesh() -> Mesh:
-    """All devices along `data`."""
-    return jax.make_mesh((jax.device_count(), 1), AXES, axis_types=(AxisType.Auto,) * 2)
+def make_mesh(sizes: tuple[int, int] = (0, 1)) -> Mesh:
+    """All devices as (data, fsdp); 0 takes the devices that the other axis leaves."""
+    devices = jax.device_count()
+    if len(sizes) != 2 or min(sizes) < 0 or sum(size == 0 for size in sizes) > 1:
+        raise CgdmerError(f"config.run.mesh is {sizes}; give two numbers (data, fsdp), one of which may be 0: the rest")
+    known = max(sizes[0], 1) * max(sizes[1], 1)
+    if devices % known or (0 not in sizes and known != devices):
+        raise CgdmerError(
+            f"config.run.mesh is {sizes}, which does not take the {devices} devices there are; "
+            f"give two numbers whose product is {devices}, or 0 for one of them"
+        )
+    shape = tuple(size or devices // known for size in sizes)
+    return jax.make_mesh(shape, AXES, axis_types=(AxisType.Auto,) * 2)
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
@@ -28,5 +39,5 @@ def check_batch_size(batch_size: int, mesh: Mesh) -> None:
 
 def place_batch(batch: Batch, mesh: Mesh) -> Batch:
     """This process's rows of a global batch -> global arrays split over both axes."""
-    split = NamedSharding(mesh, PartitionSpec(AXES))
+    split = NamedSharding(mesh, BATCH)
     return jax.tree.map(lambda rows: jax.make_array_from_process_local_data(split, rows), batch)

@@ -15,9 +15,16 @@ Metrics = dict[str, Shaped[Array, ""]]
 
 
 def make_step(
-    method: Method, optimizer: optax.GradientTransformation, key: PRNGKeyArray, steps: int
+    method: Method,
+    optimizer: optax.GradientTransformation,
+    key: PRNGKeyArray,
+    steps: int,
+    placed: TrainState | None = None,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
-    """Step number -> key -> draws -> loss -> update. Once something is not finite, nothing is updated any more."""
+    """Step number -> key -> draws -> loss -> update. Once something is not finite, nothing is updated any more.
+
+    `placed` is the sharding of each array of the state (training/placement.py): the new one lies where the old did.
+    """
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         draws = method.draw(jax.random.fold_in(key, state.step), batch, state.step / steps)
@@ -39,4 +46,4 @@ def make_step(
         metrics = {"loss": loss, **aux.terms, "gradient_norm": norm, "first_bad_step": first_bad}
         return TrainState(number, variables, opt, first_bad), metrics
 
-    return jax.jit(step, donate_argnums=0)
+    return jax.jit(step, donate_argnums=0, out_shardings=(placed, None))

@@ -21,7 +21,7 @@ import pytest
 import scipy.signal
 import wfdb
 
-from cgdmer_jax.contract import InputContract, prepare
+from cgdmer_jax.contract import InputContract, TrainedOn, prepare
 from cgdmer_jax.data.convert import Summary, convert
 from cgdmer_jax.data.sources import LabelClass, Source, SourceRecord
 from cgdmer_jax.data.sources.ptbxl import open_source
@@ -125,7 +125,8 @@ def test_preparing_a_recording_equals_its_conversion_for_the_40_real_ones_at_500
         stored = open_store(out).read(np.arange(40))
         contract = InputContract(
             rate=float(rate), seconds=10.0, unit="uV int16", leads=tuple(open_store(out).info["leads"]),
-            filter=name, scaling="record_std", cleaning_version="1", tokenizer_sha256="0" * 64, trained_on=(),
+            filter=name, scaling="record_std", cleaning_version="1", tokenizer_sha256="0" * 64,
+            trained_on=(TrainedOn("ptbxl", "0" * 64, (), ()),),
         )  # fmt: skip
         for row, record in enumerate(present):
             recording = source.read(record)
@@ -176,7 +177,7 @@ def test_after_kill_9_the_same_command_continues_to_the_same_bytes(root, whole, 
     (out / "signal/c/18/0").mkdir(parents=True, exist_ok=True)
     (out / "signal/c/18/0/0.__lock").write_bytes(b"half")  # what TensorStore leaves when killed in a write
     (out / "signal/c/18/0/0").write_bytes(b"half")
-    (out / "records.parquet.draft").write_bytes(b"half")  # and what a kill while sealing leaves
+    (out / "records.parquet.7.unfinished").write_bytes(b"half")  # and what a kill while sealing leaves
     summary = run(root, out, processes=3 - processes)
     assert 0 < summary.n_converted <= 600 - ROWS_PER_SHARD * (n_done - 1)
     assert digests(out) == digests(whole)

@@ -195,7 +195,7 @@ def test_without_a_seal_a_store_does_not_open(copy):
 
 def test_another_format_version_is_refused(copy):
     change_info(copy, format_version=1)
-    with pytest.raises(CgdmerError, match=r"has format version 1, this program reads 2; convert"):
+    with pytest.raises(CgdmerError, match=r"has format version 1, this program reads 3; convert"):
         open_store(copy)
 
 

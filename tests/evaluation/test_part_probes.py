@@ -52,6 +52,7 @@ def test_a_figure_and_its_samples_equal_scikit_learn_on_the_repeated_records(fea
     assert found.samples[7] == pytest.approx(r2_score(y[700:], fitted, sample_weight=weights))
 
     labels = np.stack([y > 0.5, y > 1, y > 1e9], axis=1)  # the last class has no positive and is in no figure
+    assert compare(features, "super", labels, ROLES)["n_classes"] == 2
     found = probe_classes(x, labels, ROLES)
     scores = fit_probe(x[:500], labels[:500], x[500:700], labels[500:700]).scores(x[700:])
     assert found.value == pytest.approx(roc_auc_score(labels[700:, :2], scores[:, :2]))

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from cgdmer_jax.errors import CgdmerError
-from configs.cgdmer import SIZES
+from configs.cgdmer import FROM_SCRATCH
 from experiments.command import command_line, load_config, run
 
 ROOT = Path(__file__).parents[2]
@@ -138,7 +138,7 @@ def test_a_wrong_store_is_one_sentence_and_exit_code_1(tmp_path):
     assert not (tmp_path / "r").exists()
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", FROM_SCRATCH)  # the others: tests/test_configs.py
 def test_every_size_has_the_fields_of_the_method(size):
     from cgdmer_jax.methods.cgdmer import CgDmerConfig
     from cgdmer_jax.methods.make import from_fields

@@ -78,8 +78,9 @@ def test_each_task_has_both_choices_at_three_shares_of_labels_and_the_release_s_
 
 
 def test_the_published_maximum_is_never_below_the_epoch_chosen_by_validation(scored):
-    value = {(r["task"], r["method"], r["label_fraction"], r["variant"]): r["value"]
-             for r in _rows(scored, evaluation="probe", metric="auroc", **{"class": "macro_all"}) if r["n"]}  # fmt: skip
+    macros = _rows(scored, evaluation="probe", metric="auroc", **{"class": "macro_all"})
+    fields = ("task", "method", "label_fraction", "variant")
+    value = {tuple(row[field] for field in fields): row["value"] for row in macros if row["n"]}
     assert len(value) == 60
     assert all(value[*key[:3], "max_test"] >= value[key] for key in value if key[3] is None)
 

@@ -13,8 +13,8 @@ from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.log import read_metrics
 from cgdmer_jax.training.run_folder import RunFolder
 from experiments import build
-from experiments import pretrain as room
-from experiments.pretrain import main, pretrain
+from experiments import training_run as room
+from experiments.pretrain import main, pretrain, training_lines
 from tests.data.small_stores import rewrite_info, write_store
 from tests.experiments.toy_runs import toy_config, toy_known
 from tests.training.toy import bytes_of
@@ -293,6 +293,6 @@ def test_marked_records_are_left_out_of_training_and_counted(config, store, monk
     corpus = open_corpus((store,))
     marked = np.arange(corpus.n_records) % 3 == 0
     monkeypatch.setattr(type(corpus), "marked", lambda self, lines, column: marked[lines])
-    lines = room.training_lines(corpus, ("lead_flagged",))
+    lines = training_lines(corpus, ("lead_flagged",))
     assert capsys.readouterr().out == "16 of 48 training records are left out: lead_flagged\n"
     assert lines.tolist() == [line for line in corpus.lines("train") if line % 3]

@@ -66,5 +66,6 @@ def change_config(folder: Path, **fields: object) -> None:
 
 def rewrite_rows(folder: Path, n: int) -> None:
     """Token embeddings with n rows."""
-    tensors = bert_tensors() | {"embeddings.word_embeddings.weight": np.zeros((n, WIDTH), np.float32)}
+    rows = np.random.default_rng(n).normal(size=(n, WIDTH)).astype(np.float32)
+    tensors = bert_tensors() | {"embeddings.word_embeddings.weight": rows}
     save_file(tensors, folder / "model.safetensors")

@@ -6,7 +6,8 @@ from pathlib import Path
 import jax
 
 from cgdmer_jax.contract import UNIT, InputContract, TrainedOn
-from cgdmer_jax.data.reports import full_stop_id, tokenizer_sha256, train_wordpiece
+from cgdmer_jax.data.reports import tokenizer_sha256, train_wordpiece
+from cgdmer_jax.data.special_tokens import full_stop_id
 from cgdmer_jax.interop.encoder import blank_batch
 from cgdmer_jax.interop.pretrained import save_model
 from cgdmer_jax.methods.make import make_method

@@ -203,7 +203,7 @@ def test_a_damaged_tokenizer_is_named(folder):
 def test_a_hub_id_without_network_says_which_files_to_place(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     words = (
-        r"nobody/nothing-at-all .*without network place config\.json, tokenizer\.json and model\.safetensors .*folder"
+        r"nobody/nothing-at-all .*is network, or place config\.json, tokenizer\.json and model\.safetensors .*folder"
     )
     with pytest.raises(CgdmerError, match=words) as caught:
         load_text_encoder("nobody/nothing-at-all")

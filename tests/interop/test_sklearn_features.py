@@ -31,3 +31,31 @@ def test_a_length_that_does_not_fit_the_models_own_rate_is_refused(model, record
 def test_it_can_be_cloned_and_its_parameters_set(model):
     step = clone(EcgFeatures(model, rate=500)).set_params(feature="shared")
     assert step.get_params() == {"model": model, "rate": 500, "leads": LEADS, "unit": "mV", "feature": "shared"}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"rate": "500"}, r"rate='500'\) is no number of hertz"),
+        ({"rate": True}, "no number of hertz"),
+        ({"rate": 500, "leads": None}, r"leads=None\) is no list of names"),
+        ({"rate": 500, "leads": "I"}, "no list of names"),
+        ({"rate": 500, "unit": None}, r"unit=None\) is no unit; give one of V, mV, uV"),
+    ],
+)
+def test_a_parameter_of_another_kind_is_refused_when_fitting(model, recordings_mv, parameters, words):
+    step = EcgFeatures(model).set_params(**parameters)  # as scikit-learn sets them: unseen
+    with pytest.raises(CgdmerError, match=words):
+        step.fit(recordings_mv)
+
+
+def test_anything_but_numbers_by_record_lead_and_time_is_refused(model, recordings_mv):
+    for given in (recordings_mv[0], [["a"]], recordings_mv.astype(object)):
+        with pytest.raises(CgdmerError, match=r"expected numbers \[record, lead, time\]"):
+            EcgFeatures(model, rate=500).fit(given)
+
+
+def test_a_list_of_recordings_and_an_array_of_names_serve_as_well(model, recordings_mv):
+    step = EcgFeatures(model, rate=500, leads=np.array(LEADS))
+    expected = EcgFeatures(model, rate=500).fit_transform(recordings_mv)
+    np.testing.assert_array_equal(step.fit_transform(list(recordings_mv)), expected)

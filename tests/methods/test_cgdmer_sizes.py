@@ -11,7 +11,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.cgdmer import CgDmerConfig
 from cgdmer_jax.methods.make import from_fields
 from cgdmer_jax.methods.protocol import Variables
-from configs.cgdmer import SIZES, get_config
+from configs.cgdmer import FROM_SCRATCH, get_config
 from tests.methods.sized import BATCH, method_of, shapes
 
 KEY = jax.eval_shape(lambda: jax.random.key(0))
@@ -21,7 +21,7 @@ def n_parameters(params) -> int:
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
 
 
-@pytest.mark.parametrize("size", list(SIZES))
+@pytest.mark.parametrize("size", FROM_SCRATCH)
 def test_each_size_has_the_tokens_and_slots_that_its_config_says(size):
     config = get_config(size)
     method, batch = method_of(config), shapes(config.data.max_tokens)

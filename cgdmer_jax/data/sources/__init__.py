@@ -55,6 +55,14 @@ def _open_ptbxl(root: Path, rate: int) -> Source:
     return ptbxl.open_source(root, rate)
 
 
+def _ptbxl_reports(root: Path) -> list[tuple[int, str]]:
+    from cgdmer_jax.data.sources import ptbxl
+
+    return ptbxl.read_reports(root)
+
+
+# Collections whose reports can be read without the recordings: name -> (fold, report as published) of each record.
+REPORTS: dict[str, Callable[[Path], list[tuple[int, str]]]] = {"ptbxl": _ptbxl_reports}
 # Collections that are read from a folder: name -> open(root, wanted rate in Hz). The `synthetic` source has
 # no folder; it is opened by its own module.
 SOURCES: dict[str, Callable[[Path, int], Source]] = {"ptbxl": _open_ptbxl}

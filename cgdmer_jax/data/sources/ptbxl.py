@@ -94,6 +94,11 @@ def open_source(root: Path, rate: int) -> Source:
     )
 
 
+def read_reports(root: Path) -> list[tuple[int, str]]:
+    """Fold and report, as published, of every listed record; the table alone is enough, no recording is needed."""
+    return [(int(_number(line, "strat_fold")), line["report"]) for line in _read_table(root, DATABASE)[0]]
+
+
 def read_recording(root: Path, rate: float, record: SourceRecord) -> Recording:
     """The record's WFDB files below the root folder; `rate` (Hz) is that of the folder they lie in."""
     path = root / record.location

@@ -1,0 +1,89 @@
+"""Writes a text encoder as a folder that `load_text_encoder` and transformers read."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import jax
+import numpy as np
+from safetensors.numpy import save_file
+from tokenizers import Tokenizer
+
+from cgdmer_jax.data.reports import save_tokenizer
+from cgdmer_jax.data.special_tokens import PADDING, first_id
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.interop.text_names import LAYER, their_name
+from cgdmer_jax.interop.text_tensors import WEIGHTS
+from cgdmer_jax.models.bert import BertEncoder
+from cgdmer_jax.models.text_tower import TextModule
+
+
+def save_text_encoder(folder: Path, module: TextModule, params: dict, tokenizer: Tokenizer, origin: dict) -> None:
+    """config.json, tokenizer.json, model.safetensors and origin.json: whole or not at all; `params` of one stack."""
+    if folder.exists():
+        raise CgdmerError(f"{folder} exists already; name a new folder, a model is never written over")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir()
+    save_file(named_tensors(module, params), part / WEIGHTS, metadata={"format": "pt"})
+    (part / "config.json").write_text(json.dumps(config_of(module, first_id(tokenizer, PADDING)), indent=1) + "\n")
+    (part / "origin.json").write_text(json.dumps(origin, indent=1) + "\n")
+    save_tokenizer(tokenizer, part)
+    os.replace(part, folder)
+
+
+def named_tensors(module: TextModule, params: dict) -> dict[str, np.ndarray]:
+    """Hugging Face's tensors, float32: the reverse of text_parameters.py."""
+    tensors = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+        place = jax.tree_util.keystr(path, simple=True, separator="/")
+        name, leaf = their_name(module, place), np.asarray(leaf, np.float32)
+        layers = enumerate(leaf) if LAYER in name else [(None, leaf)]
+        for number, value in layers:
+            full = name if number is None else name.format(layer=number)
+            tensors[full] = np.ascontiguousarray(value.T if place.endswith("kernel") else value)
+    return tensors
+
+
+def config_of(module: TextModule, pad_id: int) -> dict[str, object]:
+    """The config.json of that architecture."""
+    return _bert(module, pad_id) if isinstance(module, BertEncoder) else _t5(module, pad_id)
+
+
+def _bert(module: BertEncoder, pad_id: int) -> dict[str, object]:
+    roberta = module.counted_from is not None
+    return {
+        "model_type": "roberta" if roberta else "bert",
+        "architectures": ["RobertaModel" if roberta else "BertModel"],
+        "vocab_size": module.vocabulary,
+        "hidden_size": module.width,
+        "num_hidden_layers": module.depth,
+        "num_attention_heads": module.heads,
+        "intermediate_size": module.hidden,
+        "hidden_act": module.activation,
+        "layer_norm_eps": module.epsilon,
+        "max_position_embeddings": module.max_tokens + (module.counted_from + 1 if roberta else 0),
+        "type_vocab_size": module.token_types,
+        "pad_token_id": module.counted_from if roberta else pad_id,
+    }
+
+
+def _t5(module: TextModule, pad_id: int) -> dict[str, object]:
+    activation = {"gelu_new": "gelu"}.get(module.activation, module.activation) if module.gated else module.activation
+    return {
+        "model_type": "t5",
+        "architectures": ["T5EncoderModel"],
+        "vocab_size": module.vocabulary,
+        "d_model": module.width,
+        "num_layers": module.depth,
+        "num_heads": module.heads,
+        "d_kv": module.head_width,
+        "d_ff": module.hidden,
+        "feed_forward_proj": f"gated-{activation}" if module.gated else activation,
+        "relative_attention_num_buckets": module.buckets,
+        "relative_attention_max_distance": module.max_distance,
+        "layer_norm_epsilon": module.epsilon,
+        "pad_token_id": pad_id,
+    }

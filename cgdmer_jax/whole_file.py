@@ -1,0 +1,34 @@
+"""Files that are whole or absent: written beside their place under another name, then renamed into it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+UNFINISHED = ".unfinished"  # how a file under way is called; only a kill leaves one, and it may be deleted
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A binary file that comes to stand at `path` when the block ends well; until then what stood there stays.
+
+    Synced before the rename: after a power cut, too, no name leads to half a file.
+    """
+    # The process in the name: two that write the same cache do not write into each other's file.
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}{UNFINISHED}")
+    try:
+        with unfinished.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)  # after a full disk or Ctrl-C a part would keep its space
+        raise
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Text in UTF-8, or bytes."""
+    with whole_file(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)

@@ -1,0 +1,51 @@
+"""A file under its name is the old one or the new one, never a part; what fails leaves nothing behind."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from cgdmer_jax.whole_file import UNFINISHED, whole_file, write_whole
+from tests.full_disk import files_of_at_most
+
+
+def test_the_content_is_there_and_nothing_else(tmp_path):
+    write_whole(tmp_path / "a", "Größe\n")
+    write_whole(tmp_path / "b", b"\x00\xff")
+    assert (tmp_path / "a").read_bytes() == "Größe\n".encode()
+    assert (tmp_path / "b").read_bytes() == b"\x00\xff"
+    assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+
+
+@pytest.mark.parametrize("end", [KeyError, KeyboardInterrupt])
+def test_an_error_under_way_leaves_the_former_file_alone(tmp_path, end):
+    write_whole(tmp_path / "a", "former")
+    with pytest.raises(end), whole_file(tmp_path / "a") as file:
+        file.write(b"half")
+        raise end
+    assert (tmp_path / "a").read_text() == "former"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_disk_that_fills_up_in_the_middle_leaves_the_former_file_alone(tmp_path):
+    write_whole(tmp_path / "a", "former")
+    with files_of_at_most(1000), pytest.raises(OSError, match="File too large"):
+        write_whole(tmp_path / "a", "new" * 1000)
+    assert (tmp_path / "a").read_text() == "former"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_kill_under_way_leaves_the_former_file_and_a_part_that_says_so(tmp_path):
+    write_whole(tmp_path / "a", "former")
+    code = (
+        "import os, signal, sys; from pathlib import Path; from cgdmer_jax.whole_file import whole_file\n"
+        "with whole_file(Path(sys.argv[1])) as file:\n"
+        "    file.write(b'half'); file.flush(); os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path / "a")], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    former, part = sorted(tmp_path.iterdir())
+    assert former.read_text() == "former"
+    assert part.name.endswith(UNFINISHED) and part.read_text() == "half"

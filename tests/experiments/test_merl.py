@@ -8,14 +8,19 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 
 from cgdmer_jax.data.convert import convert
+from cgdmer_jax.data.corpus import open_corpus
+from cgdmer_jax.data.reports import RULES
 from cgdmer_jax.data.sources import ptbxl
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.evaluation.protocols import published_draw
 from cgdmer_jax.evaluation.results import check_rows, read_results
 from configs import quickstart
 from experiments import evaluate as command
+from experiments.merl import merl_records
 from experiments.pretrain import pretrain
 from tests.data.merl_tables import MOVED, write_tables
 from tests.data.ptbxl_root import line, write_root
+from tests.data.small_stores import write_store
 
 RECORDS = range(2, 402)
 ASKED = {"checkpoint": None, "features": ("main",), "random_seeds": 1, "kernels": 10}
@@ -137,8 +142,6 @@ def test_both_protocols_stand_side_by_side_in_print_and_share_their_features(sco
 
 
 def test_a_share_of_labels_is_the_release_s_own_draw():
-    from cgdmer_jax.evaluation.protocols import published_draw
-
     for n, fraction, kept in ((17084, 0.01, 170), (7197, 0.01, 71), (4950, 0.01, 49), (16546, 0.1, 1654)):
         drawn = published_draw(n, fraction)
         assert len(drawn) == kept == len(set(drawn))
@@ -161,8 +164,28 @@ def test_a_request_that_does_not_fit_is_refused_before_anything_is_loaded(tmp_pa
         command.evaluate(tmp_path / "nowhere", "nowhere", "validation", **ASKED, **changes)
 
 
+def test_a_store_of_csn_gives_its_two_tables_with_the_released_and_the_exact_labels(tmp_path, monkeypatch):
+    monkeypatch.setitem(RULES, "csn", {})
+    tables = write_tables(tmp_path / "tables", [])
+    names = [f"JS{number:05d}" for number in (9, 8, 7, 6, 3, 2, 1, 0, 77)]  # no order of the tables; one of no table
+    corpus = open_corpus((write_store(tmp_path / "store", ["sinus rhythm"] * 9, name="csn", record_ids=names),))
+    lines, tasks, watched = merl_records(tables)(corpus, "test")
+    assert [task.name for task in tasks] == ["csn", "csn_exact"]
+    for task in tasks:
+        of_role = [[names[lines[i]][-1] for i in role] for role in (task.fit, task.choose, task.score)]
+        assert of_role == [["0", "1", "2", "3"], ["6", "7"], ["8", "9"]]
+    assert [task.labels[task.score].tolist() for task in tasks] == [
+        [[True, True, False], [True, True, True]],
+        [[False, False, False], [False, True, True]],
+    ]
+    assert sorted(names[i] for i in watched) == ["JS00008", "JS00009"]
+
+
 def test_a_store_of_another_collection_and_one_that_lacks_a_whole_role_are_refused(scored, tmp_path):
     run, store, _, _ = scored
     fewer = write_tables(tmp_path / "tables", [(n + 1000, n // 2, n // 2 % 10 + 1) for n in RECORDS])
     with pytest.raises(CgdmerError, match="holds none of the records of merl's super to fit"):
         command.evaluate(run, str(store), "validation", **ASKED, protocol="merl", tables=fewer)
+    other = open_corpus((write_store(tmp_path / "other", ["sinus rhythm"]),))
+    with pytest.raises(CgdmerError, match="merl has no tables for the collection synthetic; give a store of cpsc2018"):
+        merl_records(fewer)(other, "validation")

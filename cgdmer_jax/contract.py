@@ -19,7 +19,7 @@ from cgdmer_jax.waveform import FILTERS, LEADS, condition
 
 UNIT = "uV int16"
 HASHES = ("patient_sha256", "signal_sha256")  # fields of TrainedOn
-SCALINGS = ("record_std", "lead_std", "fixed_mv")
+SCALINGS = ("record_std", "lead_std", "fixed_mv", "record_minmax")
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,10 @@
 
 from cgdmer_jax.methods.cgdmer import CgDmer, CgDmerConfig
 from cgdmer_jax.methods.masked_text import MaskedText, MaskedTextConfig
+from cgdmer_jax.methods.merl import Merl, MerlConfig
 
 METHODS = {
     "cgdmer": (CgDmer, CgDmerConfig),
     "masked_text": (MaskedText, MaskedTextConfig),
+    "merl": (Merl, MerlConfig),
 }

@@ -1,6 +1,7 @@
 """From plain values (a config, the config.json of a model folder) to a method object."""
 
 import dataclasses
+import types
 import typing
 from collections.abc import Mapping
 
@@ -43,9 +44,19 @@ def from_fields(kind: type, values: Mapping[str, object]):
         raise CgdmerError(f"config: {kind.__name__} and the config differ in {unknown}.{suggest(unknown, hints)}")
     made = {}
     for name, value in values.items():
-        if dataclasses.is_dataclass(hints[name]):
-            value = from_fields(hints[name], value)
+        if classes := [member for member in _members(hints[name]) if dataclasses.is_dataclass(member)]:
+            value = from_fields(_fitting(classes, value), value)
         elif isinstance(value, list | tuple):
             value = tuple(tuple(v) if isinstance(v, list | tuple) else v for v in value)
         made[name] = value
     return kind(**made)
+
+
+def _members(hint) -> tuple:
+    """Of `A | B` both, of `A` itself."""
+    return typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+
+
+def _fitting(classes: list[type], values: Mapping[str, object]) -> type:
+    """The one of exactly these fields; else the one that has most of them, whose error tells what is wrong."""
+    return max(classes, key=lambda one: -len(values.keys() ^ typing.get_type_hints(one).keys()))

@@ -8,6 +8,8 @@ from jaxtyping import Array, Bool, Float, Int, Int16
 STD_FLOOR_MV = 0.01
 CLIP = 20.0
 SCALINGS = ("record_std", "lead_std", "fixed_mv")
+MINMAX = "record_minmax"  # has an offset, so it is no `Scaled`
+RANGE_FLOOR_MV = 0.01
 
 
 class Scaled(NamedTuple):
@@ -29,7 +31,7 @@ def scale(
     The standard deviations are over present leads and valid samples, floor 0.01 mV. Nothing is subtracted, so with
     one scalar a record the lead identities (III = II - I, ...) survive.
     """
-    live = lead_mask[:, :, None] & (jnp.arange(signal.shape[2])[None, None, :] < length[:, None, None])
+    live = _live(signal, lead_mask, length)
     signal_mv = jnp.where(live, signal.astype(jnp.float32) * 1e-3, 0.0)
     lead_std = _std(signal_mv, live, (2,))
     if scaling == "record_std":
@@ -39,6 +41,22 @@ def scale(
     else:
         scale_mv = jnp.ones_like(lead_std)
     return Scaled(jnp.clip(signal_mv / scale_mv, -CLIP, CLIP), scale_mv[:, :, 0], jnp.log(lead_std[:, :, 0]))
+
+
+def minmax(
+    signal: Int16[Array, "batch lead time"], lead_mask: Bool[Array, "batch lead"], length: Int[Array, "batch"]
+) -> Float[Array, "batch lead time"]:
+    """All leads of a record onto 0..1 by its one minimum and one maximum, as MERL does (methods.md 4.1).
+
+    What was not measured counts as 0 mV, so it becomes the grey level of 0 mV; a range below 0.01 mV counts as that.
+    """
+    signal_mv = jnp.where(_live(signal, lead_mask, length), signal.astype(jnp.float32) * 1e-3, 0.0)
+    low, high = signal_mv.min((1, 2), keepdims=True), signal_mv.max((1, 2), keepdims=True)
+    return (signal_mv - low) / jnp.maximum(high - low, RANGE_FLOOR_MV)
+
+
+def _live(signal, lead_mask, length):
+    return lead_mask[:, :, None] & (jnp.arange(signal.shape[2])[None, None, :] < length[:, None, None])
 
 
 def _std(signal_mv, live, axes: tuple[int, ...]):

@@ -1,0 +1,90 @@
+"""A file that MERL's authors released (*_ckpt.pth) as a run folder, so that it is evaluated as our own runs are.
+
+The text tower comes from --config.method.text_tower: the released code never changed it (methods.md 4.8).
+"""
+
+import dataclasses
+from pathlib import Path
+
+import jax
+from ml_collections import ConfigDict
+
+from cgdmer_jax.contract import InputContract, TrainedOn
+from cgdmer_jax.data.corpus import open_corpus
+from cgdmer_jax.data.reports import save_tokenizer
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.interop.torch_weights import read_merl
+from cgdmer_jax.methods.make import from_fields
+from cgdmer_jax.methods.protocol import Variables
+from cgdmer_jax.models import text_tower
+from cgdmer_jax.training import sharding
+from cgdmer_jax.training.checkpoint import Checkpoints
+from cgdmer_jax.training.optimizer import OptimizerConfig
+from cgdmer_jax.training.run_folder import RunFolder
+from experiments import build, command
+from experiments.text_towers import with_architecture, with_tower
+from experiments.training_run import first_state
+
+EXAMPLE = (
+    "python -m experiments.import_merl --weights=res18_best_ckpt.pth --config=configs/merl.py:resnet18 "
+    "--store=stores/ptbxl500 --out=runs/merl-released"
+)
+# Nobody published which patients: evaluations on MIMIC-IV-ECG are in-domain, leaks cannot be found by hash.
+THEIRS = TrainedOn("mimic-iv-ecg", "released weights", (), ())
+
+
+def main(words: list[str]) -> int:
+    parser = command.parser(__doc__, EXAMPLE)
+    parser.add_argument("--weights", required=True, type=Path, help="the released file, *_ckpt.pth")
+    parser.add_argument("--config", required=True, help="FILE:SIZE of that file; fields as --config.a.b=value")
+    parser.add_argument("--store", required=True, help="a store of the rate and length they trained on: 500 Hz, 10 s")
+    parser.add_argument("--out", required=True, type=Path, help="run folder to make")
+    known, overrides = parser.parse_known_args(words)
+    import_merl(known.weights, command.load_config(known.config, overrides), known.store, RunFolder(known.out))
+    return 0
+
+
+def import_merl(weights: Path, config: ConfigDict, store: str, run: RunFolder) -> None:
+    """Writes the run folder: one checkpoint, of step 0."""
+    if run.exists():
+        raise CgdmerError(f"{run.path} is a run already; take another --out")
+    with config.unlocked():
+        config.data.stores = (store,)
+    config, tower = with_architecture(config, run)
+    if config.method_name != "merl" or tower is None:
+        raise CgdmerError("--config is no config of MERL with a text tower; give configs/merl.py:SIZE")
+    corpus = open_corpus((store,))
+    contract = dataclasses.replace(
+        build.make_contract(corpus, tower.tokenizer, config.method.scaling), trained_on=(THEIRS,)
+    )
+    method = build.make_method(config, contract, tower.tokenizer)
+    state = _with_released(_first_state(method, config, contract), weights)
+    with run.locked(), Checkpoints(run.checkpoints, keep_last=1) as checkpoints:
+        save_tokenizer(tower.tokenizer, run.tokenizer)
+        run.begin(config.to_dict(), build.run_environment(), contract)
+        checkpoints.save(with_tower(state, tower), None)
+    print(f"{run.path}: evaluate it as any run")
+
+
+def _first_state(method, config: ConfigDict, contract: InputContract):
+    batch = build.shapes_of(2, contract, config.data.max_tokens)
+    batch = jax.tree.map(lambda x: jax.numpy.zeros(x.shape, x.dtype), batch)
+    optimizer = from_fields(OptimizerConfig, config.optimizer.to_dict())
+    return first_state(method, optimizer, batch, jax.random.key(0), sharding.make_mesh())[0]
+
+
+def _with_released(state, weights: Path):
+    """The released arrays in the places of those that the state began with."""
+    params = state.variables.params
+    own = {name: part for name, part in params.items() if name != text_tower.NAME}
+    released = read_merl(weights, Variables(own, state.variables.state))
+    print(
+        f"{weights.name}: {len(released.tower)} tensors of its text tower and {len(released.left_out)} others not read"
+    )
+    tower = {text_tower.NAME: params[text_tower.NAME]}
+    variables = Variables(jax.device_put(released.variables.params) | tower, jax.device_put(released.variables.state))
+    return state._replace(variables=variables)
+
+
+if __name__ == "__main__":
+    command.run(main)

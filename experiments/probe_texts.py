@@ -1,0 +1,168 @@
+"""Do the vectors of a text encoder separate the findings that the reports are about? A probe from report to labels.
+
+Each record's vector is the mean over the tokens of its report; folds, probe and intervals are those of
+experiments.evaluate on recordings. German and English reports are scored apart as well, by the same probe.
+"""
+
+from pathlib import Path
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from cgdmer_jax.batch import NO_TEXT
+from cgdmer_jax.data.corpus import Corpus, open_corpus
+from cgdmer_jax.data.languages import language
+from cgdmer_jax.data.splits import in_folds, probe_folds
+from cgdmer_jax.data.tokens import token_table
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.evaluation.probe import fit_probe
+from cgdmer_jax.evaluation.results import Scored, Setting, paired_row, rows_for_scores, write_results
+from cgdmer_jax.interop.huggingface import load_text_encoder
+from cgdmer_jax.methods.cgdmer import CgDmer
+from cgdmer_jax.models.text_states import mean_of_tokens
+from experiments import build, command, trained
+from experiments.encode_texts import vectors_of
+from experiments.scoring import Task, make_task
+
+EXAMPLE = (
+    "python -m experiments.probe_texts --store=stores/ptbxl100 --text=minilm=sentence-transformers/all-MiniLM-L6-v2 "
+    "--run=scratch=runs/ptbxl-nano --out=results/text-probe.json"
+)
+NO_RUN = "-"
+SPLIT = "validation"  # an encoder is chosen by it
+LANGUAGES = ("de", "en")
+TEXTS_AT_ONCE = 256
+
+
+def main(words: list[str]) -> int:
+    parser = command.parser(__doc__, EXAMPLE)
+    parser.add_argument("--store", required=True, help="converted store with labels and reports")
+    parser.add_argument("--text", action="append", default=[], metavar="NAME=FOLDER", help="a text encoder, or hub id")
+    parser.add_argument(
+        "--run", action="append", default=[], metavar="NAME=RUN", help="a cgdmer run's own text encoder"
+    )
+    parser.add_argument("--max_tokens", type=int, default=64, help="of --text; longer reports are cut (default 64)")
+    parser.add_argument("--out", type=Path, required=True, help="JSON of the rows")
+    args = parser.parse_args(words)
+    corpus = open_corpus((args.store,))
+    build.check_cleaning(corpus)
+    rows = []
+    made = encoders(corpus, _named("--text", args.text), _named("--run", args.run), args.max_tokens)
+    for rows_of_encoder in probed(corpus, made):
+        rows += rows_of_encoder
+    write_results(args.out, command.command_line(), rows, {"store": corpus.fingerprint})
+    print_table(rows)
+    print(f"rows: {args.out}")
+    return 0
+
+
+def encoders(corpus: Corpus, folders: dict[str, str], runs: dict[str, str], max_tokens: int):
+    """(name, vector of each distinct text, where it is from), one after the other: each may be large."""
+    if not folders and not runs:
+        raise CgdmerError("nothing to probe; name an encoder with --text=NAME=FOLDER or --run=NAME=RUN")
+    for name, folder in folders.items():
+        vectors, _ = vectors_of(load_text_encoder(folder), corpus.texts, "mean", max_tokens)
+        yield name, vectors, NO_RUN
+    for name, folder in runs.items():
+        run = trained.load_run(Path(folder), None)
+        table = token_table(corpus, run.tokenizer, run.config.data.max_tokens)
+        yield name, vectors_of_run(run, table.tokens, table.mask), Path(folder).name
+
+
+def vectors_of_run(run: trained.Trained, tokens, mask) -> Float[np.ndarray, "text width"]:
+    """The run's text encoder alone, without what it shares with the recordings."""
+    if not isinstance(run.method, CgDmer):
+        raise CgdmerError(f"{run.folder.path} is a run of {run.config.method_name}; give one of cgdmer")
+
+    @jax.jit
+    def of(params, tokens, length):
+        states = run.method.network.apply({"params": params}, tokens, length, method="text_states")
+        return mean_of_tokens(states, length)
+
+    made = []
+    for first in range(0, len(tokens), TEXTS_AT_ONCE):
+        lines = np.arange(first, first + TEXTS_AT_ONCE).clip(max=len(tokens) - 1)  # one shape, compiled once
+        made.append(np.asarray(of(run.variables.params, tokens[lines], mask[lines].sum(1, dtype=np.int32))))
+    return np.concatenate(made)[: len(tokens)]
+
+
+def probed(corpus: Corpus, made):
+    """The rows of each encoder; from the second one on with paired differences to the first."""
+    folds = probe_folds(SPLIT)
+    lines = np.flatnonzero(in_folds(corpus.fold, folds.fit + folds.choose + folds.score) & (corpus.text_id != NO_TEXT))
+    spoken = np.array([language(text) for text in corpus.texts])[corpus.text_id[lines]]
+    tasks = [make_task(corpus, name, lines, folds) for name in corpus.stores[0].tasks]
+    groups = [_groups(task, spoken[task.score]) for task in tasks]
+    first = {}
+    for name, vectors, run in made:
+        x, rows = vectors[corpus.text_id[lines]].astype(np.float64), []
+        for task, of_task in zip(tasks, groups, strict=True):
+            for group, scored in _scored(task, of_task, x, _setting(corpus, name, run)).items():
+                rows += [row for row in scored.rows if row["class"].startswith("macro_")]
+                reference, theirs = first.setdefault((task.name, group), (name, scored))
+                if reference != name:
+                    rows.append(paired_row(scored, theirs, variant=f"minus_{reference}"))
+        yield rows
+
+
+def _groups(task: Task, spoken) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Group -> (which scored records, their bootstrap); made once, so that encoders share their resamples."""
+    members = {"all": np.ones(len(spoken), bool)} | {f"language={name}": spoken == name for name in LANGUAGES}
+    return {name: (m, np.ascontiguousarray(task.weights[:, m])) for name, m in members.items() if m.any()}
+
+
+def _scored(task: Task, groups, x: Float[np.ndarray, "record width"], setting: dict) -> dict[str, Scored]:
+    """One probe a task; its scores of all scored records and of each language."""
+    fitted = fit_probe(x[task.fit], task.labels[task.fit], x[task.choose], task.labels[task.choose])
+    scores, labels = fitted.scores(x[task.score]), task.labels[task.score]
+    return {
+        group: rows_for_scores(
+            Setting(**setting, task=task.name, group=group, feature_dim=x.shape[1]),
+            [scores[members]],
+            labels[members],
+            task.classes,
+            probabilities=False,
+            defined=fitted.fitted,
+            weights=weights,
+            macro_only=True,
+        )
+        for group, (members, weights) in groups.items()
+    }
+
+
+def _setting(corpus: Corpus, name: str, run: str) -> dict:
+    return {
+        "store": corpus.stores[0].namespace,
+        "split": SPLIT,
+        "method": name,
+        "run": run,
+        "feature": "report",
+        "evaluation": "probe",
+        "domain": "in" if run != NO_RUN else "out",  # a run has read the training split's reports
+        "supervision": "labels",
+        "seen_in_training": False,  # patients of the scored fold are in no training split
+    }
+
+
+def print_table(rows: list[dict]) -> None:
+    shown = [row for row in rows if (row["class"], row["metric"]) == ("macro_ge10", "auroc")]
+    for group in dict.fromkeys(row["group"] for row in shown):
+        print(f"report-to-label probe, {SPLIT}, reports: {group}")
+        for method in dict.fromkeys(row["method"] for row in shown):
+            of = [row for row in shown if (row["group"], row["method"]) == (group, method)]
+            cells = [
+                f"{r['task']} {r['value']:.3f} [{r['low']:.3f}, {r['high']:.3f}]" for r in of if r["low"] is not None
+            ]
+            print(f"  {method:14} {'  '.join(cells)}")
+
+
+def _named(flag: str, given: list[str]) -> dict[str, str]:
+    for word in given:
+        if not all(word.partition("=")):
+            raise CgdmerError(f"{flag}={word} has no name; give {flag}=NAME=FOLDER, the name stands in the table")
+    return dict(word.split("=", 1) for word in given)
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,47 @@
+"""pretrain --dry_run: what a mesh would take, without weights and without a run folder."""
+
+import re
+
+import pytest
+
+from cgdmer_jax.errors import CgdmerError
+from experiments.pretrain import main
+from tests.small_runs import ROOT, SMALL, make_store, start_command
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return make_store(tmp_path_factory.mktemp("dry") / "store")
+
+
+def words(store, *more):
+    return ["--config=configs/cgdmer.py:quickstart", f"--config.data.stores={store}", *SMALL, *more]
+
+
+def test_it_prints_placement_bytes_flops_and_rate_of_the_stated_mesh(store, tmp_path):
+    folder = tmp_path / "run"
+    process = start_command("pretrain", words(store, "--dry_run=2x2", f"--workdir={folder}"), tmp_path / "cache")
+    said, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+    assert "compiled for 2 x 2 (data x fsdp) fake CPU devices" in said
+    assert "variables/params/ecg_encoder/" in said
+    flops = float(re.search(r"([\d.,]+) GFLOP a record", said)[1])
+    rate = float(re.search(r"40% of 4 h100 \(989 TFLOP/s each\) would be ([\d,]+)", said)[1].replace(",", ""))
+    assert flops > 0 and rate == pytest.approx(4 * 989e12 * 0.4 / (flops * 1e9), rel=0.6)  # flops has two digits
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["--dry_run=64"], r"--dry_run=64 is no topology; give .DATAxFSDP."),
+        (["--dry_run=2x0"], "is no topology"),
+        (["--dry_run=2x2", "--accelerator=h10"], r'--accelerator is "h10"\. Did you mean "h100"'),
+        ([], "--workdir is missing"),
+    ],
+)
+def test_what_it_cannot_do_is_told_in_a_sentence(store, monkeypatch, more, sentence):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(CgdmerError, match=sentence) as caught:
+        main(words(store, *more))
+    assert "\n" not in str(caught.value)

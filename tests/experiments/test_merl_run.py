@@ -1,0 +1,136 @@
+"""MERL through the commands that know it only by its contract: vectors, training, restart, evaluation."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.training.log import read_metrics
+from configs import merl
+from experiments import evaluate
+from experiments.encode_texts import encode_texts
+from experiments.pretrain import pretrain
+from experiments.trained import load_run
+from tests.interop.tower_folder import write_tower
+from tests.small_runs import ROOT, make_store
+
+MAX_TOKENS = 10  # of the small tower
+
+
+def config_of(store, tower):
+    """The release's preset, made narrow; two epochs' worth of nothing."""
+    config = merl.get_config("resnet18")
+    config.method.ecg.update(width=4, blocks=(1, 1, 1, 1))
+    config.method.update(text_tower=str(tower), embedding=8)
+    config.data.update(stores=(str(store),), batch_size=4, max_tokens=MAX_TOKENS)
+    config.data.text_columns.text_vectors = str(tower)
+    config.optimizer.update(steps=4, learning_rate=1e-2)
+    config.run.update(log_every=1, validate_every=4, checkpoint_every=2, validation_records=4, keep_last=9)
+    return config
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return make_store(tmp_path_factory.mktemp("merl") / "store", 300)
+
+
+@pytest.fixture(scope="module")
+def tower(tmp_path_factory, store):
+    words = "sinus rhythm left axis normal ecg atrial fibrillation bundle branch block no".split()
+    return write_tower(tmp_path_factory.mktemp("tower") / "bert", [" ".join(words)] * 3)
+
+
+@pytest.fixture(scope="module")
+def run(store, tower, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "merl"
+    with pytest.raises(CgdmerError, match=r"make it with python -m experiments\.encode_texts .*--pooling=pooler"):
+        pretrain(config_of(store, tower), folder)
+    encode_texts((str(store),), str(tower), "pooler", MAX_TOKENS)
+    assert pretrain(config_of(store, tower), folder) == 0
+    return folder
+
+
+def bits(run, step):
+    return [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(load_run(run, step).variables)]
+
+
+def test_the_frozen_tower_keeps_its_bits_and_norms_gather_statistics(run):
+    first, last = (load_run(run, step).variables for step in (0, 4))
+    towers = (jax.tree.leaves(v.params["text_tower"]) for v in (first, last))
+    assert all(np.array_equal(one, other) for one, other in zip(*towers, strict=True))
+    assert not np.array_equal(first.params["view1"]["kernel"], last.params["view1"]["kernel"])
+    statistics = zip(jax.tree.leaves(first.state), jax.tree.leaves(last.state), strict=True)
+    assert all(not np.array_equal(one, other) for one, other in statistics)
+
+
+def test_stopped_at_step_2_it_ends_with_the_bits_of_the_whole_run(run, store, tower, tmp_path, monkeypatch):
+    from experiments import training_run
+
+    whole, part = training_run.loop.train, tmp_path / "part"
+
+    def stopped_at_2(*args, batches=None, stop, **more):
+        """A signal that comes while step 2 is under way."""
+        args = list(args)
+        original = args[2]
+
+        def until(first, last):
+            for number, batch in enumerate(original(first, last), start=first + 1):
+                stop.is_set = stop.is_set or number == 2
+                yield batch
+
+        args[2] = until
+        return whole(*args, stop=stop, **more)
+
+    monkeypatch.setattr(training_run.loop, "train", stopped_at_2)
+    assert pretrain(config_of(store, tower), part) == 75
+    monkeypatch.undo()
+    assert pretrain(config_of(store, tower), part) == 0
+    assert bits(part, 4) == bits(run, 4)
+    losses = [[r["loss"] for r in read_metrics(folder / "metrics.jsonl") if "loss" in r] for folder in (part, run)]
+    assert losses[0] == losses[1] and len(losses[0]) == 4
+
+
+def test_it_is_evaluated_as_any_method(run, store, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    words = [f"--run={run}", f"--store={store}", "--split=validation", "--random_seeds=1", "--kernels=84"]
+    assert evaluate.main([*words, "--parts=probe,zero_shot,retrieval", "--features=main"]) == 0
+    found = next((run / "evaluation").glob("*/validation/results.json"))
+    rows = json.loads(found.read_text())["rows"]
+    kinds = {(row["method"], row["evaluation"], row["feature"]) for row in rows}
+    assert {("merl", "probe", "main"), ("merl", "zero_shot", "aligned"), ("random_weights", "probe", "main")} <= kinds
+
+
+def test_a_released_file_becomes_a_run_that_gives_the_restatements_features(store, tower, tmp_path):
+    torch = pytest.importorskip("torch", reason="MERL's files are torch's: the extra `torch`")
+    from cgdmer_jax.data.corpus import open_corpus
+    from cgdmer_jax.methods.merl_network import ResNetSize
+    from cgdmer_jax.training.run_folder import RunFolder
+    from experiments import build
+    from experiments.import_merl import import_merl
+    from tests.methods.merl_twins import ORDER, assert_close, make_twins
+
+    corpus = open_corpus((str(store),))
+    config = config_of(store, tower)
+    config.method.update(embedding=32)
+    config.method.ecg.update(width=8)
+    file = tmp_path / "w.pth"
+    twins = make_twins(ResNetSize(8, (1, 1, 1, 1), False), file, samples=corpus.n_samples, tower_width=8)
+    import_merl(file, config, str(store), RunFolder(tmp_path / "run"))
+    run = load_run(tmp_path / "run", None)
+    assert run.contract.trained_on[0].name == "mimic-iv-ecg"
+
+    lines = np.arange(3)
+    shapes = build.shapes_of(3, run.contract, MAX_TOKENS)
+    batch = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)._replace(
+        signal=corpus.read(lines), lead_mask=corpus.lead_mask[lines], length=corpus.length[lines]
+    )
+    found = jax.jit(run.method.embed_ecg)(run.variables, batch)
+    live = np.asarray(jax.jit(run.method._signal)(batch, batch.lead_mask))
+    with torch.no_grad():
+        main, narrow, aligned = twins.torch.eval().features(torch.tensor(live[:, ORDER]))
+    for name, expected in (("main", main), ("narrow", narrow), ("aligned", aligned)):
+        assert_close(found[name], expected)
+    with pytest.raises(CgdmerError, match="is a run already"):
+        import_merl(file, config, str(store), RunFolder(tmp_path / "run"))

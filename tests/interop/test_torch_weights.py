@@ -1,0 +1,75 @@
+"""A file of MERL's authors is read whole or refused with a table of what does not fit."""
+
+import jax
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="MERL's files are torch's: the extra `torch`")
+
+from cgdmer_jax.errors import CgdmerError  # noqa: E402
+from cgdmer_jax.interop.merl_names import TOWER  # noqa: E402
+from cgdmer_jax.interop.torch_weights import read_merl  # noqa: E402
+from cgdmer_jax.methods.merl_network import ResNetSize  # noqa: E402
+from tests.methods.merl_twins import make_twins  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory):
+    return make_twins(ResNetSize(8, (1, 1, 1, 1), False), tmp_path_factory.mktemp("merl") / "w.pth", samples=1000)
+
+
+@pytest.fixture
+def state(twins):
+    return dict(twins.torch.state_dict())
+
+
+def read(state, path, twins):
+    torch.save(state, path)
+    return read_merl(path, twins.variables)
+
+
+def test_the_text_tower_goes_apart_and_what_no_loss_reached_is_told(state, twins, tmp_path):
+    tower = {f"{TOWER}embeddings.word_embeddings.weight": torch.ones(7, 3, dtype=torch.float16)}
+    head = {"ecg_encoder.linear.weight": torch.zeros(10, 64), "ecg_encoder.linear.bias": torch.zeros(10)}
+    found = read(state | tower | head, tmp_path / "w.pth", twins)
+    assert found.tower.keys() == {"embeddings.word_embeddings.weight"}
+    assert found.tower["embeddings.word_embeddings.weight"].dtype == np.float32
+    assert {"ecg_encoder.linear.weight", "ecg_encoder.linear.bias", "ecg_encoder.bn1.num_batches_tracked"} <= {
+        *found.left_out
+    }
+    jax.tree.map(np.testing.assert_array_equal, found.variables, twins.variables)
+
+
+def test_every_tensor_that_does_not_fit_stands_in_the_table(state, twins, tmp_path):
+    del state["linear1.weight"]
+    state["linear3.weight"] = torch.zeros(4, 4)
+    state["downconv.bias"] = torch.zeros(3)
+    with pytest.raises(CgdmerError, match="nothing was loaded") as caught:
+        read(state, tmp_path / "w.pth", twins)
+    told = str(caught.value)
+    assert "missing     linear1.weight [32, 32]" in told
+    assert "extra       linear3.weight [4, 4]" in told
+    assert "mis-shaped  downconv.bias [3], expected [32]" in told
+    assert told.count("\n") == 3
+
+
+def test_a_file_that_is_cut_absent_or_no_state_dict_is_refused_in_a_sentence(state, twins, tmp_path):
+    path = tmp_path / "w.pth"
+    torch.save(state, path)
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(CgdmerError, match="is cut, or holds more than tensors"):
+        read_merl(path, twins.variables)
+    with pytest.raises(CgdmerError, match="there is no file"):
+        read_merl(tmp_path / "other.pth", twins.variables)
+    with pytest.raises(CgdmerError, match="holds no state dict"):
+        read([1, 2], path, twins)
+
+
+def test_code_in_a_file_is_never_run(twins, tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (tmp_path.joinpath("ran").touch, ())
+
+    with pytest.raises(CgdmerError, match="holds more than tensors"):
+        read({"a": Evil()}, tmp_path / "w.pth", twins)
+    assert not (tmp_path / "ran").exists()

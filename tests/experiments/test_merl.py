@@ -24,6 +24,7 @@ from tests.data.small_stores import write_store
 
 RECORDS = range(2, 402)
 ASKED = {"checkpoint": None, "features": ("main",), "random_seeds": 1, "kernels": 10}
+CODES = ("{'NORM': 100.0, 'LVOLT': 0.0, 'SR': 0.0}", "{'IMI': 100.0, 'NDT': 0.0, 'SR': 0.0}")  # clean's tasks
 TASKS = {"super", "sub", "sub_exact", "form", "rhythm"}
 
 
@@ -32,7 +33,7 @@ def scored(tmp_path_factory):
     """(run, store, tables) after both protocols on validation and `merl` on test, and where test reads are noted."""
     folder = tmp_path_factory.mktemp("merl")
     store, run, reads = folder / "store", folder / "run", folder / "test_reads.jsonl"
-    root = write_root(folder / "root", [line(number) for number in RECORDS])
+    root = write_root(folder / "root", [line(number, scp_codes=CODES[number // 20 % 2]) for number in RECORDS])
     convert(ptbxl.open_source(root, 100), store, rate=100, processes=1, progress=False)
     tables = write_tables(folder / "tables", [(n, n // 2, n // 2 % 10 + 1) for n in RECORDS])
     config = quickstart.get_config()

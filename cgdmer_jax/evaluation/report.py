@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.plots import Bar, bar_chart, line_chart
-from cgdmer_jax.evaluation.protocols import MACRO, NO_SIGNALS, WORDS, has_no_signals
+from cgdmer_jax.evaluation.protocols import MACRO, WORDS
 from cgdmer_jax.evaluation.report_page import document, ecg_figure, sheet
 from cgdmer_jax.evaluation.report_sections import sections
 from cgdmer_jax.evaluation.report_tables import (
@@ -18,6 +18,7 @@ from cgdmer_jax.evaluation.report_tables import (
     plain,
     select,
     table,
+    text_cell,
     values_of,
 )
 from cgdmer_jax.whole_file import write_whole
@@ -101,7 +102,7 @@ def text_table(rows: Sequence[dict]) -> str:
     """The first table for a terminal."""
     tasks, lines = first_table(rows)
     cells = [["protocol", "evaluation", "features", *tasks]]
-    cells += [[*name, *(_figure(of_task.get(task)) for task in tasks)] for name, of_task in lines]
+    cells += [[*name, *(text_cell(of_task.get(task)) for task in tasks)] for name, of_task in lines]
     widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells)
 
@@ -182,9 +183,3 @@ def _bars(rows, own_method):
 def _pages(pages):
     figures = [ecg_figure(page.svg, page.caption) for page in pages]
     return sheet(["<h2>One recording, hidden in part and reconstructed</h2>", *figures]) if figures else ""
-
-
-def _figure(row):
-    if row is None or row["value"] is None:
-        return NO_SIGNALS if row is not None and has_no_signals(row) else "n/a"
-    return f"{row['value']:.3f}" + ("" if row["low"] is None else f" [{row['low']:.3f}, {row['high']:.3f}]")

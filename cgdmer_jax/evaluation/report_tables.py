@@ -44,6 +44,13 @@ def cell(row: Row | None, *, signed: bool = False, digits: int = 3) -> str:
     return f'<td class="figure">{value}{between}</td>'
 
 
+def text_cell(row: Row | None) -> str:
+    """The same for a terminal or Markdown."""
+    if row is None or row["value"] is None:
+        return NO_SIGNALS if row is not None and has_no_signals(row) else "n/a"
+    return f"{row['value']:.3f}" + ("" if row["low"] is None else f" [{row['low']:.3f}, {row['high']:.3f}]")
+
+
 def count_cell(count: int) -> str:
     return f'<td class="figure">{count:,}</td>'
 

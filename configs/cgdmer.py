@@ -46,6 +46,7 @@ METHOD = {
     "dtype": "float32",
     "remat": "none",
     "unroll": 1,
+    "attention": "auto",
 }
 # What each size changes. nano and quickstart are for CPUs: wide tokens, few of them decoded, no loop over blocks.
 SIZES = {

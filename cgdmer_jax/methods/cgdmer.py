@@ -70,7 +70,7 @@ class CgDmer:
             text_tower=tower,
             second=config.second,
             decoder=config.decoder,
-            compute=Compute(config.dtype, config.remat, config.unroll),
+            compute=Compute(config.dtype, config.remat, config.unroll, config.attention),
         )
 
     # --- the contract -------------------------------------------------------------------------------

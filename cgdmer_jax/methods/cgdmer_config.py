@@ -9,6 +9,7 @@ from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.methods.alignment import ALIGNMENTS, SAME_TEXT
 from cgdmer_jax.methods.cgdmer_network import Size
 from cgdmer_jax.methods.disentangling import DISENTANGLINGS
+from cgdmer_jax.models.attention import KINDS
 from cgdmer_jax.models.heads import POOLINGS
 from cgdmer_jax.models.masking import Slots
 from cgdmer_jax.models.scaling import SCALINGS
@@ -21,6 +22,7 @@ TARGETS = ("signal", "patch_z")
 CHOICES = {
     "dtype": ("float32", "bfloat16", "float64"),
     "remat": REMAT_POLICIES,
+    "attention": KINDS,
     "masking": STRATEGIES,
     "stem": STEMS,
     "scaling": SCALINGS,
@@ -77,6 +79,7 @@ class CgDmerConfig:
     dtype: str  # of activations and products; losses in float32 at least. `float64` (JAX_ENABLE_X64) is for comparisons
     remat: str  # what the backward pass computes again: `none`, `full` blocks, or all but their products (`dots`)
     unroll: int  # blocks that one turn of the scan over layers holds
+    attention: str  # form of its computation, one of models/attention.py KINDS; `auto` chooses by device and dtype
 
     def __post_init__(self):
         for field, known in CHOICES.items():

@@ -26,14 +26,15 @@ class Size:
 
 @dataclass(frozen=True)
 class Compute:
-    """How the transformers run: compute dtype, rematerialisation policy, scanned blocks compiled in a row."""
+    """How the transformers run: compute dtype, rematerialisation policy, scanned blocks compiled in a row, attention."""
 
     dtype: str
     remat: str
     unroll: int
+    attention: str
 
-    def for_depth(self, depth: int) -> tuple[str, str, int]:
-        return self.dtype, self.remat, min(self.unroll, depth)
+    def for_depth(self, depth: int) -> tuple[str, str, int, str]:
+        return self.dtype, self.remat, min(self.unroll, depth), self.attention
 
 
 class Parts(NamedTuple):

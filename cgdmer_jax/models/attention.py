@@ -8,6 +8,7 @@ from jaxtyping import Array, Float, Int
 
 from cgdmer_jax.models.dense import precise
 
+KINDS = ("auto", "blocked", "xla", "cudnn")
 _MASKED = -1e30  # finite: a record without any key attends evenly and stays finite
 _BLOCK_BYTES = 4 << 20  # scores of one block of heads; 2-13 MB measured best on a 32 MB cache (stack.md 6)
 _WHOLE_BYTES = 16 << 20  # up to here all heads at once: no loop, half the time at nano's 75 tokens
@@ -18,15 +19,29 @@ def attention(
     key: Float[Array, "batch key head dim"],
     value: Float[Array, "batch key head dim"],
     key_length: Int[Array, "batch"],
+    kind: str = "auto",
 ) -> Float[Array, "batch query head dim"]:
-    """Softmax attention over the first `key_length` keys of each record.
+    """Softmax attention over the first `key_length` keys of each record, in one of the forms of KINDS.
 
-    CPU: blocks of heads with scores recomputed in the backward pass (XLA materialises the whole score tensor and
-    transposes it, 1.4-4.9x slower in stack.md 6). Elsewhere: XLA's own, which fuses.
+    `blocked`: blocks of heads with scores recomputed in the backward pass (on a CPU XLA materialises the whole score
+    tensor and transposes it, 1.4-4.9x slower in stack.md 6). `cudnn`: the fused kernel of NVIDIA GPUs, 16 bits only.
+    `xla`: XLA's own. `auto`: the one that was fastest where it was measured (docs/performance.md).
     """
-    if jax.default_backend() == "cpu":
+    if kind == "auto":
+        kind = _fastest(query)
+    if kind == "blocked":
         return blocked_attention(query, key, value, key_length)
-    return jax.nn.dot_product_attention(query, key, value, key_value_seq_lengths=key_length)
+    if kind == "cudnn":  # a record without any key would become NaN there; what it attends to is read by nobody
+        key_length = jnp.maximum(key_length, 1)
+    return jax.nn.dot_product_attention(query, key, value, key_value_seq_lengths=key_length, implementation=kind)
+
+
+def _fastest(query) -> str:
+    backend = jax.default_backend()
+    fits_cudnn = query.dtype in (jnp.bfloat16, jnp.float16) and query.shape[-1] % 8 == 0 and query.shape[-1] <= 128
+    if backend == "gpu" and fits_cudnn:
+        return "cudnn"
+    return "blocked" if backend == "cpu" else "xla"
 
 
 def blocked_attention(query, key, value, key_length):

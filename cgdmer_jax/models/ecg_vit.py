@@ -61,6 +61,7 @@ class EcgVit(nn.Module):
     dtype: str = "float32"
     remat: str = "none"
     unroll: int = 1
+    attention: str = "auto"
 
     @nn.compact
     def __call__(self, patches: Float[Array, "batch token sample"], kept: Slots) -> Float[Array, "batch slot width"]:
@@ -72,7 +73,8 @@ class EcgVit(nn.Module):
         if patches.shape[2] > self.patch_samples:
             x = x + Dense(self.width, self.dtype, name="features")(taken[:, :, self.patch_samples :])
         x = x + Positions(self.n_leads, self.n_patches, self.width, name="positions")(kept).astype(self.dtype)
-        return Encoder(self.depth, self.heads, self.dtype, self.remat, self.unroll, name="encoder")(x, kept.length)
+        compute = (self.dtype, self.remat, self.unroll, self.attention)
+        return Encoder(self.depth, self.heads, *compute, name="encoder")(x, kept.length)
 
 
 class EcgDecoder(nn.Module):
@@ -92,6 +94,7 @@ class EcgDecoder(nn.Module):
     dtype: str = "float32"
     remat: str = "none"
     unroll: int = 1
+    attention: str = "auto"
 
     @nn.compact
     def __call__(
@@ -114,7 +117,8 @@ class EcgDecoder(nn.Module):
             order = right_behind(length, memory.shape[1], report[0].shape[1])
             both = jnp.concatenate([memory, to_width(report[0])], axis=1)
             memory, length = jnp.take_along_axis(both, order[:, :, None], axis=1), length + report[1]
-        decoder = CrossDecoder(self.depth, self.heads, self.dtype, self.remat, self.unroll, name="decoder")
+        compute = (self.dtype, self.remat, self.unroll, self.attention)
+        decoder = CrossDecoder(self.depth, self.heads, *compute, name="decoder")
         x = decoder(x, memory, length)
         # From 0, the best guess that does not look: a random drawing would have to be unlearnt first.
         return precise(Dense(self.patch_samples, self.dtype, start=0.0, name="samples")(x))

@@ -83,10 +83,11 @@ class SecondEncoders(nn.Module):
     dtype: str = "float32"
     remat: str = "none"
     unroll: int = 1
+    attention: str = "auto"
 
     def setup(self):
         def encoder():
-            return Encoder(self.depth, self.heads, self.dtype, self.remat, self.unroll)
+            return Encoder(self.depth, self.heads, self.dtype, self.remat, self.unroll, self.attention)
 
         self.specific_input = {m: Dense(self.width, self.dtype) for m in MODALITIES}
         self.shared_input = {m: Dense(self.width, self.dtype) for m in MODALITIES}

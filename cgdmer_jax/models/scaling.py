@@ -32,7 +32,7 @@ def scale(
     one scalar a record the lead identities (III = II - I, ...) survive.
     """
     live = _live(signal, lead_mask, length)
-    signal_mv = jnp.where(live, signal.astype(jnp.float32) * 1e-3, 0.0)
+    signal_mv = jnp.where(live, signal.astype(float) * 1e-3, 0.0)  # float64 where JAX has it
     lead_std = _std(signal_mv, live, (2,))
     if scaling == "record_std":
         scale_mv = jnp.broadcast_to(_std(signal_mv, live, (1, 2)), lead_std.shape)

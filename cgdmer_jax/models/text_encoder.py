@@ -19,13 +19,14 @@ class TextEncoder(nn.Module):
     dtype: str = "float32"
     remat: str = "none"
     unroll: int = 1
+    attention: str = "auto"
 
     def setup(self):
         normal = nn.initializers.normal(0.02)
         self.token = self.param("token", normal, (self.vocabulary, self.width))
         self.position = self.param("position", normal, (self.max_tokens, self.width))
         self.norm = LayerNorm(self.dtype)
-        self.encoder = Encoder(self.depth, self.heads, self.dtype, self.remat, self.unroll)
+        self.encoder = Encoder(self.depth, self.heads, self.dtype, self.remat, self.unroll, self.attention)
 
     def __call__(
         self, tokens: Int32[Array, "batch token"], length: Int[Array, "batch"]

@@ -24,6 +24,7 @@ class Attention(nn.Module):
 
     heads: int
     dtype: str = "float32"
+    attention: str = "auto"
 
     @nn.compact
     def __call__(
@@ -40,7 +41,7 @@ class Attention(nn.Module):
         query = split(Dense(width, self.dtype, name="query")(x))
         key = split(Dense(width, self.dtype, name="key")(memory))
         value = split(Dense(width, self.dtype, name="value")(memory))
-        out = attention(query, key, value, memory_length)
+        out = attention(query, key, value, memory_length, self.attention)
         return Dense(width, self.dtype, BRANCH_START, name="out")(out.reshape(x.shape))
 
 
@@ -61,11 +62,12 @@ class SelfBlock(nn.Module):
 
     heads: int
     dtype: str = "float32"
+    attention: str = "auto"
 
     @nn.compact
     def __call__(self, x: Float[Array, "batch token width"], length: Int[Array, "batch"]):
         normed = LayerNorm(self.dtype, name="norm_attention")(x)
-        x = x + Attention(self.heads, self.dtype, name="attention")(normed, normed, length)
+        x = x + Attention(self.heads, self.dtype, self.attention, name="attention")(normed, normed, length)
         normed = LayerNorm(self.dtype, name="norm_mlp")(x)
         return x + Mlp(4 * x.shape[-1], self.dtype, name="mlp")(normed), None
 
@@ -75,11 +77,12 @@ class CrossBlock(nn.Module):
 
     heads: int
     dtype: str = "float32"
+    attention: str = "auto"
 
     @nn.compact
     def __call__(self, x, memory, memory_length):
         normed = LayerNorm(self.dtype, name="norm_attention")(x)
-        x = x + Attention(self.heads, self.dtype, name="attention")(normed, memory, memory_length)
+        x = x + Attention(self.heads, self.dtype, self.attention, name="attention")(normed, memory, memory_length)
         normed = LayerNorm(self.dtype, name="norm_mlp")(x)
         return x + Mlp(4 * x.shape[-1], self.dtype, name="mlp")(normed), None
 
@@ -109,13 +112,14 @@ class Encoder(nn.Module):
     dtype: str = "float32"
     remat: str = "none"
     unroll: int = 1
+    attention: str = "auto"
 
     @nn.compact
     def __call__(
         self, x: Float[Array, "batch token width"], length: Int[Array, "batch"]
     ) -> Float[Array, "batch token width"]:
         stack = scanned(SelfBlock, self.depth, self.remat, self.unroll, n_constants=1)
-        x, _ = stack(self.heads, self.dtype, name="blocks")(x, length)
+        x, _ = stack(self.heads, self.dtype, self.attention, name="blocks")(x, length)
         return LayerNorm(self.dtype, name="norm")(x)
 
 
@@ -127,6 +131,7 @@ class CrossDecoder(nn.Module):
     dtype: str = "float32"
     remat: str = "none"
     unroll: int = 1
+    attention: str = "auto"
 
     @nn.compact
     def __call__(
@@ -136,7 +141,7 @@ class CrossDecoder(nn.Module):
         memory_length: Int[Array, "batch"],
     ) -> Float[Array, "batch query width"]:
         stack = scanned(CrossBlock, self.depth, self.remat, self.unroll, n_constants=2)
-        x, _ = stack(self.heads, self.dtype, name="blocks")(x, memory, memory_length)
+        x, _ = stack(self.heads, self.dtype, self.attention, name="blocks")(x, memory, memory_length)
         return LayerNorm(self.dtype, name="norm")(x)
 
 

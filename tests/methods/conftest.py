@@ -66,6 +66,7 @@ CONFIG = CgDmerConfig(
     dtype="float32",
     remat="none",
     unroll=2,
+    attention="auto",
 )
 
 

@@ -77,6 +77,7 @@ UNKNOWN = [
     ("masking", "leads"),
     ("dtype", "float31"),
     ("remat", "x"),
+    ("attention", "flash"),
 ]
 
 

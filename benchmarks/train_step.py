@@ -1,0 +1,213 @@
+"""Training records per second of the same CG-DMER step: ours, torch as written, torch.compile; taken in turn.
+
+All train the same sizes on the same batches, host to device included. Torch is given the draws (masks, masked words)
+ready on the device; ours draws them in the step. bfloat16 there is autocast. Memory is each framework's own peak.
+"""
+
+import os
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from benchmarks.random_batch import random_batch
+from cgdmer_jax.batch import Batch
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.methods.cgdmer import CgDmer
+from cgdmer_jax.methods.make import from_fields, make_method
+from cgdmer_jax.methods.protocol import Variables
+from cgdmer_jax.models.flops import matmul_flops
+from cgdmer_jax.training.optimizer import OptimizerConfig
+from cgdmer_jax.training.sharding import make_mesh, place_batch
+from cgdmer_jax.training.step import make_step
+from experiments import command
+from experiments.dry_run import FORWARD_AND_BACKWARD, PEAK
+from experiments.figures import write_figures
+from experiments.training_run import first_state
+
+EXAMPLE = "python -m benchmarks.train_step --config=configs/cgdmer.py:nano --out=results/train-step-nano.json"
+WAYS = ("ours", "torch", "torch.compile")
+RATE, SECONDS = 100, 10
+BATCHES = 4  # different ones, in turn
+KEY = jax.random.key(0)
+
+Run = Callable[[int], float]  # so many further steps -> the last loss, once it is there
+
+
+def method_of(config: ConfigDict) -> CgDmer:
+    return make_method(
+        config.method_name,
+        config.method.to_dict(),
+        n_leads=12,
+        n_samples=RATE * SECONDS,
+        rate=RATE,
+        vocabulary=config.data.vocabulary,
+        max_tokens=config.data.max_tokens,
+        full_stop=1,
+    )
+
+
+def batches_of(config: ConfigDict) -> list[Batch]:
+    data = config.data
+    return [
+        random_batch(data.batch_size, RATE * SECONDS, data.max_tokens, data.vocabulary, seed) for seed in range(BATCHES)
+    ]
+
+
+def ours(method: CgDmer, config: ConfigDict, batches: list[Batch]) -> Run:
+    mesh, optimizer_config = make_mesh(), optimizer_of(config)
+    state, optimizer = first_state(method, optimizer_config, batches[0], KEY, mesh)
+    placed = jax.tree.map(lambda x: x.sharding, state)
+    step = make_step(method, optimizer, KEY, optimizer_config.steps, placed)
+    done = 0
+
+    def run(steps: int) -> float:
+        nonlocal state, done
+        for number in range(done, done + steps):
+            state, metrics = step(state, place_batch(batches[number % BATCHES], mesh))
+        done += steps
+        return float(metrics["loss"])
+
+    return run
+
+
+def torchs(method: CgDmer, config: ConfigDict, batches: list[Batch], *, compiled: bool) -> Run:
+    import torch
+
+    from experiments.torch_cgdmer import training, weights
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    network, terms = weights.network_of(method)
+    network.to(device)
+    draw = jax.jit(method.draw)
+    data = [weights.step_of(batch, draw(KEY, batch, jnp.float32(0.5)), device) for batch in batches]
+    host = [tuple(torch.from_numpy(array) for array in (b.signal, b.length, b.token_mask)) for b in batches]
+    bfloat16 = config.method.dtype == "bfloat16"
+    step = training.make_step(
+        network, terms, method.patch_samples, optimizer_of(config), bfloat16=bfloat16, compiled=compiled
+    )
+    done = 0
+
+    def run(steps: int) -> float:
+        nonlocal done
+        for number in range(done, done + steps):
+            signal, length, token_mask = (x.to(device, non_blocking=True) for x in host[number % BATCHES])
+            batch = data[number % BATCHES]._replace(signal=signal, length=length.long(), token_mask=token_mask)
+            loss, _ = step(number, batch)
+        done += steps
+        return float(loss)
+
+    return run
+
+
+def optimizer_of(config: ConfigDict) -> OptimizerConfig:
+    return from_fields(OptimizerConfig, config.optimizer.to_dict())
+
+
+def measure(config: ConfigDict, ways: tuple[str, ...], *, steps: int, repeats: int, accelerator: str) -> list[dict]:
+    """A row for each way, and one for each ratio of ours to another (median, lowest and highest over the repeats)."""
+    method, batches = method_of(config), batches_of(config)
+    made = {
+        "ours": lambda: ours(method, config, batches),
+        "torch": lambda: torchs(method, config, batches, compiled=False),
+        "torch.compile": lambda: torchs(method, config, batches, compiled=True),
+    }
+    runs, first, memory = {}, {}, {}
+    for way in ways:
+        begun = time.perf_counter()
+        runs[way] = made[way]()
+        runs[way](2)
+        first[way], memory[way] = time.perf_counter() - begun, peak_gib(way)
+        print(f"{way}: made and compiled in {first[way]:.0f} s", flush=True)
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(repeats):
+        for way, run in runs.items():
+            begun = time.perf_counter()
+            if not np.isfinite(run(steps)):
+                raise CgdmerError(f"the loss of {way} is not finite; this measures nothing")
+            seconds[way].append(time.perf_counter() - begun)
+    flops = flops_of(method, batches[0])
+    common = {
+        "batch_size": config.data.batch_size,
+        "dtype": config.method.dtype,
+        "remat": config.method.remat,
+        "unroll": config.method.unroll,
+        "attention": config.method.attention,
+        "steps": steps,
+        "repeats": repeats,
+        "device": jax.devices()[0].device_kind,
+    }
+    rows = []
+    for way in ways:
+        rate = steps * config.data.batch_size / statistics.median(seconds[way])
+        row = {"way": way, "records_per_second": round(rate, 1), "first_two_steps_seconds": round(first[way], 1)}
+        row |= {"peak_gib": memory[way], "gflop_a_record": round(flops / 1e9, 2)}
+        if accelerator:
+            row["model_flops_utilisation"] = round(rate * flops / PEAK[accelerator], 3)
+        rows.append(row | common)
+    for way in ways[1:] if ways[0] == "ours" else ():
+        ratios = [theirs / mine for theirs, mine in zip(seconds[way], seconds["ours"], strict=True)]
+        row = {"ratio": f"ours over {way}", "median": statistics.median(ratios)}
+        rows.append(row | {"lowest": min(ratios), "highest": max(ratios)} | common)
+    return rows
+
+
+def flops_of(method: CgDmer, batch: Batch) -> float:
+    """Of the matrix products of forward and backward pass, for one record; recomputation does not count."""
+    variables = jax.eval_shape(method.init, KEY, batch)
+    draws = jax.eval_shape(method.draw, KEY, batch, jnp.float32(0))
+
+    def loss(params, batch, draws):
+        return method.loss(Variables(params, {}), batch, draws, train=True)[0]
+
+    return FORWARD_AND_BACKWARD * matmul_flops(loss, variables.params, batch, draws) / len(batch.length)
+
+
+def peak_gib(way: str) -> float | None:
+    """Of the accelerator's memory so far; None on a CPU."""
+    if jax.default_backend() == "cpu":
+        return None
+    if way == "ours":
+        return round(jax.devices()[0].memory_stats()["peak_bytes_in_use"] / 2**30, 2)
+    import torch
+
+    peak = round(torch.cuda.max_memory_allocated() / 2**30, 2)
+    torch.cuda.reset_peak_memory_stats()
+    return peak
+
+
+def main(words: list[str]) -> int:
+    parser = command.parser(__doc__, EXAMPLE)
+    parser.add_argument("--config", required=True, help="of CG-DMER; fields are overridden as --config.a.b=value")
+    parser.add_argument("--ways", default=",".join(WAYS), help=f"of {', '.join(WAYS)} (default all)")
+    parser.add_argument("--steps", type=int, default=10, help="of each way, each time (default 10)")
+    parser.add_argument("--repeats", type=int, default=5, help="turns of all ways (default 5)")
+    parser.add_argument("--accelerator", default="", choices=["", *PEAK], help="for the model-FLOPs utilisation")
+    parser.add_argument("--out", type=Path, help="JSON file of the rows")
+    args, overrides = parser.parse_known_args(words)
+    # Both frameworks are to fit into the memory of one device; read when JAX first looks for devices.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    ways = tuple(args.ways.split(","))
+    if unknown := set(ways) - set(WAYS):
+        raise CgdmerError(f"--ways has {sorted(unknown)[0]}; there are {', '.join(WAYS)}")
+    config = command.load_config(args.config, overrides)
+    rows = measure(config, ways, steps=args.steps, repeats=args.repeats, accelerator=args.accelerator)
+    for row in rows:
+        if "way" in row:
+            used = f", {row['model_flops_utilisation']:.1%} of the peak" if "model_flops_utilisation" in row else ""
+            memory = f", {row['peak_gib']} GiB" if row["peak_gib"] else ""
+            print(f"{row['way']:14} {row['records_per_second']:9.1f} records/s{used}{memory}")
+        else:
+            print(f"{row['ratio']}: {row['median']:.2f} ({row['lowest']:.2f} to {row['highest']:.2f})")
+    if args.out:
+        write_figures(args.out, rows)
+    return 0
+
+
+if __name__ == "__main__":
+    command.run(main)

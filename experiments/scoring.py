@@ -119,7 +119,7 @@ def prepare(run: Path, store: str, split: str, checkpoint: int | None) -> Evalua
     lines = np.flatnonzero(in_folds(corpus.fold, folds.fit + folds.choose + folds.score))
     tasks = [make_task(corpus, name, lines, folds) for name in corpus.stores[0].tasks]
     overlap = find_overlap(loaded.contract, corpus, np.flatnonzero(in_folds(corpus.fold, folds.score)))
-    # By collection: converted once more with another remark, its reports are still those of the training.
+    # By collection: in another store of it the reports are still written in the way of the training.
     collections = {part.name for part in loaded.contract.trained_on}
     base = Setting(
         store=corpus.stores[0].namespace,

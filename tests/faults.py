@@ -1,4 +1,4 @@
-"""The faults that tests/plant_faults.py plants: each breaks something that the figures or a promise to users rest on."""
+"""The faults that tests/plant_faults.py plants: each breaks something that figures or a promise to users rest on."""
 
 from typing import NamedTuple
 
@@ -31,7 +31,7 @@ FAULTS = (
     Fault(
         "an absent lead is in the scale",
         "cgdmer_jax/models/scaling.py",
-        (("live = lead_mask[:, :, None] &", "live = jnp.ones_like(lead_mask)[:, :, None] &"),),
+        (("return lead_mask[:, :, None] &", "return jnp.ones_like(lead_mask)[:, :, None] &"),),
         ("tests/models/test_scaling.py",),
     ),
     Fault(

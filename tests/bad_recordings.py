@@ -75,6 +75,11 @@ def swapped(digital: np.ndarray) -> np.ndarray:
     return digital[:, [0, 2, 1, 4, 3, *range(5, 12)]] * np.where(np.arange(12) == 0, -1, 1)
 
 
+def renamed_leads(digital: np.ndarray) -> np.ndarray:
+    """The names of II and III exchanged."""
+    return digital[:, [0, 2, 1, *range(3, 12)]]
+
+
 def gap(digital: np.ndarray) -> np.ndarray:
     digital[50:56, 7] = -32768
     return digital

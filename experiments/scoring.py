@@ -150,7 +150,7 @@ def prepare(
     table = token_table(corpus, loaded.tokenizer, loaded.config.data.max_tokens)
     records = sort(corpus, split)
     overlap = find_overlap(loaded.contract, corpus, records.watched)
-    # By collection: converted once more with another remark, its reports are still those of the training.
+    # By collection: in another store of it the reports are still written in the way of the training.
     collections = {part.name for part in loaded.contract.trained_on}
     base = Setting(
         store=corpus.stores[0].namespace,

@@ -47,6 +47,7 @@ METHOD = {
     "remat": "none",
     "unroll": 1,
     "attention": "auto",
+    "chunks": 1,
 }
 # What each size changes. nano and quickstart are for CPUs: wide tokens, few of them decoded. No loop over blocks: on an
 # H200 base trains 1.6 times as fast so as with one block a turn, and compiles in twice the time (docs/performance.md).

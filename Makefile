@@ -5,7 +5,7 @@ BIN := .venv/bin
 comma := ,
 STAMP := .venv/.installed-$(subst $(comma),-,$(EXTRAS))
 
-.PHONY: quickstart test lint bench pages faults
+.PHONY: quickstart test lint bench pages faults gpu-report
 
 quickstart: $(STAMP)
 	$(BIN)/python -m experiments.quickstart
@@ -25,6 +25,10 @@ pages: $(STAMP)
 
 faults: $(STAMP)
 	$(BIN)/python -m tests.plant_faults
+
+# On a machine that has JAX for its GPU and torch already: nothing is installed.
+gpu-report:
+	$(PYTHON) -m benchmarks.gpu_report --out=results/gpu-report.json
 
 $(STAMP): setup.cfg pyproject.toml
 	@echo "installing cgdmer_jax[$(EXTRAS)] into .venv"

@@ -39,13 +39,13 @@ KEY = jax.random.key(0)
 Run = Callable[[int], float]  # so many further steps -> the last loss, once it is there
 
 
-def method_of(config: ConfigDict) -> CgDmer:
+def method_of(config: ConfigDict, rate: int = RATE) -> CgDmer:
     return make_method(
         config.method_name,
         config.method.to_dict(),
         n_leads=12,
-        n_samples=RATE * SECONDS,
-        rate=RATE,
+        n_samples=rate * SECONDS,
+        rate=rate,
         vocabulary=config.data.vocabulary,
         max_tokens=config.data.max_tokens,
         full_stop=1,
@@ -57,6 +57,12 @@ def batches_of(config: ConfigDict) -> list[Batch]:
     return [
         random_batch(data.batch_size, RATE * SECONDS, data.max_tokens, data.vocabulary, seed) for seed in range(BATCHES)
     ]
+
+
+def shapes_of_batch(config: ConfigDict, rate: int = RATE) -> Batch:
+    """A batch as shapes alone."""
+    one = random_batch(1, rate * SECONDS, config.data.max_tokens, config.data.vocabulary, 0)
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct((config.data.batch_size, *x.shape[1:]), x.dtype), one)
 
 
 def ours(method: CgDmer, config: ConfigDict, batches: list[Batch]) -> Run:
@@ -84,6 +90,7 @@ def torchs(method: CgDmer, config: ConfigDict, batches: list[Batch], *, compiled
     device = "cuda" if torch.cuda.is_available() else "cpu"
     network, terms = weights.network_of(method)
     network.to(device)
+    torch.set_float32_matmul_precision("high")  # TF32 on a GPU, as JAX has it by default
     draw = jax.jit(method.draw)
     data = [weights.step_of(batch, draw(KEY, batch, jnp.float32(0.5)), device) for batch in batches]
     host = [tuple(torch.from_numpy(array) for array in (b.signal, b.length, b.token_mask)) for b in batches]

@@ -1,6 +1,7 @@
 """The one error a user is meant to read: what is wrong, where, and what to do."""
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -15,3 +16,11 @@ def suggest(name: str, known: Iterable[str]) -> str:
     if nearest:
         return f' Did you mean "{nearest[0]}"?'
     return f" Known: {', '.join(known)}."
+
+
+def reason_of(error: Exception) -> str:
+    """What the system said, on one line: TensorStore and Orbax put every path that they passed through before it."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    of_system = re.search(r"([^:\[\]\n]+) \[os_error_code", str(error))
+    return of_system[1].strip() if of_system else str(error).strip().partition("\n")[0][:200]

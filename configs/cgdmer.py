@@ -47,8 +47,10 @@ METHOD = {
     "remat": "none",
     "unroll": 1,
     "attention": "auto",
+    "chunks": 1,
 }
-# What each size changes. nano and quickstart are for CPUs: wide tokens, few of them decoded, no loop over blocks.
+# What each size changes. nano and quickstart are for CPUs: wide tokens, few of them decoded. No loop over blocks: on an
+# H200 base trains 1.6 times as fast so as with one block a turn, and compiles in twice the time (docs/performance.md).
 SIZES = {
     "quickstart": {
         "ecg": size(64, 2, 4),
@@ -77,6 +79,7 @@ SIZES = {
         "text": size(192, 4, 3),
         "second": size(256, 2, 4),
         "decoder": size(128, 2, 4),
+        "unroll": 12,
     },
     "small": {
         "ecg": size(384, 12, 6),
@@ -84,6 +87,7 @@ SIZES = {
         "second": size(256, 2, 4),
         "decoder": size(256, 4, 4),
         "dtype": "bfloat16",
+        "unroll": 12,
     },
     "base": {
         "ecg": size(768, 12, 12),
@@ -92,6 +96,7 @@ SIZES = {
         "decoder": size(256, 4, 4),
         "dtype": "bfloat16",
         "remat": "dots",
+        "unroll": 12,
     },
 }
 FROM_SCRATCH = tuple(SIZES)  # those that no folder is needed for

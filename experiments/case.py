@@ -9,7 +9,7 @@ from cgdmer_jax.data.splits import in_folds, probe_folds
 from cgdmer_jax.evaluation.calibration import fit_calibration
 from cgdmer_jax.evaluation.ecg_paper import ecg_page_svg
 from cgdmer_jax.evaluation.report_case import Case, Finding, Neighbour, Neighbours
-from experiments.case_origin import case_origin, listed, of_training, training_reports
+from experiments.case_origin import case_origin, of_training, training_reports
 from experiments.remarks import RECORD_WORDS, remarks
 from experiments.retrieval import embed_texts
 from experiments.scoring import Evaluation, Task
@@ -94,17 +94,17 @@ def _nearest_reports(state: Evaluation, at: int) -> Neighbours | None:
 def _nearest_recordings(state: Evaluation, features: np.ndarray, at: int) -> Neighbours:
     """Recordings of the fitting folds, by the headline feature as the probe standardises it."""
     folds = probe_folds(state.base.split).fit
-    past = np.flatnonzero(in_folds(state.corpus.fold[state.lines], folds))
+    fitted = np.flatnonzero(in_folds(state.corpus.fold[state.lines], folds))
     probe = state.tasks[0].headline
     standard = (features - probe.mean) / probe.std
     standard /= np.linalg.norm(standard, axis=1, keepdims=True)
-    distance = 1 - standard[past] @ standard[at]
+    distance = 1 - standard[fitted] @ standard[at]
     record_id = state.corpus.column("record_id")
     found = [
-        Neighbour(str(record_id[state.lines[past[k]]]), _labels(state, past[k]), float(distance[k]))
+        Neighbour(str(record_id[state.lines[fitted[k]]]), _labels(state, fitted[k]), float(distance[k]))
         for k in _nearest(distance)
     ]
-    return Neighbours(f"the {len(past):,} of folds {listed(folds)}", float(np.median(distance)), found)
+    return Neighbours(f"the {len(fitted):,} {of_training(state, folds)}", float(np.median(distance)), found)
 
 
 def _nearest(distance: np.ndarray) -> np.ndarray:

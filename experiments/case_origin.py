@@ -65,10 +65,18 @@ def training_reports(state: Evaluation) -> np.ndarray:
     return ids[ids != NO_TEXT]
 
 
-def of_training(state: Evaluation) -> str:
-    """Whose reports these are: those of another store were not trained on."""
-    seen = "trained on" if state.base.domain == "in" else "not trained on"
-    return f"of folds {listed(SPLITS['train'])} ({seen})"
+def of_training(state: Evaluation, folds: tuple[int, ...] = SPLITS["train"]) -> str:
+    """Of which training folds something is, and whether this very store was trained on.
+
+    By fingerprint: a collection of the same name may have been converted from other records.
+    """
+    if state.corpus.fingerprint in {part.fingerprint for part in state.trained.contract.trained_on}:
+        seen = "trained on"
+    elif state.base.domain == "in":
+        seen = f"not trained on; another store of {state.base.store} was"
+    else:
+        seen = "not trained on"
+    return f"of folds {listed(folds)} ({seen})"
 
 
 def _own_report(state: Evaluation, line: int) -> str:

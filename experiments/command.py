@@ -63,7 +63,7 @@ def load_config(spec: str, overrides: list[str]) -> ConfigDict:
     for word in overrides:
         field = word.removeprefix("--config.").split("=")[0]
         if not _same_kind(plain[field], given[field]):
-            raise CgdmerError(f"{word} is {given[field]}, of another type than the config's own {plain[field]}")
+            raise _other_type(f"{word} is read as {given[field]} and", plain[field])
     return config
 
 
@@ -71,6 +71,12 @@ def suggest_field(field: str, known: dict[str, object]) -> str:
     """The field of that name in another group, else the nearest one."""
     moved = [name for name in known if name.split(".")[-1] == field.split(".")[-1]]
     return f' Did you mean "{moved[0]}"?' if len(moved) == 1 else suggest(field, known)
+
+
+def _other_type(word: str, own: object) -> CgdmerError:
+    return CgdmerError(
+        f"{word} is of another type than the config's own {own} ({type(own).__name__}); give one like it"
+    )
 
 
 def _same_kind(known: object, given: object) -> bool:
@@ -89,5 +95,9 @@ def _parse(spec: str, overrides: list[str]) -> ConfigDict:
         return holder.value.copy_and_resolve_references()
     except (flags.Error, TypeError, ValueError) as error:
         # An error of the config file itself comes as a traceback, whose last line says what is wrong.
-        last = str(error).strip().splitlines()[-1].removeprefix("ValueError: ")
-        raise CgdmerError(last.removeprefix("flag ")) from error
+        last = str(error).strip().splitlines()[-1].removeprefix("ValueError: ").removeprefix("flag ")
+        for word in overrides:
+            if last.startswith(f"{word}: "):
+                field = word.removeprefix("--config.").split("=")[0]
+                raise _other_type(word, flat(_parse(spec, []).to_dict())[field]) from error
+        raise CgdmerError(last) from error

@@ -1,47 +1,33 @@
-"""Scores a run on a converted store, part by part; protocol `clean` (docs/evaluation.md)."""
+"""Scores a run on a converted store, part by part, by protocol `clean` or `merl` (docs/evaluation.md)."""
 
 import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-import jax
 import numpy as np
 
-from cgdmer_jax.data.prompts import prompts_sha256
-from cgdmer_jax.data.splits import probe_folds
+from cgdmer_jax.data.prompts import prompts_sha256, published_prompts_sha256
+from cgdmer_jax.data.split_tables import tables_sha256
 from cgdmer_jax.errors import CgdmerError, suggest
-from cgdmer_jax.evaluation.report import text_table, write_report
-from cgdmer_jax.evaluation.report_case import case_section
-from cgdmer_jax.evaluation.report_diagnostics import diagnostics_section
-from cgdmer_jax.evaluation.results import write_results
-from cgdmer_jax.training.log import read_metrics
+from cgdmer_jax.evaluation.protocols import MACRO
+from cgdmer_jax.evaluation.report import text_table
+from cgdmer_jax.evaluation.results import read_results, write_results
 from cgdmer_jax.whole_file import whole_file
 from experiments import command
-from experiments.case import make_case
-from experiments.case_origin import listed, versions
-from experiments.diagnose import FILE as DIAGNOSTICS
+from experiments.evaluation_page import report
 from experiments.groups import add_groups
 from experiments.label_fractions import add_label_fractions
+from experiments.merl import add_merl_zero_shot, add_no_signals, add_sgd_probes, merl_records
 from experiments.missing_leads import add_missing_leads
 from experiments.probes import add_differences, add_floors, probe_encoders
 from experiments.reconstruction import add_reconstruction
-from experiments.reconstruction_page import reconstruction_pages
 from experiments.retrieval import add_retrieval
-from experiments.scoring import Evaluation, Plan, prepare
+from experiments.scoring import Evaluation, Plan, prepare, split_lines
 from experiments.trained import feature_names
 from experiments.zero_shot import add_zero_shot
 
 EXAMPLE = "python -m experiments.evaluate --run=runs/ptbxl-nano --store=stores/ptbxl100 --split=validation"
-CURVES = {
-    "Loss": {"training": "loss", "validation": "validation_loss"},
-    "Reconstruction": {"training": "ecg", "validation": "validation_ecg"},
-    "Cross reconstruction": {"training": "cross", "validation": "validation_cross"},
-    "Report words": {"training": "text", "validation": "validation_text"},
-    "Alignment": {"training": "align", "validation": "validation_align"},
-    "Disentangling": {"training": "disentangle", "validation": "validation_disentangle"},
-    "Retrieval": {"recall at 10": "validation_ecg_to_text_recall_at_10"},
-}
 PARTS: dict[str, Callable[[Evaluation, Plan], None]] = {
     "probe": probe_encoders,
     "zero_shot": add_zero_shot,
@@ -52,6 +38,8 @@ PARTS: dict[str, Callable[[Evaluation, Plan], None]] = {
     "groups": add_groups,
     "label_fractions": add_label_fractions,
 }
+MERL_PARTS: dict[str, Callable[[Evaluation, Plan], None]] = {"probe": add_sgd_probes, "zero_shot": add_merl_zero_shot}
+RESULTS = "results.json"
 TEST_READS = Path(__file__).parents[1] / "results/test_reads.jsonl"
 EMBEDDED = "synthetic"  # made anew by anyone: reading its test split spends nothing
 
@@ -61,6 +49,8 @@ def main(words: list[str]) -> int:
     parser.add_argument("--run", required=True, help="run folder of experiments.pretrain")
     parser.add_argument("--store", required=True, help="converted store")
     parser.add_argument("--split", required=True, choices=("validation", "test"), help="what is scored")
+    parser.add_argument("--protocol", default="clean", choices=tuple(MACRO), help="default clean")
+    parser.add_argument("--tables", type=Path, help="for merl: its published folder merl_data_split")
     parser.add_argument("--checkpoint", type=int, help="step (default: the last)")
     parser.add_argument(
         "--features",
@@ -71,8 +61,8 @@ def main(words: list[str]) -> int:
     parser.add_argument("--kernels", type=int, default=2000, help="random convolution kernels (default 2000)")
     parser.add_argument(
         "--parts",
-        default=",".join(PARTS),
-        help=f"of {', '.join(PARTS)}; the probe, which the others need, always runs (default: all)",
+        help=f"of {', '.join(PARTS)}, for merl of {', '.join(MERL_PARTS)}; the probe, which the others need, "
+        "always runs (default: all)",
     )
     args = parser.parse_args(words)
     evaluate(
@@ -83,7 +73,9 @@ def main(words: list[str]) -> int:
         features=tuple(args.features.split(",")),
         random_seeds=args.random_seeds,
         kernels=args.kernels,
-        parts=tuple(args.parts.split(",")),
+        parts=tuple(args.parts.split(",")) if args.parts else None,
+        protocol=args.protocol,
+        tables=args.tables,
     )
     return 0
 
@@ -97,16 +89,16 @@ def evaluate(
     features: tuple[str, ...],
     random_seeds: int,
     kernels: int,
-    parts: tuple[str, ...] = tuple(PARTS),
+    parts: tuple[str, ...] | None = None,
+    protocol: str = "clean",
+    tables: Path | None = None,
 ) -> Evaluation:
-    """Scores, writes evaluation/<store>/<split>/{results.json,predictions.npz,report.html}, prints the table."""
-    for name in parts:
-        if name not in PARTS:
-            raise CgdmerError(f'--parts: there is no part "{name}".{suggest(name, PARTS)}')
-    if len(set(features)) < len(features):
-        raise CgdmerError(f"--features={','.join(features)} names a feature twice; name each once")
+    """Scores, writes evaluation/<store>/<split>[/merl]/{results.json,predictions.npz,report.html}, prints the table."""
+    known_parts = PARTS if protocol == "clean" else MERL_PARTS
+    check_request(protocol, tables, parts or (), features)
     begun = time.monotonic()
-    state = prepare(run, store, split, checkpoint)
+    sort = {} if tables is None else {"sort": merl_records(tables)}
+    state = prepare(run, store, split, checkpoint, protocol=protocol, **sort)
     for name in features:
         if name not in (known := feature_names(state.trained)):
             raise CgdmerError(f'--features: {state.base.method} has no feature "{name}".{suggest(name, known)}')
@@ -115,25 +107,62 @@ def evaluate(
     line = command.command_line()
     if split == "test" and state.base.store != EMBEDDED:
         note_test_read(state, line)  # before the first figure: an evaluation that fails half way has been a look
-    out = run / "evaluation" / state.base.store / split
-    plan = Plan(features, random_seeds, kernels, out)
-    for name, part in PARTS.items():
-        if name in (*parts, "probe"):
+    out = folder_of(run, state, protocol)
+    plan = Plan(features, random_seeds, kernels, cache_of(run, state), tables)
+    for name, part in known_parts.items():
+        if parts is None or name in (*parts, "probe"):
             start = time.monotonic()
             part(state, plan)
             state.seconds[name] = round(time.monotonic() - start, 1)
-    add_differences(state, features[0])
-    write_results(out / "results.json", line, state.rows, origin(state) | {"seconds": state.seconds})
+    add_differences(state, features[0]) if protocol == "clean" else add_no_signals(state)
+    facts = origin(state, tables)
+    write_results(out / RESULTS, line, state.rows, facts | {"seconds": state.seconds})
     save_predictions(state, out / "predictions.npz")
-    report(state, out / "report.html", line, split, features[0])
-    print(text_table([row for row in state.rows if row["metric"] != "auroc_difference"]))
+    report(state, out / "report.html", line, facts, features[0])
+    both = [*state.rows, *other_protocol(run, state)]
+    print(text_table(sorted(both, key=lambda row: list(MACRO).index(row["protocol"]))))
     total = time.monotonic() - begun
     print(f"{', '.join(f'{name} {s:.0f} s' for name, s in state.seconds.items())}; {total:.0f} s in all")
     print(f"report: {out / 'report.html'}")
     return state
 
 
-def origin(state: Evaluation) -> dict:
+def check_request(protocol: str, tables: Path | None, parts: tuple[str, ...], features: tuple[str, ...]) -> None:
+    """Raises on what can be known before anything is loaded."""
+    known = PARTS if protocol == "clean" else MERL_PARTS
+    for name in parts:
+        if name not in known:
+            raise CgdmerError(f'--parts: protocol {protocol} has no part "{name}".{suggest(name, known)}')
+    if len(set(features)) < len(features):
+        raise CgdmerError(f"--features={','.join(features)} names a feature twice; name each once")
+    if (protocol == "merl") != (tables is not None):
+        raise CgdmerError("--tables=FOLDER (merl_data_split of MERL's release) and --protocol=merl go together")
+
+
+def folder_of(run: Path, state: Evaluation, protocol: str) -> Path:
+    """Where the results of a protocol stand."""
+    clean = run / "evaluation" / state.base.store / state.base.split
+    return clean if protocol == "clean" else clean / protocol
+
+
+def cache_of(run: Path, state: Evaluation) -> Path:
+    """Features of the same records are made once for both protocols."""
+    same = np.array_equal(state.lines, split_lines(state.corpus, state.base.split))
+    return folder_of(run, state, "clean" if same else state.base.protocol)
+
+
+def other_protocol(run: Path, state: Evaluation) -> list[dict]:
+    """Rows of the other protocol, where it was evaluated on the same checkpoint and store."""
+    (name,) = MACRO.keys() - {state.base.protocol}
+    file = folder_of(run, state, name) / RESULTS
+    if not file.exists():
+        return []
+    document = read_results(file)
+    here = {"checkpoint": state.trained.checkpoint, "store": state.corpus.fingerprint}
+    return document["rows"] if document["origin"].items() >= here.items() else []
+
+
+def origin(state: Evaluation, tables: Path | None) -> dict:
     """What the figures come from: the run, its checkpoint, the commit it was trained at, and the prompts."""
     run = state.trained
     return {
@@ -142,8 +171,8 @@ def origin(state: Evaluation) -> dict:
         "checkpoint": run.checkpoint,
         "trained_at": run.folder.starts()[-1]["commit"],
         "store": state.corpus.fingerprint,
-        "prompts": prompts_sha256(state.base.store),
-    }
+        "prompts": published_prompts_sha256(tables) if tables else prompts_sha256(state.base.store),
+    } | ({"tables": tables_sha256(tables, state.base.store)} if tables else {})
 
 
 def save_predictions(state: Evaluation, path: Path) -> None:
@@ -152,46 +181,13 @@ def save_predictions(state: Evaluation, path: Path) -> None:
     for task in state.tasks:
         scored = state.lines[task.score]
         arrays[f"{task.name}/labels"] = task.labels[task.score]
-        arrays[f"{task.name}/classes"] = np.array(task.classes)
+        arrays[f"{task.name}/classes"] = np.array(task.classes)  # of the scores
+        if task.scored_classes:
+            arrays[f"{task.name}/label_classes"] = np.array(task.scored_classes)
         arrays[f"{task.name}/record_id"] = state.corpus.column("record_id")[scored].astype(str)
         arrays[f"{task.name}/patient_id"] = state.corpus.patient_id[scored].astype(str)
     with whole_file(path) as file:
         np.savez_compressed(file, **arrays)
-
-
-def report(state: Evaluation, path: Path, line: str, split: str, feature: str) -> None:
-    """`feature` is the headline."""
-    run, diagnosed = state.trained, path.with_name(DIAGNOSTICS)
-    write_report(
-        path,
-        title=f"{run.config.method_name} on {state.corpus.stores[0].info['name']}, {split} split",
-        facts=facts_of(state, line, split),
-        rows=state.rows,
-        own_method=state.base.method,
-        curves=CURVES,
-        metrics=read_metrics(run.folder.metrics),
-        pages=reconstruction_pages(state),
-        more=[case_section(make_case(state, feature))]
-        + ([diagnostics_section(json.loads(diagnosed.read_text()))] if diagnosed.exists() else []),
-    )
-
-
-def facts_of(state: Evaluation, line: str, split: str) -> dict[str, str]:
-    """Head of the report."""
-    run, info, folds = state.trained, state.corpus.stores[0].info, probe_folds(split)
-    return {
-        "Run": f"{run.folder.path}, step {run.step}",
-        "Method": run.config.method_name,
-        "Store": f"{info['name']}, {state.corpus.n_records:,} records, {state.corpus.rate:g} Hz ({info['licence']})",
-        "Protocol": f"clean; split {split}: fitted on folds {listed(folds.fit)}, C chosen on {listed(folds.choose)}, "
-        f"scored on {listed(folds.score)}",
-        "Trained on": ", ".join(f"{t.name} ({len(t.patient_sha256):,} patients)" for t in run.contract.trained_on),
-        "Scored records seen in training": str(state.overlap),
-        "Prompts": prompts_sha256(state.base.store)[:16] + " (sha256)",
-        "Command": line,
-        "Device": str(jax.devices()[0]),
-        "Versions": versions(),
-    }
 
 
 def note_test_read(state: Evaluation, line: str) -> None:

@@ -12,9 +12,9 @@ from experiments.scoring import Evaluation, Plan, probe
 CONVOLUTIONS = "random_convolutions/ridge"
 
 
-def probe_encoders(state: Evaluation, plan: Plan) -> None:
-    """The trained encoder, every feature; then the same architecture with random weights, the headline feature."""
-    run, headline = state.trained, plan.features[0]
+def embed_encoders(state: Evaluation, plan: Plan) -> None:
+    """Features of the trained encoder and of the same architecture with random weights, cached in plan.out."""
+    run = state.trained
     names = tuple(dict.fromkeys((*plan.features, "aligned")))
     state.features_of = trained.embedder(run.method, names)
     tail = f"{state.corpus.fingerprint[:16]}-{'+'.join(names)}"
@@ -35,13 +35,18 @@ def probe_encoders(state: Evaluation, plan: Plan) -> None:
         for name in names if seeds else ():
             state.features[f"{method}/{name}"] = [features[name].astype(np.float64) for features in seeds]
 
+
+def probe_encoders(state: Evaluation, plan: Plan) -> None:
+    """The trained encoder, every feature; then the same architecture with random weights, the headline feature."""
+    embed_encoders(state, plan)
+    headline = plan.features[0]
     for name in plan.features:
         seeds = state.features[f"{state.base.method}/{name}"]
         probes = probe(state, seeds, {"feature": name}, interval=name == headline)
         if name == headline:
             for task, (fitted,) in zip(state.tasks, probes, strict=True):
                 task.headline = fitted
-    if random:
+    if plan.random_seeds:
         setting = {"method": "random_weights", "feature": headline}
         probe(state, state.features[f"random_weights/{headline}"], setting, interval=True)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,6 +30,7 @@ class Task:
     weights: np.ndarray  # bootstrap over the scored patients
     scored: dict[str, Scored] = field(default_factory=dict)
     headline: Probe | None = None  # of the trained encoder's first feature
+    scored_classes: list[str] | None = None  # columns of `labels` at `score`, where they have moved (merl's `sub`)
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,16 @@ class Plan:
     features: tuple[str, ...]  # probed ones; the first is the headline
     random_seeds: int
     kernels: int
-    out: Path  # where results and cached features go
+    out: Path  # where features are cached
+    tables: Path | None = None  # MERL's, for its protocol
+
+
+class Sorted(NamedTuple):
+    """The records of an evaluation."""
+
+    lines: np.ndarray  # of the corpus; these are embedded
+    tasks: list[Task]
+    watched: np.ndarray  # lines that are looked for in the run's training
 
 
 @dataclass
@@ -109,17 +120,37 @@ def name_of(setting: Setting) -> str:
     return "/".join(str(part) for part in parts if part)
 
 
-def prepare(run: Path, store: str, split: str, checkpoint: int | None) -> Evaluation:
-    """Loads run and store, refuses what does not fit, and sorts the records into roles."""
+def clean_records(corpus: Corpus, split: str) -> Sorted:
+    """Protocol `clean`: every task of the store, roles by fold."""
+    folds = probe_folds(split)
+    lines = split_lines(corpus, split)
+    tasks = [make_task(corpus, name, lines, folds) for name in corpus.stores[0].tasks]
+    return Sorted(lines, tasks, np.flatnonzero(in_folds(corpus.fold, folds.score)))
+
+
+def split_lines(corpus: Corpus, split: str) -> np.ndarray:
+    """Lines of all folds that have a part in scoring this split."""
+    folds = probe_folds(split)
+    return np.flatnonzero(in_folds(corpus.fold, folds.fit + folds.choose + folds.score))
+
+
+def prepare(
+    run: Path,
+    store: str,
+    split: str,
+    checkpoint: int | None,
+    *,
+    protocol: str = "clean",
+    sort: Callable[[Corpus, str], Sorted] = clean_records,
+) -> Evaluation:
+    """Loads run and store, refuses what does not fit, and sorts the records into roles as the protocol does."""
     loaded = trained.load_run(run, checkpoint)
     corpus = open_corpus((store,))
     build.check_contract(loaded.contract, corpus, store)
     table = token_table(corpus, loaded.tokenizer, loaded.config.data.max_tokens)
-    folds = probe_folds(split)
-    lines = np.flatnonzero(in_folds(corpus.fold, folds.fit + folds.choose + folds.score))
-    tasks = [make_task(corpus, name, lines, folds) for name in corpus.stores[0].tasks]
-    overlap = find_overlap(loaded.contract, corpus, np.flatnonzero(in_folds(corpus.fold, folds.score)))
-    # By collection: converted once more with another remark, its reports are still those of the training.
+    records = sort(corpus, split)
+    overlap = find_overlap(loaded.contract, corpus, records.watched)
+    # By collection: in another store of it the reports are still written in the way of the training.
     collections = {part.name for part in loaded.contract.trained_on}
     base = Setting(
         store=corpus.stores[0].namespace,
@@ -133,8 +164,9 @@ def prepare(run: Path, store: str, split: str, checkpoint: int | None) -> Evalua
         domain="in" if corpus.stores[0].namespace in collections else "out",
         supervision="labels",
         seen_in_training=bool(overlap),
+        protocol=protocol,
     )
-    return Evaluation(loaded, corpus, table, lines, tasks, base, overlap)
+    return Evaluation(loaded, corpus, table, records.lines, records.tasks, base, overlap)
 
 
 def make_task(corpus: Corpus, name: str, lines: np.ndarray, folds: ProbeFolds) -> Task:

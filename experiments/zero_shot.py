@@ -26,23 +26,23 @@ def add_zero_shot(state: Evaluation, plan: Plan) -> None:
     prompts = load_prompts(state.base.store)
     spoken = {lang for task in prompts.values() for of in task.values() for lang in of}
     variants = [v for v, needed in LANGUAGES.items() if set(needed) <= spoken]
-    sets = {v: _tokens(state, _texts(state, prompts, LANGUAGES[v]), v) for v in variants}
+    sets = {v: tokens_of(state, _texts(state, prompts, LANGUAGES[v]), v) for v in variants}
     widest = variants[-1]
     negation = state.base.store in POLAR
     if negation:
         polarity = load_polarity(state.base.store)
         for side in ("affirmed", "negated"):
             texts = [[getattr(polarity[t.name][c], side)] for t in state.tasks for c in t.classes]
-            sets[side] = _tokens(state, texts, side)
+            sets[side] = tokens_of(state, texts, side)
 
-    scorer = _scorer(state.trained.method)
-    scores = _scores(state, scorer, state.trained.variables, sets)
+    scorer = make_scorer(state.trained.method)
+    scores = scores_of(state, scorer, state.trained.variables, sets)
     for variant in variants:
         _add(state, [scores[variant]], {"variant": variant, "feature": "aligned"})
     if negation:
         _add_shares(state, scores["affirmed"], scores["negated"])
     random = [
-        _scores(state, scorer, trained.random_variables(state.trained, seed), sets)[widest]
+        scores_of(state, scorer, trained.random_variables(state.trained, seed), sets)[widest]
         for seed in range(plan.random_seeds)
     ]
     if random:
@@ -57,17 +57,19 @@ def _texts(state: Evaluation, prompts, languages) -> list[list[str]]:
     ]
 
 
-def _tokens(state: Evaluation, texts: list[list[str]], label: str):
+def tokens_of(state: Evaluation, texts: list[list[str]], label: str):
     """Prompts, cleaned as reports are, as (tokens, mask) [class, prompt, token]."""
     cleaned = [clean(text, state.base.store) or "" for of_class in texts for text in of_class]
-    tokens, mask, _ = encode(state.trained.tokenizer, cleaned, state.trained.config.data.max_tokens)
+    longest = state.trained.config.data.max_tokens
+    tokens, mask, n_cut = encode(state.trained.tokenizer, cleaned, longest)
     unknown = (tokens[mask] == first_id(state.trained.tokenizer, UNKNOWN)).mean()
-    print(f"zero-shot prompts {label}: {len(cleaned)} texts, {unknown:.1%} unknown word pieces")
+    cut = f", {n_cut} cut to {longest} word pieces" if n_cut else ""
+    print(f"zero-shot prompts {label}: {len(cleaned)} texts, {unknown:.1%} unknown word pieces{cut}")
     shape = (len(texts), len(texts[0]), -1)
     return tokens.reshape(shape), mask.reshape(shape)
 
 
-def _scorer(method: Method) -> Callable:
+def make_scorer(method: Method) -> Callable:
     """variables, batch, sets of prompts -> scores of all sets side by side; compiled once for all weights."""
 
     def scores_of(variables: Variables, batch: Batch, sets: dict):
@@ -76,7 +78,7 @@ def _scorer(method: Method) -> Callable:
     return jax.jit(scores_of)
 
 
-def _scores(state: Evaluation, scorer: Callable, variables: Variables, sets: dict) -> dict[str, np.ndarray]:
+def scores_of(state: Evaluation, scorer: Callable, variables: Variables, sets: dict) -> dict[str, np.ndarray]:
     """Scores [scored record of any task, class of any task] for each set of prompts."""
     names = sorted(sets)  # the order in which jit hands a dict to the function
     lines = state.lines[state.scored_records()]
@@ -86,7 +88,7 @@ def _scores(state: Evaluation, scorer: Callable, variables: Variables, sets: dic
     return dict(zip(names, np.split(together, ends[:-1], axis=1), strict=True))
 
 
-def _of_task(state: Evaluation, scores: np.ndarray, task: Task) -> np.ndarray:
+def of_task(state: Evaluation, scores: np.ndarray, task: Task) -> np.ndarray:
     names = [t.name for t in state.tasks]
     first = sum(len(t.classes) for t in state.tasks[: names.index(task.name)])
     rows = np.searchsorted(state.scored_records(), task.score)
@@ -97,13 +99,13 @@ def _add(state: Evaluation, seeds: list[np.ndarray], setting: dict) -> None:
     width = state.trained.config.method.embedding
     full = {"evaluation": "zero_shot", "supervision": state.of_reports, "feature_dim": width} | setting
     for task in state.tasks:
-        state.add(task, [_of_task(state, s, task) for s in seeds], setting=full, probabilities=False)
+        state.add(task, [of_task(state, s, task) for s in seeds], setting=full, probabilities=False)
 
 
 def _add_shares(state: Evaluation, affirmed: np.ndarray, negated: np.ndarray) -> None:
     for task in state.tasks:
         labels = task.labels[task.score]
-        shares = affirmed_share(_of_task(state, affirmed, task), _of_task(state, negated, task), labels)
+        shares = affirmed_share(of_task(state, affirmed, task), of_task(state, negated, task), labels)
         setting = next(s for n, s in task.scored.items() if n.startswith("zero_shot/")).setting
         for code, share, n in zip(task.classes, shares, labels.sum(0), strict=True):
             print(f"  {code}: affirmed above negated in {share:.1%} of {n} held-out positives")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.bad_inputs import clean
+from tests.bad_recordings import clean
 from tests.data.ptbxl_root import write_record
 from tests.interop.small_model import write_small_model
 

@@ -31,8 +31,9 @@ def test_an_error_under_way_leaves_the_former_file_alone(tmp_path, end):
 
 def test_a_disk_that_fills_up_in_the_middle_leaves_the_former_file_alone(tmp_path):
     write_whole(tmp_path / "a", "former")
-    with files_of_at_most(1000), pytest.raises(OSError, match="File too large"):
+    with files_of_at_most(1000), pytest.raises(OSError, match="File too large") as caught:
         write_whole(tmp_path / "a", "new" * 1000)
+    assert caught.value.filename == str(tmp_path / "a"), "the command says which file"
     assert (tmp_path / "a").read_text() == "former"
     assert os.listdir(tmp_path) == ["a"]
 

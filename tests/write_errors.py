@@ -6,14 +6,16 @@
 import tempfile
 from pathlib import Path
 
-from tests.bad_inputs import CASES, Case, Outcome, outcome
+from tests.bad_inputs import CASES, Case, outcome
+from tests.outcome import Outcome
 
 PAGE = Path(__file__).parents[1] / "docs/errors.md"
 HEAD = """# What bad input is answered
 
 Made by `python -m tests.write_errors` from the cases of `tests/bad_inputs.py`, each of which is a test. Exit code 0:
 the command went on without that record or with its mark, and says so; 1: it stopped; "raises": a `CgdmerError`
-in Python. Nothing is repaired in silence.
+in Python. Nothing is repaired in silence. (*): a limit on the size of a file stands for the full disk; the system then
+says "File too large" in place of "No space left on device".
 
 | input | exit code | answer |
 |---|---|---|

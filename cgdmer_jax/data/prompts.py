@@ -6,6 +6,7 @@ score was seen.
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from cgdmer_jax.errors import CgdmerError, suggest
 
 FOLDER = Path(__file__).parent / "prompt_texts"
 PHRASINGS = 3
+CKEPE = "CKEPE_prompt.json"  # beside MERL's split tables (reference/methods.md 4.5)
 
 
 class Polarity(NamedTuple):
@@ -55,6 +57,25 @@ def load_polarity(collection: str) -> dict[str, dict[str, Polarity]]:
 def prompts_sha256(collection: str) -> str:
     """Hash of the prompt file, which results carry: a reworded prompt is another evaluation."""
     return hashlib.sha256(_file(collection).read_bytes()).hexdigest()
+
+
+def published_prompts(tables: Path, classes: Sequence[str]) -> list[str]:
+    """MERL's own, one a class: a string of comma-joined phrases, lower-cased as the release does."""
+    prompts = json.loads(_ckepe(tables))
+    if unknown := [name for name in classes if name not in prompts]:
+        raise CgdmerError(f"{tables / CKEPE} has no prompt for the class {unknown[0]}; restore the published file")
+    return [prompts[name].lower() for name in classes]
+
+
+def published_prompts_sha256(tables: Path) -> str:
+    """Hash of MERL's prompt file."""
+    return hashlib.sha256(_ckepe(tables).encode()).hexdigest()
+
+
+def _ckepe(tables: Path) -> str:
+    if not (tables / CKEPE).is_file():
+        raise CgdmerError(f"{tables / CKEPE} is missing; --tables is the folder merl_data_split of MERL's release")
+    return (tables / CKEPE).read_text(encoding="utf-8")
 
 
 def _file(collection: str) -> Path:

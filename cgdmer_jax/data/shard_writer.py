@@ -22,7 +22,7 @@ from cgdmer_jax.contract import signal_sha256
 from cgdmer_jax.data import seal
 from cgdmer_jax.data.sources import SourceRecord
 from cgdmer_jax.data.wfdb_reader import RecordError, Recording
-from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.waveform import WaveformError, condition
 from cgdmer_jax.whole_file import write_whole
 
@@ -71,7 +71,7 @@ def convert_shard(job: ShardJob, shard: int, records: list[SourceRecord]) -> int
 def not_written(what: str, error: Exception) -> CgdmerError:
     """TensorStore reports a full disk as ValueError."""
     return CgdmerError(
-        f"{what} could not be written ({str(error)[:200]}); "
+        f"{what} could not be written ({reason_of(error)}); "
         "free disk space or mend the folder, then run the same command again: it continues"
     )
 

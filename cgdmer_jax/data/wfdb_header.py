@@ -88,7 +88,7 @@ def read_header(path: Path) -> Header:
     """Parses and checks `path`.hea; nothing is allocated for signals yet."""
     file = path.parent / f"{path.name}.hea"
     if not file.is_file():
-        raise RecordError(str(path), "header", "no_header", f"{file} does not exist; check the folder")
+        raise RecordError(str(path), "header", "no_header", f"{file} does not exist; fetch the record again")
     if file.stat().st_size > MOST_HEADER_BYTES:
         sentence = f"{file} exceeds {MOST_HEADER_BYTES:,} bytes and is no header; restore it"
         raise RecordError(str(path), "header", "size", sentence)

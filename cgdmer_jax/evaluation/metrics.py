@@ -1,6 +1,7 @@
 """Figures of merit per class, on arrays; NaN where a figure is undefined."""
 
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -49,3 +50,28 @@ def macro(values: Float[np.ndarray, "*rows klass"], kept: Bool[np.ndarray, "klas
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)  # NaN is the answer
         return np.asarray(np.nanmean(values[..., kept], axis=-1))
+
+
+class BestF1(NamedTuple):
+    """Both per class, in 0..1."""
+
+    f1: Float[np.ndarray, "klass"]
+    accuracy: Float[np.ndarray, "klass"]
+
+
+def best_f1(scores: Float[np.ndarray, "record klass"], labels: Bool[np.ndarray, "record klass"]) -> BestF1:
+    """F1 at the threshold that is best on these very labels, and the accuracy of scores ABOVE it, as MERL reports.
+
+    The F1 counts the record at the threshold as positive, the accuracy does not: so the release has it.
+    """
+    n, n_classes = scores.shape
+    f1, accuracy = np.full(n_classes, np.nan), np.full(n_classes, np.nan)
+    for k in np.flatnonzero(labels.any(0)):
+        order = np.argsort(-scores[:, k], kind="stable")
+        falling, hits = scores[order, k], np.cumsum(labels[order, k])
+        last = np.append(falling[1:] != falling[:-1], True)  # the last record of each score: ties stand together
+        every = 2 * hits[last] / (np.arange(1, n + 1)[last] + hits[-1])
+        best = np.flatnonzero(every == every.max())[-1]  # of equal ones the lowest threshold
+        f1[k] = every[best]
+        accuracy[k] = np.mean((scores[:, k] > falling[last][best]) == labels[:, k])
+    return BestF1(f1, accuracy)

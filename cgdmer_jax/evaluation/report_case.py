@@ -26,7 +26,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A report, or a past recording with its labels, at a distance (1 - cosine) from the record."""
+    """A report, or a recording with its labels, at a distance (1 - cosine) from the record."""
 
     name: str
     text: str
@@ -73,7 +73,7 @@ def case_section(case: Case) -> str:
             _findings(case.findings),
             "<h3>Most similar</h3>",
             _neighbours("reports", "Report", case.reports),
-            _neighbours("past recordings", "Labels", case.recordings),
+            _neighbours("recordings", "Labels", case.recordings),
             "<h3>What the model saw</h3>",
             facts_table("Training, protocol and versions behind this page", case.origin),
         ]

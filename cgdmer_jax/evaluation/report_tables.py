@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from cgdmer_jax.evaluation.protocols import NO_SIGNALS, has_no_signals
+
 Row = Mapping[str, object]  # of results.json
 
 
@@ -34,11 +36,19 @@ def line(words: Sequence[str], cells: Sequence[str], *, own: bool) -> str:
 def cell(row: Row | None, *, signed: bool = False, digits: int = 3) -> str:
     """Value and interval."""
     if row is None or row["value"] is None:
-        return '<td class="figure">n/a</td>'
+        words = NO_SIGNALS if row is not None and has_no_signals(row) else "n/a"
+        return f'<td class="figure">{words}</td>'
     style = f"{'+' if signed else ''}.{digits}f"
     value, low, high = (None if row[k] is None else format(row[k], style) for k in ("value", "low", "high"))
     between = "" if low is None else f' <span class="interval">[{low}, {high}]</span>'
     return f'<td class="figure">{value}{between}</td>'
+
+
+def text_cell(row: Row | None) -> str:
+    """The same for a terminal or Markdown."""
+    if row is None or row["value"] is None:
+        return NO_SIGNALS if row is not None and has_no_signals(row) else "n/a"
+    return f"{row['value']:.3f}" + ("" if row["low"] is None else f" [{row['low']:.3f}, {row['high']:.3f}]")
 
 
 def count_cell(count: int) -> str:

@@ -22,7 +22,7 @@ def snapshot(hub_id: str, *, patterns: Sequence[str], needed: str) -> Path:
     try:
         return Path(snapshot_download(hub_id, allow_patterns=list(patterns)))
     except (OSError, ValueError) as error:  # no network, nothing of that name; a name that the hub refuses
-        reason = str(error).strip().splitlines()[0]
+        reason = str(error).strip().splitlines()[0].split(". ")[0]
         raise CgdmerError(
             f"{hub_id} is neither a folder here nor a repository that the Hugging Face hub gave "
             f"({type(error).__name__}: {reason}); if a folder was meant, mend its path, and if the hub was, see that "

@@ -79,6 +79,7 @@ class CgDmerConfig:
     dtype: str  # of activations and products; losses in float32 at least. `float64` (JAX_ENABLE_X64) is for comparisons
     remat: str  # what the backward pass computes again: `none`, `full` blocks, or all but their products (`dots`)
     unroll: int  # blocks that one turn of the scan over layers holds
+    chunks: int  # the batch is computed in so many parts, one after another: the same loss with less memory
     attention: str  # form of its computation, one of models/attention.py KINDS; `auto` chooses by device and dtype
 
     def __post_init__(self):
@@ -91,6 +92,10 @@ class CgDmerConfig:
             raise CgdmerError(
                 f"config.method.align_hide_ratio is {self.align_hide_ratio} and hide_ratio {self.hide_ratio}; "
                 "give 0 <= align_hide_ratio <= hide_ratio"
+            )
+        if self.chunks < 1:
+            raise CgdmerError(
+                f"config.method.chunks is {self.chunks}; give 1 for the whole batch at once, or more parts"
             )
         if bool(self.text_tower) != bool(self.text_architecture):
             raise CgdmerError(

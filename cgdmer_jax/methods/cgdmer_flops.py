@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from cgdmer_jax.batch import Batch
 from cgdmer_jax.methods.cgdmer import CgDmer
-from cgdmer_jax.methods.cgdmer_loss import plan_of
+from cgdmer_jax.methods.cgdmer_passes import plan_of
 from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.models.flops import matmul_flops
 from cgdmer_jax.models.masking import widened

@@ -26,7 +26,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Compute:
-    """How the transformers run: compute dtype, rematerialisation policy, scanned blocks compiled in a row, attention."""
+    """How the transformers run: compute dtype, remat policy, scanned blocks compiled in a row, form of attention."""
 
     dtype: str
     remat: str

@@ -30,21 +30,18 @@ def patch_z(
     return centred / jnp.maximum(std, PATCH_STD_FLOOR_MV / scale_mv)[:, :, None]
 
 
-def reconstruction(
+def reconstruction_errors(
     predicted: Float[Array, "batch slot sample"],
     target: Float[Array, "batch slot sample"],
     live: Bool[Array, "batch slot"],
-) -> Float[Array, ""]:
-    """Smooth-L1 of the scaled signal, averaged over the live hidden patches of the batch."""
-    error = jnp.where(live[:, :, None], predicted - target, 0)
-    return masked_average(smooth_l1(error).mean(-1), live)
+) -> Float[Array, "batch slot"]:
+    """Smooth-L1 of the scaled signal, mean over a patch's samples; 0 for a dead slot, whatever stands there."""
+    return smooth_l1(jnp.where(live[:, :, None], predicted - target, 0)).mean(-1)
 
 
-def masked_language(
-    logits: Float[Array, "batch slot vocabulary"],
-    target: Int[Array, "batch slot"],
-    live: Bool[Array, "batch slot"],
-) -> Float[Array, ""]:
-    """Cross-entropy at the live masked positions."""
+def word_errors(
+    logits: Float[Array, "batch slot vocabulary"], target: Int[Array, "batch slot"]
+) -> Float[Array, "batch slot"]:
+    """Cross-entropy at each masked position, in nats."""
     log_p = jax.nn.log_softmax(logits, axis=-1)
-    return masked_average(-jnp.take_along_axis(log_p, target[:, :, None], axis=-1)[..., 0], live)
+    return -jnp.take_along_axis(log_p, target[:, :, None], axis=-1)[..., 0]

@@ -110,7 +110,7 @@ class MaskedText:
         """Cross-entropy of the hidden words, in nats a word; `train` changes nothing: there is no dropout."""
         length = batch.token_mask.sum(1, dtype=jnp.int32)
         logits = self._apply(variables, draws.apply(batch.tokens), length, draws.slots)
-        loss = losses.masked_language(logits, draws.original(batch.tokens), draws.slots.live())
+        loss = losses.masked_average(losses.word_errors(logits, draws.original(batch.tokens)), draws.slots.live())
         return loss, Aux(variables.state, {"text": loss})
 
     def embed_ecg(self, variables: Variables, batch: Batch) -> dict[str, Float[Array, "batch feature"]]:

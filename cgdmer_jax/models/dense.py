@@ -3,7 +3,10 @@
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Float
+
+PRODUCT = "product"  # what the remat policy `dots` keeps: it can't see products inside a custom derivative
 
 
 @jax.custom_vjp
@@ -46,7 +49,7 @@ class Dense(nn.Module):
         kernel = self.param("kernel", self._first_kernel, (x.shape[-1], self.features))
         bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
         flat = x.reshape(-1, x.shape[-1]).astype(self.dtype)
-        out = affine(flat, kernel.astype(self.dtype), bias.astype(self.dtype))
+        out = checkpoint_name(affine(flat, kernel.astype(self.dtype), bias.astype(self.dtype)), PRODUCT)
         return out.reshape(*x.shape[:-1], self.features)
 
     def _first_kernel(self, key, shape):

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from cgdmer_jax.models.attention import attention
-from cgdmer_jax.models.dense import Dense, LayerNorm
+from cgdmer_jax.models.dense import PRODUCT, Dense, LayerNorm
 
 # The last kernel of a residual branch starts at this share of Glorot's draw, so that a block begins close to doing
 # nothing and a token's content reaches the end of the stack (docs/decisions.md, 2026-11-24).
@@ -15,7 +15,7 @@ BRANCH_START = 0.1
 REMAT_POLICIES = {
     "none": None,
     "full": jax.checkpoint_policies.nothing_saveable,
-    "dots": jax.checkpoint_policies.dots_with_no_batch_dims_saveable,
+    "dots": jax.checkpoint_policies.save_only_these_names(PRODUCT),
 }
 
 
@@ -90,7 +90,8 @@ class CrossBlock(nn.Module):
 def scanned(block: type[nn.Module], depth: int, remat: str, unroll: int, n_constants: int):
     """`depth` blocks as one scan, parameters stacked on axis 0, activations rematerialised by policy."""
     if REMAT_POLICIES[remat] is not None:
-        block = nn.remat(block, prevent_cse=False, policy=REMAT_POLICIES[remat])
+        # Blocks in a row stand in one program, where XLA would merge what is computed twice.
+        block = nn.remat(block, prevent_cse=unroll > 1, policy=REMAT_POLICIES[remat])
     return nn.scan(
         block,
         variable_axes={"params": 0},

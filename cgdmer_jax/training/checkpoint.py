@@ -1,5 +1,6 @@
 """Checkpoints that exist only when whole: Orbax writes, a sha256 manifest is renamed into place last."""
 
+import logging
 import math
 import shutil
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from orbax.checkpoint import v1 as ocp
 
-from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.training.manifest import (
     MANIFEST,
@@ -27,6 +28,16 @@ STATE = "state"
 Loaded = TypeVar("Loaded")
 
 
+class _RaisedAnyway(logging.Filter):
+    """Drops what Orbax's threads log, each with its traceback, of an error that `result` then raises."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "_SignalingThread.run() raised" not in record.getMessage()
+
+
+RAISED_ANYWAY = _RaisedAnyway()  # one object, which a logger takes once
+
+
 class Checkpoints:
     """`folder/<step>/{state/,manifest.json}`; keeps the last `keep_last` and the one of lowest validation loss.
 
@@ -36,6 +47,7 @@ class Checkpoints:
     def __init__(self, folder: Path, keep_last: int):
         self.folder = folder
         self.keep_last = keep_last
+        logging.getLogger("absl").addFilter(RAISED_ANYWAY)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._pending: Future | None = None
 
@@ -185,11 +197,8 @@ def _remove(folder: Path) -> None:
 
 
 def _not_written(folder: Path, error: Exception) -> CgdmerError:
-    reason = str(error).strip().splitlines()[0]
-    if len(reason) > 160:  # TensorStore names the paths first, and what is wrong last
-        reason = f"{reason[:40]} ... {reason[-110:]}"
     return CgdmerError(
-        f"checkpoint {folder} could not be written ({reason}); the earlier ones are untouched: "
+        f"checkpoint {folder} could not be written ({reason_of(error)}); the earlier ones are untouched: "
         "free some space and give the same command again"
     )
 

@@ -3,12 +3,28 @@
 Only numbers are handed on: no report text, no patient field, no path but the run's own.
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 from cgdmer_jax.errors import CgdmerError, suggest
 
 Mirror = Callable[[int, dict[str, float]], None]
+
+# By itself W&B also sends host, hardware, command line, packages, code, git state and console output.
+WANDB_SETTINGS = {
+    "console": "off",
+    "disable_code": True,
+    "disable_git": True,
+    "host": "",
+    "save_code": False,
+    "x_disable_machine_info": True,
+    "x_disable_meta": True,
+    "x_disable_stats": True,
+    "x_save_requirements": False,
+}
+# Where the user has not set them: no crash reports, and a project not named after the folder of the checkout.
+WANDB_ENVIRONMENT = {"WANDB_ERROR_REPORTING": "false", "WANDB_PROJECT": "cgdmer_jax"}
 
 
 def open_mirrors(names: tuple[str, ...], run: Path, first_step: int) -> list[Mirror]:
@@ -37,14 +53,23 @@ def _tensorboard(run: Path, first_step: int) -> Mirror:
 def _wandb(run: Path, first_step: int) -> Mirror:
     """Project, entity and offline mode are W&B's own environment variables (WANDB_PROJECT, WANDB_MODE, ...).
 
-    By itself W&B also sends console output, command line, host and git state; its variables (WANDB_CONSOLE=off,
-    WANDB_DISABLE_GIT=true) and settings turn that off. It cannot cut: after a resume it drops the repeated steps.
+    What still goes with the numbers: the run's name, the versions of wandb and Python, and which well-known libraries
+    are imported. W&B cannot cut: after a resume it drops the repeated steps.
     """
+    for name, value in WANDB_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     try:
         import wandb
     except ImportError as error:
         raise _not_installed("wandb", "wandb") from error
-    started = wandb.init(dir=str(run), name=run.name, id=run.name, resume="allow")
+    try:
+        settings = wandb.Settings(**WANDB_SETTINGS)
+    except (TypeError, ValueError) as error:  # of a version that lacks one of them, and so would send what it hides
+        raise CgdmerError(
+            f"wandb {wandb.__version__} does not take the settings that keep machine, code and console private "
+            f"({', '.join(WANDB_SETTINGS)}); pip install --upgrade wandb, or leave wandb out of config.run.mirrors"
+        ) from error
+    started = wandb.init(dir=str(run), name=run.name, id=run.name, resume="allow", settings=settings)
 
     def mirror(step: int, numbers: dict[str, float]) -> None:
         started.log(numbers, step=step)

@@ -85,7 +85,7 @@ def hybrid_loss(network: Network, step: Step, weights: Weights, patch_samples: i
 
 def _patches(step: Step, patch_samples: int, dtype: torch.dtype) -> Tensor:
     """Millivolts over the record's standard deviation, cut into (batch, lead x patch, sample)."""
-    batch, leads, samples = step.signal.shape
+    batch, _, samples = step.signal.shape
     live = step.lead_mask[:, :, None] & live_of(step.length, samples)[:, None, :]
     signal = torch.where(live, step.signal.to(dtype) * 1e-3, 0.0)
     n = live.sum((1, 2), keepdim=True).clamp(min=1)

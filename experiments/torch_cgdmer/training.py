@@ -1,4 +1,4 @@
-"""The training step in PyTorch: AdamW, warm-up and cosine, clipping; plain or compiled, in float32 or under autocast."""
+"""The training step in PyTorch: AdamW, warm-up, cosine, clipping; plain or compiled, float32 or autocast."""
 
 import math
 import re

@@ -47,11 +47,12 @@ def write_store(
     rejected: tuple[int, ...] = (),
     codes: tuple[str, ...] = ("A", "B"),
     rows_per_shard: int = ROWS_PER_SHARD,
+    record_ids: list[str] | None = None,
 ) -> str:
     """A store with one row a report and a patient a row; row r has code r % len(codes). Returns its path."""
     records = [
         SourceRecord(
-            record_id=f"r{row}",
+            record_id=record_ids[row] if record_ids else f"r{row}",
             patient_id=f"p{row}",
             fold=folds[row] if folds else row % 10 + 1,
             report=report or "",

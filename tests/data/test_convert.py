@@ -30,6 +30,7 @@ from cgdmer_jax.data.wfdb_reader import Recording, read_wfdb
 from cgdmer_jax.errors import CgdmerError
 from experiments.convert import main
 from tests.data.ptbxl_root import line, samples, write_root
+from tests.full_disk import files_of_at_most
 
 ROOT = Path(__file__).parents[2]
 ROWS_PER_SHARD = 32
@@ -258,6 +259,18 @@ def test_a_full_disk_is_told_before_anything_is_written(root, tmp_path, monkeypa
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1_000_000))
     with pytest.raises(CgdmerError, match=r"needs 0\.0 GB and 0\.0 GB are free; free some or name another"):
         run(root, tmp_path / "store")
+
+
+def test_a_disk_that_fills_up_in_the_middle_of_a_shard_is_told_and_the_same_command_then_continues(
+    root, whole, tmp_path
+):
+    """The shards have 153,600 bytes."""
+    with files_of_at_most(100_000), pytest.raises(CgdmerError, match=r"shard 0 of .* \(File too large\);.*continues"):
+        run(root, tmp_path / "store")
+    with pytest.raises(CgdmerError):
+        open_store(tmp_path / "store")
+    run(root, tmp_path / "store")
+    assert digests(tmp_path / "store") == digests(whole)
 
 
 def test_two_conversions_into_one_folder_do_not_mix(root, tmp_path):

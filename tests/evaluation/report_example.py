@@ -59,7 +59,7 @@ def example_case(signal_mv: np.ndarray) -> Case:
         remarks=("absent aVL", "gaps or clipped samples in V2, V3"),
         report=text,
         reports=Neighbours("the 812 distinct reports of folds 1-8 (trained on)", 0.97, near),
-        recordings=Neighbours("the 3,522 of folds 1-8", 0.98, near),
+        recordings=Neighbours("the 3,522 of folds 1-8 (trained on)", 0.98, near),
         origin={"Encoder": "cgdmer, step 1,100", "This recording": "fold 10", "Command": "python -m " + "x" * 200},
     )
 

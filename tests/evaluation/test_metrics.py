@@ -1,10 +1,11 @@
 """AUROC and AUPRC against scikit-learn; Brier and ECE against figures worked by hand."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import accuracy_score, average_precision_score, precision_recall_curve, roc_auc_score
 
 from cgdmer_jax.evaluation import metrics
 
@@ -60,3 +61,18 @@ def test_ece_of_true_probabilities_is_small_and_of_halved_ones_is_not():
 def test_macro_drops_an_undefined_class_from_its_row_only():
     values = np.array([[0.5, np.nan, 0.7], [0.5, 0.9, 0.7], [np.nan, np.nan, 0.7]])
     np.testing.assert_allclose(metrics.macro(values, np.array([True, True, False])), [0.5, 0.7, np.nan])
+
+
+def test_best_f1_and_its_accuracy_equal_the_release_s_way_with_scikit_learn():
+    rng = np.random.default_rng(4)
+    labels = rng.random((200, 4)) < np.array([0.4, 0.1, 0.02, 0.0])
+    scores = np.round(rng.normal(size=(200, 4)) + labels, 1)  # rounded: ties
+    made = metrics.best_f1(scores, labels)
+    for k in range(3):
+        precision, recall, thresholds = precision_recall_curve(labels[:, k], scores[:, k])
+        both = recall + precision
+        f1 = np.divide(2 * recall * precision, both, out=np.zeros_like(both), where=both != 0)
+        assert made.f1[k] == pytest.approx(f1.max())
+        above = scores[:, k] > thresholds[np.argmax(f1)]
+        assert made.accuracy[k] == pytest.approx(accuracy_score(labels[:, k], above))
+    assert np.isnan(made.f1[3]) and np.isnan(made.accuracy[3])

@@ -140,7 +140,7 @@ def test_text_table_holds_the_same_figures(rows):
     macro = [r for r in rows if r["class"] == "macro_ge10" and r["metric"] == "auroc" and r["evaluation"] == "probe"]
     (row,) = [r for r in macro if r["method"] == "cgdmer"]
     assert f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]" in text
-    assert text.splitlines()[0].split() == ["evaluation", "features", "super"]
+    assert text.splitlines()[0].split() == ["protocol", "evaluation", "features", "super"]
 
 
 def test_bar_ends_where_its_value_is():

@@ -54,4 +54,4 @@ def test_neighbours_say_among_what_and_how_far_the_others_are():
 
 def test_a_recording_without_a_report_and_a_store_without_any_are_told():
     html = page(report=None, reports=None)
-    assert "without clinical text" in html and "Nearest reports" not in html and "Nearest past recordings" in html
+    assert "without clinical text" in html and "Nearest reports" not in html and "Nearest recordings" in html

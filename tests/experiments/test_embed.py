@@ -7,7 +7,7 @@ from cgdmer_jax import load
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.waveform import LEADS
 from experiments.embed import main
-from tests.bad_inputs import clean, swapped
+from tests.bad_recordings import clean, swapped
 from tests.data.ptbxl_root import write_record
 from tests.interop.small_model import write_small_model
 

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from cgdmer_jax.data.store import open_store
+from experiments.case_origin import of_training
 from experiments.pretrain import pretrain
 from experiments.scoring import prepare
 from tests.data.small_stores import write_store
@@ -32,6 +34,17 @@ def run(stores, tmp_path_factory):
     with toy_known():
         assert pretrain(toy_config(*stores), folder) == 0
         yield folder
+
+
+def test_a_page_says_of_this_very_store_whether_it_was_trained_on(run, stores, tmp_path):
+    """Not of a collection of the same name: its records may be others."""
+    namesake = write_store(tmp_path / "a", REPORTS, folds=FOLDS, first_value=700)
+    assert of_training(prepare(run, stores[0], "test", None)) == "of folds 1-8 (trained on)"
+    found = prepare(run, namesake, "test", None)
+    assert of_training(found) == "of folds 1-8 (not trained on; another store of synthetic was)"
+    assert found.base.domain == "in", "reports of that collection are known ways of writing"
+    stranger = replace(found, base=replace(found.base, domain="out"))
+    assert of_training(stranger, (1, 2, 3)) == "of folds 1-3 (not trained on)"
 
 
 def hashes(store: str, namespace: str) -> list[str]:

@@ -67,6 +67,7 @@ CONFIG = CgDmerConfig(
     remat="none",
     unroll=2,
     attention="auto",
+    chunks=1,
 )
 
 

@@ -10,6 +10,14 @@ from cgdmer_jax.methods import losses
 from tests.methods.graded import graded
 
 
+def reconstruction(predicted, target, live):
+    return losses.masked_average(losses.reconstruction_errors(predicted, target, live), live)
+
+
+def masked_language(logits, target, live):
+    return losses.masked_average(losses.word_errors(logits, target), live)
+
+
 def ids(*values):
     return jnp.asarray(values, jnp.int32)
 
@@ -32,20 +40,20 @@ def test_reconstruction_is_the_mean_over_the_live_patches_of_the_whole_batch():
     predicted = jnp.array([[[1.0, 0.0], [9.0, 9.0]], [[0.0, 3.0], [0.5, 0.5]]])
     live = jnp.array([[True, False], [True, True]])
     # patches: (0.5 + 0) / 2, (0 + 2.5) / 2, (0.125 + 0.125) / 2; their mean
-    found = losses.reconstruction(predicted, jnp.zeros_like(predicted), live)
+    found = reconstruction(predicted, jnp.zeros_like(predicted), live)
     assert float(found) == pytest.approx((0.25 + 1.25 + 0.125) / 3)
 
 
 def test_reconstruction_of_no_patch_is_zero_with_zero_gradient():
     x = jnp.ones((2, 3, 4))
     dead = jnp.zeros((2, 3), bool)
-    value, gradient = graded(losses.reconstruction)(x, 2 * x, dead)
+    value, gradient = graded(reconstruction)(x, 2 * x, dead)
     assert value == 0 and not np.asarray(gradient).any()
 
 
 def test_dead_patches_may_hold_nan():
     predicted, target = jnp.ones((1, 2, 3)), jnp.zeros((1, 2, 3)).at[0, 1].set(jnp.nan)
-    value, gradient = graded(losses.reconstruction)(predicted, target, jnp.array([[True, False]]))
+    value, gradient = graded(reconstruction)(predicted, target, jnp.array([[True, False]]))
     assert value == 0.5
     np.testing.assert_allclose(gradient[0], [[1 / 3] * 3, [0] * 3], rtol=1e-6)
 
@@ -70,7 +78,7 @@ def test_patch_z_divides_by_at_least_a_fiftieth_of_a_millivolt():
 def test_masked_language_is_the_mean_cross_entropy_of_the_live_positions():
     p = np.array([[[0.7, 0.2, 0.1], [0.25, 0.5, 0.25]], [[0.1, 0.1, 0.8], [1.0, 1e-9, 1e-9]]])
     target, live = ids([0, 1], [0, 2]), jnp.array([[True, True], [True, False]])
-    found = losses.masked_language(jnp.asarray(np.log(p), jnp.float32), target, live)
+    found = masked_language(jnp.asarray(np.log(p), jnp.float32), target, live)
     assert float(found) == pytest.approx(-np.log([0.7, 0.5, 0.1]).mean(), rel=1e-5)
 
 
@@ -84,7 +92,7 @@ def test_masked_language_equals_torchs_cross_entropy():
     expected = torch.nn.functional.cross_entropy(given.flatten(0, 1), marked.flatten(), ignore_index=-100)
     expected.backward()
     arguments = jnp.asarray(logits), jnp.asarray(target, jnp.int32), jnp.asarray(live)
-    value, gradient = graded(losses.masked_language)(*arguments)
+    value, gradient = graded(masked_language)(*arguments)
     assert float(value) == pytest.approx(expected.item(), rel=1e-5)
     np.testing.assert_allclose(gradient, given.grad, atol=1e-6)
 
@@ -99,8 +107,8 @@ def test_every_term_has_the_gradient_of_finite_differences():
         words, masked = jnp.asarray(draw.integers(0, 4, (6, 3))), jnp.asarray(draw.random((6, 3)) < 0.6)
         terms = {
             "patch_z": (lambda a: losses.patch_z(a, jnp.full((6, 1), 0.01)) ** 3, (slots,)),
-            "reconstruction": (lambda a, b: losses.reconstruction(a, b, masked), (slots, 0.3 * slots[::-1])),
-            "masked_language": (lambda a: losses.masked_language(a, words, masked), (slots,)),
+            "reconstruction": (lambda a, b: reconstruction(a, b, masked), (slots, 0.3 * slots[::-1])),
+            "masked_language": (lambda a: masked_language(a, words, masked), (slots,)),
         }
         for term, arguments in terms.values():
             check_grads(jax.jit(term), arguments, order=1, modes=("rev",), atol=1e-6, rtol=1e-6, eps=1e-5)

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from cgdmer_jax.models.flops import matmul_flops
 from cgdmer_jax.models.transformer import Encoder, SelfBlock
 
 X = jnp.asarray(np.random.default_rng(0).normal(size=(3, 5, 8)), jnp.float32)
@@ -28,6 +29,21 @@ def test_unrolling_and_rematerialisation_change_no_value_and_no_gradient(params)
     for remat, unroll in (("none", 2), ("dots", 1)):
         other = value_and_gradient(Encoder(depth=2, heads=2, remat=remat, unroll=unroll), params)
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), plain, other)
+
+
+def test_rematerialisation_computes_again_what_its_policy_says(params):
+    """`full`: the products of the whole forward pass; `dots`: those of attention alone, since a Dense's are kept."""
+
+    def flops(remat):
+        encoder = Encoder(depth=2, heads=2, remat=remat)
+        return matmul_flops(jax.grad(lambda p: encoder.apply(p, X, LENGTH).sum()), params)
+
+    tokens, width = X.shape[0] * X.shape[1], X.shape[2]
+    of_dense = 2 * 2 * tokens * (4 + 8) * width**2  # two blocks, each with four maps of width and a fourfold MLP
+    forward = matmul_flops(lambda p: Encoder(depth=2, heads=2).apply(p, X, LENGTH), params)
+    last_map = 2 * 2 * tokens * 4 * width**2  # nothing in the backward pass of its block reads what it gives
+    assert flops("full") - flops("none") == forward - last_map
+    assert flops("dots") - flops("none") == forward - of_dense
 
 
 def test_tokens_beyond_the_length_never_reach_those_before_it(params):

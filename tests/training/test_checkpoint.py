@@ -13,6 +13,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.training import checkpoint
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.manifest import DamagedCheckpoint, verify
+from tests.full_disk import files_of_at_most
 from tests.training.toy import bytes_of, new_state
 
 
@@ -197,6 +198,16 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_checkpoint_before_it_usable(
     assert "\n" not in str(caught.value) and str(two / "8") in str(caught.value)
     assert not (two / "8").exists(), "what was half written would keep its space"
     assert restored_step(two, []) == 5
+
+
+def test_a_disk_that_fills_up_under_way_is_told_once_and_leaves_the_checkpoint_before_it_usable(two, caplog):
+    with files_of_at_most(200), Checkpoints(two, 9) as checkpoints:
+        checkpoints.save(new_state(8), None)
+        with pytest.raises(CgdmerError, match=r"/8 could not be written \(File too large\); the earlier ones"):
+            checkpoints.wait()
+    assert not (two / "8").exists()
+    assert restored_step(two, []) == 5
+    assert not caplog.records, "Orbax's tracebacks before the sentence"
 
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):

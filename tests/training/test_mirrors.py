@@ -1,5 +1,6 @@
 """Copies of the metrics for TensorBoard and W&B: the same numbers, nothing else, and only when asked."""
 
+import os
 import struct
 import sys
 import time
@@ -36,19 +37,74 @@ def test_tensorboard_holds_every_number_of_the_log_at_its_step(tmp_path):
     assert found == [(10, "loss", 0.5), (20, "loss", 0.25), (20, "validation_loss", 2.0)]
 
 
-def test_wandb_gets_the_same_numbers_and_goes_on_with_the_same_run(tmp_path, monkeypatch):
-    begun, logged = [], []
+class Settings(SimpleNamespace):
+    """As wandb's: a field that it does not know is a ValueError."""
 
-    def init(**given):
-        begun.append(given)
-        return SimpleNamespace(log=lambda numbers, step: logged.append((step, numbers)))
+    known = frozenset(
+        "console disable_code disable_git host save_code x_disable_machine_info x_disable_meta x_disable_stats "
+        "x_save_requirements".split()
+    )
 
-    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=init))
+    def __init__(self, **fields):
+        if unknown := fields.keys() - self.known:
+            raise ValueError(f"Extra inputs are not permitted: {unknown}")
+        super().__init__(**fields)
+
+
+class FakeWandb(SimpleNamespace):
+    """Notes what it is begun with and what it is handed."""
+
+    def __init__(self):
+        super().__init__(begun=[], logged=[], Settings=Settings, __version__="0.0")
+
+    def init(self, **given):
+        self.begun.append(given)
+        return SimpleNamespace(log=lambda numbers, step: self.logged.append((step, numbers)))
+
+
+@pytest.fixture
+def wandb(monkeypatch):
+    for name in ("WANDB_PROJECT", "WANDB_ERROR_REPORTING"):
+        monkeypatch.setenv(name, "")  # so that it is as before when the test has ended
+        monkeypatch.delenv(name)
+    fake = FakeWandb()
+    monkeypatch.setitem(sys.modules, "wandb", fake)
+    return fake
+
+
+def test_wandb_gets_the_same_numbers_and_goes_on_with_the_same_run(tmp_path, wandb):
     for step in (1, 2):
         log = MetricsLog(tmp_path / "metrics.jsonl", open_mirrors(("wandb",), tmp_path, step - 1))
         log.write({"step": step, "loss": 3.0})
-    assert logged == [(1, {"loss": 3.0}), (2, {"loss": 3.0})]
-    assert begun[0] == begun[1] == {"dir": str(tmp_path), "name": tmp_path.name, "id": tmp_path.name, "resume": "allow"}
+    assert wandb.logged == [(1, {"loss": 3.0}), (2, {"loss": 3.0})]
+    first, second = ({name: value for name, value in given.items() if name != "settings"} for given in wandb.begun)
+    assert first == second == {"dir": str(tmp_path), "name": tmp_path.name, "id": tmp_path.name, "resume": "allow"}
+
+
+def test_wandb_is_told_to_send_nothing_of_machine_code_git_or_console(tmp_path, wandb):
+    open_mirrors(("wandb",), tmp_path, 0)
+    settings = vars(wandb.begun[0]["settings"])
+    assert settings["console"] == "off" and settings["host"] == ""
+    assert settings["save_code"] is settings["x_save_requirements"] is False
+    disabled = {name for name, value in settings.items() if value is True}
+    assert disabled == {
+        *("disable_code", "disable_git"),
+        *("x_disable_machine_info", "x_disable_meta", "x_disable_stats"),
+    }
+    assert os.environ["WANDB_ERROR_REPORTING"] == "false" and os.environ["WANDB_PROJECT"] == "cgdmer_jax"
+
+
+def test_variables_that_the_user_set_for_wandb_stay(tmp_path, wandb, monkeypatch):
+    monkeypatch.setenv("WANDB_PROJECT", "mine")
+    open_mirrors(("wandb",), tmp_path, 0)
+    assert os.environ["WANDB_PROJECT"] == "mine"
+
+
+def test_a_wandb_that_cannot_keep_all_of_it_private_is_refused(tmp_path, wandb, monkeypatch):
+    monkeypatch.setattr(Settings, "known", Settings.known - {"x_disable_machine_info"})
+    with pytest.raises(CgdmerError, match=r"wandb 0\.0 does not take the settings .*pip install --upgrade wandb"):
+        open_mirrors(("wandb",), tmp_path, 0)
+    assert not wandb.begun
 
 
 def test_off_means_off(tmp_path):

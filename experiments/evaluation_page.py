@@ -1,0 +1,77 @@
+"""The report page of one evaluation: what stands at its head, and which parts its protocol has."""
+
+import json
+from pathlib import Path
+
+import jax
+
+from cgdmer_jax.data.splits import probe_folds
+from cgdmer_jax.evaluation.report import write_report
+from cgdmer_jax.evaluation.report_case import case_section
+from cgdmer_jax.evaluation.report_diagnostics import diagnostics_section
+from cgdmer_jax.training.log import read_metrics
+from experiments.case import make_case
+from experiments.case_origin import listed, versions
+from experiments.diagnose import FILE as DIAGNOSTICS
+from experiments.reconstruction_page import reconstruction_pages
+from experiments.scoring import Evaluation
+
+CURVES = {
+    "Loss": {"training": "loss", "validation": "validation_loss"},
+    "Reconstruction": {"training": "ecg", "validation": "validation_ecg"},
+    "Cross reconstruction": {"training": "cross", "validation": "validation_cross"},
+    "Report words": {"training": "text", "validation": "validation_text"},
+    "Alignment": {"training": "align", "validation": "validation_align"},
+    "Disentangling": {"training": "disentangle", "validation": "validation_disentangle"},
+    "Retrieval": {"recall at 10": "validation_ecg_to_text_recall_at_10"},
+}
+MERL_ROLES = {
+    "test": "fitted on the train table, epoch chosen on val, scored on test",
+    "validation": "fitted on the train table less fold 8, epoch chosen on that fold, scored on val",
+}
+
+
+def report(state: Evaluation, path: Path, line: str, origin: dict, feature: str) -> None:
+    """`feature` is the headline; one patient's page and reconstructions belong to protocol `clean`."""
+    run, protocol, clean = state.trained, state.base.protocol, state.base.protocol == "clean"
+    write_report(
+        path,
+        title=f"{state.base.method} on {state.base.store}, {state.base.split} split, protocol {protocol}",
+        facts=facts_of(state, line, origin),
+        rows=state.rows,
+        own_method=state.base.method,
+        curves=CURVES,
+        metrics=read_metrics(run.folder.metrics),
+        pages=reconstruction_pages(state) if clean else [],
+        more=_patient_and_diagnostics(state, path.with_name(DIAGNOSTICS), feature) if clean else [],
+    )
+
+
+def _patient_and_diagnostics(state: Evaluation, diagnosed: Path, feature: str) -> list[str]:
+    diagnostics = [diagnostics_section(json.loads(diagnosed.read_text()))] if diagnosed.exists() else []
+    return [case_section(make_case(state, feature)), *diagnostics]
+
+
+def facts_of(state: Evaluation, line: str, origin: dict) -> dict[str, str]:
+    """Head of the report."""
+    run, info = state.trained, state.corpus.stores[0].info
+    return {
+        "Run": f"{run.folder.path}, step {run.step}",
+        "Method": run.config.method_name,
+        "Store": f"{info['name']}, {state.corpus.n_records:,} records, {state.corpus.rate:g} Hz ({info['licence']})",
+        "Protocol": f"{state.base.protocol}; split {state.base.split}: {_roles(state)}",
+        "Trained on": ", ".join(f"{t.name} ({len(t.patient_sha256):,} patients)" for t in run.contract.trained_on),
+        "Scored records seen in training": str(state.overlap),
+        "Prompts": origin["prompts"][:16] + " (sha256)",
+        "Command": line,
+        "Device": str(jax.devices()[0]),
+        "Versions": versions(),
+    }
+
+
+def _roles(state: Evaluation) -> str:
+    """Who is fitted, chosen on and scored."""
+    if state.base.protocol == "merl":
+        return MERL_ROLES[state.base.split]
+    folds = probe_folds(state.base.split)
+    return f"fitted on folds {listed(folds.fit)}, C chosen on {listed(folds.choose)}, scored on {listed(folds.score)}"

@@ -1,0 +1,140 @@
+"""Recordings that are bad, and disks: given to the real conversion in a small PTB-XL of four records.
+
+Record number 2 is the bad one.
+"""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+
+from experiments import convert
+from tests.data.ptbxl_root import line, write_record, write_root
+from tests.full_disk import files_of_at_most
+from tests.outcome import Outcome, run
+from tests.test_limb_leads import leads_of
+from tests.test_waveform import heart
+
+SECOND = line(2)["filename_lr"]
+
+
+def clean(number: int) -> np.ndarray:
+    """Digital values [sample, lead] of two seconds that give no reason for any mark; another size each."""
+    electrodes = np.array([-0.4, 0.3, 0.5, -0.4, 0.6, 0.4, 0.8, 1.0, 0.9])[:, None] * heart(leads=1, seconds=2)
+    return np.rint((800 + 100 * number) * leads_of(*electrodes[:3], electrodes[3:]).T).astype("<i2")
+
+
+def conversion(folder: Path, spoil: Callable[[Path, Path], None], **changes: str) -> Outcome:
+    """Rejected: the sentence is that of rejected.csv. Marked: that of the summary. Else the error's."""
+    lines = [line(1), line(2) | changes, line(3), line(4)]
+    root = write_root(folder / "PTB-XL", lines)
+    for number in range(1, 5):
+        write_record(root / line(number)["filename_lr"], clean(number), 100)
+    spoil(root, root / SECOND)
+    return converted(root, folder / "store")
+
+
+def converted(root: Path, out: Path) -> Outcome:
+    words = ["--source=ptbxl", f"--root={root}", f"--out={out}", "--seconds=2", "--processes=1"]
+    outcome = run(convert.main, words)
+    if outcome.code == 0:
+        with (out / "rejected.csv").open() as file:
+            rejected = [row["reason"] for row in csv.DictReader(file)]
+        if rejected:
+            return Outcome(0, f"rejected.csv: {rejected[0]}")
+        marked = [text.strip() for text in outcome.sentence.splitlines() if "1 records: " in text]
+        return Outcome(0, "; ".join(marked))
+    return outcome
+
+
+def header(old: str, new: str) -> Callable[[Path, Path], None]:
+    """Rewrites that text in the header of the record."""
+
+    def spoil(root: Path, record: Path) -> None:
+        file = record.with_suffix(".hea")
+        text = file.read_text()
+        assert old in text
+        file.write_text(text.replace(old, new))
+
+    return spoil
+
+
+def signal(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Path, Path], None]:
+    """Rewrites the digital values [sample, lead], 1,000 a millivolt; the header agrees with them."""
+
+    def spoil(root: Path, record: Path) -> None:
+        write_record(record, change(clean(2)).astype("<i2"), 100)
+
+    return spoil
+
+
+def swapped(digital: np.ndarray) -> np.ndarray:
+    """I becomes -I, II and III change places, aVR and aVL too."""
+    return digital[:, [0, 2, 1, 4, 3, *range(5, 12)]] * np.where(np.arange(12) == 0, -1, 1)
+
+
+def renamed_leads(digital: np.ndarray) -> np.ndarray:
+    """The names of II and III exchanged."""
+    return digital[:, [0, 2, 1, *range(3, 12)]]
+
+
+def gap(digital: np.ndarray) -> np.ndarray:
+    digital[50:56, 7] = -32768
+    return digital
+
+
+def flat(digital: np.ndarray) -> np.ndarray:
+    digital[:, 7] = 30
+    return digital
+
+
+def cut_file(root: Path, record: Path) -> None:
+    file = record.with_suffix(".dat")
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def flip_bit(root: Path, record: Path) -> None:
+    file = record.with_suffix(".dat")
+    content = bytearray(file.read_bytes())
+    content[100] ^= 1
+    file.write_bytes(content)
+
+
+def no_header(root: Path, record: Path) -> None:
+    record.with_suffix(".hea").unlink()
+
+
+def no_file(root: Path, record: Path) -> None:
+    record.with_suffix(".dat").unlink()
+
+
+def itself(root: Path, record: Path) -> None:
+    record.with_suffix(".hea").write_text(f"{record.name}/2 12 100 200\n{record.name} 100\n{record.name} 100\n")
+
+
+def nothing(root: Path, record: Path) -> None: ...
+
+
+def recording(spoil: Callable[[Path, Path], None], **changes: str) -> Callable[[Path], Outcome]:
+    return lambda folder: conversion(folder, spoil, **changes)
+
+
+def too_little_disk(folder: Path) -> Outcome:
+    root = write_root(folder / "PTB-XL", [line(1), line(2)])
+    usage = mock.Mock(return_value=mock.Mock(free=1000))
+    with mock.patch("cgdmer_jax.data.unfinished.shutil.disk_usage", usage):
+        return converted(root, folder / "store")
+
+
+def disk_fills_up_in_shard(folder: Path) -> Outcome:
+    """The signals need 19,200 bytes."""
+    root = write_root(folder / "PTB-XL", [line(number) for number in range(1, 5)])
+    with files_of_at_most(6000):
+        return converted(root, folder / "store")
+
+
+def unwritable_output(folder: Path) -> Outcome:
+    (folder / "file").write_text("no folder")
+    return converted(write_root(folder / "PTB-XL", [line(1)]), folder / "file" / "store")

@@ -1,0 +1,86 @@
+"""Bad requests to train, and run folders that are not whole; a toy method trains in a second."""
+
+import contextlib
+import io
+import itertools
+import json
+import shutil
+from pathlib import Path
+from unittest import mock
+
+from cgdmer_jax.training import checkpoint
+from experiments import evaluate, export_model, pretrain
+from tests.data.small_stores import write_store
+from tests.experiments.toy_runs import toy_config, toy_known
+from tests.full_disk import files_of_at_most
+from tests.outcome import Outcome, run
+
+REPORTS = [f"report number {row}" for row in range(60)]
+NANO = "--config=configs/cgdmer.py:nano"
+
+
+def training(folder: Path, *words: str) -> Outcome:
+    return run(pretrain.main, [NANO, f"--workdir={folder / 'run'}", *words])
+
+
+def other_rate(folder: Path) -> Outcome:
+    first = write_store(folder / "store100", REPORTS)
+    second = write_store(folder / "store50", REPORTS, rate=50.0, n_samples=60)
+    return training(folder, f"--config.data.stores=('{first}','{second}')")
+
+
+def toy_run(folder: Path) -> Path:
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        assert pretrain.pretrain(toy_config(write_store(folder / "store", REPORTS)), folder / "run") == 0
+    return folder / "run"
+
+
+def disk_fills_up_in_checkpoint(folder: Path) -> Outcome:
+    """From the second save on, to which 2,000 bytes are too few and to the metrics of six steps they are not."""
+    config = toy_config(write_store(folder / "store", REPORTS))
+    save, n_saves = checkpoint.ocp.save_async, itertools.count(1)
+    with toy_known(), contextlib.ExitStack() as end:
+
+        def filling(*words):
+            if next(n_saves) == 2:
+                end.enter_context(files_of_at_most(2000))
+            return save(*words)
+
+        with mock.patch.object(checkpoint.ocp, "save_async", filling):
+            return run(lambda words: pretrain.pretrain(config, folder / "run"), [])
+
+
+def store_of_another_rate(folder: Path) -> Outcome:
+    other = write_store(folder / "store50", REPORTS, rate=50.0, n_samples=60)
+    with toy_known():
+        words = [f"--run={toy_run(folder)}", f"--store={other}", "--split=validation"]
+        return run(evaluate.main, words)
+
+
+def half_deleted(folder: Path, name: str) -> Outcome:
+    with toy_known():
+        gone = toy_run(folder) / name
+        shutil.rmtree(gone) if gone.is_dir() else gone.unlink()
+        return run(export_model.main, [f"--run={folder / 'run'}", f"--out={folder / 'model'}"])
+
+
+def run_without_config(folder: Path) -> Outcome:
+    with toy_known():
+        (toy_run(folder) / "config.json").unlink()
+        same = toy_config(str(folder / "store"))
+        return run(lambda words: pretrain.pretrain(same, folder / "run"), [])
+
+
+def changed_run(folder: Path) -> Outcome:
+    with toy_known():
+        config_file = toy_run(folder) / "config.json"
+        config = json.loads(config_file.read_text())
+        config["seed"] = 7
+        config_file.write_text(json.dumps(config))
+        same = toy_config(str(folder / "store"))
+        return run(lambda words: pretrain.pretrain(same, folder / "run"), [])
+
+
+def wrong_weights(folder: Path) -> Outcome:
+    store = write_store(folder / "store", REPORTS)
+    return training(folder, f"--config.data.stores={store}", f"--init_from={folder / 'nowhere'}")

@@ -8,13 +8,15 @@ from cgdmer_jax.training.run_folder import flat
 from experiments.ablation_grid import Planned
 
 # Fields younger than some committed JSON, each with the value at which a run is the one it was before the field came:
-# a text encoder from scratch, no table of text vectors, attention chosen by device. An older JSON means these.
+# a text encoder from scratch, no table of text vectors, attention chosen by device, the batch in one part. An older JSON
+# means these. A new field of a method goes here, or every finished run is one of another config.
 NEUTRAL = {
     "data.text_columns.text_vectors": "",
     "method.text_tower": "",
     "method.text_trained": -1,
     "method.text_rate": 0.1,
     "method.attention": "auto",
+    "method.chunks": 1,
 }
 UNLEARNED = "run."  # intervals, checkpoints, devices: DESIGN 5 lets a run that goes on change them
 

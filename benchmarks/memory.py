@@ -6,7 +6,7 @@ from pathlib import Path
 import jax
 from ml_collections import ConfigDict
 
-from benchmarks.train_step import KEY, method_of, optimizer_of, shapes_of_batch
+from benchmarks.train_step import SEED, method_of, optimizer_of, shapes_of_batch
 from cgdmer_jax.models.transformer import REMAT_POLICIES
 from cgdmer_jax.training import placement
 from cgdmer_jax.training.sharding import BATCH, make_mesh
@@ -21,12 +21,12 @@ GIB = 2**30
 
 def planned(config: ConfigDict, rate: int) -> dict:
     """GiB of state, temporaries and both, on one device of the mesh of all."""
-    method, mesh = method_of(config, rate), make_mesh()
+    method, mesh, key = method_of(config, rate), make_mesh(), jax.random.key(SEED)
     batch, optimizer_config = shapes_of_batch(config, rate), optimizer_of(config)
-    shapes, optimizer = state_shapes(method, optimizer_config, batch, KEY)
+    shapes, optimizer = state_shapes(method, optimizer_config, batch, key)
     placed = placement.shardings(shapes, mesh)
     split = jax.sharding.NamedSharding(mesh, BATCH)
-    step = make_step(method, optimizer, KEY, optimizer_config.steps, placed)
+    step = make_step(method, optimizer, key, optimizer_config.steps, placed)
     put = jax.tree.map(lambda x, at: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=at), shapes, placed)
     rows = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=split), batch)
     plan = step.lower(put, rows).compile().memory_analysis()

@@ -5,6 +5,7 @@ ready on the device; ours draws them in the step. bfloat16 there is autocast. Me
 """
 
 import os
+import resource
 import statistics
 import time
 from collections.abc import Callable
@@ -34,7 +35,7 @@ EXAMPLE = "python -m benchmarks.train_step --config=configs/cgdmer.py:nano --out
 WAYS = ("ours", "torch", "torch.compile")
 RATE, SECONDS = 100, 10
 BATCHES = 4  # different ones, in turn
-KEY = jax.random.key(0)
+SEED = 0  # no key: that would take hold of the devices before a command has said how many
 
 Run = Callable[[int], float]  # so many further steps -> the last loss, once it is there
 
@@ -52,10 +53,10 @@ def method_of(config: ConfigDict, rate: int = RATE) -> CgDmer:
     )
 
 
-def batches_of(config: ConfigDict) -> list[Batch]:
+def batches_of(config: ConfigDict, rate: int = RATE) -> list[Batch]:
     data = config.data
     return [
-        random_batch(data.batch_size, RATE * SECONDS, data.max_tokens, data.vocabulary, seed) for seed in range(BATCHES)
+        random_batch(data.batch_size, rate * SECONDS, data.max_tokens, data.vocabulary, seed) for seed in range(BATCHES)
     ]
 
 
@@ -66,10 +67,10 @@ def shapes_of_batch(config: ConfigDict, rate: int = RATE) -> Batch:
 
 
 def ours(method: CgDmer, config: ConfigDict, batches: list[Batch]) -> Run:
-    mesh, optimizer_config = make_mesh(), optimizer_of(config)
-    state, optimizer = first_state(method, optimizer_config, batches[0], KEY, mesh)
+    mesh, optimizer_config, key = make_mesh(), optimizer_of(config), jax.random.key(SEED)
+    state, optimizer = first_state(method, optimizer_config, batches[0], key, mesh)
     placed = jax.tree.map(lambda x: x.sharding, state)
-    step = make_step(method, optimizer, KEY, optimizer_config.steps, placed)
+    step = make_step(method, optimizer, key, optimizer_config.steps, placed)
     done = 0
 
     def run(steps: int) -> float:
@@ -92,7 +93,7 @@ def torchs(method: CgDmer, config: ConfigDict, batches: list[Batch], *, compiled
     network.to(device)
     torch.set_float32_matmul_precision("high")  # TF32 on a GPU, as JAX has it by default
     draw = jax.jit(method.draw)
-    data = [weights.step_of(batch, draw(KEY, batch, jnp.float32(0.5)), device) for batch in batches]
+    data = [weights.step_of(batch, draw(jax.random.key(SEED), batch, jnp.float32(0.5)), device) for batch in batches]
     host = [tuple(torch.from_numpy(array) for array in (b.signal, b.length, b.token_mask)) for b in batches]
     bfloat16 = config.method.dtype == "bfloat16"
     step = training.make_step(
@@ -116,9 +117,11 @@ def optimizer_of(config: ConfigDict) -> OptimizerConfig:
     return from_fields(OptimizerConfig, config.optimizer.to_dict())
 
 
-def measure(config: ConfigDict, ways: tuple[str, ...], *, steps: int, repeats: int, accelerator: str) -> list[dict]:
+def measure(
+    config: ConfigDict, ways: tuple[str, ...], *, steps: int, repeats: int, accelerator: str, rate: int = RATE
+) -> list[dict]:
     """A row for each way, and one for each ratio of ours to another (median, lowest and highest over the repeats)."""
-    method, batches = method_of(config), batches_of(config)
+    method, batches = method_of(config, rate), batches_of(config, rate)
     made = {
         "ours": lambda: ours(method, config, batches),
         "torch": lambda: torchs(method, config, batches, compiled=False),
@@ -140,6 +143,7 @@ def measure(config: ConfigDict, ways: tuple[str, ...], *, steps: int, repeats: i
             seconds[way].append(time.perf_counter() - begun)
     flops = flops_of(method, batches[0])
     common = {
+        "rate": rate,
         "batch_size": config.data.batch_size,
         "dtype": config.method.dtype,
         "remat": config.method.remat,
@@ -151,11 +155,11 @@ def measure(config: ConfigDict, ways: tuple[str, ...], *, steps: int, repeats: i
     }
     rows = []
     for way in ways:
-        rate = steps * config.data.batch_size / statistics.median(seconds[way])
-        row = {"way": way, "records_per_second": round(rate, 1), "first_two_steps_seconds": round(first[way], 1)}
+        speed = steps * config.data.batch_size / statistics.median(seconds[way])
+        row = {"way": way, "records_per_second": round(speed, 1), "first_two_steps_seconds": round(first[way], 1)}
         row |= {"peak_gib": memory[way], "gflop_a_record": round(flops / 1e9, 2)}
         if accelerator:
-            row["model_flops_utilisation"] = round(rate * flops / PEAK[accelerator], 3)
+            row["model_flops_utilisation"] = round(speed * flops / PEAK[accelerator], 3)
         rows.append(row | common)
     for way in ways[1:] if ways[0] == "ours" else ():
         ratios = [theirs / mine for theirs, mine in zip(seconds[way], seconds["ours"], strict=True)]
@@ -166,8 +170,9 @@ def measure(config: ConfigDict, ways: tuple[str, ...], *, steps: int, repeats: i
 
 def flops_of(method: CgDmer, batch: Batch) -> float:
     """Of the matrix products of forward and backward pass, for one record; recomputation does not count."""
-    variables = jax.eval_shape(method.init, KEY, batch)
-    draws = jax.eval_shape(method.draw, KEY, batch, jnp.float32(0))
+    key = jax.random.key(SEED)
+    variables = jax.eval_shape(method.init, key, batch)
+    draws = jax.eval_shape(method.draw, key, batch, jnp.float32(0))
 
     def loss(params, batch, draws):
         return method.loss(Variables(params, {}), batch, draws, train=True)[0]
@@ -175,10 +180,10 @@ def flops_of(method: CgDmer, batch: Batch) -> float:
     return FORWARD_AND_BACKWARD * matmul_flops(loss, variables.params, batch, draws) / len(batch.length)
 
 
-def peak_gib(way: str) -> float | None:
-    """Of the accelerator's memory so far; None on a CPU."""
+def peak_gib(way: str) -> float:
+    """Of the accelerator's memory so far; on a CPU of the whole process, whose ways all count."""
     if jax.default_backend() == "cpu":
-        return None
+        return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
     if way == "ours":
         return round(jax.devices()[0].memory_stats()["peak_bytes_in_use"] / 2**30, 2)
     import torch
@@ -193,6 +198,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--config", required=True, help="of CG-DMER; fields are overridden as --config.a.b=value")
     parser.add_argument("--ways", default=",".join(WAYS), help=f"of {', '.join(WAYS)} (default all)")
     parser.add_argument("--steps", type=int, default=10, help="of each way, each time (default 10)")
+    parser.add_argument("--rate", type=int, default=RATE, help=f"Hz of the 10 s recordings (default {RATE})")
     parser.add_argument("--repeats", type=int, default=5, help="turns of all ways (default 5)")
     parser.add_argument("--accelerator", default="", choices=["", *PEAK], help="for the model-FLOPs utilisation")
     parser.add_argument("--out", type=Path, help="JSON file of the rows")
@@ -203,12 +209,12 @@ def main(words: list[str]) -> int:
     if unknown := set(ways) - set(WAYS):
         raise CgdmerError(f"--ways has {sorted(unknown)[0]}; there are {', '.join(WAYS)}")
     config = command.load_config(args.config, overrides)
-    rows = measure(config, ways, steps=args.steps, repeats=args.repeats, accelerator=args.accelerator)
+    times = {"steps": args.steps, "repeats": args.repeats}
+    rows = measure(config, ways, **times, accelerator=args.accelerator, rate=args.rate)
     for row in rows:
         if "way" in row:
             used = f", {row['model_flops_utilisation']:.1%} of the peak" if "model_flops_utilisation" in row else ""
-            memory = f", {row['peak_gib']} GiB" if row["peak_gib"] else ""
-            print(f"{row['way']:14} {row['records_per_second']:9.1f} records/s{used}{memory}")
+            print(f"{row['way']:14} {row['records_per_second']:9.1f} records/s{used}, {row['peak_gib']} GiB")
         else:
             print(f"{row['ratio']}: {row['median']:.2f} ({row['lowest']:.2f} to {row['highest']:.2f})")
     if args.out:

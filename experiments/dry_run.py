@@ -3,6 +3,7 @@
 Called by `python -m experiments.pretrain --dry_run=DATAxFSDP`.
 """
 
+import math
 import re
 import time
 from pathlib import Path
@@ -31,8 +32,11 @@ FORWARD_AND_BACKWARD = 3  # the backward pass costs two forward ones; recomputat
 MIB = 2**20
 
 
-def dry_run(config: ConfigDict, topology: str, accelerator: str) -> None:
-    """Prints where every parameter lies, bytes a device, FLOPs a record and the rate that 40 % utilisation means."""
+def dry_run(config: ConfigDict, topology: str, accelerator: str) -> dict:
+    """Prints where every parameter lies, bytes a device, FLOPs a record and the rate that 40 % utilisation means.
+
+    What it returns is the same as figures.
+    """
     sizes = _sizes(topology)
     if accelerator not in PEAK:
         raise CgdmerError(f'--accelerator is "{accelerator}".{suggest(accelerator, PEAK)}')
@@ -73,11 +77,24 @@ def dry_run(config: ConfigDict, topology: str, accelerator: str) -> None:
     forward = matmul_flops(loss, *shapes.variables, batch, draws)
     flops = FORWARD_AND_BACKWARD * forward / config.data.batch_size
     peak = PEAK[accelerator]
+    rate = n_devices * peak * UTILISATION / flops
     print(f"{flops / 1e9:,.2f} GFLOP a record, forward and backward, by its matrix products")
     print(
-        f"{UTILISATION:.0%} of {n_devices} {accelerator} ({peak / 1e12:g} TFLOP/s each) would be "
-        f"{n_devices * peak * UTILISATION / flops:,.0f} records/s"
+        f"{UTILISATION:.0%} of {n_devices} {accelerator} ({peak / 1e12:g} TFLOP/s each) would be {rate:,.0f} records/s"
     )
+    return {
+        "topology": topology,
+        "batch_size": config.data.batch_size,
+        "n_parameters": sum(math.prod(x.shape) for x in jax.tree.leaves(shapes.variables.params)),
+        "state_bytes_per_device": sum(row.bytes_per_device for row in rows),
+        "argument_bytes_per_device": memory.argument_size_in_bytes,
+        "temporary_bytes_per_device": memory.temp_size_in_bytes,
+        "compile_seconds": round(seconds, 1),
+        "flop_a_record": flops,
+        "accelerator": accelerator,
+        "utilisation": UTILISATION,
+        "records_per_second": round(rate),
+    }
 
 
 def _sizes(topology: str) -> tuple[int, int]:

@@ -28,6 +28,7 @@ from cgdmer_jax.training.state import TrainState
 from cgdmer_jax.training.stop import StopFlag
 from experiments import build, command
 from experiments.dry_run import PEAK, dry_run
+from experiments.figures import write_figures
 from experiments.gradients import make_diagnosis
 from experiments.text_columns import with_columns
 from experiments.text_towers import tower_name, with_architecture, with_tower
@@ -49,10 +50,13 @@ def main(words: list[str]) -> int:
     )
     parser.add_argument("--dry_run", metavar="DATAxFSDP", help="compile for so many devices, print what it takes, stop")
     parser.add_argument("--accelerator", default="h100", help=f"of --dry_run: {', '.join(PEAK)}")
+    parser.add_argument("--dry_run_out", type=Path, help="JSON file of its figures")
     known, overrides = parser.parse_known_args(words)
     config = command.load_config(known.config, overrides)
     if known.dry_run:
-        dry_run(config, known.dry_run, known.accelerator)
+        figures = dry_run(config, known.dry_run, known.accelerator)
+        if known.dry_run_out:
+            write_figures(known.dry_run_out, [figures])
         return 0
     if not known.workdir:
         raise CgdmerError("--workdir is missing; name the run folder, made or continued")

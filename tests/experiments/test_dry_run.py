@@ -1,5 +1,6 @@
 """pretrain --dry_run: what a mesh would take, without weights and without a run folder."""
 
+import json
 import re
 
 import pytest
@@ -19,15 +20,22 @@ def words(store, *more):
 
 
 def test_it_prints_placement_bytes_flops_and_rate_of_the_stated_mesh(store, tmp_path):
-    folder = tmp_path / "run"
-    process = start_command("pretrain", words(store, "--dry_run=2x2", f"--workdir={folder}"), tmp_path / "cache")
+    folder, out = tmp_path / "run", tmp_path / "figures.json"
+    process = start_command(
+        "pretrain", words(store, "--dry_run=2x2", f"--workdir={folder}", f"--dry_run_out={out}"), tmp_path / "cache"
+    )
     said, _ = process.communicate(timeout=300)
     assert process.returncode == 0, said
     assert "compiled for 2 x 2 (data x fsdp) fake CPU devices" in said
     assert "variables/params/ecg_encoder/" in said
-    flops = float(re.search(r"([\d.,]+) GFLOP a record", said)[1])
-    rate = float(re.search(r"40% of 4 h100 \(989 TFLOP/s each\) would be ([\d,]+)", said)[1].replace(",", ""))
-    assert flops > 0 and rate == pytest.approx(4 * 989e12 * 0.4 / (flops * 1e9), rel=0.6)  # flops has two digits
+    (row,) = json.loads(out.read_text())["rows"]
+    assert row["records_per_second"] == pytest.approx(4 * 989e12 * 0.4 / row["flop_a_record"], rel=1e-6, abs=1)
+    assert float(re.search(r"([\d.,]+) GFLOP a record", said)[1]) == pytest.approx(
+        row["flop_a_record"] / 1e9, abs=0.006
+    )
+    assert (
+        row["argument_bytes_per_device"] >= row["state_bytes_per_device"] >= 3 * row["n_parameters"]
+    )  # 12 / 4 devices
     assert not folder.exists()
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from cgdmer_jax.errors import CgdmerError
 from experiments import command
-from experiments.dry_run import PEAK
 from experiments.figures import write_figures
+from experiments.model_flops import PEAK
 
 EXAMPLE = "python -m benchmarks.gpu_report --accelerator=h100 --out=results/gpu-report.json"
 LAST_LINES = 8

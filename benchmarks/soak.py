@@ -17,7 +17,7 @@ import numpy as np
 from orbax.checkpoint import v1 as ocp
 
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.training.log import read_metrics
+from cgdmer_jax.training.log import read_metrics, untimed
 from cgdmer_jax.training.loop import PREEMPTED
 from experiments import command
 from experiments.figures import write_figures
@@ -131,10 +131,8 @@ class Ended:
 
 
 def curve(folder: Path) -> list[dict]:
-    """metrics.jsonl without the one field that is about time."""
-    return [
-        {k: v for k, v in line.items() if k != "records_per_second"} for line in read_metrics(folder / "metrics.jsonl")
-    ]
+    """metrics.jsonl without what is about time."""
+    return [untimed(record) for record in read_metrics(folder / "metrics.jsonl")]
 
 
 def hashes(folder: Path, step: int) -> dict[str, str]:

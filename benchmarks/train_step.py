@@ -21,14 +21,12 @@ from cgdmer_jax.batch import Batch
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.cgdmer import CgDmer
 from cgdmer_jax.methods.make import from_fields, make_method
-from cgdmer_jax.methods.protocol import Variables
-from cgdmer_jax.models.flops import matmul_flops
 from cgdmer_jax.training.optimizer import OptimizerConfig
 from cgdmer_jax.training.sharding import make_mesh, place_batch
 from cgdmer_jax.training.step import make_step
 from experiments import command
-from experiments.dry_run import FORWARD_AND_BACKWARD, PEAK
 from experiments.figures import write_figures
+from experiments.model_flops import PEAK, flop_a_record
 from experiments.training_run import first_state
 
 EXAMPLE = "python -m benchmarks.train_step --config=configs/cgdmer.py:nano --out=results/train-step-nano.json"
@@ -141,7 +139,8 @@ def measure(
             if not np.isfinite(run(steps)):
                 raise CgdmerError(f"the loss of {way} is not finite; this measures nothing")
             seconds[way].append(time.perf_counter() - begun)
-    flops = flops_of(method, batches[0])
+    key = jax.random.key(SEED)
+    flops = flop_a_record(method, jax.eval_shape(method.init, key, batches[0]), batches[0], key)
     common = {
         "rate": rate,
         "batch_size": config.data.batch_size,
@@ -166,18 +165,6 @@ def measure(
         row = {"ratio": f"ours over {way}", "median": statistics.median(ratios)}
         rows.append(row | {"lowest": min(ratios), "highest": max(ratios)} | common)
     return rows
-
-
-def flops_of(method: CgDmer, batch: Batch) -> float:
-    """Of the matrix products of forward and backward pass, for one record; recomputation does not count."""
-    key = jax.random.key(SEED)
-    variables = jax.eval_shape(method.init, key, batch)
-    draws = jax.eval_shape(method.draw, key, batch, jnp.float32(0))
-
-    def loss(params, batch, draws):
-        return method.loss(Variables(params, {}), batch, draws, train=True)[0]
-
-    return FORWARD_AND_BACKWARD * matmul_flops(loss, variables.params, batch, draws) / len(batch.length)
 
 
 def peak_gib(way: str) -> float:

@@ -134,6 +134,7 @@ RUN = {
     "checkpoint_every": 300,
     "keep_last": 2,
     "diagnose_every": 300,
+    "trace": False,
     "mesh": (0, 1),  # devices along (data, fsdp): batch over both, large parameters over fsdp; 0 = all that are left
     "mirrors": (),  # "tensorboard", "wandb": copies of metrics.jsonl for them
 }

@@ -41,6 +41,7 @@ RUN = {
     "checkpoint_every": 250,
     "keep_last": 1,
     "diagnose_every": 0,
+    "trace": False,
     "mesh": (0, 1),
     "mirrors": (),
 }

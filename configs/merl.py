@@ -69,6 +69,7 @@ RUN = {
     "checkpoint_every": 300,
     "keep_last": 2,
     "diagnose_every": 0,
+    "trace": False,
     "mesh": (0, 1),
     "mirrors": (),
 }

@@ -33,6 +33,7 @@ from cgdmer_jax.training.run_folder import RunFolder
 from cgdmer_jax.training.stop import StopFlag
 from experiments import build, command
 from experiments.figures import write_figures
+from experiments.model_flops import share_a_record
 from experiments.text_towers import with_architecture, with_tower
 from experiments.training_run import Parts, first_state, train_in
 
@@ -137,6 +138,7 @@ def make_parts(
         diagnose=lambda variables: {},
         contract=None,
         tokenizer=tokenizer,
+        share_a_record=share_a_record(method, state.variables, loader.batch(0), key),
         given_weights=True,
         before=before,
     )

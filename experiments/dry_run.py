@@ -9,26 +9,21 @@ import time
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.methods.make import from_fields
-from cgdmer_jax.methods.protocol import Variables
-from cgdmer_jax.models.flops import matmul_flops
 from cgdmer_jax.training import placement, sharding
 from cgdmer_jax.training.optimizer import OptimizerConfig
 from cgdmer_jax.training.run_folder import RunFolder
 from cgdmer_jax.training.step import make_step
 from experiments import build
+from experiments.model_flops import PEAK, flop_a_record
 from experiments.text_towers import with_architecture
 from experiments.training_run import state_shapes
 
-# Dense bfloat16 FLOP/s of one chip, from the vendors' data sheets.
-PEAK = {"a100": 312e12, "h100": 989e12, "h200": 989e12, "v4": 275e12, "v5e": 197e12, "v5p": 459e12, "v6e": 918e12}
 UTILISATION = 0.4  # of the peak: what a well-kept run of this kind reaches
-FORWARD_AND_BACKWARD = 3  # the backward pass costs two forward ones; recomputation (remat) is no model FLOP
 MIB = 2**20
 
 
@@ -70,12 +65,7 @@ def dry_run(config: ConfigDict, topology: str, accelerator: str) -> dict:
     print(f"  arguments {memory.argument_size_in_bytes / MIB:,.0f} MiB (state and this device's share of the batch)")
     print(f"  temporaries {memory.temp_size_in_bytes / MIB:,.0f} MiB as XLA plans them for a CPU, others differ")
 
-    def loss(params, state, batch, draws):
-        return method.loss(Variables(params, state), batch, draws, train=True)[0]
-
-    draws = jax.eval_shape(method.draw, key, batch, jnp.float32(0))
-    forward = matmul_flops(loss, *shapes.variables, batch, draws)
-    flops = FORWARD_AND_BACKWARD * forward / config.data.batch_size
+    flops = flop_a_record(method, shapes.variables, batch, key)
     peak = PEAK[accelerator]
     rate = n_devices * peak * UTILISATION / flops
     print(f"{flops / 1e9:,.2f} GFLOP a record, forward and backward, by its matrix products")

@@ -27,9 +27,10 @@ from cgdmer_jax.training.run_folder import RunFolder, flat
 from cgdmer_jax.training.state import TrainState
 from cgdmer_jax.training.stop import StopFlag
 from experiments import build, command
-from experiments.dry_run import PEAK, dry_run
+from experiments.dry_run import dry_run
 from experiments.figures import write_figures
 from experiments.gradients import make_diagnosis
+from experiments.model_flops import PEAK, share_a_record
 from experiments.text_columns import with_columns
 from experiments.text_towers import tower_name, with_architecture, with_tower
 from experiments.training_run import Parts, first_state, loop_config, train_in
@@ -104,6 +105,7 @@ def pretrain(config: ConfigDict, workdir: Path, *, init_from: str | None = None,
             diagnose=make_diagnosis(method, corpus, table, config),
             contract=contract,
             tokenizer=tokenizer,
+            share_a_record=share_a_record(method, state.variables, loader.batch(0), key),
             given_weights=given is not None or bool(tower_name(config)),
         )
         _, code = train_in(run, config, parts, allowed=allowed, mesh=mesh, stop=stop)

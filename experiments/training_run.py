@@ -43,6 +43,7 @@ class Parts:
     diagnose: Callable[[Variables], dict[str, float]]
     contract: InputContract | None  # None: the method reads no recordings
     tokenizer: Tokenizer
+    share_a_record: float | None  # model_flops.share_a_record
     given_weights: bool  # the first weights are those of another folder, which the run shall need no more
     before: dict[str, float] = field(default_factory=dict)  # figures of step 0, for metrics.jsonl of a new run
 
@@ -78,6 +79,7 @@ def train_in(
             parts.validate,
             parts.diagnose,
             schedule(parts.optimizer_config),
+            parts.share_a_record,
             steps=steps,
             config=run_config,
             mesh=mesh,

@@ -11,7 +11,7 @@ from orbax.checkpoint import v1 as ocp
 
 from cgdmer_jax.data.convert import convert
 from cgdmer_jax.data.sources import synthetic
-from cgdmer_jax.training.log import read_metrics
+from cgdmer_jax.training.log import read_metrics, untimed
 
 ROOT = Path(__file__).parents[1]
 SMALL = [
@@ -50,10 +50,8 @@ def start_command(name: str, words: list[str], cache: Path) -> subprocess.Popen:
 
 
 def curve(workdir: Path) -> list[dict]:
-    """metrics.jsonl without the one field that is about time."""
-    return [
-        {k: v for k, v in line.items() if k != "records_per_second"} for line in read_metrics(workdir / "metrics.jsonl")
-    ]
+    """metrics.jsonl without what is about time."""
+    return [untimed(record) for record in read_metrics(workdir / "metrics.jsonl")]
 
 
 def hashes(workdir: Path, step: int) -> dict:

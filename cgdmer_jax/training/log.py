@@ -13,6 +13,8 @@ from cgdmer_jax.training.state import check_finite
 from cgdmer_jax.training.step import Metrics
 from cgdmer_jax.whole_file import write_whole
 
+TIMED = ("records_per_second", "model_flops_utilisation", "goodput")
+
 
 class MetricsLog:
     """Appends records; a line is on disk before the next one is written, and then handed to the mirrors."""
@@ -56,22 +58,39 @@ def read_metrics(path: Path) -> list[dict]:
     return records
 
 
+def untimed(record: dict) -> dict:
+    """Without the fields that tell of time: the rest is the same in every run of the same config."""
+    return {name: value for name, value in record.items() if name not in TIMED}
+
+
 class StepLogger:
     """Holds one step's metrics on the device until the next step is under way."""
 
-    def __init__(self, log: MetricsLog, learning_rate: Callable[[int], float]):
+    def __init__(self, log: MetricsLog, learning_rate: Callable[[int], float], share_a_record: float | None):
         self.log = log
         self.learning_rate = learning_rate
-        self.held: tuple[int, Metrics, float | None] | None = None
+        self.share_a_record = share_a_record  # of the devices' peak, by one record a second; None: not known
+        self.begun, self.stepping = time.monotonic(), 0.0
+        self.held: tuple[int, Metrics, dict[str, float | None]] | None = None
         self.clock: tuple[int, float] | None = None  # step and time from which records/s is counted
 
     def hold(self, step: int, metrics: Metrics, batch_size: int) -> None:
+        """Speed since the last call, and goodput: the share of this start's time in which steps were made.
+
+        Not in that share: compiling, validating, diagnosing, and the first interval after each.
+        """
         now = time.monotonic()
-        rate = None
+        speed: dict[str, float | None] = {"records_per_second": None}
         if self.clock is not None:
-            rate = round((step - self.clock[0]) * batch_size / (now - self.clock[1]), 2)
+            seconds = now - self.clock[1]
+            rate = (step - self.clock[0]) * batch_size / seconds
+            self.stepping += seconds
+            speed["records_per_second"] = round(rate, 2)
+            if self.share_a_record is not None:
+                speed["model_flops_utilisation"] = round(rate * self.share_a_record, 4)
+        speed["goodput"] = round(self.stepping / max(now - self.begun, 1e-9), 4)
         self.clock = (step, now)
-        self.held = (step, metrics, rate)
+        self.held = (step, metrics, speed)
 
     def restart_clock(self) -> None:
         self.clock = None
@@ -80,9 +99,9 @@ class StepLogger:
         """Fetches and writes what is held; raises when that step was not finite."""
         if self.held is None:
             return
-        step, metrics, rate = self.held
+        step, metrics, speed = self.held
         self.held = None
         values = {name: float(value) for name, value in jax.device_get(metrics).items()}
         check_finite(int(values.pop("first_bad_step")))
         record = {"step": step, **values, "learning_rate": float(self.learning_rate(step - 1))}
-        self.log.write(record | {"records_per_second": rate})
+        self.log.write(record | speed)

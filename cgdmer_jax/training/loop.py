@@ -16,6 +16,7 @@ from cgdmer_jax.training.sharding import place_batch
 from cgdmer_jax.training.state import TrainState, check_finite
 from cgdmer_jax.training.step import Metrics
 from cgdmer_jax.training.stop import StopFlag
+from cgdmer_jax.training.trace import Trace
 
 DONE, PREEMPTED = 0, 75
 
@@ -29,10 +30,11 @@ class RunConfig:
     checkpoint_every: int
     keep_last: int
     diagnose_every: int  # gradient norm of each loss term on one fixed batch; 0 = never
+    trace: bool  # a profiler trace of a few steps, in the run folder's trace/
 
     def __post_init__(self):
         for name, value in asdict(self).items():
-            least = 0 if name == "diagnose_every" else 1
+            least = 0 if name in ("diagnose_every", "trace") else 1
             if value < least:
                 raise CgdmerError(f"config.run.{name} is {value}; give a number of at least {least}")
 
@@ -44,6 +46,7 @@ def train(
     validate: Callable[[Variables], dict[str, float]],
     diagnose: Callable[[Variables], dict[str, float]],
     learning_rate: Callable[[int], float],
+    share_a_record: float | None,
     *,
     steps: int,
     config: RunConfig,
@@ -54,17 +57,21 @@ def train(
 ) -> tuple[TrainState, int]:
     """Runs to `steps`, or to the step border after `stop` is set; returns the state and the exit code.
 
+    `share_a_record`: see StepLogger.
     `batches(first, last)` yields the batches of those steps; the state must be that of the first one.
     """
     first = int(state.step)
     if stop.is_set:  # while the run was set up: there is nothing new to save
         return state, PREEMPTED
-    logger = StepLogger(log, learning_rate)
+    logger = StepLogger(log, learning_rate, share_a_record)
+    trace = Trace(log.path.parent / "trace" if config.trace else None)
     progress = tqdm.tqdm(total=steps, initial=min(first, steps), unit="step", desc="pretrain", mininterval=1.0)
     stream = batches(first, steps)
     try:
         for number, batch in enumerate(stream, start=first + 1):
+            trace.before(number - first)
             state, metrics = step_function(state, place_batch(batch, mesh))
+            trace.after(number - first, metrics)
             # The device is busy with this step by now, so fetching the previous record costs it nothing.
             logger.flush()
             progress.update()
@@ -92,5 +99,6 @@ def train(
         checkpoints.wait()
         return state, DONE
     finally:
+        trace.close()
         stream.close()
         progress.close()

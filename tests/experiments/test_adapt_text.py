@@ -11,7 +11,7 @@ from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.data.report_texts import ReportTexts, of_corpus
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.huggingface import load_text_encoder
-from cgdmer_jax.training.log import read_metrics
+from cgdmer_jax.training.log import read_metrics, untimed
 from experiments import training_run
 from experiments.adapt_text import main
 from tests.data.small_stores import write_store
@@ -47,7 +47,7 @@ def adapted(table, tower, tmp_path_factory):
 
 
 def curve(workdir):
-    return [{**r, "records_per_second": None} for r in read_metrics(workdir / "metrics.jsonl")]
+    return [untimed(r) for r in read_metrics(workdir / "metrics.jsonl")]
 
 
 def test_held_out_texts_are_those_of_no_training_record(tmp_path):

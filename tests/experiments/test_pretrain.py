@@ -10,7 +10,7 @@ import pytest
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.training.checkpoint import Checkpoints
-from cgdmer_jax.training.log import read_metrics
+from cgdmer_jax.training.log import read_metrics, untimed
 from cgdmer_jax.training.run_folder import RunFolder
 from experiments import build
 from experiments import training_run as room
@@ -103,7 +103,7 @@ def test_the_same_command_after_the_end_changes_nothing_but_the_list_of_starts(c
 
 
 def test_a_damaged_newest_checkpoint_is_told_removed_and_made_again(config, run, capsys):
-    curve = [{**r, "records_per_second": None} for r in read_metrics(run / "metrics.jsonl")]
+    curve = [untimed(r) for r in read_metrics(run / "metrics.jsonl")]
     before = weights(run, state_of(config, run))
     data = max((run / "checkpoints" / "6").rglob("*"), key=lambda p: p.stat().st_size if p.is_file() else 0)
     content = bytearray(data.read_bytes())
@@ -114,7 +114,7 @@ def test_a_damaged_newest_checkpoint_is_told_removed_and_made_again(config, run,
     assert pretrain(config, run) == 0
     printed = capsys.readouterr().out
     assert str(data) in printed and "continuing at step 4" in printed
-    assert [{**r, "records_per_second": None} for r in read_metrics(run / "metrics.jsonl")] == curve
+    assert [untimed(r) for r in read_metrics(run / "metrics.jsonl")] == curve
     assert weights(run, state_of(config, run)) == before
 
 

@@ -1,11 +1,13 @@
 """A curve has no doubled and no broken line."""
 
 import json
+from types import SimpleNamespace
 
+import jax.numpy as jnp
 import pytest
 
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.training.log import MetricsLog, read_metrics
+from cgdmer_jax.training.log import MetricsLog, StepLogger, read_metrics, untimed
 
 
 def write(path, *steps):
@@ -52,3 +54,20 @@ def test_a_broken_line_within_is_named(tmp_path):
 def test_a_log_that_cannot_be_written_is_one_sentence(tmp_path):
     with pytest.raises(CgdmerError, match="cannot be written"):
         MetricsLog(tmp_path).write({"step": 1})
+
+
+def test_speed_and_goodput_are_of_the_seconds_between_logged_steps(tmp_path, monkeypatch):
+    """Compiling until 10, ten steps of 8 records until 14; then validating until 19, ten steps from 20 to 25."""
+    clock = iter([0.0, 10.0, 14.0, 20.0, 25.0])
+    monkeypatch.setattr("cgdmer_jax.training.log.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    logger = StepLogger(MetricsLog(tmp_path / "metrics.jsonl"), lambda step: 0.1, share_a_record=0.01)
+    for step in (1, 11, 12, 22):
+        if step == 12:
+            logger.restart_clock()
+        logger.hold(step, {"loss": jnp.float32(0.5), "first_bad_step": jnp.int32(-1)}, batch_size=8)
+        logger.flush()
+    first, second, third, fourth = read_metrics(tmp_path / "metrics.jsonl")
+    assert [r["records_per_second"] for r in (first, second, third, fourth)] == [None, 20.0, None, 16.0]
+    assert "model_flops_utilisation" not in first and second["model_flops_utilisation"] == 0.2
+    assert [r["goodput"] for r in (first, second, fourth)] == [0, round(4 / 14, 4), round(9 / 25, 4)]
+    assert untimed(second).keys() == {"step", "loss", "learning_rate"}

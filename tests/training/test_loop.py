@@ -8,7 +8,7 @@ import pytest
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.training.checkpoint import Checkpoints
-from cgdmer_jax.training.log import MetricsLog, read_metrics
+from cgdmer_jax.training.log import MetricsLog, read_metrics, untimed
 from cgdmer_jax.training.loop import DONE, PREEMPTED, RunConfig
 from cgdmer_jax.training.stop import StopFlag
 from tests.training.toy import CONFIG, STEP, batches, bytes_of, new_state, run
@@ -16,7 +16,7 @@ from tests.training.toy import CONFIG, STEP, batches, bytes_of, new_state, run
 
 def lines(folder):
     """metrics.jsonl without the figure that time decides."""
-    return [{k: v for k, v in r.items() if k != "records_per_second"} for r in read_metrics(folder / "metrics.jsonl")]
+    return [untimed(record) for record in read_metrics(folder / "metrics.jsonl")]
 
 
 def restored(folder):
@@ -143,13 +143,22 @@ def test_the_reader_is_closed_after_an_error(tmp_path):
 
 @pytest.mark.parametrize("field", ["log_every", "validate_every", "checkpoint_every", "keep_last"])
 def test_an_interval_below_one_is_refused_by_name(field):
-    fields = {"log_every": 1, "validate_every": 1, "checkpoint_every": 1, "keep_last": 1, "diagnose_every": 1}
+    fields = {"log_every": 1, "validate_every": 1, "checkpoint_every": 1, "keep_last": 1}
+    fields |= {"diagnose_every": 1, "trace": False}
     with pytest.raises(CgdmerError, match=f"config.run.{field} is 0"):
         RunConfig(**fields | {field: 0})
 
 
 def test_a_run_is_never_diagnosed_at_an_interval_of_zero_and_a_negative_one_is_refused(tmp_path):
     run(tmp_path, diagnose_every=0)
-    fields = {"log_every": 1, "validate_every": 1, "checkpoint_every": 1, "keep_last": 1}
+    fields = {"log_every": 1, "validate_every": 1, "checkpoint_every": 1, "keep_last": 1, "trace": False}
     with pytest.raises(CgdmerError, match=r"config\.run\.diagnose_every is -1"):
         RunConfig(**fields, diagnose_every=-1)
+
+
+def test_a_trace_is_written_when_asked_for_and_of_a_run_that_ends_within_it_too(tmp_path):
+    run(tmp_path / "without")
+    assert not (tmp_path / "without/trace").exists()
+    run(tmp_path / "with", trace=True)  # ends at step 12, while 10 to 15 are traced
+    assert list((tmp_path / "with/trace").rglob("*.xplane.pb"))
+    assert lines(tmp_path / "with") == lines(tmp_path / "without")

@@ -107,7 +107,14 @@ def bytes_of(tree) -> list[bytes]:
 
 def run(folder: Path, *, state: TrainState | None = None, stop: StopFlag | None = None, **changed):
     """`train` on the toy in `folder`: (state, exit code)."""
-    config = {"log_every": 2, "validate_every": 6, "checkpoint_every": 4, "keep_last": 9, "diagnose_every": 100}
+    config = {
+        "log_every": 2,
+        "validate_every": 6,
+        "checkpoint_every": 4,
+        "keep_last": 9,
+        "diagnose_every": 100,
+        "trace": False,
+    }
     config |= {name: changed.pop(name) for name in list(changed) if name in config}
     with Checkpoints(folder / "checkpoints", config["keep_last"]) as checkpoints:
         folder.mkdir(parents=True, exist_ok=True)
@@ -117,6 +124,7 @@ def run(folder: Path, *, state: TrainState | None = None, stop: StopFlag | None 
             "validate": lambda variables: {"loss": 1.0},
             "diagnose": lambda variables: {"gradient_norm_bias": float(variables.params["line"]["bias"][0])},
             "learning_rate": schedule(CONFIG),
+            "share_a_record": None,
             "steps": CONFIG.steps,
             "checkpoints": checkpoints,
             "log": MetricsLog(folder / "metrics.jsonl"),

@@ -27,7 +27,7 @@ EXAMPLE = (
     "--config.data.stores=stores/synthetic100"
 )
 POLL_S = 0.2
-SETTLED = 50  # steps of a start before which memory is not looked at: compiling, first saves
+EVERY = 50  # steps between the samples of memory that are kept
 ENDS = (signal.SIGKILL, signal.SIGTERM)
 
 
@@ -118,15 +118,16 @@ class Ended:
         path = self.folder / "metrics.jsonl"
         return read_metrics(path)[-1]["step"] if path.exists() and path.stat().st_size else 0
 
-    def memory(self) -> list[tuple[str, float]]:
-        """Largest MiB resident; slope of the longest start in MiB a thousand steps, its first steps left out."""
+    def memory(self) -> list[tuple[str, object]]:
+        """MiB resident: the most, then of the longest start its course and the slope of its second half."""
         longest = max(self.samples, key=len)
-        settled = np.array([s for s in longest if s[0] >= longest[0][0] + SETTLED])
-        slope = float(np.polyfit(*settled.T, 1)[0]) * 1000 if len(settled) > 2 else None
+        half = np.array(longest[len(longest) // 2 :])
+        slope = float(np.polyfit(*half.T, 1)[0]) * 1000 if len(half) > 2 else None
         return [
             ("peak_mib", round(max(mib for start in self.samples for _, mib in start), 1)),
             ("slope_mib_per_1000_steps", slope if slope is None else round(slope, 1)),
-            ("slope_over_steps", len(settled)),
+            ("slope_over_steps", len(half)),
+            ("mib_by_step", {step: round(mib) for step, mib in longest if step % EVERY == 0}),
         ]
 
 

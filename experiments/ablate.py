@@ -1,6 +1,7 @@
 """Runs a named grid of short trainings, scores each on validation, and compares them with the reference row.
 
-The same command goes on where it was stopped: a (row, seed) whose JSON has the hash of its config is not run again.
+The same command goes on where it was stopped: a (row, seed) whose JSON has its config is not run again. The table is of
+all finished rows, whichever were run now.
 """
 
 import json
@@ -21,8 +22,9 @@ from cgdmer_jax.training.loop import PREEMPTED
 from cgdmer_jax.training.run_folder import RunFolder, flat
 from cgdmer_jax.training.stop import SIGNALS
 from experiments import command
-from experiments.ablation_grid import Planned, choose, load_grid, plan
-from experiments.ablation_table import array_name, write_figure, write_lines, write_table
+from experiments.ablation_grid import Planned, check_makeable, choose, load_grid, plan
+from experiments.ablation_table import array_name, table_of, write_figure, write_lines, write_table
+from experiments.finished_runs import differs, json_path, seeds_lost
 
 EXAMPLE = "python -m experiments.ablate --grid=configs/ablations/cgdmer.py --store=stores/ptbxl100 --only=both,masked"
 SPLIT = "validation"  # choices are made there, always
@@ -42,7 +44,8 @@ def main(words: list[str]) -> int:
     args = parser.parse_args(words)
     grid = load_grid(args.grid)
     chosen = choose(grid, args.only)
-    planned = plan(grid, args.store, open_corpus((args.store,)))
+    planned = plan(grid, args.store)
+    check_makeable(planned, open_corpus((args.store,)))
     workdir, out = Path(args.workdir), Path(args.out)
     to_run = [one for one in planned if one.row in chosen and _is_open(one, out)]
     print(f"{len(to_run)} of {len(planned)} runs of the grid are to be done now")
@@ -58,33 +61,33 @@ def main(words: list[str]) -> int:
         if code != 0:
             failed.append(f"{one.row} seed {one.seed}")
     finished = [path for one in planned if not differs(one, path := json_path(one, out))]
-    if finished:
-        rows = write_table(finished, grid["reference"], out / "ablation-table.json", args.grid)
-        write_figure(rows, grid["reference"], Path(args.figure))
+    problems = tell(finished, grid["reference"], out / "ablation-table.json", args.grid, Path(args.figure))
     if failed:
-        raise CgdmerError(f"{len(failed)} runs failed ({', '.join(failed)}); look above, then give the same command")
+        problems += [f"{len(failed)} runs failed ({', '.join(failed)}); look above, then give the same command"]
+    if problems:
+        raise CgdmerError("; ".join(problems))
     return 0
 
 
-def json_path(one: Planned, out: Path) -> Path:
-    return out / f"ablation-{one.row}-seed{one.seed}.json"
+def tell(finished: list[Path], reference: str, path: Path, grid: str, figure: Path) -> list[str]:
+    """Writes table and figure of all finished runs, never over a table that knows more; returns what stopped it."""
+    table = table_of(finished, reference)
+    if lost := seeds_lost(path, table.rows):
+        return [
+            f"{path} is left as it is, since a new one would have fewer seeds ({', '.join(lost)}): their JSON is gone "
+            "or of another config; run those rows again, give another --out, or take the old table away"
+        ]
+    if any(row["row"] == reference for row in table.rows):
+        write_table(table, path, grid)
+        write_figure(table.rows, reference, figure)
+    else:
+        print(f'no table yet: no run of the reference row "{reference}" is finished')
+    return []
 
 
 def run_folder(one: Planned, workdir: Path) -> Path:
     """Another config of the same name is another folder."""
     return workdir / f"{one.row}-seed{one.seed}-{one.sha256[:8]}"
-
-
-def differs(one: Planned, path: Path) -> list[str]:
-    """What keeps the JSON from being this run's: nothing = it is finished."""
-    if not path.exists():
-        return ["not run yet"]
-    document = json.loads(path.read_text())
-    if document["config_sha256"] == one.sha256:
-        return []
-    before, now = document["config"], json.loads(json.dumps(flat(one.config.to_dict())))
-    names = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
-    return [f"{name}: {before.get(name)} -> {now.get(name)}" for name in names] or ["config_sha256"]
 
 
 def _is_open(one: Planned, out: Path) -> bool:

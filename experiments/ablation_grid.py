@@ -55,17 +55,14 @@ def load_grid(path: str) -> dict:
     return grid
 
 
-def plan(grid: dict, store: str, corpus: Corpus) -> list[Planned]:
-    """Every (row, seed) with its config; raises on an unknown field or value, and on a config that stands twice."""
+def plan(grid: dict, store: str) -> list[Planned]:
+    """Every (row, seed) with its config; raises on an unknown field, and on a config that stands twice."""
     planned: list[Planned] = []
-    made = None
     for name, row in grid["rows"].items():
         for seed in row["seeds"]:
             overrides = {**grid["overrides"], **row["overrides"], "data.stores": store, "seed": seed}
             try:
                 config = command.load_config(grid["config"], words_of(overrides))
-                made = made or _made_once(config, corpus)
-                build.make_method(config, *made)  # holds no arrays; it refuses what it does not know
             except CgdmerError as error:
                 raise CgdmerError(f'grid row "{name}": {error}') from error
             planned.append(Planned(name, seed, grid["config"], overrides, config, build.config_sha256(config)))
@@ -73,6 +70,16 @@ def plan(grid: dict, store: str, corpus: Corpus) -> list[Planned]:
             if same is not planned[-1]:
                 raise CgdmerError(f'grid rows "{same.row}" and "{name}" are the same config; take one out')
     return planned
+
+
+def check_makeable(planned: list[Planned], corpus: Corpus) -> None:
+    """Makes each method, which holds no arrays; it refuses what it does not know."""
+    made = _made_once(planned[0].config, corpus) if planned else ()
+    for one in planned:
+        try:
+            build.make_method(one.config, *made)
+        except CgdmerError as error:
+            raise CgdmerError(f'grid row "{one.row}": {error}') from error
 
 
 def choose(grid: dict, only: str) -> set[str]:

@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from cgdmer_jax.evaluation.difference_plot import Point, difference_chart
 from cgdmer_jax.evaluation.results import commit, environment
 from cgdmer_jax.whole_file import write_whole
 from experiments import command
+from experiments.finished_runs import learned_config
 
 KIND = ("evaluation", "feature", "variant", "metric")
 HEADLINE = {"evaluation": "probe", "feature": "main", "metric": "auroc"}
@@ -93,26 +95,38 @@ def _cell(row: dict | None) -> str:
 
 def not_measured(documents: Sequence[dict], reference: str) -> list[str]:
     """Fields of the method in which no finished row differs from the finished reference."""
-    fields = {field for document in documents for field in document["config"] if field.startswith("method.")}
-    of_reference = next((document["config"] for document in documents if document["row"] == reference), None)
+    configs = [learned_config(document) for document in documents]
+    fields = {field for config in configs for field in config if field.startswith("method.")}
+    of_reference = next((c for c, d in zip(configs, documents, strict=True) if d["row"] == reference), None)
     if of_reference is None:
         return sorted(fields)
-    return sorted(f for f in fields if all(d["config"].get(f) == of_reference.get(f) for d in documents))
+    return sorted(f for f in fields if all(config.get(f) == of_reference.get(f) for config in configs))
 
 
-def write_table(paths: Sequence[Path], reference: str, path: Path, grid: str) -> list[dict]:
-    """Writes and prints the table of those finished runs (JSON, samples beside it); returns its rows."""
+class Table(NamedTuple):
+    """What the finished runs say together."""
+
+    reference: str
+    rows: list[dict]
+    not_measured: list[str]
+
+
+def table_of(paths: Sequence[Path], reference: str) -> Table:
+    """From the JSON of the finished runs and the samples beside them; no run folder is asked for."""
     documents = [json.loads(one.read_text()) for one in paths]
     kept = {(d["row"], d["seed"]): one.with_suffix(".npz") for d, one in zip(documents, paths, strict=True)}
     samples = {which: ablation.load_samples(one) for which, one in kept.items() if one.exists()}
-    rows = table_rows(documents, reference, samples)
+    return Table(reference, table_rows(documents, reference, samples), not_measured(documents, reference))
+
+
+def write_table(table: Table, path: Path, grid: str) -> None:
+    """Writes and prints it."""
     head = {"command": command.command_line(), "commit": commit(), "environment": environment()}
-    others = not_measured(documents, reference)
-    write_lines(path, head | {"grid": grid, "reference": reference, "not_measured": others}, rows)
-    print(text_tables(rows))
-    print(f"not measured: {', '.join(others)}")
+    head |= {"grid": grid, "reference": table.reference, "not_measured": table.not_measured}
+    write_lines(path, head, table.rows)
+    print(text_tables(table.rows))
+    print(f"not measured: {', '.join(table.not_measured)}")
     print(f"table: {path}")
-    return rows
 
 
 def write_figure(rows: Sequence[dict], reference: str, path: Path) -> None:
@@ -125,7 +139,7 @@ def write_figure(rows: Sequence[dict], reference: str, path: Path) -> None:
     if not panels:
         return
     title = f'Validation macro AUROC of the probe on main, less that of "{reference}"'
-    note = "95 % intervals; filled: over patients and seeds; hollow: one seed, over patients alone"
+    note = "95 % intervals; filled: over patients and seeds; hollow: one seed, over patients alone; cross: no interval"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, difference_chart(panels, title=title, note=note))
     print(f"figure: {path}")

@@ -74,6 +74,18 @@ FAULTS = (
         ("tests/methods/test_disentangling.py",),
     ),
     Fault(
+        "blocks of a mask are drawn as if every patch were 0.2 s",
+        "cgdmer_jax/methods/cgdmer.py",
+        (("            patch_seconds=config.patch_seconds,\n", "            patch_seconds=0.2,\n"),),
+        ("tests/methods/test_cgdmer_fields.py",),
+    ),
+    Fault(
+        "disentangling is warmed up over a tenth of the steps, whatever the config says",
+        "cgdmer_jax/methods/cgdmer.py",
+        (("max(config.disentangle_warmup, 1e-9)", "0.1"),),
+        ("tests/methods/test_cgdmer_fields.py",),
+    ),
+    Fault(
         "records without text (text_id -1) are aligned",
         "cgdmer_jax/methods/alignment.py",
         (("live = text_id != NO_TEXT", "live = jnp.ones_like(text_id, dtype=bool)"),),

@@ -7,10 +7,11 @@ from typing import NamedTuple
 from cgdmer_jax.evaluation.plots import COLOURS, GREY, INK, _ticks, _words
 
 NAMES, PANEL, SPACE, STEP, TOP = 190, 170, 48, 22, 62  # pixels
+STROKE = f'stroke="{COLOURS[0]}"'
 
 
 class Point(NamedTuple):
-    """One row of a panel; hollow where the interval does not hold the spread between seeds."""
+    """One row of a panel; hollow where the interval does not hold the spread between seeds, a cross without one."""
 
     name: str
     value: float | int
@@ -53,7 +54,14 @@ def _panel(left: int, task: str, panel: Sequence[Point], names: list[str], ticks
     for point in panel:
         y = TOP + STEP * (names.index(point.name) + 0.5)
         if point.low is not None and point.high is not None:
-            parts.append(f'<path d="M{x_of(point.low):.1f} {y}H{x_of(point.high):.1f}" stroke="{COLOURS[0]}"/>')
-        fill = "#ffffff" if point.hollow else COLOURS[0]
-        parts.append(f'<circle cx="{x_of(point.value):.1f}" cy="{y}" r="4" fill="{fill}" stroke="{COLOURS[0]}"/>')
+            parts.append(f'<path d="M{x_of(point.low):.1f} {y}H{x_of(point.high):.1f}" {STROKE}/>')
+        parts.append(_mark(x_of(point.value), y, hollow=point.hollow, bare=point.low is None or point.high is None))
     return "".join(parts)
+
+
+def _mark(x: float, y: float, *, hollow: bool, bare: bool) -> str:
+    """A lone dot would read as an interval too narrow to be seen."""
+    if bare:
+        return f'<path d="M{x - 4:.1f} {y - 4}L{x + 4:.1f} {y + 4}M{x - 4:.1f} {y + 4}L{x + 4:.1f} {y - 4}" {STROKE}/>'
+    fill = "#ffffff" if hollow else COLOURS[0]
+    return f'<circle cx="{x:.1f}" cy="{y}" r="4" fill="{fill}" {STROKE}/>'

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 from cgdmer_jax.evaluation.difference_plot import Point, difference_chart
 
 PANELS = {
-    "super": [Point("masked", -0.02, -0.03, -0.01, False), Point("x & y", 0.01, None, None, True)],
+    "super": [Point("masked", -0.02, -0.03, -0.01, False), Point("x & y", 0.01, 0.0, 0.02, True)],
     "rhythm": [Point("masked", 0.0, -0.01, 0.01, False), Point("x & y", -0.02, -0.04, 0.0, True)],
 }
 SVG = "{http://www.w3.org/2000/svg}"
@@ -19,6 +19,16 @@ def test_every_row_has_a_point_in_every_panel_hollow_where_one_seed_is_behind_it
     assert circles[0].get("cy") == circles[2].get("cy") != circles[1].get("cy")
     words = [t.text for t in page.findall(f"{SVG}text")]
     assert {"a < b", "x & y", "super", "rhythm", "0"} <= set(words)
+
+
+def test_a_point_without_an_interval_is_a_cross():
+    """In place of the dot and the line of its interval; the scale holds it all the same."""
+    bare = {"super": [PANELS["super"][0], Point("x & y", 0.01, None, None, False)]}
+    panels = {"super": PANELS["super"]}, bare
+    pages = [ElementTree.fromstring(difference_chart(p, title="t", note="")) for p in panels]
+    assert [len(page.findall(f"{SVG}circle")) for page in pages] == [2, 1]
+    crosses = [[p for p in page.findall(f"{SVG}path") if p.get("d").count("L") == 2] for page in pages]
+    assert [len(found) for found in crosses] == [0, 1]
 
 
 def test_panels_have_one_scale():

@@ -11,7 +11,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation import ablation
 from cgdmer_jax.evaluation.results import Setting, rows_for_scores, write_results
 from experiments import ablate
-from experiments.ablation_grid import load_grid, plan
+from experiments.ablation_grid import check_makeable, load_grid, plan
 from tests.data.small_stores import write_store
 from tests.small_runs import ROOT, SMALL, make_store, start_command
 
@@ -150,6 +150,19 @@ def test_a_run_that_fails_keeps_no_other_from_its_turn_and_is_named(folder):
     assert not (folder.path / "ablation-both-seed1.json").exists()
 
 
+def test_a_good_table_is_never_overwritten_by_one_of_fewer_rows(folder):
+    """`--only` adds to the table; when the other rows' JSON count no more, the table stays and the command says so."""
+    folder.main("--only=both,masked")
+    folder.main("--only=random")
+    before = folder.table()
+    assert {row["row"] for row in before["rows"]} == {"both", "masked", "random"}
+    folder.write(ROWS, **{"method.weight_ecg": 2.0})
+    with pytest.raises(CgdmerError, match=r"left as it is.*both: 2 -> 0, masked: 2 -> 0"):
+        folder.main("--only=random")
+    assert folder.table() == before
+    assert folder.main() == 0
+
+
 def test_a_changed_config_runs_again_in_a_folder_of_its_own_and_says_what_changed(folder, capsys):
     folder.main()
     folder.calls.clear()
@@ -167,6 +180,8 @@ def test_only_names_rows_and_a_dry_run_runs_none(folder, capsys):
     assert "masked seed 0: " in said and "masked seed 1: " in said and "weight_align=0" in said
     folder.main("--only=masked")
     assert len(folder.calls) == 4
+    assert "no run of the reference row" in capsys.readouterr().out
+    assert not (folder.path / "ablation-table.json").exists()
     with pytest.raises(CgdmerError, match=r'no row "mask"\. Did you mean "masked"'):
         folder.main("--only=mask")
 
@@ -213,7 +228,8 @@ def test_the_project_s_grid_has_the_rows_of_the_issue_with_three_seeds():
 
 def test_every_row_of_the_project_s_grid_is_a_config_of_its_own(store):
     grid = load_grid("configs/ablations/cgdmer.py")
-    planned = plan(grid, str(store), open_corpus((str(store),)))
+    planned = plan(grid, str(store))
+    check_makeable(planned, open_corpus((str(store),)))
     assert len(planned) == sum(len(row["seeds"]) for row in grid["rows"].values())
 
 

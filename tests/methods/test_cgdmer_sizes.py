@@ -34,6 +34,7 @@ def test_each_size_has_the_tokens_and_slots_that_its_config_says(size):
 
 def test_base_compiles_loss_and_gradient_on_shapes_alone():
     config = get_config("base")
+    config.method.unroll = 1  # rematerialisation saves memory on a CPU only so (docs/performance.md)
     method, batch = method_of(config), shapes(config.data.max_tokens)
     params = jax.eval_shape(method.init, KEY, batch).params
     assert all(leaf.dtype == np.float32 for leaf in jax.tree.leaves(params))
@@ -55,7 +56,7 @@ def test_base_compiles_loss_and_gradient_on_shapes_alone():
     assert "bf16" in lowered.as_text()
     memory = lowered.compile().memory_analysis()
     assert memory.argument_size_in_bytes >= 4 * n_parameters(params)  # float32
-    assert memory.temp_size_in_bytes < 16 * 2**30  # for 64 records, without any optimisation; 2 GiB on 2026-11-24
+    assert memory.temp_size_in_bytes < 10 * 2**30  # for 64 records; 6.6 GiB on 2026-11-26, 26 GiB with remat none
 
 
 def test_an_unknown_size_names_the_known_ones():

@@ -1,0 +1,55 @@
+"""Which JSON files of finished runs count: a run is what was learned, under the config that stands in its JSON."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from cgdmer_jax.training.run_folder import flat
+from experiments.ablation_grid import Planned
+
+# Fields younger than some committed JSON, each with the value at which a run is the one it was before the field came:
+# a text encoder from scratch, no table of text vectors, attention chosen by device, the batch in one part. An older
+# JSON means these. A new field of a method goes here, or every finished run is one of another config.
+NEUTRAL = {
+    "data.text_columns.text_vectors": "",
+    "method.text_tower": "",
+    "method.text_trained": -1,
+    "method.text_rate": 0.1,
+    "method.attention": "auto",
+    "method.chunks": 1,
+}
+UNLEARNED = "run."  # intervals, checkpoints, devices: DESIGN 5 lets a run that goes on change them
+
+
+def json_path(one: Planned, out: Path) -> Path:
+    return out / f"ablation-{one.row}-seed{one.seed}.json"
+
+
+def learned_config(document: dict) -> dict[str, object]:
+    """Every field of a finished run's config, those that it is older than too."""
+    return NEUTRAL | document["config"]
+
+
+def differs(one: Planned, path: Path) -> list[str]:
+    """What keeps the JSON from being this run's: nothing = it is finished."""
+    if not path.exists():
+        return ["not run yet"]
+    before = learned_config(json.loads(path.read_text()))
+    now = json.loads(json.dumps(flat(one.config.to_dict())))
+    names = sorted(name for name in {*before, *now} if not name.startswith(UNLEARNED))
+    return [f"{n}: {before.get(n)} -> {now.get(n)}" for n in names if before.get(n) != now.get(n)]
+
+
+def seeds_lost(table: Path, rows: Sequence[dict]) -> list[str]:
+    """Grid rows of the table there that would have fewer seeds, or none, in a table of these rows."""
+    if not table.exists():
+        return []
+    before, now = (_seeds(of) for of in (json.loads(table.read_text())["rows"], rows))
+    return [f"{row}: {n} -> {now.get(row, 0)}" for row, n in before.items() if now.get(row, 0) < n]
+
+
+def _seeds(rows: Sequence[dict]) -> dict[str, int]:
+    most: dict[str, int] = {}
+    for row in rows:
+        most[row["row"]] = max(row["n_seeds"], most.get(row["row"], 0))
+    return most

@@ -91,6 +91,7 @@ class Checkpoints:
         arrays = as_dict(state)
         try:
             if is_first():
+                self.remove_unfinished()  # Orbax's threads may write for a while after a save has failed
                 _remove(folder)
                 folder.mkdir(parents=True)
             response = ocp.save_async(folder.absolute() / STATE, arrays)
@@ -115,7 +116,7 @@ class Checkpoints:
         self._settle()
         failed, self._failed = self._failed, None
         if failed is not None:
-            raise failed
+            raise NotWritten(f"{failed}: free some space and give the same command again") from failed
 
     def _settle(self) -> None:
         """Blocks until the pending save has ended, well or not."""
@@ -131,7 +132,7 @@ class Checkpoints:
         self._failed = error
         self.n_failed += 1
         with contextlib.suppress(OSError):  # where the output goes may be as full
-            self.tell(str(error))
+            self.tell(f"{error}; the run goes on")
 
     def steps(self) -> list[int]:
         """Steps with a manifest, oldest first."""
@@ -246,7 +247,4 @@ def _remove(folder: Path) -> None:
 
 
 def _not_written(folder: Path, error: Exception) -> NotWritten:
-    return NotWritten(
-        f"checkpoint {folder} could not be written ({reason_of(error)}); the earlier ones are untouched: "
-        "free some space; if the run has ended, give the same command again"
-    )
+    return NotWritten(f"checkpoint {folder} could not be written ({reason_of(error)}); the earlier ones are untouched")

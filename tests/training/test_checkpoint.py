@@ -226,10 +226,12 @@ def test_a_save_that_fails_is_told_and_counted_and_the_next_one_goes_well(two):
             checkpoints.save(new_state(8), None)
             with pytest.raises(CgdmerError, match="/8 could not"):
                 checkpoints.wait()
-        assert checkpoints.steps() == [3, 5] and sorted(p.name for p in two.iterdir()) == ["3", "5"]
+        assert checkpoints.steps() == [3, 5]
         checkpoints.save(new_state(9), None)
     assert checkpoints.n_failed == 2 and [text.split(" could not")[0][-2:] for text in told] == ["/7", "/8"]
     assert restored_step(two, []) == 9
+    checkpoints.remove_unfinished()  # as the next start does: Orbax's threads may write after the save has failed
+    assert sorted(p.name for p in two.iterdir()) == ["3", "5", "9"]
 
 
 def test_an_error_under_way_is_not_hidden_by_one_of_the_save(tmp_path, monkeypatch):

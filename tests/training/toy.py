@@ -109,7 +109,7 @@ def run(folder: Path, *, state: TrainState | None = None, stop: StopFlag | None 
     """`train` on the toy in `folder`: (state, exit code)."""
     config = {"log_every": 2, "validate_every": 6, "checkpoint_every": 4, "keep_last": 9, "diagnose_every": 100}
     config |= {name: changed.pop(name) for name in list(changed) if name in config}
-    with Checkpoints(folder / "checkpoints", config["keep_last"]) as checkpoints:
+    with Checkpoints(folder / "checkpoints", config["keep_last"], changed.pop("tell", print)) as checkpoints:
         folder.mkdir(parents=True, exist_ok=True)
         arguments = {
             "step_function": STEP,

@@ -1,4 +1,4 @@
-"""Hosts played by processes of four fake CPU devices each, which talk through gloo on this machine."""
+"""Hosts played by processes of a few fake CPU devices each, which talk through gloo on this machine."""
 
 import contextlib
 import os
@@ -10,21 +10,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-DEVICES = 4
 PATIENCE = 240  # seconds for one start on a busy machine
 
 
 class Host:
     """One process, and everything that it prints."""
 
-    def __init__(self, words: list[str], output: Path, cache: Path):
+    def __init__(self, words: list[str], output: Path, cache: Path, devices: int, variables: dict[str, str]):
         self.output = output
         environment = os.environ | {
             "JAX_COMPILATION_CACHE_DIR": str(cache),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             "JAX_PLATFORMS": "cpu",
             "JAX_CPU_COLLECTIVES_IMPLEMENTATION": "gloo",
-            "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={DEVICES}",
+            "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={devices}",
+            **variables,
         }
         with output.open("w") as file:
             words = [sys.executable, *words]
@@ -43,15 +43,17 @@ class Host:
 
 
 @contextlib.contextmanager
-def hosts(folder: Path, *words: list[str]) -> Iterator[list[Host]]:
-    """One a list of words; with several, each is told where they meet. None outlives the block."""
+def hosts(folder: Path, *words: list[str], devices: int = 4, **variables: str) -> Iterator[list[Host]]:
+    """One a list of words, with these environment variables; with several, each is told where they meet. None outlives the block."""
     port, started = free_port(), []
     (folder / "output").mkdir(exist_ok=True)
     try:
         for number, own in enumerate(words):
             place = [f"--coordinator=127.0.0.1:{port}", f"--processes={len(words)}", f"--process={number}"]
             output = folder / "output" / f"{time.monotonic_ns()}-{number}"
-            started.append(Host([*own, *(place if len(words) > 1 else [])], output, folder / "cache"))
+            started.append(
+                Host([*own, *(place if len(words) > 1 else [])], output, folder / "cache", devices, variables)
+            )
         yield started
     finally:
         for host in started:

@@ -15,8 +15,8 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 
     Synced before the rename: after a power cut, too, no name leads to half a file.
     """
-    # The process in the name: two that write the same cache do not write into each other's file.
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}{UNFINISHED}")
+    # Host and process in the name: two that write the same cache do not write into each other's file.
+    unfinished = path.with_name(f"{path.name}.{os.uname().nodename}.{os.getpid()}{UNFINISHED}")
     try:
         with unfinished.open("wb") as file:
             yield file

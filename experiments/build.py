@@ -10,6 +10,8 @@ from jaxtyping import Int64
 from ml_collections import ConfigDict
 from tokenizers import Tokenizer
 
+import cgdmer_jax
+import experiments
 from cgdmer_jax.batch import Batch
 from cgdmer_jax.contract import UNIT, InputContract, TrainedOn, patient_sha256
 from cgdmer_jax.data.corpus import Corpus
@@ -129,6 +131,12 @@ def run_environment() -> dict:
 
 def config_sha256(config: ConfigDict) -> str:
     return hashlib.sha256(config.to_json(sort_keys=True).encode()).hexdigest()
+
+
+def code_sha256() -> str:
+    """Of every file that a command may run."""
+    sources = sorted(path for room in (cgdmer_jax, experiments) for path in Path(room.__file__).parent.rglob("*.py"))
+    return hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in sources)).hexdigest()
 
 
 def n_cpus() -> int:

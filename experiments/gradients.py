@@ -5,6 +5,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from cgdmer_jax.batch import Batch
@@ -12,17 +13,20 @@ from cgdmer_jax.data.corpus import Corpus
 from cgdmer_jax.data.loader import shuffled
 from cgdmer_jax.data.tokens import TokenTable
 from cgdmer_jax.methods.protocol import Method, Variables
+from cgdmer_jax.training import sharding
 from experiments import build
 
 WEIGHT = "weight_"  # + term: a method's field
 
 
 def make_diagnosis(
-    method: Method, corpus: Corpus, table: TokenTable, config: ConfigDict
+    method: Method, corpus: Corpus, table: TokenTable, config: ConfigDict, mesh: Mesh
 ) -> Callable[[Variables], dict[str, float]]:
     """variables -> gradient_norm_<term> on the same records and draws each time."""
     norms = gradient_norms(method, tuple(term_weights(config)), config.seed)
-    batch = fixed_batch(corpus, table, config.data.batch_size)
+    whole = fixed_batch(corpus, table, config.data.batch_size)
+    own = sharding.own_rows(len(whole.row))
+    batch = sharding.place_batch(jax.tree.map(lambda rows: rows[own], whole), mesh)
     return lambda variables: {f"gradient_norm_{name}": norm for name, norm in norms(variables, batch).items()}
 
 

@@ -1,10 +1,11 @@
 """Pretrains a method on converted stores; the same command again goes on where it stopped."""
 
+import argparse
 import dataclasses
+import os
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int64
 from ml_collections import ConfigDict
@@ -12,20 +13,19 @@ from tokenizers import Tokenizer
 
 from cgdmer_jax.contract import InputContract
 from cgdmer_jax.data.corpus import Corpus, open_corpus
-from cgdmer_jax.data.loader import Loader, shuffled
-from cgdmer_jax.data.reports import load_tokenizer
+from cgdmer_jax.data.loader import Loader
+from cgdmer_jax.data.reports import load_tokenizer, tokenizer_sha256
 from cgdmer_jax.data.tokens import TokenTable, token_table
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.evaluation.retrieval import recall_at
 from cgdmer_jax.interop.huggingface import TextTower
 from cgdmer_jax.methods.make import from_fields
-from cgdmer_jax.methods.protocol import Method, Variables
-from cgdmer_jax.training import sharding
+from cgdmer_jax.training import hosts, sharding
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.optimizer import OptimizerConfig
 from cgdmer_jax.training.run_folder import RunFolder, flat
 from cgdmer_jax.training.state import TrainState
 from cgdmer_jax.training.stop import StopFlag
+from cgdmer_jax.training.together import check_same, together
 from experiments import build, command
 from experiments.dry_run import dry_run
 from experiments.figures import write_figures
@@ -34,6 +34,7 @@ from experiments.model_flops import PEAK, share_a_record
 from experiments.text_columns import with_columns
 from experiments.text_towers import tower_name, with_architecture, with_tower
 from experiments.training_run import Parts, first_state, loop_config, train_in
+from experiments.validation import make_validation
 
 EXAMPLE = (
     "python -m experiments.pretrain --config=configs/cgdmer.py:nano --workdir=runs/ptbxl-nano "
@@ -52,13 +53,30 @@ def main(words: list[str]) -> int:
     parser.add_argument("--dry_run", metavar="DATAxFSDP", help="compile for so many devices, print what it takes, stop")
     parser.add_argument("--accelerator", default="h100", help=f"of --dry_run: {', '.join(PEAK)}")
     parser.add_argument("--dry_run_out", type=Path, help="JSON file of its figures")
+    several = parser.add_argument_group("several hosts (docs/pods.md)")
+    several.add_argument("--coordinator", help=f"HOST:PORT of process 0, or {hosts.CLOUD_TPU} on the VMs of a TPU")
+    several.add_argument("--processes", type=int, default=0, help="number of hosts, a process each")
+    several.add_argument("--process", type=int, default=-1, help="number of this one, from 0")
+    several.add_argument("--host_timeout", type=float, default=600, help="seconds to wait for the others (default 600)")
     known, overrides = parser.parse_known_args(words)
-    config = command.load_config(known.config, overrides)
     if known.dry_run:
-        figures = dry_run(config, known.dry_run, known.accelerator)
+        figures = dry_run(command.load_config(known.config, overrides), known.dry_run, known.accelerator)
         if known.dry_run_out:
             write_figures(known.dry_run_out, [figures])
         return 0
+    if known.coordinator:
+        job = hosts.given_job(known.coordinator, known.processes, known.process)
+    else:
+        job = hosts.find_job(os.environ)
+    if job is not None:
+        hosts.join(job, known.host_timeout)
+    with together(known.host_timeout):
+        return start(known, overrides)
+
+
+def start(known: argparse.Namespace, overrides: list[str]) -> int:
+    """What the words ask for; the exit code."""
+    config = command.load_config(known.config, overrides)
     if not known.workdir:
         raise CgdmerError("--workdir is missing; name the run folder, made or continued")
     allowed = tuple(name for name in known.allow_changed.split(",") if name)
@@ -66,10 +84,19 @@ def main(words: list[str]) -> int:
     for name in allowed:
         if name not in fields:
             raise CgdmerError(f"--allow_changed: the config has no field {name}.{command.suggest_field(name, fields)}")
-    return pretrain(config, Path(known.workdir), init_from=known.init_from, allowed=allowed)
+    return pretrain(
+        config, Path(known.workdir), init_from=known.init_from, allowed=allowed, host_timeout_s=known.host_timeout
+    )
 
 
-def pretrain(config: ConfigDict, workdir: Path, *, init_from: str | None = None, allowed: tuple[str, ...] = ()) -> int:
+def pretrain(
+    config: ConfigDict,
+    workdir: Path,
+    *,
+    init_from: str | None = None,
+    allowed: tuple[str, ...] = (),
+    host_timeout_s: float = 600,
+) -> int:
     """Runs to the end or to a stop signal; returns the exit code. The run folder is made once everything is checked."""
     run = RunFolder(workdir)
     config, tower = with_architecture(config, run)
@@ -87,6 +114,7 @@ def pretrain(config: ConfigDict, workdir: Path, *, init_from: str | None = None,
         _, n_validation = loop_config(config)
         table = with_columns(token_table(corpus, tokenizer, config.data.max_tokens), config, method, corpus, tokenizer)
         loader = make_loader(config, corpus, table)
+        check_same(facts(config, corpus, tokenizer, loader), host_timeout_s)
         key = jax.random.key(config.seed)
         state, optimizer = first_state(method, optimizer_config, loader.batch(0), key, mesh)
         is_new = not Checkpoints(run.checkpoints, keep_last=1).steps()
@@ -101,8 +129,8 @@ def pretrain(config: ConfigDict, workdir: Path, *, init_from: str | None = None,
             optimizer_config,
             key,
             batches=loader.prefetch,
-            validate=make_validation(method, corpus, table, config, n_validation),
-            diagnose=make_diagnosis(method, corpus, table, config),
+            validate=make_validation(method, corpus, table, config, n_validation, mesh),
+            diagnose=make_diagnosis(method, corpus, table, config, mesh),
             contract=contract,
             tokenizer=tokenizer,
             share_a_record=share_a_record(method, state.variables, loader.batch(0), key),
@@ -110,6 +138,19 @@ def pretrain(config: ConfigDict, workdir: Path, *, init_from: str | None = None,
         )
         _, code = train_in(run, config, parts, allowed=allowed, mesh=mesh, stop=stop)
         return code
+
+
+def facts(config: ConfigDict, corpus: Corpus, tokenizer: Tokenizer, loader: Loader) -> dict[str, object]:
+    """What must be the same on all hosts before any of them computes."""
+    return {
+        "the code (sha256)": build.code_sha256(),
+        "the version of jax": jax.__version__,
+        "the number of devices": jax.local_device_count(),
+        "the store fingerprint": corpus.fingerprint,
+        "the tokenizer (sha256)": tokenizer_sha256(tokenizer),
+        "the order of the training records (sha256)": loader.order_sha256(),
+        **{f"config.{name}": value for name, value in flat(config.to_dict()).items()},
+    }
 
 
 def _tokenizer(run: RunFolder, tower: TextTower | None, config: ConfigDict, corpus: Corpus) -> Tokenizer:
@@ -184,40 +225,6 @@ def _with_given_weights(state: TrainState, given: RunFolder) -> TrainState:
         raise CgdmerError(f"--init_from={given.path} has no checkpoint; give a run folder that has one")
     print(f"starting from the weights of {given.path}")
     return state._replace(variables=theirs)
-
-
-def make_validation(method: Method, corpus: Corpus, table: TokenTable, config: ConfigDict, n_records: int):
-    """variables -> loss, its terms and retrieval recall on the same validation records with the same draws."""
-    lines = corpus.lines("validation")
-    if min(len(lines), n_records) < config.data.batch_size:
-        raise CgdmerError(
-            f"the validation split has {len(lines)} records, of which config.run.validation_records takes {n_records}: "
-            f"fewer than config.data.batch_size {config.data.batch_size}; choose a smaller batch"
-        )
-    chosen = lines[np.sort(shuffled(len(lines), "validation")[:n_records])]
-
-    @jax.jit
-    def measure(variables: Variables, batch, key):
-        draws = method.draw(key, batch, jnp.float32(1))
-        loss, aux = method.loss(variables, batch, draws, train=False)
-        text = method.embed_text(variables, batch.tokens, batch.token_mask)
-        return {"loss": loss, **aux.terms}, method.embed_ecg(variables, batch)["aligned"], text
-
-    def validate(variables: Variables) -> dict[str, float]:
-        sums, ecg, text, ids = {}, [], [], []
-        key = jax.random.key(config.seed + 1)
-        n_batches = len(chosen) // config.data.batch_size  # whole batches: the loss of a padded one would differ
-        whole = chosen[: n_batches * config.data.batch_size]
-        for number, (batch, _) in enumerate(build.read_batches(corpus, whole, table, config.data.batch_size)):
-            terms, e, t = measure(variables, batch, jax.random.fold_in(key, number))
-            sums = {name: sums.get(name, 0.0) + float(value) / n_batches for name, value in terms.items()}
-            ecg.append(np.asarray(e))
-            text.append(np.asarray(t))
-            ids.append(batch.text_id)
-        recall = recall_at(np.concatenate(ecg), np.concatenate(text), np.concatenate(ids), k=10)
-        return sums | {"ecg_to_text_recall_at_10": recall}
-
-    return validate
 
 
 if __name__ == "__main__":

@@ -22,9 +22,10 @@ from cgdmer_jax.training.log import MetricsLog
 from cgdmer_jax.training.optimizer import OptimizerConfig
 from cgdmer_jax.training.run_folder import RunFolder
 from experiments import build, command
-from experiments.pretrain import make_loader, make_validation
+from experiments.pretrain import make_loader
 from experiments.torch_cgdmer import training, weights
 from experiments.training_run import first_state, loop_config
+from experiments.validation import make_validation
 
 EXAMPLE = "python -m experiments.train_torch --run=runs/ptbxl-nano --workdir=runs/ptbxl-nano-torch"
 
@@ -78,7 +79,7 @@ def train(ours: RunFolder, made: RunFolder) -> None:
         found = {name: parameter.detach().numpy() for name, parameter in network.named_parameters()}
         params = jax.tree.map(jnp.asarray, weights.params_of(found, state.variables.params))
         variables = Variables(params, state.variables.state)
-        validated = make_validation(method, corpus, table, config, n_validation)(variables)
+        validated = make_validation(method, corpus, table, config, n_validation, mesh)(variables)
         log.write({"step": steps, **{f"validation_{name}": value for name, value in validated.items()}})
         checkpoints.save(state._replace(step=jnp.int32(steps), variables=variables), validated["loss"])
 

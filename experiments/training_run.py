@@ -1,5 +1,6 @@
 """One start of a training run: from its parts to the loop, in its run folder."""
 
+import contextlib
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
@@ -23,9 +24,11 @@ from cgdmer_jax.training.log import MetricsLog
 from cgdmer_jax.training.mirrors import open_mirrors
 from cgdmer_jax.training.optimizer import OptimizerConfig, make_optimizer, schedule
 from cgdmer_jax.training.run_folder import RunFolder
+from cgdmer_jax.training.sharding import place_batch
 from cgdmer_jax.training.state import TrainState, start
 from cgdmer_jax.training.step import make_step
 from cgdmer_jax.training.stop import StopFlag
+from cgdmer_jax.training.together import is_first, of_first
 from experiments import build
 
 
@@ -51,13 +54,19 @@ class Parts:
 def train_in(
     run: RunFolder, config: ConfigDict, parts: Parts, *, allowed: tuple[str, ...], mesh: Mesh, stop: StopFlag
 ) -> tuple[TrainState, int]:
-    """Goes on from the run's own last checkpoint, else from the given state; the last state and the exit code."""
+    """Goes on from the run's own last checkpoint, else from the given state; the last state and the exit code.
+
+    On several hosts all of them train, and host 0 keeps the folder.
+    """
     steps, (run_config, _) = parts.optimizer_config.steps, loop_config(config)
-    with run.locked(), Checkpoints(run.checkpoints, config.run.keep_last) as checkpoints:
-        run.check(config.to_dict(), allowed)
+    locked = run.locked() if is_first() else contextlib.nullcontext()
+    with locked, Checkpoints(run.checkpoints, config.run.keep_last) as checkpoints:
+        of_first("the run folder is begun", lambda: _begin(run, config, parts, allowed))
         if not run.exists():
-            save_tokenizer(parts.tokenizer, run.tokenizer)
-        run.begin(config.to_dict(), build.run_environment(), parts.contract)
+            raise CgdmerError(
+                f"{run.path} has no config.json here, which host 0 has written there; "
+                "--workdir must be one folder that all hosts share"
+            )
         log = MetricsLog(run.metrics)
         new_weights = parts.given_weights and not checkpoints.steps()
         state, own = _go_on(parts.state, checkpoints, log)
@@ -66,7 +75,8 @@ def train_in(
                 f"no checkpoint in {run.checkpoints} is intact, and the run's first weights are in no other place; "
                 "take another --workdir"
             )
-        log.mirrors = open_mirrors(tuple(config.run.mirrors), run.path, int(state.step))
+        if is_first():
+            log.mirrors = open_mirrors(tuple(config.run.mirrors), run.path, int(state.step))
         if parts.before:
             log.write({"step": 0, **parts.before})
         if new_weights:
@@ -87,9 +97,19 @@ def train_in(
             log=log,
             stop=stop,
         )
-        run.finish(measured(first, int(state.step), time.monotonic() - begun, config.data.batch_size))
+        if is_first():
+            run.finish(measured(first, int(state.step), time.monotonic() - begun, config.data.batch_size))
+    if checkpoints.n_failed:
+        print(f"{checkpoints.n_failed} checkpoints could not be written")
     print(f"step {int(state.step)} of {steps}; checkpoints are in {run.checkpoints}")
     return state, code
+
+
+def _begin(run: RunFolder, config: ConfigDict, parts: Parts, allowed: tuple[str, ...]) -> None:
+    run.check(config.to_dict(), allowed)
+    if not run.exists():
+        save_tokenizer(parts.tokenizer, run.tokenizer)
+    run.begin(config.to_dict(), build.run_environment(), parts.contract)
 
 
 def measured(first: int, last: int, seconds: float, batch_size: int) -> dict:
@@ -111,7 +131,8 @@ def loop_config(config: ConfigDict) -> tuple[loop.RunConfig, int]:
 
 
 def first_state(method: Method, config: OptimizerConfig, batch: Batch, key: PRNGKeyArray, mesh: Mesh):
-    """(state from scratch, made where it is to lie, optimiser)."""
+    """(state from scratch, made where it is to lie, optimiser); `batch` has this host's rows."""
+    batch = place_batch(batch, mesh)
     shapes, optimizer = state_shapes(method, config, batch, key)
     placed = placement.shardings(shapes, mesh)
     placement.check_replicated(placement.placements(shapes, placed), mesh.shape["fsdp"])
@@ -128,13 +149,15 @@ def state_shapes(method: Method, config: OptimizerConfig, batch: Batch, key: PRN
 
 def _go_on(state: TrainState, checkpoints: Checkpoints, log: MetricsLog) -> tuple[TrainState, bool]:
     """The run's own latest state, else the given one, and whether it is its own; what lies after it is removed."""
-    checkpoints.remove_unfinished()
+    if is_first():
+        checkpoints.remove_unfinished()
     restored = checkpoints.restore_latest(state, print)
     if restored is not None:
         print(f"continuing at step {int(restored.step)}")
         state = restored
     elif (told := log.last_step()) > 0:
         print(f"metrics.jsonl tells of step {told}, but no checkpoint is there: starting at step 0 again")
-    checkpoints.remove_after(int(state.step))
+    if is_first():
+        checkpoints.remove_after(int(state.step))
     log.cut_after(int(state.step))
     return state, restored is not None

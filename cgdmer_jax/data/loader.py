@@ -86,6 +86,10 @@ class Loader:
         self._identity = f"{corpus.fingerprint} {rows} {batch_size} {seed}"
         self._epoch: tuple[int, Lines] = (-1, self.selected)
 
+    def order_sha256(self) -> str:
+        """Of all that decides which record comes when; the same on all hosts."""
+        return hashlib.sha256(self._identity.encode()).hexdigest()
+
     def lines_of_step(self, step: int) -> Lines:
         """Lines of the whole global batch of that step, counted from 0."""
         epoch, place = divmod(step, self.steps_per_epoch)

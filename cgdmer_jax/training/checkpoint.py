@@ -1,12 +1,16 @@
-"""Checkpoints that exist only when whole: Orbax writes, a sha256 manifest is renamed into place last."""
+"""Checkpoints that exist only when whole: Orbax writes, a sha256 manifest is renamed into place last.
 
+On several hosts all call the same methods at the same steps: Orbax writes each host's part, host 0 does all else. The
+folder must be one that all of them share.
+"""
+
+import contextlib
 import logging
 import math
 import shutil
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +18,7 @@ from orbax.checkpoint import v1 as ocp
 
 from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.methods.protocol import Variables
+from cgdmer_jax.training.arrays import as_dict, check_fit, describe, of_variables
 from cgdmer_jax.training.manifest import (
     MANIFEST,
     DamagedCheckpoint,
@@ -23,9 +28,13 @@ from cgdmer_jax.training.manifest import (
     write_manifest,
 )
 from cgdmer_jax.training.state import TrainState, abstract
+from cgdmer_jax.training.together import is_first, of_first
 
 STATE = "state"
-Loaded = TypeVar("Loaded")
+
+
+class NotWritten(CgdmerError):
+    """A checkpoint that could not be written; the earlier ones are untouched."""
 
 
 class _RaisedAnyway(logging.Filter):
@@ -41,12 +50,16 @@ RAISED_ANYWAY = _RaisedAnyway()  # one object, which a logger takes once
 class Checkpoints:
     """`folder/<step>/{state/,manifest.json}`; keeps the last `keep_last` and the one of lowest validation loss.
 
-    As a context manager it waits for the save under way when it is left.
+    A save that fails, most often for a full disk, leaves nothing behind, is told, and stops no run: only when it is the
+    last one does `wait` raise. As a context manager it waits for the save under way when it is left.
     """
 
-    def __init__(self, folder: Path, keep_last: int):
+    def __init__(self, folder: Path, keep_last: int, tell: Callable[[str], None] = print):
         self.folder = folder
         self.keep_last = keep_last
+        self.tell = tell
+        self.n_failed = 0
+        self._failed: NotWritten | None = None  # of the latest save
         logging.getLogger("absl").addFilter(RAISED_ANYWAY)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._pending: Future | None = None
@@ -67,38 +80,59 @@ class Checkpoints:
             self._writer.shutdown()
 
     def save(self, state: TrainState, validation_loss: float | None) -> None:
-        """Starts writing; an error of the previous save is raised here."""
-        self.wait()
+        """Starts writing, once the previous save has ended."""
+        self._settle()
         step = int(state.step)
         folder = self.folder / str(step)
         if jax.default_backend() == "cpu":
             # On CPU a "host copy" is a view of buffers that the next step donates. JAX 0.10 does not write over what
             # NumPy looks at, but promises nothing; the copy costs what it would allocate instead.
             state = jax.tree.map(jnp.copy, state)
-        arrays = _as_dict(state)
+        arrays = as_dict(state)
         try:
-            _remove(folder)
-            folder.mkdir(parents=True)
+            if is_first():
+                self.remove_unfinished()  # Orbax's threads may write for a while after a save has failed
+                _remove(folder)
+                folder.mkdir(parents=True)
             response = ocp.save_async(folder.absolute() / STATE, arrays)
         except (OSError, ValueError) as error:
-            raise _not_written(folder, error) from error
-        self._pending = self._writer.submit(self._commit, response, folder, step, validation_loss, _describe(arrays))
+            self._note_failure(_not_written(folder, error))
+            return
+        self._pending = self._writer.submit(self._commit, response, folder, step, validation_loss, describe(arrays))
 
     def _commit(self, response, folder: Path, step: int, validation_loss, arrays: dict) -> None:
         try:
             response.result()
-            write_manifest(folder, step, validation_loss, arrays)
-            self._prune()
+            if is_first():
+                write_manifest(folder, step, validation_loss, arrays)
+                self._prune()
         except (OSError, ValueError) as error:  # Orbax reports a full disk as ValueError
-            if not (folder / MANIFEST).exists():
+            if is_first() and not (folder / MANIFEST).exists():
                 shutil.rmtree(folder, ignore_errors=True)  # what was written would keep its space
             raise _not_written(folder, error) from error
 
     def wait(self) -> None:
-        """Blocks until the pending save is whole; raises what went wrong with it."""
+        """Blocks until the latest save is whole; raises when it could not be written."""
+        self._settle()
+        failed, self._failed = self._failed, None
+        if failed is not None:
+            raise NotWritten(f"{failed}: free some space and give the same command again") from failed
+
+    def _settle(self) -> None:
+        """Blocks until the pending save has ended, well or not."""
         if self._pending is not None:
             pending, self._pending = self._pending, None
-            pending.result()
+            try:
+                pending.result()
+                self._failed = None
+            except NotWritten as error:
+                self._note_failure(error)
+
+    def _note_failure(self, error: NotWritten) -> None:
+        self._failed = error
+        self.n_failed += 1
+        with contextlib.suppress(OSError):  # where the output goes may be as full
+            self.tell(f"{error}; the run goes on")
 
     def steps(self) -> list[int]:
         """Steps with a manifest, oldest first."""
@@ -137,17 +171,21 @@ class Checkpoints:
 
     def restore_latest(self, like: TrainState, tell: Callable[[str], None]) -> TrainState | None:
         """The newest step whose files are intact; each refused one is told by name. None when there is none."""
-        return self._latest(lambda step: self.restore(step, like), tell)
+        step = of_first("step of the state", lambda: self._newest_intact(tell))
+        return None if step is None else self._load(step, like)
 
     def restore_latest_variables(self, like: TrainState, tell: Callable[[str], None]) -> Variables | None:
         """The same, of what the method learned alone: the optimiser may be another one."""
-        return self._latest(lambda step: self.restore_variables(step, like), tell)
+        step = of_first("step of the variables", lambda: self._newest_intact(tell))
+        return None if step is None else self._load_variables(step, like)
 
-    def _latest(self, load: Callable[[int], Loaded], tell: Callable[[str], None]) -> Loaded | None:
+    def _newest_intact(self, tell: Callable[[str], None]) -> int | None:
+        """On host 0, whose word the others take: all go on from the same step, and files are read through once."""
         refused = 0
         for step in reversed(self.steps()):
             try:
-                return load(step)
+                verify(self.folder / str(step))
+                return step
             except DamagedCheckpoint as error:
                 tell(str(error))
                 refused += 1
@@ -159,28 +197,40 @@ class Checkpoints:
         return None
 
     def restore(self, step: int, like: TrainState) -> TrainState:
-        wanted = _as_dict(like)
-        folder, found = self._verified(step)
-        _check_fit(folder, found, wanted, names={*found, *wanted})
+        """One step by number, verified."""
+        self._verify(step)
+        return self._load(step, like)
+
+    def _load(self, step: int, like: TrainState) -> TrainState:
+        wanted = as_dict(like)
+        folder, found = self._described(step)
+        check_fit(folder, found, wanted, names={*found, *wanted})
         restored = ocp.load(folder.absolute() / STATE, abstract(wanted))
         return jax.tree.unflatten(jax.tree.structure(like), [restored[name] for name in wanted])
 
     def restore_variables(self, step: int, like: TrainState) -> Variables:
-        wanted = {name: leaf for name, leaf in _as_dict(like).items() if _of_variables(name)}
-        folder, found = self._verified(step)
-        _check_fit(folder, found, wanted, names={*wanted, *filter(_of_variables, found)})
+        """The same, of what the method learned alone."""
+        self._verify(step)
+        return self._load_variables(step, like)
+
+    def _load_variables(self, step: int, like: TrainState) -> Variables:
+        wanted = {name: leaf for name, leaf in as_dict(like).items() if of_variables(name)}
+        folder, found = self._described(step)
+        check_fit(folder, found, wanted, names={*wanted, *filter(of_variables, found)})
         context = ocp.Context()
         context.pytree.loading.partial_load = True
         with context:
             restored = ocp.load(folder.absolute() / STATE, abstract(wanted))
         return jax.tree.unflatten(jax.tree.structure(like.variables), [restored[name] for name in wanted])
 
-    def _verified(self, step: int) -> tuple[Path, dict[str, list]]:
-        """Folder of an intact step, and the shape and dtype of each of its arrays."""
+    def _verify(self, step: int) -> None:
         if step not in self.steps():
             raise CgdmerError(f"{self.folder} has no checkpoint of step {step}; it has {self.steps()}")
+        verify(self.folder / str(step))
+
+    def _described(self, step: int) -> tuple[Path, dict[str, list]]:
+        """Folder of a step, and the shape and dtype of each of its arrays."""
         folder = self.folder / str(step)
-        verify(folder)
         return folder, read_manifest(folder)["arrays"]
 
 
@@ -196,34 +246,5 @@ def _remove(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _not_written(folder: Path, error: Exception) -> CgdmerError:
-    return CgdmerError(
-        f"checkpoint {folder} could not be written ({reason_of(error)}); the earlier ones are untouched: "
-        "free some space and give the same command again"
-    )
-
-
-def _check_fit(folder: Path, found: dict[str, list], wanted: dict[str, jax.Array], names: set[str]) -> None:
-    expected = _describe(wanted)
-    for name in sorted(names):
-        if name not in found or name not in expected or found[name] != expected[name]:
-            has = "{1}{0}".format(*found[name]) if name in found else "absent"
-            needs = "{1}{0}".format(*expected[name]) if name in expected else "none of that name"
-            raise CgdmerError(
-                f"{folder}: array {name} is {has}, this run needs {needs}; "
-                "its config differs from the one that wrote the checkpoint"
-            )
-
-
-def _of_variables(name: str) -> bool:
-    return name.partition(".")[2].startswith("variables.")
-
-
-def _as_dict(state: TrainState) -> dict[str, jax.Array]:
-    """Flat, by number and path, so that the order of leaves survives whatever containers optax uses."""
-    leaves = jax.tree_util.tree_leaves_with_path(state)
-    return {f"{i:05d}{jax.tree_util.keystr(path)}": leaf for i, (path, leaf) in enumerate(leaves)}
-
-
-def _describe(arrays: dict[str, jax.Array]) -> dict[str, list]:
-    return {name: [list(x.shape), str(x.dtype)] for name, x in arrays.items()}
+def _not_written(folder: Path, error: Exception) -> NotWritten:
+    return NotWritten(f"checkpoint {folder} could not be written ({reason_of(error)}); the earlier ones are untouched")

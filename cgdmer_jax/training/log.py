@@ -1,5 +1,6 @@
 """metrics.jsonl: one line a logged step, cut back on resume so that a curve has no doubled part."""
 
+import errno
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -11,29 +12,58 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.training.mirrors import Mirror
 from cgdmer_jax.training.state import check_finite
 from cgdmer_jax.training.step import Metrics
+from cgdmer_jax.training.together import is_first
 from cgdmer_jax.whole_file import write_whole
 
 TIMED = ("records_per_second", "model_flops_utilisation", "goodput")
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class MetricsLog:
-    """Appends records; a line is on disk before the next one is written, and then handed to the mirrors."""
+    """Appends records on host 0; a line is on disk before the next one is written, and then handed to the mirrors.
+
+    On a full disk lines wait in memory for room, which a checkpoint that fails for the same reason soon gives back.
+    """
 
     def __init__(self, path: Path, mirrors: Sequence[Mirror] = ()):
         self.path = path
         self.mirrors = mirrors
+        self._waiting = b""
 
     def write(self, record: dict) -> None:
+        if not is_first():
+            return
+        self._waiting += json.dumps(record).encode() + b"\n"
         try:
-            with self.path.open("a") as file:
-                file.write(json.dumps(record) + "\n")
+            self._append()
         except OSError as error:
-            raise CgdmerError(
-                f"{self.path} cannot be written ({error.strerror}); mend that and give the same command again"
-            ) from error
+            if error.errno not in FULL:
+                raise self._not_written(error) from error
         numbers = {name: value for name, value in record.items() if name != "step" and value is not None}
         for mirror in self.mirrors:
             mirror(record["step"], numbers)
+
+    def _append(self) -> None:
+        """What waits, whole or not at all."""
+        with self.path.open("ab", buffering=0) as file:
+            before = file.tell()
+            if file.write(self._waiting) < len(self._waiting):
+                file.truncate(before)
+                raise OSError(errno.ENOSPC, "No space left on device")
+        self._waiting = b""
+
+    def close(self) -> None:
+        """Writes what still waits; raises when it cannot."""
+        if self._waiting:
+            try:
+                self._append()
+            except OSError as error:
+                raise self._not_written(error) from error
+
+    def _not_written(self, error: OSError) -> CgdmerError:
+        return CgdmerError(
+            f"{self.path} cannot be written ({error.strerror}); mend that and give the same command again"
+        )
 
     def last_step(self) -> int:
         """Of what is told so far; 0 when nothing is."""
@@ -41,7 +71,7 @@ class MetricsLog:
 
     def cut_after(self, step: int) -> None:
         """Drops lines of later steps, and a last line that a kill left unfinished."""
-        if not self.path.exists():
+        if not self.path.exists() or not is_first():
             return
         kept = [json.dumps(record) for record in read_metrics(self.path) if record["step"] <= step]
         write_whole(self.path, "".join(line + "\n" for line in kept))

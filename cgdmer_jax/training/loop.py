@@ -16,6 +16,7 @@ from cgdmer_jax.training.sharding import place_batch
 from cgdmer_jax.training.state import TrainState, check_finite
 from cgdmer_jax.training.step import Metrics
 from cgdmer_jax.training.stop import StopFlag
+from cgdmer_jax.training.together import is_first
 from cgdmer_jax.training.trace import Trace
 
 DONE, PREEMPTED = 0, 75
@@ -58,14 +59,16 @@ def train(
     """Runs to `steps`, or to the step border after `stop` is set; returns the state and the exit code.
 
     `share_a_record`: see StepLogger.
-    `batches(first, last)` yields the batches of those steps; the state must be that of the first one.
+    `batches(first, last)` yields this host's rows of the batches of those steps; the state must be that of the first
+    one.
     """
     first = int(state.step)
     if stop.is_set:  # while the run was set up: there is nothing new to save
         return state, PREEMPTED
     logger = StepLogger(log, learning_rate, share_a_record)
     trace = Trace(log.path.parent / "trace" if config.trace else None)
-    progress = tqdm.tqdm(total=steps, initial=min(first, steps), unit="step", desc="pretrain", mininterval=1.0)
+    shown = {"initial": min(first, steps), "unit": "step", "desc": "pretrain", "mininterval": 1.0}
+    progress = tqdm.tqdm(total=steps, disable=not is_first(), **shown)
     stream = batches(first, steps)
     try:
         for number, batch in enumerate(stream, start=first + 1):
@@ -76,7 +79,7 @@ def train(
             logger.flush()
             progress.update()
             last = number == steps
-            stopping = stop.is_set and not last  # read once: a signal may come at any time
+            stopping = stop.reached(number - first) and not last  # asked once: a signal may come at any time
             if last or number % config.log_every == 0:
                 logger.hold(number, metrics, batch.signal.shape[0] * jax.process_count())
             validated = None
@@ -94,10 +97,10 @@ def train(
                 check_finite(int(state.first_bad_step))
                 checkpoints.save(state, validated["loss"] if validated else None)
             if stopping:
-                checkpoints.wait()
-                return state, PREEMPTED
+                break
         checkpoints.wait()
-        return state, DONE
+        log.close()
+        return state, DONE if int(state.step) >= steps else PREEMPTED
     finally:
         trace.close()
         stream.close()

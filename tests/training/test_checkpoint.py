@@ -212,8 +212,26 @@ def test_a_disk_that_fills_up_under_way_is_told_once_and_leaves_the_checkpoint_b
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
+    checkpoints = Checkpoints(tmp_path / "file", 9)
+    checkpoints.save(new_state(1), None)
     with pytest.raises(CgdmerError, match="could not be written"):
-        Checkpoints(tmp_path / "file", 9).save(new_state(1), None)
+        checkpoints.wait()
+
+
+def test_a_save_that_fails_is_told_and_counted_and_the_next_one_goes_well(two):
+    told = []
+    with Checkpoints(two, 9, told.append) as checkpoints:
+        with files_of_at_most(200):
+            checkpoints.save(new_state(7), None)
+            checkpoints.save(new_state(8), None)
+            with pytest.raises(CgdmerError, match="/8 could not"):
+                checkpoints.wait()
+        assert checkpoints.steps() == [3, 5]
+        checkpoints.save(new_state(9), None)
+    assert checkpoints.n_failed == 2 and [text.split(" could not")[0][-2:] for text in told] == ["/7", "/8"]
+    assert restored_step(two, []) == 9
+    checkpoints.remove_unfinished()  # as the next start does: Orbax's threads may write after the save has failed
+    assert sorted(p.name for p in two.iterdir()) == ["3", "5", "9"]
 
 
 def test_an_error_under_way_is_not_hidden_by_one_of_the_save(tmp_path, monkeypatch):

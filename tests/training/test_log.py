@@ -8,6 +8,7 @@ import pytest
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.training.log import MetricsLog, StepLogger, read_metrics, untimed
+from tests.full_disk import files_of_at_most
 
 
 def write(path, *steps):
@@ -49,6 +50,19 @@ def test_a_broken_line_within_is_named(tmp_path):
     path.write_text('{"step": 1}\n{"step"\n{"step": 3}\n')
     with pytest.raises(CgdmerError, match=r"line 2 of .*metrics\.jsonl is no JSON"):
         read_metrics(path)
+
+
+def test_lines_wait_while_the_disk_is_full_and_come_whole_when_there_is_room(tmp_path):
+    log = write(tmp_path / "metrics.jsonl", 1)
+    with files_of_at_most(len(log.path.read_bytes()) + 5):
+        log.write({"step": 2, "loss": 0.5})
+        log.write({"step": 3, "loss": 0.25})
+        assert [record["step"] for record in read_metrics(log.path)] == [1]
+        assert log.path.read_bytes().endswith(b"\n"), "no half line"
+        with pytest.raises(CgdmerError, match="cannot be written"):
+            log.close()
+    log.write({"step": 4, "loss": 0.1})
+    assert [record["step"] for record in read_metrics(log.path)] == [1, 2, 3, 4]
 
 
 def test_a_log_that_cannot_be_written_is_one_sentence(tmp_path):

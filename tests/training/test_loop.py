@@ -1,5 +1,6 @@
 """The loop on a toy method: when it logs, validates, saves and stops, and that it goes on bit by bit."""
 
+import contextlib
 import functools
 import os
 import signal
@@ -11,6 +12,7 @@ from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.log import MetricsLog, read_metrics, untimed
 from cgdmer_jax.training.loop import DONE, PREEMPTED, RunConfig
 from cgdmer_jax.training.stop import StopFlag
+from tests.full_disk import files_of_at_most
 from tests.training.toy import CONFIG, STEP, batches, bytes_of, new_state, run
 
 
@@ -81,6 +83,33 @@ def test_a_run_goes_on_bit_by_bit_from_any_checkpoint(tmp_path):
         state, _ = run(folder, state=state)
         assert bytes_of(state) == bytes_of(whole)
         assert lines(folder) == [r for r in expected if r["step"] > step]
+
+
+def test_a_disk_that_is_full_for_a_while_changes_nothing_but_which_checkpoints_there_are(tmp_path):
+    """Full until those of steps 4 and 6 have failed, and for the lines meanwhile."""
+    whole, _ = run(tmp_path / "whole", log_every=1)
+    full, told = contextlib.ExitStack(), []
+
+    def step(state, batch):
+        if int(state.step) + 1 == 4:
+            size = (tmp_path / "full" / "metrics.jsonl").stat().st_size
+            full.enter_context(files_of_at_most(size + 200))
+        return STEP(state, batch)
+
+    def tell(text):
+        told.append(text)
+        if len(told) == 2:
+            full.close()
+
+    with full:
+        state, code = run(tmp_path / "full", step_function=step, log_every=1, tell=tell)
+    assert [text.endswith("; the run goes on") for text in told] == [True, True]
+    assert code == DONE and bytes_of(state) == bytes_of(whole)
+    assert lines(tmp_path / "full") == lines(tmp_path / "whole")
+    checkpoints = Checkpoints(tmp_path / "full" / "checkpoints", 9)
+    assert checkpoints.steps() == [8, 12]
+    checkpoints.remove_unfinished()  # as the next start does
+    assert sorted(p.name for p in checkpoints.folder.iterdir()) == ["12", "8"], "no temporary folder is left"
 
 
 def test_a_finished_run_is_left_as_it_is(tmp_path):

@@ -1,19 +1,16 @@
-"""Eight devices give loss and gradients of one, parameters split or not; what they cannot share is refused."""
+"""Eight devices, of one host or of two, give loss and gradients of one; what they cannot share is refused."""
 
 import dataclasses
 import json
-import os
-import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.training import sharding
-
-ROOT = Path(__file__).parents[2]
+from cgdmer_jax.training.hosts import given_job, join
+from tests.several_hosts import hosts
 
 
 def test_the_mesh_of_a_run_holds_all_devices():
@@ -24,7 +21,7 @@ def test_the_mesh_of_a_run_holds_all_devices():
 
 
 def compare() -> dict:
-    """Loss and gradient of the smallest CG-DMER on one device and on eight; runs in a process that has eight."""
+    """Loss and gradient of the smallest CG-DMER on one device and on eight; on all hosts of those that have eight."""
     import jax
 
     from cgdmer_jax.batch import Batch
@@ -66,17 +63,19 @@ def compare() -> dict:
     for wrong in ((16, 1), (4, 1), (0, 3), (0, 0)):
         with pytest.raises(CgdmerError, match=r"config\.run\.mesh is"):
             sharding.make_mesh(wrong)
-    one = jax.sharding.Mesh(everything.devices.reshape(-1)[:1].reshape(1, 1), everything.axis_names)
+    one = jax.sharding.Mesh(np.array(jax.local_devices()[:1]).reshape(1, 1), everything.axis_names)
+    own = jax.tree.map(lambda rows: rows[sharding.own_rows(n)], batch)
     found = {}
-    for name, mesh in (("one", one), ("data 8", everything), ("data 2, fsdp 4", split)):
-        placed = sharding.place_batch(batch, mesh)
+    for name, mesh, rows in (("one", one, batch), ("data 8", everything, own), ("data 2, fsdp 4", split, own)):
+        placed = sharding.place_batch(rows, mesh)
         assert len(placed.signal.sharding.device_set) == mesh.size
         assert placed.signal.addressable_shards[0].data.shape[0] == n // mesh.size
         where = placement.shardings(params, mesh, smallest=64)
         on_mesh = jax.device_put(params, where)
         loss, gradient = jax.jit(jax.value_and_grad(loss_of), out_shardings=(None, where))(on_mesh, placed)
         n_split = sum(not x.sharding.is_fully_replicated for x in jax.tree.leaves(gradient))
-        found[name] = float(loss), jax.tree.map(lambda g: np.asarray(g, np.float64), gradient), n_split
+        whole = jax.jit(lambda x: x, out_shardings=sharding.replicated(mesh))(gradient)  # on every host
+        found[name] = float(loss), jax.tree.map(lambda g: np.asarray(g, np.float64), whole), n_split
     loss, gradient, _ = found.pop("one")
     whole = np.sqrt(sum(np.sum(g**2) for g in jax.tree.leaves(gradient)))
 
@@ -95,27 +94,25 @@ def compare() -> dict:
     }
 
 
-def test_eight_devices_give_the_loss_and_every_gradient_of_one_with_parameters_split_or_not():
-    environment = os.environ | {
-        "JAX_PLATFORMS": "cpu",
-        "JAX_ENABLE_X64": "1",
-        "XLA_FLAGS": os.environ["XLA_FLAGS"] + " --xla_force_host_platform_device_count=8",
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.training.test_sharding"],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert found["data 8"]["n_split"] == 0 and found["data 2, fsdp 4"]["n_split"] > 10
-    for errors in found.values():
-        assert errors["gradient_norm"] > 0.01
-        assert errors["loss"] < 1e-5 and errors["gradient"] < 1e-5
+@pytest.mark.parametrize("n_hosts", [1, 2])
+def test_eight_devices_give_the_loss_and_every_gradient_of_one_with_parameters_split_or_not(n_hosts, tmp_path):
+    words = ["-m", "tests.training.test_sharding"]
+    with hosts(tmp_path, *[words] * n_hosts, devices=8 // n_hosts, JAX_ENABLE_X64="1") as started:
+        assert [host.code() for host in started] == [0] * n_hosts, started[0].said()
+        told = [json.loads(host.said().splitlines()[-1]) for host in started]
+    for found in told:
+        assert found["data 8"]["n_split"] == 0 and found["data 2, fsdp 4"]["n_split"] > 10
+        for errors in found.values():
+            assert errors["gradient_norm"] > 0.01
+            assert errors["loss"] < 1e-5 and errors["gradient"] < 1e-5
+
+
+def main() -> None:
+    if sys.argv[1:]:  # one of several hosts
+        address, processes, process = (word.partition("=")[2] for word in sys.argv[1:])
+        join(given_job(address, int(processes), int(process)), timeout_s=120)
+    print("\n" + json.dumps(compare()))
 
 
 if __name__ == "__main__":
-    print(json.dumps(compare()))
+    main()

@@ -116,7 +116,7 @@ def run(folder: Path, *, state: TrainState | None = None, stop: StopFlag | None 
         "trace": False,
     }
     config |= {name: changed.pop(name) for name in list(changed) if name in config}
-    with Checkpoints(folder / "checkpoints", config["keep_last"]) as checkpoints:
+    with Checkpoints(folder / "checkpoints", config["keep_last"], changed.pop("tell", print)) as checkpoints:
         folder.mkdir(parents=True, exist_ok=True)
         arguments = {
             "step_function": STEP,

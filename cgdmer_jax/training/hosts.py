@@ -1,0 +1,140 @@
+"""Which hosts a run has, found from the environment or given, and this process's joining of them.
+
+One process a host drives all of that host's devices. JAX's coordination service (jax.distributed) does the rest.
+"""
+
+import os
+import re
+import socket
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import jax
+
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.training.together import leave
+
+PORT = 8476  # of host 0, where none is given; SLURM jobs that share a node need different ones
+CLOUD_TPU = "cloud_tpu"  # instead of an address: JAX asks the TPU's metadata for everything
+HEARTBEAT_S = 100  # a host silent for so long is dead; JAX then ends the others
+
+
+@dataclass(frozen=True)
+class Job:
+    """One host's place in a run on several."""
+
+    coordinator: str  # host:port of process 0, or CLOUD_TPU
+    n_processes: int  # 0 with CLOUD_TPU
+    process: int
+
+
+def given_job(coordinator: str, n_processes: int, process: int) -> Job:
+    """From flags."""
+    if coordinator == CLOUD_TPU:
+        return Job(CLOUD_TPU, 0, 0)
+    if not 0 <= process < n_processes:
+        raise CgdmerError(
+            f"process {process} of {n_processes} does not exist; with --coordinator=HOST:PORT give --processes=N and "
+            "--process=I, I from 0 to N-1"
+        )
+    return Job(_with_port(coordinator, PORT), n_processes, process)
+
+
+def find_job(environment: Mapping[str, str]) -> Job | None:
+    """What Cloud TPU, JobSet (docs/pods.md) or SLURM tell their processes; None where a process is alone."""
+    for read in (_of_tpu, _of_jax_variables, _of_slurm):
+        job = read(environment)
+        if job is not None:
+            return job if job.coordinator == CLOUD_TPU or job.n_processes > 1 else None
+    return None
+
+
+def join(job: Job, timeout_s: float) -> None:
+    """Returns once all hosts are there, else ends the process with one sentence.
+
+    Must come before JAX sees a device: the devices of all hosts are one list from then on.
+    """
+    if job.process == 0 and job.coordinator != CLOUD_TPU:
+        _check_port(job.coordinator)
+    many = f"all {job.n_processes} hosts" if job.n_processes else "all hosts of the slice"
+    # JAX's own time-out aborts the process with a stack trace of C++, so ours comes first.
+    absent = threading.Timer(
+        timeout_s,
+        leave,
+        [
+            f"not {many} came to {job.coordinator} within {timeout_s:g} s; see the log of those that are missing, "
+            "then start all of them again"
+        ],
+    )
+    absent.daemon = True
+    absent.start()
+    given = {"initialization_timeout": int(timeout_s) + 60, "heartbeat_timeout_seconds": HEARTBEAT_S}
+    if job.coordinator != CLOUD_TPU:
+        given |= {"coordinator_address": job.coordinator, "num_processes": job.n_processes, "process_id": job.process}
+        given |= {"cluster_detection_method": "deactivate"}
+    try:
+        jax.distributed.initialize(**given)
+    except RuntimeError as error:
+        raise CgdmerError(
+            f"host {job.process} cannot join the run at {job.coordinator} ({str(error).splitlines()[0]}); "
+            "mend the address or take another port"
+        ) from error
+    finally:
+        absent.cancel()
+
+
+def _check_port(coordinator: str) -> None:
+    """JAX 0.10 crashes where host 0's port is taken."""
+    port = int(coordinator.rpartition(":")[2])
+    try:
+        with socket.create_server(("", port)):
+            pass
+    except OSError as error:
+        raise CgdmerError(
+            f"host 0 cannot open port {port} ({os.strerror(error.errno)}), where the hosts would meet; "
+            "end what is there, or give another port with --coordinator=HOST:PORT"
+        ) from error
+
+
+def _of_tpu(environment: Mapping[str, str]) -> Job | None:
+    """GKE sets these for the pods of a slice; on a TPU VM give --coordinator=cloud_tpu."""
+    workers = environment.get("TPU_PROCESS_ADDRESSES", environment.get("TPU_WORKER_HOSTNAMES", ""))
+    slices = environment.get("MEGASCALE_NUM_SLICES", "1")
+    return Job(CLOUD_TPU, 0, 0) if "," in workers or slices != "1" else None
+
+
+def _of_jax_variables(environment: Mapping[str, str]) -> Job | None:
+    """The manifest sets two of them, Kubernetes the index of the pod in its Job."""
+    if "JAX_COORDINATOR_ADDRESS" not in environment:
+        return None
+    index = "JAX_PROCESS_ID" if "JAX_PROCESS_ID" in environment else "JOB_COMPLETION_INDEX"
+    n_processes, process = (_number(environment, name) for name in ("JAX_NUM_PROCESSES", index))
+    return Job(_with_port(environment["JAX_COORDINATOR_ADDRESS"], PORT), n_processes, process)
+
+
+def _of_slurm(environment: Mapping[str, str]) -> Job | None:
+    """Of a step, that is, what srun starts; the script of sbatch itself is alone."""
+    if "SLURM_STEP_NODELIST" not in environment or "SLURM_PROCID" not in environment:
+        return None
+    tasks, nodes = (_number(environment, name) for name in ("SLURM_STEP_NUM_TASKS", "SLURM_STEP_NUM_NODES"))
+    if tasks != nodes:
+        raise CgdmerError(
+            f"SLURM started {tasks} tasks on {nodes} nodes; give --ntasks-per-node=1: "
+            "one process drives all accelerators of its node"
+        )
+    # "node007", "node[007-010,20],other3" or "a,b": the first name.
+    name, numbers = re.match(r"([^,\[]+)(?:\[(\w+))?", environment["SLURM_STEP_NODELIST"]).groups()
+    port = PORT + _number(environment, "SLURM_JOB_ID") % 1000
+    return Job(f"{name}{numbers or ''}:{port}", tasks, _number(environment, "SLURM_PROCID"))
+
+
+def _number(environment: Mapping[str, str], name: str) -> int:
+    text = environment.get(name, "")
+    if not text.isdecimal():
+        raise CgdmerError(f'environment variable {name} is "{text}" where several hosts are announced; set a number')
+    return int(text)
+
+
+def _with_port(address: str, port: int) -> str:
+    return address if re.search(r":\d+$", address) else f"{address}:{port}"

@@ -1,0 +1,85 @@
+"""`python -m tests.toy_hosts WORDS`: experiments.pretrain with one method more, so small that hosts soon agree.
+
+It contrasts recordings with reports over the whole batch, as the real ones do, and tells which records it was given.
+"""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from cgdmer_jax.methods import METHODS
+from cgdmer_jax.methods.protocol import Aux, Variables
+from cgdmer_jax.training import hosts
+from configs import cgdmer
+from experiments import command, pretrain
+
+WIDTH = 8
+
+
+@dataclass(frozen=True)
+class ContrastConfig:
+    """The loss reads nothing of them; `scaling` goes into the contract."""
+
+    scaling: str
+
+
+class Contrast:
+    """Mean of each lead and mean of the words' vectors, each by one matrix; noise of its own in every step."""
+
+    def __init__(self, vocabulary: int):
+        self.vocabulary = vocabulary
+
+    def init(self, key, batch):
+        lead, word = jax.random.split(key)
+        n_leads = batch.signal.shape[1]
+        return Variables(
+            {
+                "lead": {"kernel": jax.random.normal(lead, (n_leads, WIDTH))},
+                "word": {"kernel": jax.random.normal(word, (self.vocabulary, WIDTH))},
+            },
+            {},
+        )
+
+    def draw(self, key, batch, progress):
+        return jax.random.normal(key, (len(batch.row), WIDTH)) * (1 - progress)
+
+    def loss(self, variables, batch, draws, *, train):
+        ecg = self.embed_ecg(variables, batch)["aligned"] + 0.1 * draws
+        text = self.embed_text(variables, batch.tokens, batch.token_mask)
+        scores = ecg @ text.T
+        loss = -jnp.diag(jax.nn.log_softmax(scores)).mean() - jnp.diag(jax.nn.log_softmax(scores.T)).mean()
+        rows = {f"row_{place}": batch.row[place].astype(jnp.float32) for place in range(len(batch.row))}
+        return loss, Aux({}, rows)
+
+    def embed_ecg(self, variables, batch):
+        millivolts = jnp.abs(batch.signal.astype(jnp.float32)).mean(2) / 1000
+        return {"aligned": millivolts @ variables.params["lead"]["kernel"]}
+
+    def embed_text(self, variables, tokens, token_mask):
+        vectors = variables.params["word"]["kernel"][tokens]
+        return (vectors * token_mask[..., None]).sum(1) / jnp.maximum(token_mask.sum(1, keepdims=True), 1)
+
+    def zero_shot_scores(self, variables, batch, tokens, token_mask):
+        return jnp.zeros((len(batch.row), len(tokens)))
+
+
+def make_contrast(config, *, n_leads, n_samples, rate, vocabulary, max_tokens, full_stop) -> Contrast:
+    return Contrast(vocabulary)
+
+
+def get_config() -> ConfigDict:
+    config = cgdmer.get_config("quickstart")
+    config.method_name = "contrast"
+    config.method = {"scaling": "record_std"}
+    config.data.update(batch_size=8, vocabulary=200, max_tokens=16)
+    config.optimizer.update(steps=40, learning_rate=0.01, rate_factors=())
+    config.run.update(log_every=1, validate_every=40, checkpoint_every=5, validation_records=8)
+    return config
+
+
+if __name__ == "__main__":
+    hosts.HEARTBEAT_S = 10  # tests kill hosts, and wait until the others know
+    METHODS["contrast"] = (make_contrast, ContrastConfig)
+    command.run(pretrain.main)

@@ -60,7 +60,8 @@ def frozen_pattern(module: TextModule, trained: int, *, pooler: bool) -> str | N
     if trained == 0:
         return f"^{NAME}/"
     names = () if trained == ALL else (*_BEFORE_BLOCKS[_kind(module)], "frozen_blocks")
-    names += () if pooler else ("pool",)
+    if isinstance(module, BertEncoder) and module.pooler and not pooler:
+        names += ("pool",)
     return f"^{NAME}/({'|'.join(names)})(/|$)" if names else None
 
 

@@ -1,0 +1,52 @@
+"""The rates that each method asks for fit towers that have no pooler: BERT without one, and T5."""
+
+import dataclasses
+
+import jax
+import pytest
+
+from cgdmer_jax.methods.cgdmer import CgDmer
+from cgdmer_jax.models.text_tower import describe
+from cgdmer_jax.training.optimizer import make_optimizer, parameter_path, rate_factor
+from tests.methods import conftest as small
+from tests.methods.merl_small import make_merl
+from tests.methods.test_masked_text import batch as reports
+from tests.methods.test_masked_text import method_of
+from tests.models.test_text_tower import BERT, T5
+from tests.training.toy import optimizer_config
+
+TOWERS = {"bert": BERT.clone(pooler=False), "t5": T5}
+BOTTOM = {"token", "position", "token_type", "relative", "norm", "frozen_blocks"}  # T5's norm is its last: below
+
+
+def architecture(module) -> dict:
+    wide = module.clone(vocabulary=small.VOCABULARY)
+    wide = wide.clone(max_tokens=small.N_TOKENS) if module is not T5 else wide
+    return describe(wide) | {"mask_id": 4, "special_ids": [0, 1, 2, 3, 4], "weights_sha256": ""}
+
+
+def cgdmer(module, trained: int) -> CgDmer:
+    fields = {"text_architecture": architecture(module), "text_trained": trained, "weight_text": 0.0}
+    return small.make_method(dataclasses.replace(small.CONFIG, **fields))
+
+
+def merl(module, trained: int):
+    return make_merl(text_architecture=architecture(module), text_trained=trained, text_pooling="mean")
+
+
+METHODS = {"masked_text": lambda module, trained: method_of(trained, module), "cgdmer": cgdmer, "merl": merl}
+
+
+@pytest.mark.parametrize("trained", [0, 1, -1])
+@pytest.mark.parametrize("tower", TOWERS)
+@pytest.mark.parametrize("name", METHODS)
+def test_the_rates_of_each_method_fit_each_tower(name, tower, trained, batch):
+    method = METHODS[name](TOWERS[tower], trained)
+    batch = reports() if name == "masked_text" else batch
+    variables = jax.eval_shape(method.init, jax.random.key(0), batch)
+    make_optimizer(optimizer_config(steps=2), variables.params, method.rate_factors)  # refuses a rule without use
+    paths = [parameter_path(path) for path, _ in jax.tree_util.tree_leaves_with_path(variables.params)]
+    held = {path.split("/")[1] for path in paths if rate_factor(path, method.rate_factors) == 0}
+    parts = {path.split("/")[1] for path in paths if path.startswith("text_tower/")}
+    bottom = parts & (BOTTOM - {"norm"} if tower == "t5" else BOTTOM)
+    assert held == {0: parts, 1: bottom, -1: set()}[trained]

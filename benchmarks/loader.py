@@ -1,6 +1,7 @@
-"""Batches and records per second through the training loader, read-ahead thread included."""
+"""Batches and records per second through the training loader, read-ahead thread included, and its process's memory."""
 
 import os
+import resource
 import statistics
 import time
 from pathlib import Path
@@ -41,6 +42,7 @@ def measure(store: str, batch_size: int, n_batches: int, repeats: int) -> dict[s
         "batches_per_second": round(n_batches / seconds, 1),
         "records_per_second": round(n_batches * batch_size / seconds),
         "records_per_cpu_second": round(n_batches * batch_size / statistics.median(cpu)),
+        "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),  # so far, with JAX and all else
         "cores": len(os.sched_getaffinity(0)),
     }
 

@@ -55,11 +55,16 @@ def test_the_rates_of_each_method_fit_each_tower(name, tower, trained, batch):
     assert held == {0: parts, 1: bottom, -1: set()}[trained]
 
 
+@pytest.fixture(scope="module")
+def draws(batch):
+    """Alike whatever is trained."""
+    return jax.jit(cgdmer(T5, 0).draw)(jax.random.key(1), batch, jnp.float32(1))
+
+
 @pytest.mark.parametrize("trained", [0, 1, -1])
-def test_cgdmer_has_a_finite_loss_whose_gradient_reaches_what_is_trained_of_a_t5(trained, batch):
+def test_cgdmer_has_a_finite_loss_whose_gradient_reaches_what_is_trained_of_a_t5(trained, batch, draws):
     method = cgdmer(T5, trained)
     variables = small.weights_of(method, batch)
-    draws = method.draw(jax.random.key(1), batch, jnp.float32(1))
 
     @jax.jit
     @jax.value_and_grad

@@ -13,7 +13,15 @@ from safetensors.numpy import save_file
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.huggingface import load_text_encoder
 from cgdmer_jax.interop.text_names import harmless
-from tests.interop.bert_folder import VOCABULARY, WIDTH, bert_tensors, change_config, word_tokenizer, write_bert
+from tests.interop.bert_folder import (
+    VOCABULARY,
+    WIDTH,
+    bert_tensors,
+    change_config,
+    rewrite_rows,
+    word_tokenizer,
+    write_bert,
+)
 
 
 @pytest.fixture
@@ -190,6 +198,20 @@ def test_a_truncated_safetensors_file_is_named_with_the_remedy(folder, left):
 def test_a_vocabulary_beyond_the_embeddings_is_refused(folder):
     (folder / "tokenizer.json").write_text(word_tokenizer(VOCABULARY + 1).to_str())
     with pytest.raises(CgdmerError, match=r'token "w20" with id 20.* ids 0 to 19; take tokenizer\.json from') as caught:
+        load_text_encoder(folder)
+    assert one_paragraph(caught.value)
+
+
+@pytest.mark.parametrize(("spare", "fits"), [(0, True), (28, True), (128, True), (129, False), (400, False)])
+def test_a_tokenizer_much_smaller_than_the_embeddings_is_that_of_another_model(folder, spare, fits):
+    """Models are published with a few spare rows: 28 in Flan-T5 (32,128 rows, 32,100 tokens), 35 in e5-small."""
+    rewrite_rows(folder, VOCABULARY + spare)
+    change_config(folder, vocab_size=VOCABULARY + spare)
+    if fits:
+        assert load_text_encoder(folder).facts.vocabulary == VOCABULARY + spare
+        return
+    words = rf"tokenizer\.json has 20 tokens, but .*model\.safetensors has .* for {20 + spare}, .* take tokenizer\.json"
+    with pytest.raises(CgdmerError, match=words) as caught:
         load_text_encoder(folder)
     assert one_paragraph(caught.value)
 

@@ -13,15 +13,7 @@ from safetensors.numpy import save_file
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.huggingface import load_text_encoder
 from cgdmer_jax.interop.text_names import harmless
-from tests.interop.bert_folder import (
-    VOCABULARY,
-    WIDTH,
-    bert_tensors,
-    change_config,
-    rewrite_rows,
-    word_tokenizer,
-    write_bert,
-)
+from tests.interop.bert_folder import VOCABULARY, WIDTH, bert_tensors, change_config, word_tokenizer, write_bert
 
 
 @pytest.fixture
@@ -195,27 +187,6 @@ def test_a_truncated_safetensors_file_is_named_with_the_remedy(folder, left):
     assert one_paragraph(caught.value)
 
 
-def test_a_vocabulary_beyond_the_embeddings_is_refused(folder):
-    (folder / "tokenizer.json").write_text(word_tokenizer(VOCABULARY + 1).to_str())
-    with pytest.raises(CgdmerError, match=r'token "w20" with id 20.* ids 0 to 19; take tokenizer\.json from') as caught:
-        load_text_encoder(folder)
-    assert one_paragraph(caught.value)
-
-
-@pytest.mark.parametrize(("spare", "fits"), [(0, True), (28, True), (128, True), (129, False), (400, False)])
-def test_a_tokenizer_much_smaller_than_the_embeddings_is_that_of_another_model(folder, spare, fits):
-    """Models are published with a few spare rows: 28 in Flan-T5 (32,128 rows, 32,100 tokens), 35 in e5-small."""
-    rewrite_rows(folder, VOCABULARY + spare)
-    change_config(folder, vocab_size=VOCABULARY + spare)
-    if fits:
-        assert load_text_encoder(folder).facts.vocabulary == VOCABULARY + spare
-        return
-    words = rf"tokenizer\.json has 20 tokens, but .*model\.safetensors has .* for {20 + spare}, .* take tokenizer\.json"
-    with pytest.raises(CgdmerError, match=words) as caught:
-        load_text_encoder(folder)
-    assert one_paragraph(caught.value)
-
-
 def test_a_damaged_tokenizer_is_named(folder):
     (folder / "tokenizer.json").write_text("{}")
     with pytest.raises(CgdmerError, match=r"tokenizer\.json is no tokenizer"):
@@ -238,25 +209,6 @@ def test_padding_and_cutting_of_the_file_are_switched_off(folder):
     tokenizer.enable_truncation(2)
     (folder / "tokenizer.json").write_text(tokenizer.to_str())
     assert len(load_text_encoder(folder).tokenizer.encode(["w3", "w4", "w5"], is_pretokenized=True).ids) == 3
-
-
-def test_a_torch_file_without_torch_names_the_extra(folder, monkeypatch):
-    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-    monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(CgdmerError, match=r"pip install 'cgdmer_jax\[torch\]'"):
-        load_text_encoder(folder)
-
-
-def test_a_torch_file_is_read_as_weights_only_and_says_so(folder, plain, capsys):
-    torch = pytest.importorskip("torch", reason="a torch file is written and read with torch (the extra `torch`)")
-    (folder / "model.safetensors").unlink()
-    file = folder / "pytorch_model.bin"
-    torch.save({name: torch.tensor(tensor) for name, tensor in bert_tensors().items()}, file)
-    assert_same_parameters(load_text_encoder(folder), plain)
-    assert "read with torch (weights_only)" in capsys.readouterr().out
-    torch.save({"weights": CgdmerError}, file)  # a pickle that would run code
-    with pytest.raises(CgdmerError, match="holds more than tensors"):
-        load_text_encoder(folder)
 
 
 def test_loading_imports_neither_torch_nor_transformers(folder):

@@ -149,6 +149,11 @@ def test_what_is_left_out_is_a_list_of_names_and_no_wildcard():
         ({"is_decoder": True}, "describes a decoder"),
         ({"num_attention_heads": 3}, "no multiple of its num_attention_heads 3"),
         ({"num_hidden_layers": "2"}, "has num_hidden_layers '2'; a whole number"),
+        ({"layer_norm_eps": None}, "has layer_norm_eps None; a number above 0"),
+        ({"layer_norm_eps": "1e-12"}, "has layer_norm_eps '1e-12'; a number above 0"),
+        ({"layer_norm_eps": 0}, "has layer_norm_eps 0; a number above 0"),
+        ({"hidden_act": None}, 'has the activation "None", which is not known here'),
+        ({"hidden_act": ["gelu"]}, "which is not known here"),
     ],
 )
 def test_a_config_that_is_not_proven_is_refused_by_name(folder, fields, words):

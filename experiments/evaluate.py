@@ -50,7 +50,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--store", required=True, help="converted store")
     parser.add_argument("--split", required=True, choices=("validation", "test"), help="what is scored")
     parser.add_argument("--protocol", default="clean", choices=tuple(MACRO), help="default clean")
-    parser.add_argument("--tables", type=Path, help="for merl: its published folder merl_data_split")
+    parser.add_argument("--tables", type=Path, help="for merl: its finetune/data_split (docs/evaluation.md)")
     parser.add_argument("--checkpoint", type=int, help="step (default: the last)")
     parser.add_argument(
         "--features",
@@ -136,7 +136,7 @@ def check_request(protocol: str, tables: Path | None, parts: tuple[str, ...], fe
     if len(set(features)) < len(features):
         raise CgdmerError(f"--features={','.join(features)} names a feature twice; name each once")
     if (protocol == "merl") != (tables is not None):
-        raise CgdmerError("--tables=FOLDER (merl_data_split of MERL's release) and --protocol=merl go together")
+        raise CgdmerError("--tables=FOLDER (MERL's split tables, docs/evaluation.md) and --protocol=merl go together")
 
 
 def folder_of(run: Path, state: Evaluation, protocol: str) -> Path:

@@ -13,6 +13,7 @@ from cgdmer_jax.contract import InputContract, TrainedOn
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.data.reports import save_tokenizer
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.interop.merl_names import TOWER
 from cgdmer_jax.interop.torch_weights import read_merl
 from cgdmer_jax.methods.make import from_fields
 from cgdmer_jax.methods.protocol import Variables
@@ -78,9 +79,8 @@ def _with_released(state, weights: Path):
     params = state.variables.params
     own = {name: part for name, part in params.items() if name != text_tower.NAME}
     released = read_merl(weights, Variables(own, state.variables.state))
-    print(
-        f"{weights.name}: {len(released.tower)} tensors of its text tower and {len(released.left_out)} others not read"
-    )
+    print(f"{weights.name}: tensors left out: {released.told()}")
+    print(f"{TOWER}* is its text tower, in whose place stands --config.method.text_tower; they are not compared")
     tower = {text_tower.NAME: params[text_tower.NAME]}
     variables = Variables(jax.device_put(released.variables.params) | tower, jax.device_put(released.variables.state))
     return state._replace(variables=variables)

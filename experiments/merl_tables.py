@@ -13,7 +13,7 @@ EXAMPLE = "python -m experiments.merl_tables --tables=data/merl_data_split --out
 
 def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
-    parser.add_argument("--tables", type=Path, required=True, help="the folder merl_data_split of MERL's release")
+    parser.add_argument("--tables", type=Path, required=True, help="MERL's finetune/data_split (docs/evaluation.md)")
     parser.add_argument("--out", type=Path, help="JSON file for the counts")
     args = parser.parse_args(words)
     tables = read_tables(args.tables)

@@ -57,7 +57,9 @@ def main(words: list[str]) -> int:
     several.add_argument("--coordinator", help=f"HOST:PORT of process 0, or {hosts.CLOUD_TPU} on the VMs of a TPU")
     several.add_argument("--processes", type=int, default=0, help="number of hosts, a process each")
     several.add_argument("--process", type=int, default=-1, help="number of this one, from 0")
-    several.add_argument("--host_timeout", type=float, default=600.0, help="seconds to wait for the others (default 600)")
+    several.add_argument(
+        "--host_timeout", type=float, default=600.0, help="seconds to wait for the others (default 600)"
+    )
     known, overrides = parser.parse_known_args(words)
     if known.dry_run:
         figures = dry_run(command.load_config(known.config, overrides), known.dry_run, known.accelerator)

@@ -1,6 +1,7 @@
 """Every config file and size makes a method and an optimiser, and trains two steps."""
 
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax
@@ -11,12 +12,13 @@ import pytest
 from cgdmer_jax.data.corpus import Corpus, open_corpus
 from cgdmer_jax.data.tokens import token_table
 from cgdmer_jax.methods.make import from_fields
-from cgdmer_jax.methods.protocol import rate_factors_of
+from cgdmer_jax.methods.protocol import rate_factors_of, text_columns_of
 from cgdmer_jax.training.loop import RunConfig
 from cgdmer_jax.training.optimizer import OptimizerConfig, make_optimizer, rate_factor
 from cgdmer_jax.training.run_folder import RunFolder
 from cgdmer_jax.training.state import NEVER, start
 from cgdmer_jax.training.step import make_step
+from configs import merl
 from experiments import build
 from experiments.command import load_config
 from experiments.pretrain import make_loader
@@ -47,9 +49,9 @@ def specs() -> list[str]:
     return [spec for spec in found if spec != TEXT_ALONE]
 
 
-def parts_of(spec: str, corpus: Corpus, folder: Path):
+def parts_of(spec: str, corpus: Corpus, folder: Path, overrides: Sequence[str] = ()):
     """Config, tokenizer, contract and method; a pretrained text encoder is replaced by a small one in the folder."""
-    config = load_config(spec, [])
+    config = load_config(spec, list(overrides))
     if config.method.text_tower:
         config.method.text_tower = str(write_tower(folder / "bert", corpus.texts))
         config.method.text_trained = min(config.method.text_trained, 1)  # it has two blocks
@@ -131,3 +133,31 @@ def test_every_size_made_narrow_trains_two_steps(spec, corpus):
     after = [np.asarray(x) for x in jax.tree.leaves(state.variables)]
     moved = [not np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
     assert all(a.dtype == np.float32 for a in after) and np.mean(moved) > 0.9
+
+
+SMALL_MERL = ("method.ecg.width=4", "method.ecg.blocks=(1,1,1,1)", "method.embedding=8", "data.batch_size=4")
+
+
+@pytest.mark.parametrize("preset", merl.PRESETS)
+def test_every_preset_of_merl_made_small_trains_two_steps(preset, corpus, tmp_path):
+    """Widths, depths and batch are reduced, of the text tower too; the rest is the preset's own."""
+    overrides = [f"--config.{field}" for field in (*SMALL_MERL, "data.max_tokens=10")]
+    config, tokenizer, _, method = parts_of(f"configs/merl.py:resnet18,{preset}", corpus, tmp_path, overrides)
+    batch = make_loader(config, corpus, token_table(corpus, tokenizer, config.data.max_tokens)).batch(0)
+    width = config.method.text_architecture.width
+    vectors = np.random.default_rng(0).normal(size=(len(batch.row), width)).astype(np.float32)
+    batch = batch._replace(text_columns={name: vectors for name in text_columns_of(method)})
+
+    key = jax.random.key(config.seed)
+    variables = jax.jit(method.init)(key, batch)
+    optimizer_config = from_fields(OptimizerConfig, config.optimizer.to_dict())
+    optimizer = make_optimizer(optimizer_config, variables.params, rate_factors_of(method))
+    before = jax.tree.map(np.asarray, variables)
+    state, step = start(variables, optimizer), make_step(method, optimizer, key, optimizer_config.steps)
+    for _ in range(2):  # the learning rate begins at 0
+        state, metrics = step(state, batch)
+        assert np.isfinite(metrics["loss"]) and int(state.first_bad_step) == NEVER
+    moved = jax.tree.map(lambda a, b: not np.array_equal(a, b), before, state.variables)
+    assert any(jax.tree.leaves(moved.params["text_tower"])) == (preset == "paper")
+    del moved.params["text_tower"]
+    assert np.mean(jax.tree.leaves(moved)) > 0.9

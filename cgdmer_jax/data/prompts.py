@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from cgdmer_jax.data.split_tables import TABLES_ARE
 from cgdmer_jax.errors import CgdmerError, suggest
 
 FOLDER = Path(__file__).parent / "prompt_texts"
 PHRASINGS = 3
-CKEPE = "CKEPE_prompt.json"  # beside MERL's split tables (reference/methods.md 4.5)
+CKEPE = "CKEPE_prompt.json"  # put beside MERL's split tables, see TABLES_ARE (reference/methods.md 4.5)
 
 
 class Polarity(NamedTuple):
@@ -74,7 +75,7 @@ def published_prompts_sha256(tables: Path) -> str:
 
 def _ckepe(tables: Path) -> str:
     if not (tables / CKEPE).is_file():
-        raise CgdmerError(f"{tables / CKEPE} is missing; --tables is the folder merl_data_split of MERL's release")
+        raise CgdmerError(f"{tables / CKEPE} is missing; {TABLES_ARE}")
     return (tables / CKEPE).read_text(encoding="utf-8")
 
 

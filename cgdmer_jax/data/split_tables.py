@@ -21,6 +21,11 @@ from cgdmer_jax.data.splits import fold_of_patient, in_folds, probe_folds
 from cgdmer_jax.errors import CgdmerError
 
 PARTS = ("train", "val", "test")
+UPSTREAM = "cheliu-computation/MERL-ICML2024"
+TABLES_ARE = (
+    f"--tables is a copy of finetune/data_split of {UPSTREAM} (ptbxl/, icbeb/, chapman/) with that repository's "
+    "zeroshot/CKEPE_prompt.json put into it"
+)
 EXACT = "_exact"  # ends the name of a task whose labels were corrected
 
 
@@ -145,7 +150,7 @@ def _read(folder: Path, task: str, part: str) -> Part:
     layout = LAYOUTS[task]
     file = folder / f"{layout.stem}_{part}.csv"
     if not file.is_file():
-        raise CgdmerError(f"{file} is missing; --tables is the folder merl_data_split of MERL's release")
+        raise CgdmerError(f"{file} is missing; {TABLES_ARE}")
     with file.open(newline="", encoding="utf-8") as opened:
         reader = csv.DictReader(opened)
         classes = tuple(reader.fieldnames or ())[layout.n_before :]

@@ -18,6 +18,8 @@ CONFIG, TOKENIZER = "config.json", "tokenizer.json"
 NEEDED = f"{CONFIG}, {TOKENIZER} and {WEIGHTS} (or its parts with {INDEX})"
 PATTERNS = (CONFIG, TOKENIZER, WEIGHTS, INDEX, "model-*-of-*.safetensors")
 MASK_TOKENS = ("[MASK]", "<mask>")
+# Embeddings without a token: published models round their rows up to a multiple of 64 or 128 (T5: 28, e5: 35 spare).
+MOST_SPARE = 128
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def load_text_encoder(folder_or_id: str | Path) -> TextTower:
     tokenizer = read_tokenizer(folder / TOKENIZER)
     file, tensors = open_tensors(folder)
     module, params, left_out = text_parameters(config, folder / CONFIG, file, tensors)
-    _check_vocabulary(folder, tokenizer, module)
+    _check_vocabulary(folder, tokenizer, module, file)
     facts = TextFacts(
         family=config["model_type"],
         width=module.width,
@@ -79,12 +81,20 @@ def _resolve(name: str | Path) -> Path:
     return folder
 
 
-def _check_vocabulary(folder: Path, tokenizer: Tokenizer, module: TextModule) -> None:
-    token, number = max(tokenizer.get_vocab(with_added_tokens=True).items(), key=lambda item: item[1])
+def _check_vocabulary(folder: Path, tokenizer: Tokenizer, module: TextModule, weights: Path) -> None:
+    vocabulary = tokenizer.get_vocab(with_added_tokens=True)
+    token, number = max(vocabulary.items(), key=lambda item: item[1])
+    remedy = f"take {TOKENIZER} from the same model as {CONFIG} and the weights"
     if number >= module.vocabulary:
         raise CgdmerError(
             f'{folder / TOKENIZER} has the token "{token}" with id {number}, but the weights have embeddings for ids '
-            f"0 to {module.vocabulary - 1}; take {TOKENIZER} from the same model as {CONFIG} and the weights"
+            f"0 to {module.vocabulary - 1}; {remedy}"
+        )
+    n_tokens = len(set(vocabulary.values()))
+    if module.vocabulary - n_tokens > MOST_SPARE:
+        raise CgdmerError(
+            f"{folder / TOKENIZER} has {n_tokens} tokens, but {weights} has embeddings for {module.vocabulary}, more "
+            f"than {MOST_SPARE} too many, so they belong to different models; {remedy}"
         )
 
 

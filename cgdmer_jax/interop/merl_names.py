@@ -13,7 +13,8 @@ TOWER = "lm_model."  # before the names of the text tower
 # MIMIC-IV-ECG's own order, which the released weights were trained on: aVF before aVL.
 THEIR_LEADS = ("I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6")
 # A ten-way head that no loss ever reached, and torch's counts of batches.
-UNUSED = re.compile(r"^ecg_encoder\.linear\.(weight|bias)$|\.num_batches_tracked$")
+COUNTER = ".num_batches_tracked"
+UNUSED = re.compile(rf"^ecg_encoder\.linear\.(weight|bias)$|{re.escape(COUNTER)}$")
 
 _ENDS = {"kernel": "weight", "scale": "weight", "bias": "bias", "mean": "running_mean", "variance": "running_var"}
 _MODULES = {

@@ -74,7 +74,7 @@ def _bert_fields(config: dict, path: Path) -> dict:
         "heads": heads,
         "hidden": _count(config, "intermediate_size", path),
         "activation": _activation(config["hidden_act"], path),
-        "epsilon": float(config["layer_norm_eps"]),
+        "epsilon": _epsilon(config, "layer_norm_eps", path),
     }
 
 
@@ -96,7 +96,7 @@ def _t5(config: dict, path: Path) -> T5Encoder:
         gated=bool(gated),
         buckets=_count(config, "relative_attention_num_buckets", path, least=4),
         max_distance=_count(config, "relative_attention_max_distance", path),
-        epsilon=float(config["layer_norm_epsilon"]),
+        epsilon=_epsilon(config, "layer_norm_epsilon", path),
     )
 
 
@@ -109,9 +109,17 @@ def _count(config: dict, name: str, path: Path, least: int = 1) -> int:
     return value
 
 
-def _activation(name: str, path: Path) -> str:
-    if name not in ACTIVATIONS:
-        raise CgdmerError(f'{path} has the activation "{name}", which is not known here.{suggest(name, ACTIVATIONS)}')
+def _epsilon(config: dict, name: str, path: Path) -> float:
+    value = config[name]
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 1:
+        raise CgdmerError(f"{path} has {name} {value!r}; a number above 0 and below 1 belongs there, as 1e-12")
+    return float(value)
+
+
+def _activation(name: object, path: Path) -> str:
+    if not isinstance(name, str) or name not in ACTIVATIONS:
+        more = suggest(str(name), ACTIVATIONS)
+        raise CgdmerError(f'{path} has the activation "{name}", which is not known here.{more}')
     return name
 
 

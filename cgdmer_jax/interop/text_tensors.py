@@ -1,7 +1,6 @@
 """Named tensors of a checkpoint folder: one safetensors file, several with an index, or a torch file."""
 
 import json
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +10,7 @@ from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.interop.torch_file import torch_tensors
 
 WEIGHTS, INDEX, TORCH = "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"
 FLOATS = {"F64", "F32", "F16", "BF16"}
@@ -69,29 +69,16 @@ def _sharded(path: Path) -> dict[str, Stored]:
 
 
 def _torch(path: Path) -> dict[str, Stored]:
-    try:
-        import torch
-    except ImportError as error:
-        raise CgdmerError(
-            f"{path} is a torch file, and torch is not installed: pip install 'cgdmer_jax[torch]', or place {WEIGHTS} "
-            "beside it (a model on the hub often has both)"
-        ) from error
+    install = f"pip install 'cgdmer_jax[torch]', or place {WEIGHTS} beside it (a model on the hub often has both)"
+    state = torch_tensors(path, without_torch=install, no_state_dict="export the model with save_pretrained")
     print(f"{path}: read with torch (weights_only); {WEIGHTS} would need no torch")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise CgdmerError(f"{path} is cut, or holds more than tensors ({reason}); download or copy it again") from error
-    if not isinstance(state, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
-        raise CgdmerError(f"{path} holds no state dict (tensors by name); export the model with save_pretrained")
-    names = {torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
+    names = {"torch.float64": "F64", "torch.float32": "F32", "torch.float16": "F16", "torch.bfloat16": "BF16"}
 
     def reader(tensor):
         return lambda: tensor.float().numpy()
 
-    return {
-        name: Stored(
-            list(tensor.shape), names[tensor.dtype] if tensor.dtype in names else str(tensor.dtype), reader(tensor)
-        )
-        for name, tensor in state.items()
-    }
+    def stored(tensor) -> Stored:
+        dtype = str(tensor.dtype)
+        return Stored(list(tensor.shape), names[dtype] if dtype in names else dtype, reader(tensor))
+
+    return {name: stored(tensor) for name, tensor in state.items()}

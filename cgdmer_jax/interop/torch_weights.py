@@ -3,7 +3,7 @@
 Strict: every tensor is used, left out by name, or refused in one table.
 """
 
-import pickle
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Float
 
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.interop.merl_names import LAYER, TOWER, UNUSED, ours, theirs
+from cgdmer_jax.interop.merl_names import COUNTER, LAYER, TOWER, UNUSED, ours, theirs
+from cgdmer_jax.interop.torch_file import torch_tensors
 from cgdmer_jax.methods.protocol import Variables
 
 MOST_TOLD = 40  # lines of the table in an error; the rest is counted
@@ -20,44 +21,45 @@ Tensors = dict[str, Float[np.ndarray, "..."]]
 
 
 class MerlWeights(NamedTuple):
-    """What the file holds of MERL itself, the tensors of its text tower under the tower's own names, and the rest."""
+    """What the file holds of MERL itself, and the names of all its other tensors."""
 
     variables: Variables  # without the text tower
-    tower: Tensors
-    left_out: tuple[str, ...]
+    left_out: tuple[str, ...]  # the text tower's too: TOWER stands before them
+
+    def told(self) -> str:
+        """How many tensors are left out, by prefix or name."""
+        counted = Counter(_kind(name) for name in self.left_out)
+        return ", ".join(f"{counted[kind]} {kind}" for kind in sorted(counted)) or "none"
 
 
 def read_merl(path: Path, like: Variables) -> MerlWeights:
     """`like`: shapes of MERL's variables without the text tower, no more and no fewer than the file must hold."""
     tensors = read_state_dict(path)
-    tower = {name.removeprefix(TOWER): tensor for name, tensor in tensors.items() if name.startswith(TOWER)}
-    left_out = tuple(sorted(name for name in tensors if UNUSED.search(name)))
-    found = {n: t for n, t in tensors.items() if not n.startswith(TOWER) and n not in left_out}
+    left_out = {name for name in tensors if name.startswith(TOWER) or UNUSED.search(name)}
+    found = {name: tensor for name, tensor in tensors.items() if name not in left_out}
     places = {place: leaf.shape for part in like for place, leaf in _flat(part).items()}
     _check_fit(path, found, _wanted(places))
     made = {place: _made(place, shape, found) for place, shape in places.items()}
     parts = [jax.tree.unflatten(jax.tree.structure(part), [made[place] for place in _flat(part)]) for part in like]
-    return MerlWeights(Variables(*parts), tower, left_out)
+    return MerlWeights(Variables(*parts), tuple(sorted(left_out)))
 
 
 def read_state_dict(path: Path) -> Tensors:
     """Tensors by name, as float32; nothing in the file is executed."""
-    try:
-        import torch
-    except ImportError as error:
-        raise CgdmerError(
-            f"{path} is a torch file, and torch is not installed: pip install 'cgdmer_jax[torch]'"
-        ) from error
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise CgdmerError(f"there is no file {path}; name the checkpoint that MERL's authors released") from error
-    except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise CgdmerError(f"{path} is cut, or holds more than tensors ({reason}); download or copy it again") from error
-    if not isinstance(state, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
-        raise CgdmerError(f"{path} holds no state dict (tensors by name); give the whole model, *_ckpt.pth")
-    return {name: tensor.float().numpy() for name, tensor in state.items()}
+    if path.is_dir():
+        raise CgdmerError(f"{path} is a folder; name the checkpoint in it that MERL's authors released, *_ckpt.pth")
+    if not path.exists():
+        raise CgdmerError(f"there is no file {path}; name the checkpoint that MERL's authors released")
+    tensors = torch_tensors(
+        path, without_torch="pip install 'cgdmer_jax[torch]'", no_state_dict="give the whole model, *_ckpt.pth"
+    )
+    return {name: tensor.float().numpy() for name, tensor in tensors.items()}
+
+
+def _kind(name: str) -> str:
+    if name.startswith(TOWER):
+        return f"{TOWER}*"
+    return f"*{COUNTER}" if name.endswith(COUNTER) else name
 
 
 def _flat(tree: dict) -> dict:

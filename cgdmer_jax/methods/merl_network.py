@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from cgdmer_jax.models.batch_norm import BatchNorm
-from cgdmer_jax.models.dense import Dense
+from cgdmer_jax.models.dense import Dense, precise
 from cgdmer_jax.models.ecg_resnet import TORCH_START, AttentionPool, EcgResNet
 from cgdmer_jax.models.ecg_vit1d import EcgVit1d
 from cgdmer_jax.models.heads import unit
@@ -47,11 +48,14 @@ class VitProjector(nn.Module):
     """Linear, norm, ReLU, linear, norm: what the ViT has in place of attention pooling."""
 
     embedding: int
+    dtype: str
 
     @nn.compact
     def __call__(self, x: Float[Array, "batch width"], *, train: bool) -> Float[Array, "batch embedding"]:
-        h = BatchNorm(name="norm1")(Dense(self.embedding, name="linear1")(x), train=train)
-        return BatchNorm(name="norm2")(Dense(self.embedding, name="linear2")(nn.relu(h)), train=train)
+        h = Dense(self.embedding, self.dtype, name="linear1")(x)
+        h = BatchNorm(self.dtype, name="norm1")(h, train=train)
+        h = Dense(self.embedding, self.dtype, name="linear2")(nn.relu(h))
+        return BatchNorm(self.dtype, name="norm2")(h, train=train)
 
 
 class MerlNetwork(nn.Module):
@@ -65,6 +69,7 @@ class MerlNetwork(nn.Module):
     unroll: int
 
     def setup(self):
+        wide = str(jnp.promote_types(self.dtype, jnp.float32))  # what lies behind the encoder costs next to nothing
         if isinstance(self.ecg, ResNetSize):
             self.encoder = EcgResNet(self.ecg.width, self.ecg.blocks, self.ecg.bottleneck, self.dtype)
             self.down = Dense(self.embedding, self.dtype)  # a convolution of one sample
@@ -72,11 +77,11 @@ class MerlNetwork(nn.Module):
         else:
             size = (self.patch_samples, self.ecg.width, self.ecg.depth, self.ecg.heads)
             self.encoder = EcgVit1d(*size, self.dtype, self.remat, min(self.unroll, self.ecg.depth))
-            self.projector = VitProjector(self.embedding)
+            self.projector = VitProjector(self.embedding, wide)
         self.view1 = nn.Dense(self.embedding, use_bias=False, kernel_init=TORCH_START)
         self.view2 = nn.Dense(self.embedding, use_bias=False, kernel_init=TORCH_START)
-        self.text_hidden = Dense(self.embedding)
-        self.text_out = Dense(self.embedding)
+        self.text_hidden = Dense(self.embedding, wide)
+        self.text_out = Dense(self.embedding, wide)
 
     def ecg_features(self, signal: Float[Array, "batch lead time"], *, train: bool) -> EcgFeatures:
         if isinstance(self.ecg, ResNetSize):
@@ -103,5 +108,5 @@ class MerlNetwork(nn.Module):
 
 
 def _mean(feature_map):
-    """Over positions, in float32."""
-    return feature_map.astype("float32").mean(1)
+    """Over positions, in float32 at least."""
+    return precise(feature_map).mean(1)

@@ -5,6 +5,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from cgdmer_jax.models.dense import precise
+
 STATISTICS = "statistics"  # the Linen collection that a method carries as Variables.state
 MOMENTUM = 0.1  # weight of the newest batch
 EPSILON = 1e-5
@@ -26,7 +28,7 @@ class BatchNorm(nn.Module):
         bias = self.param("bias", nn.initializers.zeros_init(), channels)
         running_mean = self.variable(STATISTICS, "mean", jnp.zeros, channels)
         running_variance = self.variable(STATISTICS, "variance", jnp.ones, channels)
-        x = x.astype(jnp.float32)
+        x = precise(x)
         if train:
             axes = tuple(range(x.ndim - 1))
             mean = x.mean(axes)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from cgdmer_jax.models.batch_norm import BatchNorm
-from cgdmer_jax.models.dense import Dense
+from cgdmer_jax.models.dense import Dense, precise
 
 STEM_SAMPLES = 7
 EXPANSION = 4  # of a bottleneck: its last convolution is so much wider
@@ -103,14 +103,17 @@ class AttentionPool(nn.Module):
         normal = nn.initializers.normal
         position = self.param("position", normal(1 / width), (n + 1, width))
         query = self.param("query", normal(1.0), (width,)) + position[0]
-        x = x.astype(jnp.float32)  # one query: what it costs is nothing beside the encoder
+        x = precise(x)  # one query: what it costs is nothing beside the encoder
+        dtype = str(x.dtype)
         x = jnp.concatenate([jnp.broadcast_to(query, (batch, 1, width)), x], axis=1) + position
 
         def split(t):
             return t.reshape(batch, -1, self.heads, width // self.heads)
 
-        asked = split(Dense(width, name="to_query")(x[:, 0]))
-        keys, values = split(Dense(width, name="to_key")(x)), split(Dense(width, name="to_value")(x))
+        asked = split(Dense(width, dtype, name="to_query")(x[:, 0]))
+        keys = split(Dense(width, dtype, name="to_key")(x))
+        values = split(Dense(width, dtype, name="to_value")(x))
         scores = jnp.einsum("bqhd,bkhd->bhqk", asked, keys) * (width // self.heads) ** -0.5
         attended = jnp.einsum("bhqk,bkhd->bqhd", jax.nn.softmax(scores, axis=-1), values)
-        return Dense(self.features, name="out")(Dense(width, name="mix")(attended.reshape(batch, width)))
+        mixed = Dense(width, dtype, name="mix")(attended.reshape(batch, width))
+        return Dense(self.features, dtype, name="out")(mixed)

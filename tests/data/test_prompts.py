@@ -94,3 +94,9 @@ def test_the_hash_follows_the_bytes_of_the_file(tmp_path, monkeypatch):
     first = prompts.prompts_sha256("a")
     (tmp_path / "a.json").write_text("{ }")
     assert prompts.prompts_sha256("a") != first
+
+
+def test_a_folder_without_merl_s_prompts_says_where_they_lie_upstream(tmp_path):
+    words = r"CKEPE_prompt\.json is missing; .* cheliu-computation/MERL-ICML2024 .*zeroshot/CKEPE_prompt\.json"
+    with pytest.raises(CgdmerError, match=words):
+        prompts.published_prompts(tmp_path, ["NORM"])

@@ -114,7 +114,7 @@ def test_one_collection_needs_no_file_of_another(folder):
     for file in (folder / "chapman").iterdir():
         file.unlink()
     assert [table.task for table in read_tables(folder, "cpsc2018")] == ["cpsc2018"]
-    with pytest.raises(CgdmerError, match=r"chapman_train\.csv is missing; --tables is the folder"):
+    with pytest.raises(CgdmerError, match=r"chapman_train\.csv is missing; --tables is a copy of finetune"):
         read_tables(folder)
 
 

@@ -15,7 +15,7 @@ from cgdmer_jax.training.log import read_metrics, untimed
 from experiments import training_run
 from experiments.adapt_text import main
 from tests.data.small_stores import write_store
-from tests.interop.tower_folder import write_tower
+from tests.interop.tower_folder import without_pooler, write_t5, write_tower
 
 WORDS = "sinus rhythm left axis normal ecg old infarction".split()
 ROWS = [(n % 10 + 1, " ".join(WORDS[(n * k) % 8] for k in range(1, 2 + n % 5))) for n in range(200)]
@@ -115,3 +115,21 @@ def test_other_reports_are_refused_when_a_run_goes_on(adapted, tower, table, tmp
     words = [f"--text={tower}", f"--workdir={adapted}", *SMALL, "--config.optimizer.learning_rate=0.02"]
     with pytest.raises(CgdmerError, match="reports_sha256: "):
         main([*words, f"--reports={tmp_path}"])
+
+
+@pytest.mark.parametrize("kind", ["t5", "bert without pooler"])
+def test_two_steps_with_an_encoder_that_has_no_pooler_end_with_one_that_moved(kind, table, tmp_path):
+    """T5 has no mask token either: `<extra_id_0>` stands for hidden words."""
+    folder = tmp_path / "first"
+    first = write_t5(folder, WORDS) if kind == "t5" else without_pooler(write_tower(folder, [" ".join(WORDS)] * 3))
+    words = [f"--reports={table}", f"--text={first}", f"--workdir={tmp_path / 'run'}", *SMALL]
+    assert main([*words, "--config.optimizer.steps=2", "--config.optimizer.learning_rate=0.02"]) == 0
+    losses = [record["loss"] for record in read_metrics(tmp_path / "run/metrics.jsonl") if "loss" in record]
+    assert len(losses) == 2 and np.isfinite(losses).all()
+    before, after = load_text_encoder(first), load_text_encoder(tmp_path / "run/tower")
+    assert after.module == before.module
+    hidden = "<extra_id_0>" if kind == "t5" else "[MASK]"
+    row = before.tokenizer.token_to_id(hidden)
+    assert not np.array_equal(after.params["token"][row], before.params["token"][row])  # it stood in the texts
+    config = json.loads((tmp_path / "run/config.json").read_text())["method"]["text_architecture"]
+    assert config["mask_id"] == row and row in config["special_ids"]

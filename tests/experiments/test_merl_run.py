@@ -102,7 +102,7 @@ def test_it_is_evaluated_as_any_method(run, store, monkeypatch):
     assert {("merl", "probe", "main"), ("merl", "zero_shot", "aligned"), ("random_weights", "probe", "main")} <= kinds
 
 
-def test_a_released_file_becomes_a_run_that_gives_the_restatements_features(store, tower, tmp_path):
+def test_a_released_file_becomes_a_run_that_gives_the_restatements_features(store, tower, tmp_path, capsys):
     torch = pytest.importorskip("torch", reason="MERL's files are torch's: the extra `torch`")
     from cgdmer_jax.data.corpus import open_corpus
     from cgdmer_jax.methods.merl_network import ResNetSize
@@ -117,7 +117,10 @@ def test_a_released_file_becomes_a_run_that_gives_the_restatements_features(stor
     config.method.ecg.update(width=8)
     file = tmp_path / "w.pth"
     twins = make_twins(ResNetSize(8, (1, 1, 1, 1), False), file, samples=corpus.n_samples, tower_width=8)
+    held = torch.load(file, weights_only=True)
+    torch.save(held | {"lm_model.pooler.dense.bias": torch.zeros(8)}, file)
     import_merl(file, config, str(store), RunFolder(tmp_path / "run"))
+    assert "1 lm_model.*\nlm_model.* is its text tower" in capsys.readouterr().out
     run = load_run(tmp_path / "run", None)
     assert run.contract.trained_on[0].name == "mimic-iv-ecg"
 

@@ -39,5 +39,5 @@ def test_print_says_sizes_and_the_classes_too_rare_to_trust(folder, capsys):
 
 
 def test_a_folder_that_is_not_the_release_is_told_in_one_sentence(tmp_path):
-    with pytest.raises(CgdmerError, match="is missing; --tables is the folder merl_data_split"):
+    with pytest.raises(CgdmerError, match=r"train\.csv is missing; --tables is a copy of finetune/data_split of"):
         main([f"--tables={tmp_path}"])

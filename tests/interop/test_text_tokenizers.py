@@ -1,4 +1,4 @@
-"""Token ids equal to those that transformers makes from the same tokenizer.json, for each kind of tokenizer."""
+"""Token ids equal transformers' from the same tokenizer.json, for each kind; one of another model is refused."""
 
 import csv
 import io
@@ -9,8 +9,9 @@ import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 from cgdmer_jax.data.reports import train_wordpiece
+from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.huggingface import load_text_encoder
-from tests.interop.bert_folder import change_config, rewrite_rows, write_bert
+from tests.interop.bert_folder import VOCABULARY, change_config, rewrite_rows, word_tokenizer, write_bert
 
 TEXTS = [
     "sinus rhythm. normal ecg.",
@@ -83,3 +84,26 @@ def test_token_ids_equal_transformers(make, tmp_path, reports):
     auto = transformers.AutoTokenizer.from_pretrained(folder)
     for theirs in (direct, auto):
         assert found == theirs(texts, padding=False, truncation=False)["input_ids"]
+
+
+def test_a_vocabulary_beyond_the_embeddings_is_refused(tmp_path):
+    folder = write_bert(tmp_path / "model")
+    (folder / "tokenizer.json").write_text(word_tokenizer(VOCABULARY + 1).to_str())
+    with pytest.raises(CgdmerError, match=r'token "w20" with id 20.* ids 0 to 19; take tokenizer\.json from') as caught:
+        load_text_encoder(folder)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("spare", "fits"), [(0, True), (28, True), (128, True), (129, False), (400, False)])
+def test_a_tokenizer_much_smaller_than_the_embeddings_is_that_of_another_model(tmp_path, spare, fits):
+    """Models are published with a few spare rows: 28 in Flan-T5 (32,128 rows, 32,100 tokens), 35 in e5-small."""
+    folder = write_bert(tmp_path / "model")
+    rewrite_rows(folder, VOCABULARY + spare)
+    change_config(folder, vocab_size=VOCABULARY + spare)
+    if fits:
+        assert load_text_encoder(folder).facts.vocabulary == VOCABULARY + spare
+        return
+    words = rf"tokenizer\.json has 20 tokens, but .*model\.safetensors has .* for {20 + spare}, .* take tokenizer\.json"
+    with pytest.raises(CgdmerError, match=words) as caught:
+        load_text_encoder(folder)
+    assert "\n" not in str(caught.value)

@@ -28,15 +28,17 @@ def read(state, path, twins):
     return read_merl(path, twins.variables)
 
 
-def test_the_text_tower_goes_apart_and_what_no_loss_reached_is_told(state, twins, tmp_path):
-    tower = {f"{TOWER}embeddings.word_embeddings.weight": torch.ones(7, 3, dtype=torch.float16)}
+def test_the_text_tower_and_what_no_loss_reached_are_left_out_by_name(state, twins, tmp_path):
+    tower = {
+        f"{TOWER}{name}": torch.ones(7, 3) for name in ("embeddings.word_embeddings.weight", "pooler.dense.weight")
+    }
     head = {"ecg_encoder.linear.weight": torch.zeros(10, 64), "ecg_encoder.linear.bias": torch.zeros(10)}
     found = read(state | tower | head, tmp_path / "w.pth", twins)
-    assert found.tower.keys() == {"embeddings.word_embeddings.weight"}
-    assert found.tower["embeddings.word_embeddings.weight"].dtype == np.float32
-    assert {"ecg_encoder.linear.weight", "ecg_encoder.linear.bias", "ecg_encoder.bn1.num_batches_tracked"} <= {
-        *found.left_out
-    }
+    counters = {name for name in state if name.endswith(".num_batches_tracked")}
+    assert set(found.left_out) == {*tower, *head, *counters} and len(counters) > 5
+    assert found.told() == (
+        f"{len(counters)} *.num_batches_tracked, 1 ecg_encoder.linear.bias, 1 ecg_encoder.linear.weight, 2 lm_model.*"
+    )
     jax.tree.map(np.testing.assert_array_equal, found.variables, twins.variables)
 
 
@@ -61,6 +63,8 @@ def test_a_file_that_is_cut_absent_or_no_state_dict_is_refused_in_a_sentence(sta
         read_merl(path, twins.variables)
     with pytest.raises(CgdmerError, match="there is no file"):
         read_merl(tmp_path / "other.pth", twins.variables)
+    with pytest.raises(CgdmerError, match=r"is a folder; name the checkpoint in it .*_ckpt\.pth"):
+        read_merl(tmp_path, twins.variables)
     with pytest.raises(CgdmerError, match="holds no state dict"):
         read([1, 2], path, twins)
 

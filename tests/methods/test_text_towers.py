@@ -3,9 +3,12 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from cgdmer_jax.methods.cgdmer import CgDmer
+from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.models.text_tower import describe
 from cgdmer_jax.training.optimizer import make_optimizer, parameter_path, rate_factor
 from tests.methods import conftest as small
@@ -26,8 +29,8 @@ def architecture(module) -> dict:
 
 
 def cgdmer(module, trained: int) -> CgDmer:
-    fields = {"text_architecture": architecture(module), "text_trained": trained, "weight_text": 0.0}
-    return small.make_method(dataclasses.replace(small.CONFIG, **fields))
+    fields = {"text_tower": "a folder", "text_architecture": architecture(module), "text_trained": trained}
+    return small.make_method(dataclasses.replace(small.CONFIG, **fields))  # masked words too
 
 
 def merl(module, trained: int):
@@ -50,3 +53,27 @@ def test_the_rates_of_each_method_fit_each_tower(name, tower, trained, batch):
     parts = {path.split("/")[1] for path in paths if path.startswith("text_tower/")}
     bottom = parts & (BOTTOM - {"norm"} if tower == "t5" else BOTTOM)
     assert held == {0: parts, 1: bottom, -1: set()}[trained]
+
+
+@pytest.fixture(scope="module")
+def draws(batch):
+    """Alike whatever is trained."""
+    return jax.jit(cgdmer(T5, 0).draw)(jax.random.key(1), batch, jnp.float32(1))
+
+
+@pytest.mark.parametrize("trained", [0, 1, -1])
+def test_cgdmer_has_a_finite_loss_whose_gradient_reaches_what_is_trained_of_a_t5(trained, batch, draws):
+    method = cgdmer(T5, trained)
+    variables = small.weights_of(method, batch)
+
+    @jax.jit
+    @jax.value_and_grad
+    def loss(params):
+        return method.loss(Variables(params, {}), batch, draws, train=True)[0]
+
+    value, gradients = loss(variables.params)
+    assert np.isfinite(value)
+    for place, gradient in jax.tree_util.tree_leaves_with_path(gradients["text_tower"]):
+        frozen = rate_factor(f"text_tower/{parameter_path(place)}", method.rate_factors) == 0
+        assert np.isfinite(gradient).all()
+        assert frozen != np.any(gradient), parameter_path(place)

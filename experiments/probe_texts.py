@@ -4,6 +4,7 @@ Each record's vector is the mean over the tokens of its report; folds, probe and
 experiments.evaluate on recordings. German and English reports are scored apart as well, by the same probe.
 """
 
+import json
 from pathlib import Path
 
 import jax
@@ -13,6 +14,7 @@ from jaxtyping import Float
 from cgdmer_jax.batch import NO_TEXT
 from cgdmer_jax.data.corpus import Corpus, open_corpus
 from cgdmer_jax.data.languages import language
+from cgdmer_jax.data.report_texts import of_corpus
 from cgdmer_jax.data.splits import in_folds, probe_folds
 from cgdmer_jax.data.tokens import token_table
 from cgdmer_jax.errors import CgdmerError
@@ -30,6 +32,7 @@ EXAMPLE = (
     "--run=scratch=runs/ptbxl-nano --out=results/text-probe.json"
 )
 NO_RUN = "-"
+ORIGIN = "origin.json"  # beside the weights of an adapted encoder
 SPLIT = "validation"  # an encoder is chosen by it
 LANGUAGES = ("de", "en")
 TEXTS_AT_ONCE = 256
@@ -58,16 +61,28 @@ def main(words: list[str]) -> int:
 
 
 def encoders(corpus: Corpus, folders: dict[str, str], runs: dict[str, str], max_tokens: int):
-    """(name, vector of each distinct text, where it is from), one after the other: each may be large."""
+    """(name, vector of each distinct text, run, domain), one after the other: each may be large."""
     if not folders and not runs:
         raise CgdmerError("nothing to probe; name an encoder with --text=NAME=FOLDER or --run=NAME=RUN")
     for name, folder in folders.items():
         vectors, _ = vectors_of(load_text_encoder(folder), corpus.texts, "mean", max_tokens)
-        yield name, vectors, NO_RUN
+        yield name, vectors, NO_RUN, "in" if adapted_to(Path(folder), corpus) else "out"
     for name, folder in runs.items():
         run = trained.load_run(Path(folder), None)
         table = token_table(corpus, run.tokenizer, run.config.data.max_tokens)
-        yield name, vectors_of_run(run, table.tokens, table.mask), Path(folder).name
+        yield name, vectors_of_run(run, table.tokens, table.mask), Path(folder).name, domain_of_run(run, corpus)
+
+
+def adapted_to(folder: Path, corpus: Corpus) -> bool:
+    """Whether experiments.adapt_text went on with the very reports of this corpus's training split."""
+    origin = folder / ORIGIN
+    return origin.is_file() and json.loads(origin.read_text()).get("reports_sha256") == of_corpus(corpus).fingerprint
+
+
+def domain_of_run(run: trained.Trained, corpus: Corpus) -> str:
+    """By collection, as experiments.evaluate has it."""
+    collections = {part.name for part in run.contract.trained_on}
+    return "in" if corpus.stores[0].namespace in collections else "out"
 
 
 def vectors_of_run(run: trained.Trained, tokens, mask) -> Float[np.ndarray, "text width"]:
@@ -95,10 +110,10 @@ def probed(corpus: Corpus, made):
     tasks = [make_task(corpus, name, lines, folds) for name in corpus.stores[0].tasks]
     groups = [_groups(task, spoken[task.score]) for task in tasks]
     first = {}
-    for name, vectors, run in made:
+    for name, vectors, run, domain in made:
         x, rows = vectors[corpus.text_id[lines]].astype(np.float64), []
         for task, of_task in zip(tasks, groups, strict=True):
-            for group, scored in _scored(task, of_task, x, _setting(corpus, name, run)).items():
+            for group, scored in _scored(task, of_task, x, _setting(corpus, name, run, domain)).items():
                 rows += [row for row in scored.rows if row["class"].startswith("macro_")]
                 reference, theirs = first.setdefault((task.name, group), (name, scored))
                 if reference != name:
@@ -131,7 +146,7 @@ def _scored(task: Task, groups, x: Float[np.ndarray, "record width"], setting: d
     }
 
 
-def _setting(corpus: Corpus, name: str, run: str) -> dict:
+def _setting(corpus: Corpus, name: str, run: str, domain: str) -> dict:
     return {
         "store": corpus.stores[0].namespace,
         "split": SPLIT,
@@ -139,7 +154,7 @@ def _setting(corpus: Corpus, name: str, run: str) -> dict:
         "run": run,
         "feature": "report",
         "evaluation": "probe",
-        "domain": "in" if run != NO_RUN else "out",  # a run has read the training split's reports
+        "domain": domain,
         "supervision": "labels",
         "seen_in_training": False,  # patients of the scored fold are in no training split
     }

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from cgdmer_jax.data.corpus import open_corpus
+from cgdmer_jax.data.report_texts import of_corpus
 from cgdmer_jax.errors import CgdmerError
-from experiments.probe_texts import main, probed
+from experiments.probe_texts import adapted_to, main, probed
 from tests.small_runs import ROOT, make_store
 
 
@@ -22,7 +23,7 @@ def rows(corpus):
     words = sorted({word for text in corpus.texts for word in text.split()})
     bag = np.array([[word in text.split() for word in words] for text in corpus.texts], np.float32)
     noise = np.random.default_rng(0).normal(size=(len(corpus.texts), 8)).astype(np.float32)
-    made = [("noise", noise, "-"), ("words", bag, "-")]
+    made = [("noise", noise, "-", "out"), ("words", bag, "-", "in")]
     return [row for of_encoder in probed(corpus, made) for row in of_encoder]
 
 
@@ -49,6 +50,19 @@ def test_the_scored_records_of_a_language_are_some_of_all(rows):
     assert 0 < english["n"] <= whole["n"]
 
 
+def test_rows_tell_the_domain_of_their_encoder(rows):
+    assert {(row["method"], row["domain"]) for row in rows} == {("noise", "out"), ("words", "in")}
+
+
+def test_an_encoder_adapted_to_these_training_reports_is_in_domain_and_no_other(corpus, tmp_path):
+    origin = tmp_path / "origin.json"
+    assert not adapted_to(tmp_path, corpus)
+    origin.write_text(json.dumps({"reports_sha256": of_corpus(corpus).fingerprint}))
+    assert adapted_to(tmp_path, corpus)
+    origin.write_text(json.dumps({"reports_sha256": "0" * 64}))
+    assert not adapted_to(tmp_path, corpus)
+
+
 def test_without_an_encoder_or_without_a_name_nothing_is_probed(corpus, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     store = f"--store={corpus.stores[0].path}"
@@ -63,8 +77,10 @@ def test_the_command_writes_rows_for_a_folder(corpus, tmp_path, monkeypatch, cap
 
     monkeypatch.chdir(ROOT)
     folder = write_tower(tmp_path / "tower", list(corpus.texts))
+    (folder / "origin.json").write_text(json.dumps({"reports_sha256": of_corpus(corpus).fingerprint}))
     out = tmp_path / "out.json"
     main([f"--store={corpus.stores[0].path}", f"--text=small={folder}", f"--out={out}", "--max_tokens=10"])
     rows = json.loads(out.read_text())["rows"]
-    assert {row["method"] for row in rows} == {"small"} and {row["split"] for row in rows} == {"validation"}
+    told = {(row["method"], row["domain"], row["split"]) for row in rows}
+    assert told == {("small", "in", "validation")}
     assert "report-to-label probe" in capsys.readouterr().out

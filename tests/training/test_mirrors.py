@@ -1,30 +1,22 @@
 """Copies of the metrics for TensorBoard and W&B: the same numbers, nothing else, and only when asked."""
 
 import os
-import struct
 import sys
 import time
 from types import SimpleNamespace
 
 import pytest
-from tensorboardX.proto.event_pb2 import Event
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.training.log import MetricsLog
 from cgdmer_jax.training.mirrors import open_mirrors
+from tests.training.event_files import read_events
 
 
-def events(folder) -> list[tuple[int, str, float]]:
-    """(step, name, value) of every scalar in TensorBoard's record files: length, checksum, event, checksum."""
-    found = []
-    for file in sorted(folder.iterdir()):
-        content, at = file.read_bytes(), 0
-        while at < len(content):
-            (length,) = struct.unpack_from("<Q", content, at)
-            event = Event.FromString(content[at + 12 : at + 12 + length])
-            found += [(event.step, value.tag, value.simple_value) for value in event.summary.value]
-            at += 16 + length
-    return found
+def scalars(folder) -> list[tuple[int, str, float]]:
+    """(step, name, value) of every scalar."""
+    events = (event for file in sorted(folder.iterdir()) for event in read_events(file))
+    return [(event.step, value.tag, value.simple_value) for event in events for value in event.summary.value]
 
 
 def test_tensorboard_holds_every_number_of_the_log_at_its_step(tmp_path):
@@ -32,7 +24,7 @@ def test_tensorboard_holds_every_number_of_the_log_at_its_step(tmp_path):
     log.write({"step": 10, "loss": 0.5, "records_per_second": None})
     log.write({"step": 20, "loss": 0.25, "validation_loss": 2.0})
     deadline = time.monotonic() + 20  # tensorboardX writes in a thread of its own
-    while len(found := events(tmp_path / "tensorboard")) < 3 and time.monotonic() < deadline:
+    while len(found := scalars(tmp_path / "tensorboard")) < 3 and time.monotonic() < deadline:
         time.sleep(0.05)
     assert found == [(10, "loss", 0.5), (20, "loss", 0.25), (20, "validation_loss", 2.0)]
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import jax
 import numpy as np
-import tqdm
 from jaxtyping import Float32
 
 from cgdmer_jax.data.corpus import open_corpus
@@ -13,6 +12,7 @@ from cgdmer_jax.data.text_columns import Encoding, write_vectors
 from cgdmer_jax.interop.huggingface import TextTower, load_text_encoder
 from cgdmer_jax.interop.text_architecture import weights_sha256
 from cgdmer_jax.models.text_tower import POOLINGS, pool
+from cgdmer_jax.progress import progress_bar
 from experiments import build, command
 
 EXAMPLE = "python -m experiments.encode_texts --store=stores/ptbxl100 --text=sentence-transformers/all-MiniLM-L6-v2"
@@ -57,11 +57,13 @@ def vectors_of(
     params = jax.device_put(tower.params)
     made = np.zeros((len(texts), tower.facts.width), np.float32)
     order = np.argsort(length, kind="stable")
-    for first in tqdm.tqdm(range(0, len(texts), AT_ONCE), desc="texts", unit_scale=AT_ONCE, mininterval=1.0):
-        lines = order[first : first + AT_ONCE]
-        filled = np.pad(lines, (0, AT_ONCE - len(lines)), mode="edge")
-        width = min(-(-int(length[lines].max()) // STEP) * STEP, max_tokens)
-        made[lines] = np.asarray(vectors(params, tokens[filled, :width], length[filled]))[: len(lines)]
+    with progress_bar(len(texts), "text") as bar:
+        for first in range(0, len(texts), AT_ONCE):
+            lines = order[first : first + AT_ONCE]
+            filled = np.pad(lines, (0, AT_ONCE - len(lines)), mode="edge")
+            width = min(-(-int(length[lines].max()) // STEP) * STEP, max_tokens)
+            made[lines] = np.asarray(vectors(params, tokens[filled, :width], length[filled]))[: len(lines)]
+            bar.update(len(lines))
     return made, n_cut
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-import tqdm
 from jaxtyping import Float, Int64
 from ml_collections import ConfigDict
 from tokenizers import Tokenizer
@@ -24,6 +23,7 @@ from cgdmer_jax.data.reports import load_tokenizer
 from cgdmer_jax.data.tokens import TokenTable
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.protocol import Method, Variables
+from cgdmer_jax.progress import progress_bar
 from cgdmer_jax.training.checkpoint import Checkpoints, manifest_sha256
 from cgdmer_jax.training.run_folder import RunFolder
 from cgdmer_jax.training.state import NEVER, TrainState
@@ -134,7 +134,7 @@ def embed_batches(
             parts.setdefault(name, []).append(value)
         progress.update(len(value))
 
-    with tqdm.tqdm(total=n_records, unit="rec", desc=label, mininterval=1.0) as progress:
+    with progress_bar(n_records, "record", label) as progress:
         with ThreadPoolExecutor(AT_ONCE) as pool:
             for batch, n_real in batches:
                 pending.append(pool.submit(compute, batch, n_real))

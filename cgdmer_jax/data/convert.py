@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import tensorstore as ts
-from tqdm import tqdm
 
 from cgdmer_jax.data import seal
 from cgdmer_jax.data.shard_writer import (
@@ -44,6 +43,7 @@ from cgdmer_jax.data.unfinished import (
     unfinished_store,
 )
 from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.progress import progress_bar
 from cgdmer_jax.waveform import FILTERS, LEADS
 from cgdmer_jax.whole_file import write_whole
 
@@ -144,7 +144,7 @@ def _convert_shards(source: Source, job: ShardJob, processes: int, progress: boo
         ts.open(seal.array_spec(job.out) | {"metadata": metadata}, create=True, open=True).result()
     except ValueError as error:
         raise not_written(f"the array of {job.out}", error) from error
-    with tqdm(total=job.n_rows, initial=job.n_rows - n_todo, unit="record", disable=not progress) as bar:
+    with progress_bar(job.n_rows, "record", done=job.n_rows - n_todo, shown=progress) as bar:
         for n_done in _results(job, records, processes):
             bar.update(n_done)
     return n_todo

@@ -4,12 +4,12 @@ from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass
 
 import jax
-import tqdm
 from jax.sharding import Mesh
 
 from cgdmer_jax.batch import Batch
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.protocol import Variables
+from cgdmer_jax.progress import progress_bar
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.log import MetricsLog, StepLogger
 from cgdmer_jax.training.sharding import place_batch
@@ -67,8 +67,7 @@ def train(
         return state, PREEMPTED
     logger = StepLogger(log, learning_rate, share_a_record)
     trace = Trace(log.path.parent / "trace" if config.trace else None)
-    shown = {"initial": min(first, steps), "unit": "step", "desc": "pretrain", "mininterval": 1.0}
-    progress = tqdm.tqdm(total=steps, disable=not is_first(), **shown)
+    progress = progress_bar(steps, "step", "pretrain", done=min(first, steps), shown=is_first())
     stream = batches(first, steps)
     try:
         for number, batch in enumerate(stream, start=first + 1):

@@ -1,0 +1,22 @@
+"""A log file is not filled with a bar that moves every second."""
+
+import io
+import sys
+
+import pytest
+
+from cgdmer_jax.progress import progress_bar
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(("out", "seconds"), [(io.StringIO(), 30.0), (Terminal(), 1.0)], ids=["file", "terminal"])
+def test_the_bar_is_drawn_rarely_into_a_file(monkeypatch, out, seconds):
+    monkeypatch.setattr(sys, "stderr", out)
+    with progress_bar(5, "record", done=2) as bar:
+        assert (bar.mininterval, bar.n) == (seconds, 2)
+        bar.update(3)
+    assert "5/5" in out.getvalue(), "the end is drawn whatever the clock says"

@@ -27,7 +27,7 @@ EXAMPLE = (
     "--config.data.stores=stores/synthetic100"
 )
 POLL_S = 0.2
-EVERY = 50  # steps between the samples of memory that are kept
+WINDOW = 50  # steps of which the least and the most memory are kept: checkpoints are the peaks, the least is what stays
 ENDS = (signal.SIGKILL, signal.SIGTERM)
 
 
@@ -60,6 +60,7 @@ def main(words: list[str]) -> int:
         "kills": args.kills,
         "ended_at": killed.ended_at,
         "minutes": round((time.monotonic() - begun) / 60, 1),
+        "malloc_arena_max": os.environ.get("MALLOC_ARENA_MAX"),
         "curves_equal": curve(whole.folder) == curve(killed.folder),
         "arrays_equal": hashes(whole.folder, steps) == hashes(killed.folder, steps),
         **{
@@ -119,15 +120,18 @@ class Ended:
         return read_metrics(path)[-1]["step"] if path.exists() and path.stat().st_size else 0
 
     def memory(self) -> list[tuple[str, object]]:
-        """MiB resident: the most, then of the longest start its course and the slope of its second half."""
-        longest = max(self.samples, key=len)
-        half = np.array(longest[len(longest) // 2 :])
-        slope = float(np.polyfit(*half.T, 1)[0]) * 1000 if len(half) > 2 else None
+        """MiB resident: the most of all, then of the longest start: the least and most of each window, and the slope of
+        the least over the second half, where a leak shows."""
+        windows: dict[int, list[float]] = {}
+        for step, mib in max(self.samples, key=len):
+            windows.setdefault(step // WINDOW * WINDOW, []).append(mib)
+        half = [(first, min(mib)) for first, mib in windows.items()][len(windows) // 2 :]
+        slope = round(float(np.polyfit(*np.array(half).T, 1)[0]) * 1000, 1) if len(half) > 2 else None
         return [
             ("peak_mib", round(max(mib for start in self.samples for _, mib in start), 1)),
-            ("slope_mib_per_1000_steps", slope if slope is None else round(slope, 1)),
-            ("slope_over_steps", len(half)),
-            ("mib_by_step", {step: round(mib) for step, mib in longest if step % EVERY == 0}),
+            ("slope_mib_per_1000_steps", slope),
+            ("slope_over_steps", half[-1][0] - half[0][0]),
+            ("least_most_mib_by_step", {first: [round(min(mib)), round(max(mib))] for first, mib in windows.items()}),
         ]
 
 

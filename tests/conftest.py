@@ -10,7 +10,10 @@ from jaxtyping import install_import_hook
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Compiling is most of what the tests wait for, and nearly every program runs once or twice. Inherited by the commands
 # that tests start, so that what is compared to the bit was compiled alike.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false",
+)
 hook = install_import_hook("cgdmer_jax", "beartype.beartype")
 # Of properties: the number of examples stands beside each test; a limit in seconds would fail on a busy machine.
 settings.register_profile("tests", deadline=None)

@@ -23,6 +23,7 @@ FINDINGS = {
 RHYTHMS = ("SR", "AFIB", "STACH", "SBRAD")  # every record has one of them
 PATIENT, RECORD, NOISE, REPORT = range(4)  # purposes of the random streams
 N_DRAWS = 176  # more than any purpose uses
+SHARES = (0.0062, 0.9938)  # of the normal distribution: 2.5 sd to either side
 
 
 def stream(seed: int, purpose: int, index: int) -> np.random.Generator:
@@ -43,7 +44,7 @@ class Columns:
 
     def normal(self, mean: float = 0.0, sd: float = 1.0) -> Float[np.ndarray, " n"]:
         """Normal draws cut at 2.5 sd, so that no one leaves the physiological range."""
-        return mean + sd * ndtri(self.uniform(0.0062, 0.9938))
+        return mean + sd * ndtri(self.uniform(*SHARES))
 
     def lognormal(self, sd: float) -> Float[np.ndarray, " n"]:
         return np.exp(self.normal(0.0, sd))
@@ -52,7 +53,10 @@ class Columns:
         return self.uniform() < share
 
     def normals(self, count: int, sd: float) -> Float[np.ndarray, "n count"]:
-        return np.stack([self.normal(0.0, sd) for _ in range(count)], axis=1)
+        self._next += count
+        low, high = SHARES
+        share = np.ascontiguousarray(self._uniform[self._next - count : self._next].T)
+        return sd * ndtri(low + (high - low) * share)
 
 
 @dataclass(frozen=True)

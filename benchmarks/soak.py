@@ -125,12 +125,13 @@ class Ended:
         windows: dict[int, list[float]] = {}
         for step, mib in max(self.samples, key=len):
             windows.setdefault(step // WINDOW * WINDOW, []).append(mib)
-        half = [(first, min(mib)) for first, mib in windows.items()][len(windows) // 2 :]
+        whole = list(windows.items())[:-1]  # the last may be the one sample of the last step, amid its checkpoint
+        half = [(first, min(mib)) for first, mib in whole[len(whole) // 2 :]]
         slope = round(float(np.polyfit(*np.array(half).T, 1)[0]) * 1000, 1) if len(half) > 2 else None
         return [
             ("peak_mib", round(max(mib for start in self.samples for _, mib in start), 1)),
             ("slope_mib_per_1000_steps", slope),
-            ("slope_over_steps", half[-1][0] - half[0][0]),
+            ("slope_over_steps", half[-1][0] - half[0][0] if half else 0),
             ("least_most_mib_by_step", {first: [round(min(mib)), round(max(mib))] for first, mib in windows.items()}),
         ]
 

@@ -142,9 +142,9 @@ def first_state(method: Method, config: OptimizerConfig, batch: Batch, key: PRNG
 
 def state_shapes(method: Method, config: OptimizerConfig, batch: Batch, key: PRNGKeyArray):
     """(shapes of the whole state, optimiser); nothing is computed."""
-    params = jax.eval_shape(method.init, key, batch).params
-    optimizer = make_optimizer(config, params, rate_factors_of(method))
-    return jax.eval_shape(lambda k, b: start(method.init(k, b), optimizer), key, batch), optimizer
+    variables = jax.eval_shape(method.init, key, batch)
+    optimizer = make_optimizer(config, variables.params, rate_factors_of(method))
+    return jax.eval_shape(lambda v: start(v, optimizer), variables), optimizer
 
 
 def _go_on(state: TrainState, checkpoints: Checkpoints, log: MetricsLog) -> tuple[TrainState, bool]:

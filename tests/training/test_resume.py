@@ -10,7 +10,7 @@ import pytest
 from cgdmer_jax.data.store import open_store
 from tests.small_runs import curve, hashes, make_store, start_pretrain
 
-STEPS = 80
+STEPS = 40
 MORE = (
     f"--config.optimizer.steps={STEPS}",
     "--config.run.log_every=1",

@@ -17,9 +17,9 @@ from pathlib import Path
 from cgdmer_jax.errors import CgdmerError
 from experiments import command
 from experiments.figures import write_figures
-from experiments.model_flops import PEAK
+from experiments.model_flops import PEAK, chip_of
 
-EXAMPLE = "python -m benchmarks.gpu_report --accelerator=h100 --out=results/gpu-report.json"
+EXAMPLE = "python -m benchmarks.gpu_report --out=results/gpu-report.json"
 LAST_LINES = 8
 OF_CLASS = "class"  # rows of evaluation are many; those of all classes together are enough here
 TOGETHER = (None, "macro", "macro_ge10")
@@ -57,13 +57,17 @@ class Running:
                 start_new_session=True,  # so that a part that takes too long ends with its children
             )
 
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, 9)
+            self.process.wait()
+
     def finish(self, until: float) -> dict:
         """Its row of the report; what still runs at `until` (monotonic seconds) is ended."""
         try:
             code = self.process.wait(max(0.1, until - time.monotonic()))
         except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, 9)
-            self.process.wait()
+            self.kill()
             code = None
         seconds = round(time.monotonic() - self.begun, 1)
         name, result = self.part.name, self.part.result
@@ -132,30 +136,45 @@ def report(accelerator: str, minutes: float, smoke: bool) -> list[dict]:
             "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
         }
         together, alone = parts(folder, accelerator, smoke)
-        # A third of the time stays for what is timed.
-        rows = [one.finish(until - 20 * minutes) for one in [Running(part, folder, environment) for part in together]]
-        return rows + [Running(part, folder, environment).finish(until) for part in alone]
+        running: list[Running] = []
+
+        def begin(part: Part) -> Running:
+            running.append(Running(part, folder, environment))
+            return running[-1]
+
+        try:
+            # A third of the time stays for what is timed.
+            rows = [one.finish(until - 20 * minutes) for one in [begin(part) for part in together]]
+            return rows + [begin(part).finish(until) for part in alone]
+        finally:
+            for one in running:  # interrupted: they are no children of the terminal and would keep the GPU
+                one.kill()
 
 
 def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
-    parser.add_argument("--accelerator", default="h100", choices=PEAK, help="whose peak counts (default h100)")
+    parser.add_argument("--accelerator", choices=PEAK, help="whose peak counts (default: the GPU's own)")
     parser.add_argument("--minutes", type=float, default=20, help="what is not done by then is told so (default 20)")
     parser.add_argument("--smoke", action="store_true", help="smallest sizes, on any device: does it run?")
     parser.add_argument("--out", type=Path, required=True, help="JSON file of the report")
     args = parser.parse_args(words)
-    if not args.smoke and not _has_gpu():
+    kind = None if args.smoke else _gpu_kind()
+    if not args.smoke and kind is None:
         raise CgdmerError("JAX sees no GPU here; install it (pip install -e '.[gpu]'), or try --smoke")
-    rows = report(args.accelerator, args.minutes, args.smoke)
+    accelerator = args.accelerator or ("h100" if args.smoke else chip_of(kind))
+    if accelerator is None:
+        raise CgdmerError(f"the peak of {kind} is not known; give --accelerator={'|'.join(PEAK)}, the one next to it")
+    rows = report(accelerator, args.minutes, args.smoke)
     write_figures(args.out, rows)
     print(f"written to {args.out}")
     return any("failed" in row for row in rows)
 
 
-def _has_gpu() -> bool:
+def _gpu_kind() -> str | None:
     """Asked in a child, since this process is to take no memory of the device."""
-    code = "import jax, sys; sys.exit(jax.default_backend() != 'gpu')"
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+    code = "import jax; print(jax.devices('gpu')[0].device_kind)"
+    asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    return asked.stdout.strip() if asked.returncode == 0 else None
 
 
 if __name__ == "__main__":

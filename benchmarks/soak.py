@@ -53,8 +53,12 @@ def main(words: list[str]) -> int:
     killed.run()
     beside.join()
     for one in (whole, killed):
-        if one.code:
+        if one.code != 0:
             raise CgdmerError(f"the run in {one.folder} ended with {one.code}; its log is {one.log}")
+    if len(killed.ended_at) < args.kills:
+        raise CgdmerError(
+            f"the run in {killed.folder} was at its end after {len(killed.ended_at)} kills; give it more steps"
+        )
     row = {
         "steps": steps,
         "kills": args.kills,
@@ -100,7 +104,7 @@ class Ended:
                     process.send_signal(how)
                 self.code = process.wait()
                 if step is not None:
-                    if self.code not in (-signal.SIGKILL, -signal.SIGTERM, PREEMPTED, 0):  # SIGTERM: while it started
+                    if self.code not in (-signal.SIGKILL, -signal.SIGTERM, PREEMPTED):  # SIGTERM: while it started
                         return
                     self.ended_at.append(self._last_step())
 

@@ -1,11 +1,29 @@
 """The progress bar of everything that takes minutes: once a second on a screen, twice a minute in a log file."""
 
+import contextlib
 import sys
 
 import tqdm
 
 
+class _Lossy:
+    """stderr, of which a full disk under it takes what is drawn and not the run."""
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
+
+    def __getattr__(self, name: str):  # what tqdm asks of a screen
+        return getattr(sys.stderr, name)
+
+
 def progress_bar(total: int, unit: str, label: str | None = None, done: int = 0, shown: bool = True) -> tqdm.tqdm:
     """Counts from `done` to `total`, on stderr."""
     often = 1.0 if sys.stderr.isatty() else 30.0  # seconds
-    return tqdm.tqdm(total=total, initial=done, unit=unit, desc=label, disable=not shown, mininterval=often)
+    return tqdm.tqdm(
+        total=total, initial=done, unit=unit, desc=label, disable=not shown, mininterval=often, file=_Lossy()
+    )

@@ -28,9 +28,14 @@ def flop_a_record(method: Method, variables: Variables, batch: Batch, key: PRNGK
 
 def peak_of(device_kind: str) -> float | None:
     """FLOP/s of a chip of that kind; None for one that is not known, such as a CPU."""
+    return PEAK.get(chip_of(device_kind))
+
+
+def chip_of(device_kind: str) -> str | None:
+    """Its name in PEAK."""
     kind = device_kind.lower()
     names = [name for part, name in OTHER_NAMES.items() if part in kind] + [name for name in PEAK if name in kind]
-    return PEAK[names[0]] if names else None
+    return names[0] if names else None
 
 
 def share_a_record(method: Method, variables: Variables, batch: Batch, key: PRNGKeyArray) -> float | None:

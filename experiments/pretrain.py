@@ -25,7 +25,7 @@ from cgdmer_jax.training.optimizer import OptimizerConfig
 from cgdmer_jax.training.run_folder import RunFolder, flat
 from cgdmer_jax.training.state import TrainState
 from cgdmer_jax.training.stop import StopFlag
-from cgdmer_jax.training.together import check_same, together
+from cgdmer_jax.training.together import check_same, of_first, together
 from experiments import build, command
 from experiments.dry_run import dry_run
 from experiments.figures import write_figures
@@ -72,7 +72,7 @@ def main(words: list[str]) -> int:
         job = hosts.find_job(os.environ)
     if job is not None:
         hosts.join(job, known.host_timeout)
-    with together(known.host_timeout):
+    with together():
         return start(known, overrides)
 
 
@@ -116,10 +116,11 @@ def pretrain(
         _, n_validation = loop_config(config)
         table = with_columns(token_table(corpus, tokenizer, config.data.max_tokens), config, method, corpus, tokenizer)
         loader = make_loader(config, corpus, table)
-        check_same(facts(config, corpus, tokenizer, loader), host_timeout_s)
+        words = {"--workdir": workdir.absolute(), "--init_from": init_from, "--allow_changed": ",".join(allowed)}
+        check_same(words | facts(config, corpus, tokenizer, loader), host_timeout_s)
         key = jax.random.key(config.seed)
         state, optimizer = first_state(method, optimizer_config, loader.batch(0), key, mesh)
-        is_new = not Checkpoints(run.checkpoints, keep_last=1).steps()
+        is_new = of_first("the run is new", lambda: not Checkpoints(run.checkpoints, keep_last=1).steps())
         if is_new and given is not None:
             state = _with_given_weights(state, given)
         elif is_new and tower is not None:

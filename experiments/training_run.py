@@ -68,7 +68,7 @@ def train_in(
                 "--workdir must be one folder that all hosts share"
             )
         log = MetricsLog(run.metrics)
-        new_weights = parts.given_weights and not checkpoints.steps()
+        new_weights = parts.given_weights and of_first("no checkpoint yet", lambda: not checkpoints.steps())
         state, own = _go_on(parts.state, checkpoints, log)
         if parts.given_weights and not own and not new_weights:
             raise CgdmerError(

@@ -1,6 +1,8 @@
 """A log file is not filled with a bar that moves every second."""
 
+import errno
 import io
+import os
 import sys
 
 import pytest
@@ -20,3 +22,15 @@ def test_the_bar_is_drawn_rarely_into_a_file(monkeypatch, out, seconds):
         assert (bar.mininterval, bar.n) == (seconds, 2)
         bar.update(3)
     assert "5/5" in out.getvalue(), "the end is drawn whatever the clock says"
+
+
+class Full(io.StringIO):
+    def write(self, text):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_under_stderr_takes_the_bar_and_not_the_run(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Full())
+    with progress_bar(5, "record") as bar:
+        bar.update(5)
+    assert bar.n == 5

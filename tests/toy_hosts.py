@@ -3,7 +3,11 @@
 It contrasts recordings with reports over the whole batch, as the real ones do, and tells which records it was given.
 """
 
+import os
+import resource
+import shutil
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -11,9 +15,9 @@ from ml_collections import ConfigDict
 
 from cgdmer_jax.methods import METHODS
 from cgdmer_jax.methods.protocol import Aux, Variables
-from cgdmer_jax.training import hosts
+from cgdmer_jax.training import checkpoint, hosts
 from configs import cgdmer
-from experiments import command, pretrain
+from experiments import command, pretrain, training_run
 
 WIDTH = 8
 
@@ -79,7 +83,27 @@ def get_config() -> ConfigDict:
     return config
 
 
+class Filling(checkpoint.Checkpoints):
+    """At the save of one step there is no room left for host 0 to begin it, or for one host to write its files."""
+
+    def save(self, state, validation_loss):
+        how, host, step = os.environ["FULL"].split(":")
+        if int(state.step) == int(step) and jax.process_index() == int(host):
+            self._settle()
+            if how == "no_room":
+                free = SimpleNamespace(disk_usage=lambda _: SimpleNamespace(free=0))
+                checkpoint.shutil = SimpleNamespace(**vars(shutil) | vars(free))
+                super().save(state, validation_loss)
+                checkpoint.shutil = shutil
+                return
+            # As tests/full_disk.py; so many that what this host prints still fits into its file.
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1200, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+        super().save(state, validation_loss)
+
+
 if __name__ == "__main__":
     hosts.HEARTBEAT_S = 10  # tests kill hosts, and wait until the others know
     METHODS["contrast"] = (make_contrast, ContrastConfig)
+    if "FULL" in os.environ:
+        training_run.Checkpoints = Filling
     command.run(pretrain.main)

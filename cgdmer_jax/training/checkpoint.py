@@ -1,7 +1,8 @@
 """Checkpoints that exist only when whole: Orbax writes, a sha256 manifest is renamed into place last.
 
 On several hosts all call the same methods at the same steps: Orbax writes each host's part, host 0 does all else. The
-folder must be one that all of them share.
+folder must be one that all of them share. A save that host 0 finds no room for is left out by all of them together. One
+that fails under way ends all: the hosts wait for each other in it, so none of them can go on alone.
 """
 
 import contextlib
@@ -31,6 +32,7 @@ from cgdmer_jax.training.state import TrainState, abstract
 from cgdmer_jax.training.together import is_first, of_first
 
 STATE = "state"
+REMEDY = "free some space and give the same command again"
 
 
 class NotWritten(CgdmerError):
@@ -50,8 +52,8 @@ RAISED_ANYWAY = _RaisedAnyway()  # one object, which a logger takes once
 class Checkpoints:
     """`folder/<step>/{state/,manifest.json}`; keeps the last `keep_last` and the one of lowest validation loss.
 
-    A save that fails, most often for a full disk, leaves nothing behind, is told, and stops no run: only when it is the
-    last one does `wait` raise. As a context manager it waits for the save under way when it is left.
+    A save that fails, most often for a full disk, leaves nothing behind, is told, and stops no run of one host: only
+    when it is the last one does `wait` raise. As a context manager it waits for the save under way when it is left.
     """
 
     def __init__(self, folder: Path, keep_last: int, tell: Callable[[str], None] = print):
@@ -89,16 +91,31 @@ class Checkpoints:
             # NumPy looks at, but promises nothing; the copy costs what it would allocate instead.
             state = jax.tree.map(jnp.copy, state)
         arrays = as_dict(state)
+        n_bytes = sum(array.nbytes for array in arrays.values())
+        reason = of_first(f"room for step {step}", lambda: self._make_room(folder, n_bytes))
+        if reason is not None:
+            self._note_failure(_not_written(folder, reason))
+            return
         try:
-            if is_first():
-                self.remove_unfinished()  # Orbax's threads may write for a while after a save has failed
-                _remove(folder)
-                folder.mkdir(parents=True)
             response = ocp.save_async(folder.absolute() / STATE, arrays)
         except (OSError, ValueError) as error:
-            self._note_failure(_not_written(folder, error))
+            self._go_on_alone(_not_written(folder, reason_of(error)), error)
             return
         self._pending = self._writer.submit(self._commit, response, folder, step, validation_loss, describe(arrays))
+
+    def _make_room(self, folder: Path, n_bytes: int) -> str | None:
+        """On host 0; the reason where the save had better not begin."""
+        try:
+            self.remove_unfinished()  # Orbax's threads may write for a while after a save has failed
+            _remove(folder)
+            folder.mkdir(parents=True)
+            free = shutil.disk_usage(folder).free
+        except OSError as error:
+            return reason_of(error)
+        if jax.process_count() > 1 and free < n_bytes:  # one host may try: compressed it may fit
+            folder.rmdir()
+            return f"{free / 1e9:.3g} GB are free there, it may need {n_bytes / 1e9:.3g}"
+        return None
 
     def _commit(self, response, folder: Path, step: int, validation_loss, arrays: dict) -> None:
         try:
@@ -109,14 +126,14 @@ class Checkpoints:
         except (OSError, ValueError) as error:  # Orbax reports a full disk as ValueError
             if is_first() and not (folder / MANIFEST).exists():
                 shutil.rmtree(folder, ignore_errors=True)  # what was written would keep its space
-            raise _not_written(folder, error) from error
+            raise _not_written(folder, reason_of(error)) from error
 
     def wait(self) -> None:
         """Blocks until the latest save is whole; raises when it could not be written."""
         self._settle()
         failed, self._failed = self._failed, None
         if failed is not None:
-            raise NotWritten(f"{failed}: free some space and give the same command again") from failed
+            raise NotWritten(f"{failed}: {REMEDY}") from failed
 
     def _settle(self) -> None:
         """Blocks until the pending save has ended, well or not."""
@@ -126,7 +143,12 @@ class Checkpoints:
                 pending.result()
                 self._failed = None
             except NotWritten as error:
-                self._note_failure(error)
+                self._go_on_alone(error, error)
+
+    def _go_on_alone(self, failed: NotWritten, cause: Exception) -> None:
+        if jax.process_count() > 1:
+            raise NotWritten(f"{failed}: {REMEDY}") from cause
+        self._note_failure(failed)
 
     def _note_failure(self, error: NotWritten) -> None:
         self._failed = error
@@ -161,7 +183,7 @@ class Checkpoints:
         """Deletes step folders without a manifest: kills and full disks leave them, and they keep their space."""
         for folder in self.folder.glob("*"):
             if folder.name.isdigit() and not (folder / MANIFEST).exists():
-                shutil.rmtree(folder)
+                shutil.rmtree(folder, ignore_errors=True)  # what a thread still writes there goes the next time
 
     def remove_after(self, step: int) -> None:
         """Deletes later steps: a run that goes on before them writes them anew."""
@@ -171,16 +193,31 @@ class Checkpoints:
 
     def restore_latest(self, like: TrainState, tell: Callable[[str], None]) -> TrainState | None:
         """The newest step whose files are intact; each refused one is told by name. None when there is none."""
-        step = of_first("step of the state", lambda: self._newest_intact(tell))
+        step = self._agreed("checkpoint of the state", tell)
         return None if step is None else self._load(step, like)
 
     def restore_latest_variables(self, like: TrainState, tell: Callable[[str], None]) -> Variables | None:
         """The same, of what the method learned alone: the optimiser may be another one."""
-        step = of_first("step of the variables", lambda: self._newest_intact(tell))
+        step = self._agreed("checkpoint of the variables", tell)
         return None if step is None else self._load_variables(step, like)
 
+    def _agreed(self, name: str, tell: Callable[[str], None]) -> int | None:
+        """The step that host 0 found intact: files are read through once, and all hosts go on from the same ones."""
+
+        def find() -> tuple[int, str] | None:
+            step = self._newest_intact(tell)
+            return None if step is None else (step, manifest_sha256(self.folder / str(step)))
+
+        found = of_first(name, find)
+        if found is None:
+            return None
+        step, sha256 = found
+        folder = self.folder / str(step)
+        if not (folder / MANIFEST).exists() or manifest_sha256(folder) != sha256:
+            raise CgdmerError(f"{folder} is not the checkpoint that host 0 has there; all hosts must share one folder")
+        return step
+
     def _newest_intact(self, tell: Callable[[str], None]) -> int | None:
-        """On host 0, whose word the others take: all go on from the same step, and files are read through once."""
         refused = 0
         for step in reversed(self.steps()):
             try:
@@ -242,9 +279,8 @@ def manifest_sha256(folder: Path) -> str:
 def _remove(folder: Path) -> None:
     """The manifest goes first, so that half a folder is none."""
     (folder / MANIFEST).unlink(missing_ok=True)
-    if folder.exists():
-        shutil.rmtree(folder)
+    shutil.rmtree(folder, ignore_errors=True)  # without its manifest it is unfinished, and removed as such later
 
 
-def _not_written(folder: Path, error: Exception) -> NotWritten:
-    return NotWritten(f"checkpoint {folder} could not be written ({reason_of(error)}); the earlier ones are untouched")
+def _not_written(folder: Path, reason: str) -> NotWritten:
+    return NotWritten(f"checkpoint {folder} could not be written ({reason}); the earlier ones are untouched")

@@ -76,8 +76,9 @@ def join(job: Job, timeout_s: float) -> None:
     try:
         jax.distributed.initialize(**given)
     except RuntimeError as error:
+        who = f"host {job.process}" if job.n_processes else "this host"
         raise CgdmerError(
-            f"host {job.process} cannot join the run at {job.coordinator} ({str(error).splitlines()[0]}); "
+            f"{who} cannot join the run at {job.coordinator} ({str(error).splitlines()[0]}); "
             "mend the address or take another port"
         ) from error
     finally:

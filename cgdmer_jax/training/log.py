@@ -107,7 +107,7 @@ class StepLogger:
     def hold(self, step: int, metrics: Metrics, batch_size: int) -> None:
         """Speed since the last call, and goodput: the share of this start's time in which steps were made.
 
-        Not in that share: compiling, validating, diagnosing, and the first interval after each.
+        Not in that share: compiling with the first interval, validating, diagnosing.
         """
         now = time.monotonic()
         speed: dict[str, float | None] = {"records_per_second": None}
@@ -122,8 +122,9 @@ class StepLogger:
         self.clock = (step, now)
         self.held = (step, metrics, speed)
 
-    def restart_clock(self) -> None:
-        self.clock = None
+    def restart_clock(self, step: int) -> None:
+        """After that step something else took time, and has ended."""
+        self.clock = (step, time.monotonic())
 
     def flush(self) -> None:
         """Fetches and writes what is held; raises when that step was not finite."""

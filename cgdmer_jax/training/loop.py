@@ -86,11 +86,11 @@ def train(
                 logger.flush()
                 validated = validate(state.variables)
                 log.write({"step": number, **{f"validation_{k}": v for k, v in validated.items()}})
-                logger.restart_clock()
+                logger.restart_clock(number)
             if config.diagnose_every and number % config.diagnose_every == 0:
                 logger.flush()
                 log.write({"step": number, **diagnose(state.variables)})
-                logger.restart_clock()
+                logger.restart_clock(number)
             if validated is not None or stopping or number % config.checkpoint_every == 0:
                 logger.flush()
                 check_finite(int(state.first_bad_step))

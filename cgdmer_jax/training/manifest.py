@@ -7,7 +7,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.whole_file import write_whole
 
 MANIFEST = "manifest.json"
@@ -30,6 +30,8 @@ def read_manifest(folder: Path) -> dict:
     path = folder / MANIFEST
     try:
         manifest = json.loads(path.read_bytes())
+    except OSError as error:
+        raise _damaged(path, f"cannot be read ({reason_of(error)})") from error
     except ValueError as error:
         raise _damaged(path, "is no JSON") from error
     if not isinstance(manifest, dict) or manifest.keys() != FIELDS:
@@ -44,7 +46,11 @@ def verify(folder: Path) -> None:
         path = folder / name
         if not path.exists():
             raise _damaged(path, "is missing")
-        if expected != (_own_sha256(manifest) if name == MANIFEST else file_sha256(path)):
+        try:
+            found = _own_sha256(manifest) if name == MANIFEST else file_sha256(path)
+        except OSError as error:  # a bad sector, or a share that lost it
+            raise _damaged(path, f"cannot be read ({reason_of(error)})") from error
+        if found != expected:
             raise _damaged(path, "differs from what was written (sha256)")
 
 

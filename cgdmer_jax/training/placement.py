@@ -16,7 +16,7 @@ from cgdmer_jax.errors import CgdmerError
 
 SPLIT, SPLIT_BEHIND_LAYERS = "split", "split behind the layer axis"
 # (regex on the path, rule); the first match counts. A moment's path ends as its parameter's does.
-RULES = ((r"(^|/)blocks/", SPLIT_BEHIND_LAYERS), (r"", SPLIT))
+RULES = ((r"(^|/)(frozen_)?blocks/", SPLIT_BEHIND_LAYERS), (r"", SPLIT))
 SMALLEST = 2**16  # elements; splitting less saves no memory worth a message between devices
 FREE_BYTES = 2**28  # replicated bytes that nobody minds
 REPLICATED_SHARE = 0.25  # of all bytes, at most, once fsdp is asked for

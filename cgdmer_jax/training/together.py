@@ -26,6 +26,7 @@ FINDING_S = 3600  # of host 0, which may read through large files meanwhile; its
 ERROR = 1  # exit code
 
 Found = TypeVar("Found")
+_LEAVING = threading.Lock()  # taken once, for good: a second thread at the farewell would cut it short
 
 
 class HostsDiffer(CgdmerError):
@@ -38,7 +39,7 @@ def is_first() -> bool:
 
 
 @contextlib.contextmanager
-def together(timeout_s: float) -> Iterator[None]:
+def together() -> Iterator[None]:
     """The first error on any host ends all of them, each with the same sentence; only host 0 prints."""
     client = distributed.global_state.client
     if client is None:
@@ -49,7 +50,7 @@ def together(timeout_s: float) -> Iterator[None]:
     try:
         with contextlib.nullcontext() if _process() == 0 else _silent():
             yield
-        client.wait_at_barrier("cgdmer/done", int(timeout_s * 1000))  # until then another host's error is heard
+        client.wait_at_barrier("cgdmer/done", FINDING_S * 1000)  # until then another host's error is heard
         ended.set()
     except (Exception, KeyboardInterrupt) as error:
         ended.set()
@@ -89,6 +90,7 @@ def of_first(name: str, find: Callable[[], Found]) -> Found:
 
 def leave(reason: str, client=None) -> None:
     """Ends the process at once: its main thread may wait for a host that is no more."""
+    _LEAVING.acquire()
     print(f"error: {reason}", file=sys.stderr, flush=True)
     if client is not None:  # host 0 has the service, so it stays until all have heard
         with contextlib.suppress(jax.errors.JaxRuntimeError):

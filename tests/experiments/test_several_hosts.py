@@ -94,6 +94,44 @@ def test_sigterm_to_one_host_saves_the_same_step_on_both_and_one_host_goes_on_fr
     assert_same(curve(run), whole[0], 1e-5)
 
 
+def test_a_save_without_room_is_left_out_by_both_hosts_and_the_run_goes_on(folder, words, whole):
+    run = folder / "no_room"
+    more = "--config.run.keep_last=9"
+    with hosts(folder, words("no_room", more), words("no_room", more), FULL="no_room:0:10") as started:
+        assert [host.code() for host in started] == [0, 0], started[0].said() + started[1].said()
+        assert "checkpoints/10 could not be written (0 GB are free there" in started[0].said()
+    assert Checkpoints(run / "checkpoints", 9).steps() == [5, *range(15, STEPS + 1, 5)]
+    assert_same(curve(run), whole[0], 1e-6)
+
+
+@pytest.mark.parametrize("host", [0, 1])
+def test_a_disk_that_fills_up_under_one_host_ends_both_with_its_sentence_and_they_go_on_from_the_save_before(
+    folder, words, whole, host
+):
+    name = f"full{host}"
+    with hosts(folder, words(name), words(name), FULL=f"files:{host}:10") as started:
+        assert [one.code() for one in started] == [1, 1], started[0].said() + started[1].said()
+        for one in started:
+            assert f"error: host {host}: checkpoint " in one.error() and "/10 could not be written" in one.error()
+    assert Checkpoints(folder / name / "checkpoints", 9).steps() == [5]
+    with hosts(folder, words(name), words(name)) as started:
+        assert [one.code() for one in started] == [0, 0], started[0].said()
+        assert "continuing at step 5" in started[0].said()
+    assert_same(curve(folder / name), whole[0], 1e-6)
+
+
+def test_hosts_of_different_folders_end_with_one_sentence(folder, words, whole):
+    (folder / "second").symlink_to(folder / "whole")
+    one, other = (words("third", f"--init_from={folder / name}") for name in ("whole", "second"))
+    with hosts(folder, one, [*other, f"--workdir={folder / 'fourth'}"]) as started:
+        assert [host.code() for host in started] == [1, 1]
+        assert all(
+            f"--init_from is {folder / 'whole'} on host 0 and {folder / 'second'} on host 1; "
+            f"--workdir is {folder / 'third'} on host 0 and {folder / 'fourth'} on host 1; start" in host.error()
+            for host in started
+        )
+
+
 def test_hosts_of_different_configs_or_steps_end_with_one_sentence(folder, words):
     other = words("differing", "--config.seed=3", "--config.optimizer.steps=41")
     with hosts(folder, words("differing"), other) as started:

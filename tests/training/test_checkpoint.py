@@ -1,6 +1,8 @@
 """A checkpoint is whole or it does not exist; what is not as written is refused by name."""
 
+import errno
 import json
+import os
 import random
 import shutil
 
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.training import checkpoint
+from cgdmer_jax.training import checkpoint, manifest
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.manifest import DamagedCheckpoint, verify
 from tests.full_disk import files_of_at_most
@@ -84,6 +86,25 @@ def test_a_missing_file_is_refused_by_name(two):
     told = []
     assert restored_step(two, told) == 3
     assert f"{path} is missing" in told[0]
+
+
+def test_a_file_that_cannot_be_read_is_refused_by_name_and_the_step_before_is_used(two, monkeypatch):
+    def read(path):
+        if path.parent.parts[-2:] != ("5", "state"):
+            return file_sha256(path)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    file_sha256 = manifest.file_sha256
+    monkeypatch.setattr(manifest, "file_sha256", read)
+    told = []
+    assert restored_step(two, told) == 3
+    assert len(told) == 1 and "/5/state/" in told[0] and "cannot be read (Input/output error)" in told[0]
+
+
+def test_a_host_that_finds_another_checkpoint_than_host_0_does_not_go_on(two, monkeypatch):
+    monkeypatch.setattr(checkpoint, "of_first", lambda name, find: [find()[0], "0" * 64])
+    with pytest.raises(CgdmerError, match="/5 is not the checkpoint that host 0 has there"):
+        restored_step(two, [])
 
 
 def test_a_step_without_manifest_does_not_exist_and_is_removed(two):
@@ -242,7 +263,7 @@ def test_an_error_under_way_is_not_hidden_by_one_of_the_save(tmp_path, monkeypat
 
 
 def test_the_manifest_lists_every_file_and_every_array(saved):
-    manifest = json.loads((saved / "5" / "manifest.json").read_text())
-    assert set(manifest["files"]) == {str(p.relative_to(saved / "5")) for p in files_of(saved / "5")}
-    assert len(manifest["arrays"]) == len(jax.tree.leaves(new_state()))
-    assert manifest["arrays"]["00000.step"] == [[], "int32"]
+    written = json.loads((saved / "5" / "manifest.json").read_text())
+    assert set(written["files"]) == {str(p.relative_to(saved / "5")) for p in files_of(saved / "5")}
+    assert len(written["arrays"]) == len(jax.tree.leaves(new_state()))
+    assert written["arrays"]["00000.step"] == [[], "int32"]

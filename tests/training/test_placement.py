@@ -47,6 +47,7 @@ def test_the_largest_axis_is_split_but_never_that_of_the_layers():
     assert params["embed"].spec == PartitionSpec("fsdp")
     assert params["encoder"]["norm"]["scale"].spec == PartitionSpec()
     assert spec_of("encoder/blocks/x", (4096, 64, 64), 4) == PartitionSpec(None, "fsdp")
+    assert spec_of("encoder/frozen_blocks/x", (4096, 64, 64), 4) == PartitionSpec(None, "fsdp")
     assert spec_of("encoder/myblocks/x", (4096, 64, 64), 4) == PartitionSpec("fsdp")
 
 

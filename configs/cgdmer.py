@@ -50,7 +50,7 @@ METHOD = {
     "chunks": 1,
 }
 # What each size changes. nano and quickstart are for CPUs: wide tokens, few of them decoded. No loop over blocks: on an
-# H200 base trains 1.6 times as fast so as with one block a turn, and compiles in twice the time (docs/performance.md).
+# H200 base trains 1.6 times as fast so as with one block a turn, and compiles longer (docs/performance.md).
 SIZES = {
     "quickstart": {
         "ecg": size(64, 2, 4),

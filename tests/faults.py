@@ -108,7 +108,7 @@ FAULTS = (
         "cgdmer_jax/training/manifest.py",
         (
             (
-                "if expected != (_own_sha256(manifest) if name == MANIFEST else file_sha256(path)):",
+                "if found != expected:",
                 "if False:",
             ),
         ),

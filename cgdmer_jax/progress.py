@@ -25,5 +25,12 @@ def progress_bar(total: int, unit: str, label: str | None = None, done: int = 0,
     """Counts from `done` to `total`, on stderr."""
     often = 1.0 if sys.stderr.isatty() else 30.0  # seconds
     return tqdm.tqdm(
-        total=total, initial=done, unit=unit, desc=label, disable=not shown, mininterval=often, file=_Lossy()
+        total=total,
+        initial=done,
+        unit=unit,
+        desc=label,
+        disable=not shown,
+        mininterval=often,
+        file=_Lossy(),
+        dynamic_ncols=True,  # tqdm asks no wrapper of stderr for its width unless told
     )

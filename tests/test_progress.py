@@ -1,9 +1,13 @@
 """A log file is not filled with a bar that moves every second."""
 
 import errno
+import fcntl
 import io
 import os
+import pty
+import struct
 import sys
+import termios
 
 import pytest
 
@@ -34,3 +38,15 @@ def test_a_full_disk_under_stderr_takes_the_bar_and_not_the_run(monkeypatch):
     with progress_bar(5, "record") as bar:
         bar.update(5)
     assert bar.n == 5
+
+
+def test_the_bar_is_as_wide_as_the_screen(monkeypatch):
+    reader, screen = pty.openpty()
+    fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 120, 0, 0))
+    with os.fdopen(screen, "w") as stderr:
+        monkeypatch.setattr(sys, "stderr", stderr)
+        with progress_bar(5, "record") as bar:
+            bar.update(5)
+        drawn = os.read(reader, 4096).decode().replace("\n", "\r").split("\r")
+    os.close(reader)
+    assert max(len(line) for line in drawn) in (119, 120)

@@ -99,7 +99,7 @@ class Checkpoints:
         try:
             response = ocp.save_async(folder.absolute() / STATE, arrays)
         except (OSError, ValueError) as error:
-            self._go_on_alone(_not_written(folder, reason_of(error)), error)
+            self._go_on_or_end(_not_written(folder, reason_of(error)), error)
             return
         self._pending = self._writer.submit(self._commit, response, folder, step, validation_loss, describe(arrays))
 
@@ -143,9 +143,10 @@ class Checkpoints:
                 pending.result()
                 self._failed = None
             except NotWritten as error:
-                self._go_on_alone(error, error)
+                self._go_on_or_end(error, error)
 
-    def _go_on_alone(self, failed: NotWritten, cause: Exception) -> None:
+    def _go_on_or_end(self, failed: NotWritten, cause: Exception) -> None:
+        """One host goes on; several cannot, since the others may wait for this one inside the save."""
         if jax.process_count() > 1:
             raise NotWritten(f"{failed}: {REMEDY}") from cause
         self._note_failure(failed)

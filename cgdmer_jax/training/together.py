@@ -55,7 +55,8 @@ def together() -> Iterator[None]:
     except (Exception, KeyboardInterrupt) as error:
         ended.set()
         if not isinstance(error, CgdmerError | OSError | KeyboardInterrupt):
-            traceback.print_exc()
+            with _unheard():
+                traceback.print_exc()
         leave(_first_reason(client, error), client)
 
 
@@ -91,11 +92,13 @@ def of_first(name: str, find: Callable[[], Found]) -> Found:
 def leave(reason: str, client=None) -> None:
     """Ends the process at once: its main thread may wait for a host that is no more."""
     _LEAVING.acquire()
-    print(f"error: {reason}", file=sys.stderr, flush=True)
+    with _unheard():
+        print(f"error: {reason}", file=sys.stderr, flush=True)
     if client is not None:  # host 0 has the service, so it stays until all have heard
         with contextlib.suppress(jax.errors.JaxRuntimeError):
             client.wait_at_barrier("cgdmer/farewell", FAREWELL_S * 1000)
-    sys.stdout.flush()
+    with _unheard():
+        sys.stdout.flush()
     os._exit(ERROR)
 
 
@@ -152,6 +155,11 @@ def _who_has_what(values: list[object]) -> Iterator[str]:
 def _silent() -> Iterator[None]:
     with open(os.devnull, "w") as nothing, contextlib.redirect_stdout(nothing):
         yield
+
+
+def _unheard() -> contextlib.suppress:
+    """For words to a log on a disk that is full: leaving goes on, and the other hosts' logs have the sentence."""
+    return contextlib.suppress(OSError)
 
 
 def _process() -> int:

@@ -105,14 +105,14 @@ def test_a_save_without_room_is_left_out_by_both_hosts_and_the_run_goes_on(folde
 
 
 @pytest.mark.parametrize("host", [0, 1])
-def test_a_disk_that_fills_up_under_one_host_ends_both_with_its_sentence_and_they_go_on_from_the_save_before(
+def test_a_disk_that_fills_up_under_one_host_and_its_log_ends_both_and_they_go_on_from_the_save_before(
     folder, words, whole, host
 ):
     name = f"full{host}"
     with hosts(folder, words(name), words(name), FULL=f"files:{host}:10") as started:
         assert [one.code() for one in started] == [1, 1], started[0].said() + started[1].said()
-        for one in started:
-            assert f"error: host {host}: checkpoint " in one.error() and "/10 could not be written" in one.error()
+        sentence = started[1 - host].error()
+        assert f"error: host {host}: checkpoint " in sentence and "/10 could not be written" in sentence
     assert Checkpoints(folder / name / "checkpoints", 9).steps() == [5]
     with hosts(folder, words(name), words(name)) as started:
         assert [one.code() for one in started] == [0, 0], started[0].said()

@@ -7,6 +7,7 @@ import os
 import resource
 import shutil
 from dataclasses import dataclass
+from functools import partial
 from types import SimpleNamespace
 
 import jax
@@ -15,7 +16,7 @@ from ml_collections import ConfigDict
 
 from cgdmer_jax.methods import METHODS
 from cgdmer_jax.methods.protocol import Aux, Variables
-from cgdmer_jax.training import checkpoint, hosts
+from cgdmer_jax.training import checkpoint, hosts, placement
 from configs import cgdmer
 from experiments import command, pretrain, training_run
 
@@ -104,6 +105,7 @@ class Filling(checkpoint.Checkpoints):
 if __name__ == "__main__":
     hosts.HEARTBEAT_S = 10  # tests kill hosts, and wait until the others know
     METHODS["contrast"] = (make_contrast, ContrastConfig)
+    placement.shardings = partial(placement.shardings, smallest=64)  # the toy's parameters can be split too
     if "FULL" in os.environ:
         training_run.Checkpoints = Filling
     command.run(pretrain.main)

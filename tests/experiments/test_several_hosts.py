@@ -1,5 +1,6 @@
 """experiments.pretrain on two hosts of four devices: killed, preempted, continued elsewhere, and never alone."""
 
+import json
 import random
 import signal
 
@@ -79,16 +80,23 @@ def test_kill_9_of_either_host_ends_the_other_and_the_same_commands_go_on_with_t
     assert_same(curve(run), whole[0], 1e-6)
 
 
-def test_sigterm_to_one_host_saves_the_same_step_on_both_and_one_host_goes_on_from_it(folder, words, whole):
-    run = folder / "preempted"
-    with hosts(folder, words("preempted"), words("preempted")) as started:
+@pytest.mark.parametrize(("mesh", "split"), [("(8,1)", False), ("(1,8)", True)])
+def test_sigterm_to_one_host_saves_the_same_step_on_both_and_one_host_goes_on_from_it(
+    folder, words, whole, mesh, split
+):
+    """With parameters on every device, and with each split over the devices of both hosts."""
+    name = f"preempted{mesh}"
+    run, own = folder / name, words(name, f"--config.run.mesh={mesh}")
+    with hosts(folder, own, own) as started:
         wait_for_step(6, run / "metrics.jsonl", started)
         started[1].process.send_signal(signal.SIGTERM)
         assert [host.code() for host in started] == [75, 75], started[0].said() + started[1].said()
     stopped = Checkpoints(run / "checkpoints", 9).steps()[-1]
     assert 6 <= stopped <= STEPS - 20
     assert read_metrics(run / "metrics.jsonl")[-1]["step"] == stopped
-    with hosts(folder, words("preempted")) as (host,):
+    saved = json.loads((run / "checkpoints" / str(stopped) / "state/state/_sharding").read_text())
+    assert any("fsdp" in json.loads(placed)["partition_spec"] for placed in saved.values()) == split
+    with hosts(folder, words(name)) as (host,):
         assert host.code() == 0, host.said()
         assert f"continuing at step {stopped}" in host.said()
     assert_same(curve(run), whole[0], 1e-5)

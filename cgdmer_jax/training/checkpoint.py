@@ -52,7 +52,7 @@ RAISED_ANYWAY = _RaisedAnyway()  # one object, which a logger takes once
 class Checkpoints:
     """`folder/<step>/{state/,manifest.json}`; keeps the last `keep_last` and the one of lowest validation loss.
 
-    A save that fails, most often for a full disk, leaves nothing behind, is told, and stops no run of one host: only
+    A save of one host that fails, most often for a full disk, leaves nothing behind, is told, and stops no run: only
     when it is the last one does `wait` raise. As a context manager it waits for the save under way when it is left.
     """
 
@@ -124,8 +124,10 @@ class Checkpoints:
                 write_manifest(folder, step, validation_loss, arrays)
                 self._prune()
         except (OSError, ValueError) as error:  # Orbax reports a full disk as ValueError
-            if is_first() and not (folder / MANIFEST).exists():
-                shutil.rmtree(folder, ignore_errors=True)  # what was written would keep its space
+            # What was written would keep its space. Of several hosts another one may be writing there, and would name
+            # the missing folder as the cause; they all end, and the next start removes it.
+            if jax.process_count() == 1 and not (folder / MANIFEST).exists():
+                shutil.rmtree(folder, ignore_errors=True)
             raise _not_written(folder, reason_of(error)) from error
 
     def wait(self) -> None:

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
@@ -22,6 +23,7 @@ STOPPED = "cgdmer/stopped"
 FACT = "cgdmer/fact"
 POLL_S = 1.0  # how often a host looks whether another one stopped
 FAREWELL_S = 10  # so long a host that stops waits for the others to hear why
+PARTING_S = 2  # so long host 0 gives them to end: JAX aborts those that lose its service before
 FINDING_S = 3600  # of host 0, which may read through large files meanwhile; its end is heard at once
 ERROR = 1  # exit code
 
@@ -94,9 +96,11 @@ def leave(reason: str, client=None) -> None:
     _LEAVING.acquire()
     with _unheard():
         print(f"error: {reason}", file=sys.stderr, flush=True)
-    if client is not None:  # host 0 has the service, so it stays until all have heard
+    if client is not None:  # host 0 has the service, so it stays until all have heard, and then left
         with contextlib.suppress(jax.errors.JaxRuntimeError):
             client.wait_at_barrier("cgdmer/farewell", FAREWELL_S * 1000)
+            if _process() == 0:
+                time.sleep(PARTING_S)
     with _unheard():
         sys.stdout.flush()
     os._exit(ERROR)

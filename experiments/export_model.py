@@ -12,6 +12,7 @@ from cgdmer_jax.evaluation.results import commit, read_results
 from cgdmer_jax.interop.model_card import Figure, StoreFacts, model_card
 from cgdmer_jax.interop.pretrained import save_model
 from experiments import command
+from experiments.evaluation_folders import RESULTS
 from experiments.trained import Trained, load_run
 
 EXAMPLE = "python -m experiments.export_model --run=runs/quickstart --out=models/quickstart"
@@ -31,7 +32,7 @@ def main(words: list[str]) -> int:
 
 def export_model(run: Trained, out: Path) -> None:
     """Writes the model folder of a run, with its card."""
-    name = run.folder.path.name
+    name = run.folder.path.absolute().name
     origin = {
         "run": name,
         "step": run.step,
@@ -72,21 +73,22 @@ def _facts(part: TrainedOn, info: dict | None) -> StoreFacts:
 
 
 def figures(run: Trained) -> list[Figure]:
-    """Macro AUROC of the whole, of every evaluation of this very checkpoint."""
+    """Macro AUROC of the whole under protocol clean, of every evaluation of this very checkpoint."""
     found = []
-    for path in sorted(run.folder.evaluation.glob("*/*/results.json")):
+    for path in sorted(run.folder.evaluation.rglob(RESULTS)):
         results = read_results(path)
-        if results["origin"]["checkpoint"] != run.checkpoint:
+        if results["origin"].get("checkpoint") != run.checkpoint:
             continue
         found += [
             _figure(row)
             for row in results["rows"]
             if row["evaluation"] in SHOWN
+            and row["protocol"] == "clean"
             and (row["class"], row["metric"], row["group"], row["leads"]) == ("macro_ge10", "auroc", "all", "all")
             and row["label_fraction"] == 1.0
             and row["value"] is not None
         ]
-    return found
+    return list(dict.fromkeys(found))  # the last checkpoint may have been asked for by its step too
 
 
 def _figure(row: dict) -> Figure:

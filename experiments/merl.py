@@ -140,7 +140,7 @@ def add_merl_zero_shot(state: Evaluation, plan: Plan) -> None:
         "evaluation": "zero_shot",
         "variant": CKEPE,
         "feature": "aligned",
-        "feature_dim": state.trained.config.method.embedding,
+        "feature_dim": state.aligned_width,
         "supervision": state.of_reports,
     }
     for task in tasks:

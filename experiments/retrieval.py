@@ -53,7 +53,7 @@ def add_retrieval(state: Evaluation, plan: Plan) -> None:
 
 def _setting(state: Evaluation, method: str, variant: str) -> Setting:
     feature = None if method == "chance" else "aligned"
-    width = None if method == "chance" else state.trained.config.method.embedding
+    width = None if method == "chance" else state.aligned_width
     return replace(
         state.base,
         evaluation="retrieval",

@@ -117,6 +117,11 @@ class Evaluation:
         """`supervision` of what no label of the task was used for: reports of the same collection say much of them."""
         return "report_supervised" if self.base.domain == "in" else "none"
 
+    @property
+    def aligned_width(self) -> int:
+        """Of the vectors that are compared with reports."""
+        return self.features[f"{self.base.method}/aligned"][0].shape[1]
+
     def scored_records(self) -> np.ndarray:
         """Positions, among the embedded records, of those that any task scores; without a task, of the scored folds."""
         if not self.tasks:

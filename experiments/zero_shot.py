@@ -110,8 +110,7 @@ def of_task(state: Evaluation, tasks: Sequence[Task], scores: np.ndarray, task: 
 
 
 def _add(state: Evaluation, tasks: Sequence[Task], seeds: list[np.ndarray], setting: dict) -> None:
-    width = state.trained.config.method.embedding
-    full = {"evaluation": "zero_shot", "supervision": state.of_reports, "feature_dim": width} | setting
+    full = {"evaluation": "zero_shot", "supervision": state.of_reports, "feature_dim": state.aligned_width} | setting
     for task in tasks:
         state.add(task, [of_task(state, tasks, s, task) for s in seeds], setting=full, probabilities=False)
 

@@ -8,11 +8,18 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "cgdmer_jax"
-EVERYWHERE = {"errors", "whole_file", "json_file", "progress"}  # sentences, whole files, JSON, the bar: no rooms
+EVERYWHERE = {
+    "errors",
+    "whole_file",
+    "json_file",
+    "npz_file",
+    "progress",
+}  # sentences, whole files, JSON, the bar: no rooms
 ALLOWED = {
     "errors": set(),
     "whole_file": set(),
     "json_file": set(),
+    "npz_file": set(),
     "progress": set(),
     "quality": set(),
     "limb_leads": set(),

@@ -1,12 +1,12 @@
 """Tables with a line a text, kept in a store's folder beside all that they depend on; a stale one is refused."""
 
 import json
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.npz_file import read_npz
 from cgdmer_jax.whole_file import whole_file
 
 CACHE = "cache"  # folder of a store; no part of its seal, and gone with it
@@ -15,12 +15,11 @@ Key = dict[str, str | int]
 
 def read_table(path: Path, key: Key, *, what: str, remedy: str) -> dict[str, np.ndarray]:
     """Arrays by name; `what` the file is and the `remedy` end the error of one that is damaged or stale."""
+    arrays = read_npz(path, remedy=remedy)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            found = json.loads(str(file["key"]))
-            arrays = {name: file[name] for name in file.files if name != "key"}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise CgdmerError(f"{what} {path} cannot be read ({error}); {remedy}") from error
+        found = json.loads(str(arrays.pop("key")))
+    except (ValueError, KeyError) as error:
+        raise CgdmerError(f"{what} {path} holds no key; {remedy}") from error
     differing = [field for field, value in key.items() if found.get(field) != value]
     if differing:
         raise CgdmerError(f"{what} {path} is stale (other {', '.join(differing)}); {remedy}")

@@ -1,6 +1,7 @@
 """results.json: fields, unique key, figures of macro rows, paired differences."""
 
 import json
+import subprocess
 from dataclasses import replace
 
 import numpy as np
@@ -199,3 +200,55 @@ def test_plain_row_fits_the_table():
     interval = bootstrap.Interval(0.1, 0.3)
     row = results.plain_row(SETTING, "x", "all", 0.2, n=10, n_positive=5, interval=interval, n_seeds=3)
     assert (row["value"], row["low"], row["high"], row["n_seeds"]) == (0.2, 0.1, 0.3, 3)
+
+
+def git(folder, *words):
+    who = ("-c", "user.name=a", "-c", "user.email=a@b")
+    subprocess.run(("git", "-C", str(folder), *who, *words), check=True, capture_output=True)
+
+
+def test_the_commit_is_that_of_the_program_and_never_of_a_checkout_that_it_is_installed_in(tmp_path, monkeypatch):
+    installed = tmp_path / ".venv/results.py"
+    installed.parent.mkdir()
+    installed.write_text("")
+    (tmp_path / "own.py").write_text("")
+    git(tmp_path, "init")
+    git(tmp_path, "add", "own.py")
+    git(tmp_path, "commit", "-m", "somebody's own work")
+    monkeypatch.setattr(results, "__file__", str(installed))
+    assert results.commit() is None
+    monkeypatch.setattr(results, "__file__", str(tmp_path / "own.py"))
+    own = results.commit()
+    assert len(own) == 40
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))  # as in a hook of another repository
+    assert results.commit() == own
+    (tmp_path / "own.py").write_text("changed")
+    assert results.commit() == own + "+"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"value": "0.8"}, "row 0 of .*r.json holds '0.8' as value"),
+        ({"value": float("nan")}, "holds 'nan' as value"),
+        ({"n": 3.5}, "holds '3.5' as n"),
+        ({"seen_in_training": 0}, "holds '0' as seen_in_training"),
+        ({"protocol": "cleaner"}, "has an unknown protocol"),
+        ({"task": ["a"]}, "as task"),
+    ],
+)
+def test_a_row_edited_by_hand_is_told_with_its_file_and_number(changes, words, tmp_path):
+    row = results.plain_row(SETTING, "auroc", "A", 0.5, n=9, n_positive=4)
+    results.write_results(tmp_path / "r.json", "", [row], {})
+    document = json.loads((tmp_path / "r.json").read_text())
+    document["rows"][0] |= changes
+    (tmp_path / "r.json").write_text(json.dumps(document))
+    with pytest.raises(CgdmerError, match=words):
+        results.read_results(tmp_path / "r.json")
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"rows": 1', "[]", '{"command": 1}', "\0", "7"])
+def test_a_results_file_that_is_no_results_file_is_told_with_its_name(content, tmp_path):
+    (tmp_path / "r.json").write_text(content)
+    with pytest.raises(CgdmerError, match=r"r\.json .*evaluate the run again"):
+        results.read_results(tmp_path / "r.json")

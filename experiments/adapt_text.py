@@ -37,14 +37,14 @@ from experiments.model_flops import share_a_record
 from experiments.text_towers import with_architecture, with_tower
 from experiments.training_run import Parts, first_state, train_in
 
-EXAMPLE = "python -m experiments.adapt_text --store=stores/ptbxl100 --text=sentence-transformers/all-MiniLM-L6-v2"
+EXAMPLE = "python -m experiments.adapt_text --store=stores/ptbxl100 --text=minilm"
 CONFIG = "configs/masked_text.py"
 FIGURES = "adaptation.json"
 
 
 def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
-    parser.add_argument("--text", required=True, help="folder or hub id of the text encoder (docs/text_encoders.md)")
+    parser.add_argument("--text", required=True, help="folder or hf://owner/name@revision of the text encoder")
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--store", help="converted store; several by comma")
     where.add_argument("--reports", help="folder of a collection's published table (ptbxl_database.csv), instead")
@@ -58,7 +58,7 @@ def main(words: list[str]) -> int:
         config.data.stores = tuple(known.store.split(","))
     else:
         config.data.update(reports=known.reports, source=known.source)
-    workdir = Path(known.workdir or f"runs/adapted-{Path(known.text).name}")
+    workdir = Path(known.workdir or f"runs/adapted-{Path(known.text.partition('@')[0]).name}")
     return adapt_text(config, workdir, Path(known.out) if known.out else workdir / "tower")
 
 

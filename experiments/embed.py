@@ -21,7 +21,9 @@ EXAMPLE = "python -m experiments.embed --model=models/quickstart --records=FOLDE
 
 def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
-    parser.add_argument("--model", required=True, help="model folder of experiments.export_model, or a hub id")
+    parser.add_argument(
+        "--model", required=True, help="model folder of experiments.export_model, or hf://owner/name@revision"
+    )
     parser.add_argument("--records", type=Path, required=True, help="folder of WFDB records (.hea), searched whole")
     parser.add_argument("--out", type=Path, required=True, help=".npz file: record [n], embedding [n, feature]")
     parser.add_argument("--feature", default="main", help="one of docs/evaluation.md (default main)")

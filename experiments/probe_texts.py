@@ -28,7 +28,7 @@ from experiments.encode_texts import vectors_of
 from experiments.scoring import Task, make_task
 
 EXAMPLE = (
-    "python -m experiments.probe_texts --store=stores/ptbxl100 --text=minilm=sentence-transformers/all-MiniLM-L6-v2 "
+    "python -m experiments.probe_texts --store=stores/ptbxl100 --text=minilm=minilm "
     "--run=scratch=runs/ptbxl-nano --out=results/text-probe.json"
 )
 NO_RUN = "-"
@@ -41,7 +41,13 @@ TEXTS_AT_ONCE = 256
 def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
     parser.add_argument("--store", required=True, help="converted store with labels and reports")
-    parser.add_argument("--text", action="append", default=[], metavar="NAME=FOLDER", help="a text encoder, or hub id")
+    parser.add_argument(
+        "--text",
+        action="append",
+        default=[],
+        metavar="NAME=FOLDER",
+        help="a text encoder (FOLDER or hf://owner/name@revision)",
+    )
     parser.add_argument(
         "--run", action="append", default=[], metavar="NAME=RUN", help="a cgdmer run's own text encoder"
     )

@@ -11,6 +11,8 @@ from cgdmer_jax import load
 from tests.bad_models import (
     cut_weights,
     hub_without_network,
+    hub_without_revision,
+    misspelt_folder,
     longer_vocabulary,
     model,
     other_dtype,
@@ -114,7 +116,14 @@ CASES = (
     Case("text encoder: a folder of something else", lambda f: text_encoder(f, without_config), None, "place there"),
     Case("text encoder: weights cut short", lambda f: text_encoder(f, cut_weights), None, "download or copy it again"),
     Case("text encoder: a tokenizer of another model", lambda f: text_encoder(f, longer_vocabulary), None, "id 20"),
-    Case("text encoder: a hub id without network", hub_without_network, None, "see that there is network, or place"),
+    Case(
+        "a folder that is not there, called as on the hub",
+        misspelt_folder,
+        None,
+        "is meant, write hf",
+    ),
+    Case("a hub address without revision", hub_without_revision, None, "is not of the form .* give the commit"),
+    Case("text encoder: a hub address without network", hub_without_network, None, "the network, or place"),
 )
 
 

@@ -60,6 +60,14 @@ def longer_vocabulary(bert: Path) -> None:
     (bert / "tokenizer.json").write_text(word_tokenizer(VOCABULARY + 1).to_str())
 
 
+def misspelt_folder(folder: Path) -> Outcome:
+    return raised(lambda: load("models/misspelt"))
+
+
+def hub_without_revision(folder: Path) -> Outcome:
+    return raised(lambda: load("hf://somebody/some-model"))
+
+
 def hub_without_network(folder: Path) -> Outcome:
     with mock.patch("huggingface_hub.constants.HF_HUB_OFFLINE", True):
-        return raised(lambda: load_text_encoder("nobody/nothing-at-all"))
+        return raised(lambda: load_text_encoder("hf://nobody/nothing-at-all@v1"))

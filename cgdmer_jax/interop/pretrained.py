@@ -21,7 +21,7 @@ from cgdmer_jax.data.reports import (
 from cgdmer_jax.data.special_tokens import full_stop_id, vocabulary_size
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.encoder import Encoder, blank_batch
-from cgdmer_jax.interop.hub import is_hub_id, snapshot
+from cgdmer_jax.interop.hub import hub_hint, is_hub_address, snapshot
 from cgdmer_jax.interop.weights import read_weights, write_weights
 from cgdmer_jax.methods.make import make_method
 from cgdmer_jax.methods.protocol import Variables
@@ -71,9 +71,9 @@ def save_model(
     os.replace(part, folder)
 
 
-def load(folder_or_hub_id: str | Path) -> Encoder:
-    """A model folder, or a Hugging Face hub id, as an encoder; refuses anything that is not exactly what was saved."""
-    folder = _resolve(folder_or_hub_id)
+def load(name: str | Path) -> Encoder:
+    """A model folder, or hf://owner/name@revision, as an encoder; refuses what is not exactly what was saved."""
+    folder = _resolve(name)
     for name in FILES:
         if not (folder / name).is_file():
             raise CgdmerError(
@@ -112,11 +112,13 @@ def load(folder_or_hub_id: str | Path) -> Encoder:
 
 
 def _resolve(name: str | Path) -> Path:
-    if (folder := Path(name)).is_dir():
-        return folder
-    if not is_hub_id(name):
-        raise CgdmerError(f"there is no model folder {name}; experiments.export_model makes one from a run folder")
-    return snapshot(name, patterns=(*FILES, CARD), needed=", ".join(FILES))
+    if is_hub_address(name):
+        return snapshot(name, patterns=(*FILES, CARD), needed=", ".join(FILES))
+    if not (folder := Path(name)).is_dir():
+        raise CgdmerError(
+            f"there is no model folder {name}; experiments.export_model makes one from a run folder{hub_hint(name)}"
+        )
+    return folder
 
 
 def _read_config(path: Path) -> dict:

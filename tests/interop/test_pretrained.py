@@ -146,18 +146,6 @@ def test_an_input_contract_that_is_not_the_exported_one_is_refused(copy, field):
         load(copy)
 
 
-def test_a_wrong_path_and_a_hub_id_without_network_say_what_to_do(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(CgdmerError, match="there is no model folder"):
-        load(tmp_path / "nothing")
-    assert not capsys.readouterr().out, "a path was looked for on the hub"
-    both = r"is neither a folder here nor a repository .* mend its path, .* or place model\.safetensors, .* in a folder"
-    with pytest.raises(CgdmerError, match=both):
-        load("models/misspelt")
-    asked = "there is no folder models/misspelt here: asking the Hugging Face hub for the repository of that name"
-    assert capsys.readouterr().out.strip() == asked
-
-
 def test_loading_imports_neither_optax_nor_orbax_nor_the_training_room(model, tmp_path):
     code = (
         "import sys, cgdmer_jax; assert 'jax' not in sys.modules\n"

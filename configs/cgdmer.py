@@ -115,6 +115,7 @@ DATA = {
     "batch_size": 64,  # nano: many steps are worth more than large ones at equal time
     "tokenizer": "",  # a folder with tokenizer.json; empty = the tower's, or a WordPiece of the training reports
     "vocabulary": 4096,  # of that WordPiece, at most
+    "min_patients": 5,  # words that fewer patients' reports hold enter it letter by letter: they may be names
     "text_columns": {"text_vectors": ""},  # the frozen text encoder whose vectors are read (experiments.encode_texts)
     "max_tokens": 0,  # longer reports are cut, and counted; by size, below
 }

@@ -34,7 +34,7 @@ from cgdmer_jax.training.stop import StopFlag
 from experiments import build, command
 from experiments.figures import write_figures
 from experiments.model_flops import share_a_record
-from experiments.text_towers import with_architecture, with_tower
+from experiments.text_towers import name_of_tower, with_architecture, with_tower
 from experiments.training_run import Parts, first_state, train_in
 
 EXAMPLE = "python -m experiments.adapt_text --store=stores/ptbxl100 --text=minilm"
@@ -185,7 +185,7 @@ def write_tower(out: Path, config: ConfigDict, variables: Variables, tokenizer: 
     """The encoder alone, without the head; the same one is not written twice."""
     params = join_blocks(jax.device_get(variables.params[NAME]))
     origin = {
-        "adapted_from": config.method.text_tower,
+        "adapted_from": name_of_tower(config.method.text_tower),
         "weights_sha256_before": config.method.text_architecture["weights_sha256"],
         "weights_sha256": weights_sha256(params),
         "reports_sha256": config.data.reports_sha256,

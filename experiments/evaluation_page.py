@@ -60,7 +60,7 @@ def facts_of(state: Evaluation, line: str, origin: dict) -> dict[str, str]:
         "Method": run.config.method_name,
         "Store": f"{info['name']}, {state.corpus.n_records:,} records, {state.corpus.rate:g} Hz ({info['licence']})",
         "Protocol": f"{state.base.protocol}; split {state.base.split}: {_roles(state)}",
-        "Trained on": ", ".join(f"{t.name} ({len(t.patient_sha256):,} patients)" for t in run.contract.trained_on),
+        "Trained on": ", ".join(f"{t.name} ({t.n_patients:,} patients)" for t in run.contract.trained_on),
         "Scored records seen in training": str(state.overlap),
         "Prompts": origin["prompts"][:16] + " (sha256)",
         "Command": line,

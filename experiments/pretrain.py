@@ -101,7 +101,7 @@ def pretrain(
 ) -> int:
     """Runs to the end or to a stop signal; returns the exit code. The run folder is made once everything is checked."""
     run = RunFolder(workdir)
-    config, tower = with_architecture(config, run)
+    config, tower = with_architecture(build.as_begun(config, run), run)
     run.check(config.to_dict(), allowed)
     given = RunFolder(Path(init_from)) if init_from is not None else None
     with StopFlag() as stop:

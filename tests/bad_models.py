@@ -12,7 +12,7 @@ from cgdmer_jax.contract import prepare
 from cgdmer_jax.interop.huggingface import load_text_encoder
 from cgdmer_jax.waveform import LEADS
 from tests.interop.bert_folder import VOCABULARY, word_tokenizer, write_bert
-from tests.interop.small_model import write_small_model
+from tests.interop.small_model import reseal, write_small_model
 from tests.outcome import Outcome, raised
 from tests.test_waveform import heart
 
@@ -29,6 +29,7 @@ def model(folder: Path, change: Callable[[dict], None]) -> Outcome:
     tensors = load_file(path)
     change(tensors)
     save_file(tensors, path)
+    reseal(folder / "model")
     return raised(lambda: load(folder / "model"))
 
 

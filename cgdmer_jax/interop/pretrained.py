@@ -19,18 +19,38 @@ from cgdmer_jax.data.reports import (
     tokenizer_sha256,
 )
 from cgdmer_jax.data.special_tokens import full_stop_id, vocabulary_size
-from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.interop.encoder import Encoder, blank_batch
 from cgdmer_jax.interop.hub import hub_hint, is_hub_address, snapshot
 from cgdmer_jax.interop.weights import read_weights, write_weights
+from cgdmer_jax.json_file import own_sha256, read_json
 from cgdmer_jax.methods.make import make_method
 from cgdmer_jax.methods.protocol import Variables
+from cgdmer_jax.whole_file import write_whole
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 WEIGHTS, CONFIG, INPUT, CARD = "model.safetensors", "config.json", "input.json", "README.md"
 FILES = (WEIGHTS, CONFIG, INPUT, TOKENIZER_FILE)  # what `load` needs; the card is for people
-FIELDS = {"format_version", "package_version", "method_name", "method", "max_tokens", "origin"}
-SEALS = {"weights_sha256", "input_sha256", "config_sha256"}  # the last one over all other fields
+# Field of config.json with the sha256 of each file; version 1 had the first two.
+FILE_HASHES = {
+    "weights_sha256": WEIGHTS,
+    "input_sha256": INPUT,
+    "tokenizer_sha256": TOKENIZER_FILE,
+    "card_sha256": CARD,
+}
+OWN_HASH = "config_sha256"  # over all other fields
+TYPES = {
+    "format_version": int,
+    "package_version": str,
+    "method_name": str,
+    "method": dict,
+    "max_tokens": int,
+    "origin": dict,
+    OWN_HASH: str,
+} | dict.fromkeys(FILE_HASHES, str)
+FIELDS = {1: TYPES.keys() - {"tokenizer_sha256", "card_sha256"}, FORMAT_VERSION: TYPES.keys()}
+MOST_TOKENS = 1 << 20
+REMEDY = "copy the folder again"
 
 
 def save_model(
@@ -53,6 +73,9 @@ def save_model(
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
     write_weights(part / WEIGHTS, variables)
+    write_whole(part / INPUT, contract.to_json())
+    save_tokenizer(tokenizer, part)
+    write_whole(part / CARD, card)
     config = {
         "format_version": FORMAT_VERSION,
         "package_version": __version__,
@@ -61,29 +84,23 @@ def save_model(
         "max_tokens": max_tokens,
         "origin": origin,
     }
-    (part / INPUT).write_text(contract.to_json())
-    config |= {"weights_sha256": _sha256(part / WEIGHTS), "input_sha256": _sha256(part / INPUT)}
-    config["config_sha256"] = _config_sha256(config)
-    (part / CONFIG).write_text(json.dumps(config, indent=1) + "\n")
-    save_tokenizer(tokenizer, part)
-    (part / CARD).write_text(card)
+    config |= {field: _sha256(part / file) for field, file in FILE_HASHES.items()}
+    config[OWN_HASH] = own_sha256(config, OWN_HASH)
+    write_whole(part / CONFIG, json.dumps(config, indent=1) + "\n")
     load(part)  # what cannot be loaded here is not handed on
     os.replace(part, folder)
 
 
 def load(name: str | Path) -> Encoder:
-    """A model folder, or hf://owner/name@revision, as an encoder; refuses what is not exactly what was saved."""
+    """A model folder, or hf://owner/name@revision, as an encoder; refuses what is not exactly what was saved.
+
+    Every file is compared with its hash before it is parsed.
+    """
     folder = _resolve(name)
-    for name in FILES:
-        if not (folder / name).is_file():
-            raise CgdmerError(
-                f"{folder} has no {name}, so it is no model folder; one has {', '.join(FILES)} "
-                "(python -m experiments.export_model makes it from a run folder)"
-            )
+    _check_complete(folder)
     config = _read_config(folder / CONFIG)
-    if _sha256(folder / INPUT) != config["input_sha256"]:
-        raise CgdmerError(f"{folder / INPUT} differs from what was exported (sha256); copy the folder again")
-    contract = InputContract.from_json((folder / INPUT).read_text())
+    _check_hashes(folder, config)
+    contract = InputContract.from_fields(read_json(folder / INPUT, remedy=REMEDY))
     if contract.cleaning_version != str(CLEANING_VERSION):
         raise CgdmerError(
             f"{folder} cleans reports by version {contract.cleaning_version}, this program by {CLEANING_VERSION}; "
@@ -91,9 +108,7 @@ def load(name: str | Path) -> Encoder:
         )
     tokenizer = load_tokenizer(folder)
     if tokenizer_sha256(tokenizer) != contract.tokenizer_sha256:
-        raise CgdmerError(
-            f"{folder / TOKENIZER_FILE} is not the tokenizer of this model (sha256 in {INPUT}); copy the folder again"
-        )
+        raise CgdmerError(f"{folder / TOKENIZER_FILE} is not the tokenizer of this model (sha256 in {INPUT}); {REMEDY}")
     method = make_method(
         config["method_name"],
         config["method"],
@@ -106,8 +121,6 @@ def load(name: str | Path) -> Encoder:
     )
     like = jax.eval_shape(method.init, jax.random.key(0), blank_batch(2, contract, config["max_tokens"]))
     variables = read_weights(folder / WEIGHTS, like)
-    if _sha256(folder / WEIGHTS) != config["weights_sha256"]:
-        raise CgdmerError(f"{folder / WEIGHTS} differs from what was exported (sha256); copy the folder again")
     return Encoder(method, variables, contract, tokenizer, config["max_tokens"])
 
 
@@ -121,31 +134,53 @@ def _resolve(name: str | Path) -> Path:
     return folder
 
 
-def _read_config(path: Path) -> dict:
+def _check_complete(folder: Path) -> None:
     try:
-        config = json.loads(path.read_text())
-    except ValueError as error:
-        raise CgdmerError(f"{path} is no JSON ({error}); copy the model folder again") from error
-    if not isinstance(config, dict) or "format_version" not in config:
-        raise CgdmerError(f"{path} is not the config of a model folder; copy the folder again")
-    if config["format_version"] != FORMAT_VERSION:
+        missing = [name for name in FILES if not (folder / name).is_file()]
+    except OSError as error:  # a folder that this user may not look into
+        raise CgdmerError(f"{folder} cannot be read ({reason_of(error)}); ask its owner") from error
+    if missing:
         raise CgdmerError(
-            f"{path} has format version {config['format_version']}, this program reads {FORMAT_VERSION}; "
+            f"{folder} has no {missing[0]}, so it is no model folder; one has {', '.join(FILES)} "
+            "(python -m experiments.export_model makes it from a run folder)"
+        )
+
+
+def _check_hashes(folder: Path, config: dict) -> None:
+    for field, file in FILE_HASHES.items():
+        if field not in config or (file == CARD and not (folder / CARD).exists()):
+            continue
+        if _sha256(folder / file) != config[field]:
+            remedy = f"{REMEDY}, or delete the card" if file == CARD else REMEDY
+            raise CgdmerError(f"{folder / file} differs from what was exported (sha256); {remedy}")
+
+
+def _read_config(path: Path) -> dict:
+    config = read_json(path, remedy=REMEDY)
+    if not isinstance(config, dict) or "format_version" not in config:
+        raise CgdmerError(f"{path} is not the config of a model folder; {REMEDY}")
+    version = config["format_version"]
+    if not isinstance(version, int) or version not in FIELDS:
+        raise CgdmerError(
+            f"{path} has format version {version!r}, this program reads {' and '.join(map(str, FIELDS))}; "
             f"install the cgdmer_jax that wrote it ({config.get('package_version')})"
         )
-    if config.keys() != FIELDS | SEALS:
-        odd = sorted(config.keys() ^ (FIELDS | SEALS))[0]
-        raise CgdmerError(f"{path} differs in the field {odd}; copy the folder again")
-    if _config_sha256(config) != config["config_sha256"]:
-        raise CgdmerError(f"{path} differs from what was exported (config_sha256); copy the folder again")
+    if config.keys() != FIELDS[version]:
+        odd = sorted(config.keys() ^ FIELDS[version])[0]
+        raise CgdmerError(f"{path} differs in the field {odd}; {REMEDY}")
+    if own_sha256(config, OWN_HASH) != config[OWN_HASH]:
+        raise CgdmerError(f"{path} differs from what was exported ({OWN_HASH}); {REMEDY}")
+    for field, value in config.items():
+        if not isinstance(value, TYPES[field]) or isinstance(value, bool):
+            raise CgdmerError(f"{path} holds {str(value)[:80]!r} as {field}, which is of the wrong type; {REMEDY}")
+    if not 1 <= config["max_tokens"] <= MOST_TOKENS:
+        raise CgdmerError(f"{path} holds max_tokens {config['max_tokens']}, expected 1 to {MOST_TOKENS}; {REMEDY}")
     return config
 
 
-def _config_sha256(config: dict) -> str:
-    sealed = {name: value for name, value in config.items() if name != "config_sha256"}
-    return hashlib.sha256(json.dumps(sealed, sort_keys=True).encode()).hexdigest()
-
-
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CgdmerError(f"{path} cannot be read ({reason_of(error)}); ask its owner, or {REMEDY}") from error

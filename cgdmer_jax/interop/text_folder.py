@@ -7,7 +7,6 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from safetensors.numpy import save_file
 from tokenizers import Tokenizer
 
 from cgdmer_jax.data.reports import save_tokenizer
@@ -15,6 +14,7 @@ from cgdmer_jax.data.special_tokens import PADDING, first_id
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.text_names import LAYER, their_name
 from cgdmer_jax.interop.text_tensors import WEIGHTS
+from cgdmer_jax.interop.weights import write_tensors
 from cgdmer_jax.models.bert import BertEncoder
 from cgdmer_jax.models.text_tower import TextModule
 
@@ -27,7 +27,7 @@ def save_text_encoder(folder: Path, module: TextModule, params: dict, tokenizer:
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
-    save_file(named_tensors(module, params), part / WEIGHTS, metadata={"format": "pt"})
+    write_tensors(part / WEIGHTS, named_tensors(module, params), metadata={"format": "pt"})
     (part / "config.json").write_text(json.dumps(config_of(module, first_id(tokenizer, PADDING)), indent=1) + "\n")
     (part / "origin.json").write_text(json.dumps(origin, indent=1) + "\n")
     save_tokenizer(tokenizer, part)

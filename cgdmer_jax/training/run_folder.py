@@ -12,6 +12,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.whole_file import write_whole
 
 FREE = "run."  # fields that may differ when a run goes on: log, validation and checkpoint intervals
+YOUNGER = {"data.min_patients": 1}  # fields younger than some run folders, with the value that those runs had
 
 
 class RunFolder:
@@ -26,6 +27,13 @@ class RunFolder:
 
     def config(self) -> dict:
         return self._read("config.json")
+
+    def unsaid(self) -> dict[str, object]:
+        """Fields that this run's config is too old to have, with the value that it was trained with."""
+        if not self.exists():
+            return {}
+        known = flat(self.config())
+        return {name: value for name, value in YOUNGER.items() if name not in known}
 
     def contract(self) -> InputContract:
         return InputContract.from_json(json.dumps(self._read("input.json")))
@@ -117,6 +125,7 @@ def flat(config: dict, prefix: str = "") -> dict[str, object]:
 def check_config(old: dict, new: dict, allowed: tuple[str, ...], where: Path) -> None:
     """Refuses a config that differs from the run's own outside `run` and the allowed fields."""
     before, after = flat(json.loads(json.dumps(old))), flat(json.loads(json.dumps(new)))
+    before = {name: value for name, value in YOUNGER.items() if name in after} | before
     differing = [
         f"{name}: {before.get(name)} -> {after.get(name)}"
         for name in sorted({*before, *after})

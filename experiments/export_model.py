@@ -3,15 +3,16 @@
 The model card tells what was trained on, and the figures of every evaluation of that checkpoint in the run folder.
 """
 
+import contextlib
 from pathlib import Path
 
 from cgdmer_jax.contract import TrainedOn
-from cgdmer_jax.data.store import open_store
+from cgdmer_jax.data.store import Store, open_store
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.results import commit, read_results
 from cgdmer_jax.interop.model_card import Figure, StoreFacts, model_card
 from cgdmer_jax.interop.pretrained import save_model
-from experiments import command
+from experiments import build, command
 from experiments.trained import Trained, load_run
 
 EXAMPLE = "python -m experiments.export_model --run=runs/quickstart --out=models/quickstart"
@@ -40,28 +41,32 @@ def export_model(run: Trained, out: Path) -> None:
         "exported_at_commit": commit(),
     }
     method = run.config.method_name
+    contract = build.completed(run.contract, stores_at_hand(run))
     save_model(
         out,
         variables=run.variables,
         method_name=method,
         method_fields=run.config.method.to_dict(),
         max_tokens=run.config.data.max_tokens,
-        contract=run.contract,
+        contract=contract,
         tokenizer=run.tokenizer,
         origin=origin,
-        card=model_card(name, method, run.contract, store_facts(run), figures(run), origin),
+        card=model_card(name, method, contract, store_facts(run), figures(run), origin),
     )
 
 
-def store_facts(run: Trained) -> list[StoreFacts]:
-    """Licence and citation stand in the stores themselves, found by fingerprint where the config says."""
-    at_hand = {}
+def stores_at_hand(run: Trained) -> list[Store]:
+    """The stores of the config that are still there."""
+    found = []
     for path in run.config.data.stores:
-        try:
-            store = open_store(path)
-        except CgdmerError:  # moved or removed since: the card says so below
-            continue
-        at_hand[store.fingerprint] = store.info
+        with contextlib.suppress(CgdmerError):  # moved or removed since: the card says so
+            found.append(open_store(path))
+    return found
+
+
+def store_facts(run: Trained) -> list[StoreFacts]:
+    """Licence and citation stand in the stores themselves, found by fingerprint."""
+    at_hand = {store.fingerprint: store.info for store in stores_at_hand(run)}
     return [_facts(part, at_hand.get(part.fingerprint)) for part in run.contract.trained_on]
 
 

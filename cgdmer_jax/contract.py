@@ -24,6 +24,8 @@ UNIT = "uV int16"
 HASHES = ("patient_sha256", "signal_sha256", "patient_hmac_sha256")  # fields of TrainedOn
 MOST_SAMPLES = 10_000_000  # a lead: 24 hours at 100 Hz are 8.6 million
 SCALINGS = ("record_std", "lead_std", "fixed_mv", "record_minmax")
+# Settings of a conversion that change its samples; of that name in a contract and in dataset.json (a test walks them).
+CONVERSION = ("rate", "seconds", "filter", "derive_limb_leads")
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class InputContract:
     cleaning_version: str  # of the reports
     tokenizer_sha256: str
     trained_on: tuple[TrainedOn, ...]
+    derive_limb_leads: bool = False  # absent limb leads are made from two others
 
     def __post_init__(self):
         known = {"unit": (UNIT,), "filter": FILTERS, "scaling": SCALINGS}
@@ -107,6 +110,8 @@ class InputContract:
     @classmethod
     def from_fields(cls, values: object) -> "InputContract":
         """The same of parsed JSON."""
+        if isinstance(values, dict):
+            values = _BEFORE | values
         _check_fields(values, _JSON_TYPES, "input contract")
         stores = [_TRAINED_ON_BEFORE | s if isinstance(s, dict) else s for s in values["trained_on"]]
         for position, store in enumerate(stores):
@@ -163,8 +168,6 @@ def prepare(
     rate: float | int,
     leads: tuple[str, ...] | list[str],
     unit: str,
-    *,
-    derive_limb_leads: bool = False,
 ) -> Prepared:
     """Converts a recording to the contract by the functions of the conversion, or refuses in one sentence."""
     if rate < contract.rate:
@@ -180,7 +183,7 @@ def prepare(
         target_rate=contract.rate,
         seconds=contract.seconds,
         filter=contract.filter,
-        derive_limb_leads=derive_limb_leads,
+        derive_limb_leads=contract.derive_limb_leads,
     )
     return Prepared(
         conditioned.signal,
@@ -204,7 +207,9 @@ _JSON_TYPES = {
     "cleaning_version": str,
     "tokenizer_sha256": str,
     "trained_on": list,
+    "derive_limb_leads": bool,
 }
+_BEFORE = {"derive_limb_leads": False}  # fields that an input.json of an earlier version does not have
 _TRAINED_ON_TYPES = {
     "name": str,
     "fingerprint": str,
@@ -227,7 +232,7 @@ def _check_fields(values: object, types: dict[str, type | tuple[type, ...]], whe
     for field, kind in types.items():
         if field not in values:
             raise CgdmerError(f'{where} lacks the field "{field}"; restore the file')
-        if not isinstance(values[field], kind) or isinstance(values[field], bool):
+        if not isinstance(values[field], kind) or (isinstance(values[field], bool) and kind is not bool):
             raise CgdmerError(f"{where} holds {values[field]!r} as {field}, of the wrong type; restore the file")
 
 

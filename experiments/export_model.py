@@ -3,18 +3,19 @@
 The model card tells what was trained on, and the figures of every evaluation of that checkpoint in the run folder.
 """
 
+import contextlib
 from pathlib import Path
 
 from ml_collections import ConfigDict
 
 from cgdmer_jax.contract import TrainedOn, without_patients
-from cgdmer_jax.data.store import open_store
+from cgdmer_jax.data.store import Store, open_store
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.results import commit, read_results
 from cgdmer_jax.interop.model_card import Figure, StoreFacts, model_card
 from cgdmer_jax.interop.pretrained import save_model
 from cgdmer_jax.training.run_folder import YOUNGER, flat
-from experiments import command
+from experiments import build, command
 from experiments.text_towers import name_of_tower, tower_name
 from experiments.trained import Trained, load_run
 
@@ -61,7 +62,8 @@ def export_model(run: Trained, out: Path, patient_key: bytes | None = None) -> N
         "trained_at_commit": run.folder.starts()[-1]["commit"],
         "exported_at_commit": commit(),
     }
-    method, contract = run.config.method_name, without_patients(run.contract, patient_key)
+    method = run.config.method_name
+    contract = without_patients(build.completed(run.contract, stores_at_hand(run)), patient_key)
     fields = run.config.method.to_dict()
     if "text_tower" in fields:
         fields["text_tower"] = name_of_tower(fields["text_tower"])
@@ -93,15 +95,18 @@ def vocabulary(config: ConfigDict) -> str:
     )
 
 
-def store_facts(run: Trained) -> list[StoreFacts]:
-    """Licence and citation stand in the stores themselves, found by fingerprint where the config says."""
-    at_hand = {}
+def stores_at_hand(run: Trained) -> list[Store]:
+    """The stores of the config that are still there."""
+    found = []
     for path in run.config.data.stores:
-        try:
-            store = open_store(path)
-        except CgdmerError:  # moved or removed since: the card says so below
-            continue
-        at_hand[store.fingerprint] = store.info
+        with contextlib.suppress(CgdmerError):  # moved or removed since: the card says so
+            found.append(open_store(path))
+    return found
+
+
+def store_facts(run: Trained) -> list[StoreFacts]:
+    """Licence and citation stand in the stores themselves, found by fingerprint."""
+    at_hand = {store.fingerprint: store.info for store in stores_at_hand(run)}
     return [_facts(part, at_hand.get(part.fingerprint)) for part in run.contract.trained_on]
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "cgdmer_jax"
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "cgdmer_jax"
 EVERYWHERE = {"errors", "whole_file", "json_file", "progress"}  # sentences, whole files, JSON, the bar: no rooms
 ALLOWED = {
     "errors": set(),
@@ -59,6 +60,19 @@ def test_room_imports_only_what_the_design_allows(file):
             assert top not in {"jax", "flax", "chex"}, f"{file} imports {name}; {room} is free of jax"
         if top in TRAINING_ONLY:
             assert room == "training", f"{file} imports {name}; only training may"
+
+
+def test_nothing_rests_on_a_private_part_of_jax():
+    """`jax._src` and jaxlib change without notice."""
+    ours = [
+        file
+        for room in ("cgdmer_jax", "experiments", "benchmarks", "configs", "tests")
+        for file in (ROOT / room).rglob("*.py")
+    ]
+    private = {
+        str(f) for f in ours for name in imports(f) if name.startswith("jax._src") or name.split(".")[0] == "jaxlib"
+    }
+    assert not private
 
 
 def test_importing_data_leaves_jax_unimported():

@@ -75,10 +75,12 @@ unit is refused.
 
 def _input(contract: InputContract) -> str:
     leads = ", ".join(contract.leads)
+    limb_leads = "absent limb leads are made from two others; " if contract.derive_limb_leads else ""
     return f"""## Input
 
 The first {contract.seconds:g} s at {contract.rate:g} Hz (higher rates are resampled); leads {leads}
-by name, any of them may be absent; filter {contract.filter}; scaling {contract.scaling}. All of it: `input.json`.
+by name, any of them may be absent; {limb_leads}filter {contract.filter}; scaling {contract.scaling}.
+All of it: `input.json`.
 """
 
 

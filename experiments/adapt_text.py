@@ -4,7 +4,6 @@ The same command goes on where it stopped. At the end: held-out perplexity befor
 a folder that config.method.text_tower, and transformers, read.
 """
 
-import json
 import math
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.huggingface import TextTower
 from cgdmer_jax.interop.text_architecture import weights_sha256
 from cgdmer_jax.interop.text_folder import save_text_encoder
+from cgdmer_jax.json_file import read_json
 from cgdmer_jax.methods.make import from_fields, make_method
 from cgdmer_jax.methods.masked_text import MaskedText
 from cgdmer_jax.methods.protocol import Variables
@@ -34,7 +34,8 @@ from cgdmer_jax.training.stop import StopFlag
 from experiments import build, command
 from experiments.figures import write_figures
 from experiments.model_flops import share_a_record
-from experiments.text_towers import name_of_tower, with_architecture, with_tower
+from experiments.short_paths import short, short_fields
+from experiments.text_towers import with_architecture, with_tower
 from experiments.training_run import Parts, first_state, train_in
 
 EXAMPLE = "python -m experiments.adapt_text --store=stores/ptbxl100 --text=minilm"
@@ -185,7 +186,7 @@ def write_tower(out: Path, config: ConfigDict, variables: Variables, tokenizer: 
     """The encoder alone, without the head; the same one is not written twice."""
     params = join_blocks(jax.device_get(variables.params[NAME]))
     origin = {
-        "adapted_from": name_of_tower(config.method.text_tower),
+        "adapted_from": short(config.method.text_tower),
         "weights_sha256_before": config.method.text_architecture["weights_sha256"],
         "weights_sha256": weights_sha256(params),
         "reports_sha256": config.data.reports_sha256,
@@ -193,8 +194,10 @@ def write_tower(out: Path, config: ConfigDict, variables: Variables, tokenizer: 
         "steps": config.optimizer.steps,
     }
     known = out / "origin.json"
-    if known.is_file() and json.loads(known.read_text()) == origin:
-        return
+    if known.is_file():
+        before = read_json(known, remedy="restore the encoder's folder, or take another --out")
+        if isinstance(before, dict) and short_fields(before) == origin:  # an older one may hold a whole path
+            return
     module = make_tower(config.method.text_architecture.to_dict(), trained=-1, dtype="float32", remat="none", unroll=1)
     save_text_encoder(out, module, params, tokenizer, origin)
 

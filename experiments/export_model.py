@@ -16,7 +16,9 @@ from cgdmer_jax.interop.model_card import Figure, StoreFacts, model_card
 from cgdmer_jax.interop.pretrained import save_model
 from cgdmer_jax.training.run_folder import YOUNGER, flat
 from experiments import build, command
-from experiments.text_towers import name_of_tower, tower_name
+from experiments.evaluation_folders import RESULTS
+from experiments.short_paths import short
+from experiments.text_towers import tower_name
 from experiments.trained import Trained, load_run
 
 EXAMPLE = "python -m experiments.export_model --run=runs/quickstart --out=models/quickstart"
@@ -54,7 +56,7 @@ def read_key(path: Path) -> bytes:
 
 def export_model(run: Trained, out: Path, patient_key: bytes | None = None) -> None:
     """Writes the model folder of a run, with its card. It tells neither who was trained on nor where that lay."""
-    name = run.folder.path.name
+    name = run.folder.path.absolute().name
     origin = {
         "run": name,
         "step": run.step,
@@ -66,7 +68,7 @@ def export_model(run: Trained, out: Path, patient_key: bytes | None = None) -> N
     contract = without_patients(build.completed(run.contract, stores_at_hand(run)), patient_key)
     fields = run.config.method.to_dict()
     if "text_tower" in fields:
-        fields["text_tower"] = name_of_tower(fields["text_tower"])
+        fields["text_tower"] = short(fields["text_tower"])
     save_model(
         out,
         variables=run.variables,
@@ -117,21 +119,22 @@ def _facts(part: TrainedOn, info: dict | None) -> StoreFacts:
 
 
 def figures(run: Trained) -> list[Figure]:
-    """Macro AUROC of the whole, of every evaluation of this very checkpoint."""
+    """Macro AUROC of the whole under protocol clean, of every evaluation of this very checkpoint."""
     found = []
-    for path in sorted(run.folder.evaluation.glob("*/*/results.json")):
+    for path in sorted(run.folder.evaluation.rglob(RESULTS)):
         results = read_results(path)
-        if results["origin"]["checkpoint"] != run.checkpoint:
+        if results["origin"].get("checkpoint") != run.checkpoint:
             continue
         found += [
             _figure(row)
             for row in results["rows"]
             if row["evaluation"] in SHOWN
+            and row["protocol"] == "clean"
             and (row["class"], row["metric"], row["group"], row["leads"]) == ("macro_ge10", "auroc", "all", "all")
             and row["label_fraction"] == 1.0
             and row["value"] is not None
         ]
-    return found
+    return list(dict.fromkeys(found))  # the last checkpoint may have been asked for by its step too
 
 
 def _figure(row: dict) -> Figure:

@@ -1,12 +1,9 @@
 """A run's pretrained text encoder: read from its folder once, when the run is new."""
 
-from pathlib import Path
-
 import jax
 from ml_collections import ConfigDict
 
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.interop.hub import is_hub_address
 from cgdmer_jax.interop.huggingface import TextTower, load_text_encoder
 from cgdmer_jax.interop.text_architecture import architecture_of
 from cgdmer_jax.models import text_tower
@@ -43,11 +40,6 @@ def with_architecture(config: ConfigDict, run: RunFolder) -> tuple[ConfigDict, T
 def tower_name(config: ConfigDict) -> str:
     """Folder or hf://owner/name@revision; "" where the method has no such field or it is empty."""
     return config.method.text_tower if "text_tower" in config.method else ""
-
-
-def name_of_tower(name: str) -> str:
-    """The name as it may be handed on: where a folder lies on this machine is nobody's business."""
-    return name if is_hub_address(name) else Path(name).name
 
 
 def with_tower(state: TrainState, tower: TextTower) -> TrainState:

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import zipfile
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,7 +22,7 @@ from cgdmer_jax.contract import InputContract
 from cgdmer_jax.data.corpus import Corpus
 from cgdmer_jax.data.reports import load_tokenizer
 from cgdmer_jax.data.tokens import TokenTable
-from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.methods.protocol import Method, Variables
 from cgdmer_jax.progress import progress_bar
 from cgdmer_jax.training.checkpoint import Checkpoints, manifest_sha256
@@ -145,14 +146,25 @@ def embed_batches(
     return {name: np.concatenate(values) for name, values in parts.items()}
 
 
-def cached(path: Path, compute: Callable[[], Features]) -> Features:
-    """Reads that file, or computes and writes it whole; its name carries the hashes of content and code."""
-    path = path.with_stem(f"{path.stem}-{code_sha256()[:8]}")
+def cached(path: Path, lines: Int64[np.ndarray, "record"], compute: Callable[[], Features]) -> Features:
+    """Reads that file, or computes and writes it whole; its name carries the hashes of content, records and code."""
+    of_lines = hashlib.sha256(lines.astype("<i8").tobytes()).hexdigest()
+    path = path.with_stem(f"{path.stem}-{of_lines[:8]}-{code_sha256()[:8]}")
     if path.exists():
-        with np.load(path, allow_pickle=False) as file:
-            return dict(file)
+        try:
+            return _read_whole(path)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            print(f"{path} cannot be read ({reason_of(error)}): made again")
     features = compute()
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as file:
         np.savez(file, **features)
     return features
+
+
+def _read_whole(path: Path) -> Features:
+    with zipfile.ZipFile(path) as archive:
+        if damaged := archive.testzip():  # NumPy alone would not see it in an array that has become shorter
+            raise ValueError(f"{damaged} is damaged")
+    with np.load(path, allow_pickle=False) as file:
+        return dict(file)

@@ -80,12 +80,22 @@ class MetricsLog:
 def read_metrics(path: Path) -> list[dict]:
     """All finished lines; a kill can only have left the last one unfinished."""
     records = []
-    for number, line in enumerate(path.read_text().split("\n")[:-1], start=1):
+    for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
         try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError as error:
-            raise CgdmerError(f"line {number} of {path} is no JSON; mend or delete that line") from error
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise CgdmerError(f"line {number} of {path} is not valid JSON; mend or delete that line") from error
+        if not _is_record(record):
+            raise CgdmerError(f"line {number} of {path} is not a step with its figures; mend or delete that line")
+        records.append(record)
     return records
+
+
+def _is_record(record: object) -> bool:
+    """Figures by name; null is one that was not known."""
+    if not isinstance(record, dict) or type(record.get("step")) is not int:
+        return False
+    return all(value is None or type(value) in (int, float) for value in record.values())
 
 
 def untimed(record: dict) -> dict:

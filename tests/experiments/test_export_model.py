@@ -13,7 +13,6 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.results import Setting, plain_row, write_results
 from experiments.export_model import main, vocabulary
 from experiments.pretrain import pretrain
-from experiments.text_towers import name_of_tower
 from experiments.trained import load_run
 from tests.data.small_stores import write_store
 from tests.experiments.toy_runs import toy_config, toy_known
@@ -88,11 +87,8 @@ def test_with_a_key_the_owner_can_ask_for_patients(run, tmp_path):
     key.write_bytes(b"k" * 16)
     assert "under a key of the owner" in export(run, f"--patient_key={key}")
     model = cgdmer_jax.load(run.parent / "model")
-    assert model.was_trained_on_patient(["synthetic:p0", "synthetic:p9", "p0"], b"k" * 16).tolist() == [
-        True,
-        False,
-        False,
-    ]
+    expected = [True, False, False]
+    assert model.was_trained_on_patient(["synthetic:p0", "synthetic:p9", "p0"], b"k" * 16).tolist() == expected
 
 
 def test_the_card_says_whose_words_the_vocabulary_has(run):
@@ -105,14 +101,6 @@ def test_the_card_says_whose_words_the_vocabulary_has(run):
     assert "of at least 5 patients" in said()
     assert "without a bound" in said(min_patients=1)
     assert "was given" in said(tokenizer="/home/somebody/tokenizer") and "somebody" not in said(tokenizer="/somebody")
-
-
-@pytest.mark.parametrize(
-    ("name", "handed_on"),
-    [("/home/jane/medcpt", "medcpt"), ("../x/minilm/", "minilm"), ("hf://a/b@v1", "hf://a/b@v1"), ("", "")],
-)
-def test_where_a_text_encoder_lay_is_not_handed_on(name, handed_on):
-    assert name_of_tower(name) == handed_on
 
 
 def test_an_existing_folder_is_refused(run):

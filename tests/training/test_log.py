@@ -48,7 +48,7 @@ def test_from_scratch_everything_is_cut_and_no_file_is_no_error(tmp_path):
 def test_a_broken_line_within_is_named(tmp_path):
     path = tmp_path / "metrics.jsonl"
     path.write_text('{"step": 1}\n{"step"\n{"step": 3}\n')
-    with pytest.raises(CgdmerError, match=r"line 2 of .*metrics\.jsonl is no JSON"):
+    with pytest.raises(CgdmerError, match=r"line 2 of .*metrics\.jsonl is not valid JSON"):
         read_metrics(path)
 
 

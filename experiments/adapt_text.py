@@ -19,15 +19,14 @@ from cgdmer_jax.data.reports import encode, load_tokenizer
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.huggingface import TextTower
 from cgdmer_jax.interop.text_architecture import weights_sha256
-from cgdmer_jax.interop.text_folder import save_text_encoder
-from cgdmer_jax.json_file import read_json
+from cgdmer_jax.interop.text_folder import read_origin, save_text_encoder
 from cgdmer_jax.methods.make import from_fields, make_method
 from cgdmer_jax.methods.masked_text import MaskedText
 from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.models.text_tower import NAME, join_blocks, make_tower
 from cgdmer_jax.training import loop, sharding
 from cgdmer_jax.training.checkpoint import Checkpoints
-from cgdmer_jax.training.log import read_metrics
+from cgdmer_jax.training.metrics_file import read_metrics
 from cgdmer_jax.training.optimizer import OptimizerConfig
 from cgdmer_jax.training.run_folder import RunFolder
 from cgdmer_jax.training.stop import StopFlag
@@ -74,7 +73,7 @@ def adapt_text(config: ConfigDict, workdir: Path, out: Path) -> int:
         with config.unlocked():
             config.data.reports_sha256 = reports.fingerprint  # a run goes on with the same reports only
         run.check(config.to_dict(), ())
-        tokenizer = load_tokenizer(run.tokenizer) if tower is None else tower.tokenizer
+        tokenizer = load_tokenizer(run.checked_tokenizer()) if tower is None else tower.tokenizer
         parts = make_parts(config, run, reports, tokenizer, tower, mesh)
         state, code = train_in(run, config, parts, allowed=(), mesh=mesh, stop=stop)
     if code != loop.DONE:
@@ -193,11 +192,9 @@ def write_tower(out: Path, config: ConfigDict, variables: Variables, tokenizer: 
         "run": run.path.name,
         "steps": config.optimizer.steps,
     }
-    known = out / "origin.json"
-    if known.is_file():
-        before = read_json(known, remedy="restore the encoder's folder, or take another --out")
-        if isinstance(before, dict) and short_fields(before) == origin:  # an older one may hold a whole path
-            return
+    before = read_origin(out)
+    if before is not None and short_fields(before) == origin:  # an older one may hold a whole path
+        return
     module = make_tower(config.method.text_architecture.to_dict(), trained=-1, dtype="float32", remat="none", unroll=1)
     save_text_encoder(out, module, params, tokenizer, origin)
 

@@ -9,7 +9,7 @@ from cgdmer_jax.data.splits import probe_folds
 from cgdmer_jax.evaluation.report import write_report
 from cgdmer_jax.evaluation.report_case import case_section
 from cgdmer_jax.evaluation.report_diagnostics import read_section
-from cgdmer_jax.training.log import read_metrics
+from cgdmer_jax.training.metrics_file import read_metrics
 from experiments.case import make_case
 from experiments.case_origin import listed, versions
 from experiments.diagnose import FILE as DIAGNOSTICS

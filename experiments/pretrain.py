@@ -158,7 +158,7 @@ def facts(config: ConfigDict, corpus: Corpus, tokenizer: Tokenizer, loader: Load
 
 def _tokenizer(run: RunFolder, tower: TextTower | None, config: ConfigDict, corpus: Corpus) -> Tokenizer:
     if run.exists():
-        return load_tokenizer(run.tokenizer)
+        return load_tokenizer(run.checked_tokenizer())
     return build.make_tokenizer(config, corpus) if tower is None else tower.tokenizer
 
 

@@ -21,7 +21,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.probe import fit_probe
 from cgdmer_jax.evaluation.results import Scored, Setting, paired_row, rows_for_scores, write_results
 from cgdmer_jax.interop.huggingface import load_text_encoder
-from cgdmer_jax.json_file import read_json
+from cgdmer_jax.interop.text_folder import read_origin
 from cgdmer_jax.methods.cgdmer import CgDmer
 from cgdmer_jax.models.text_states import mean_of_tokens
 from experiments import build, command, trained
@@ -33,7 +33,6 @@ EXAMPLE = (
     "--run=scratch=runs/ptbxl-nano --out=results/text-probe.json"
 )
 NO_RUN = "-"
-ORIGIN = "origin.json"  # beside the weights of an adapted encoder
 SPLIT = "validation"  # an encoder is chosen by it
 LANGUAGES = ("de", "en")
 TEXTS_AT_ONCE = 256
@@ -82,11 +81,8 @@ def encoders(corpus: Corpus, folders: dict[str, str], runs: dict[str, str], max_
 
 def adapted_to(folder: Path, corpus: Corpus) -> bool:
     """Whether experiments.adapt_text went on with the very reports of this corpus's training split."""
-    origin = folder / ORIGIN
-    if not origin.is_file():
-        return False
-    fields = read_json(origin, remedy="restore the encoder's folder, or delete this file")
-    return isinstance(fields, dict) and fields.get("reports_sha256") == of_corpus(corpus).fingerprint
+    origin = read_origin(folder)
+    return origin is not None and origin.get("reports_sha256") == of_corpus(corpus).fingerprint
 
 
 def domain_of_run(run: trained.Trained, corpus: Corpus) -> str:

@@ -42,6 +42,8 @@ from tests.bad_recordings import (
 from tests.bad_runs import (
     changed_run,
     disk_fills_up_in_checkpoint,
+    flipped_bit_in_contract,
+    flipped_bit_in_tokenizer,
     half_deleted,
     other_rate,
     run_without_config,
@@ -108,6 +110,8 @@ CASES = (
     Case("a run folder of another config", changed_run, 1, "was written with another config"),
     Case("a run folder without input.json", lambda f: half_deleted(f, "input.json"), 1, "input.json is missing"),
     Case("a run folder without tokenizer", lambda f: half_deleted(f, "tokenizer"), 1, "no tokenizer.json"),
+    Case("a run folder: another letter in its tokenizer", flipped_bit_in_tokenizer, 1, "tokenizer.json differs from"),
+    Case("a run folder: another digit in input.json", flipped_bit_in_contract, 1, "input.json differs from what was"),
     Case("going on in a run folder without config.json", run_without_config, 1, "has no config.json; restore it"),
     Case("a run folder without checkpoints", lambda f: half_deleted(f, "checkpoints"), 1, "holds no checkpoint"),
     Case("model folder: a tensor renamed", lambda f: model(f, renamed), None, "is missing; params/temperature is not"),

@@ -10,6 +10,7 @@ from cgdmer_jax.data.special_tokens import PADDING, first_id
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.hub import FORM, hub_hint, is_hub_address, snapshot
 from cgdmer_jax.interop.text_config import TextModule, read_text_config
+from cgdmer_jax.interop.text_folder import read_origin
 from cgdmer_jax.interop.text_parameters import text_parameters
 from cgdmer_jax.interop.text_tensors import INDEX, WEIGHTS, open_tensors
 from cgdmer_jax.models.bert import BertEncoder
@@ -52,6 +53,7 @@ def load_text_encoder(name: str | Path) -> TextTower:
     for name in (CONFIG, TOKENIZER):
         if not (folder / name).is_file():
             raise CgdmerError(f"{folder} has no {name}, so no text encoder can be read from it; place there {NEEDED}")
+    read_origin(folder)
     config = read_text_config(folder / CONFIG)
     tokenizer = read_tokenizer(folder / TOKENIZER)
     file, tensors = open_tensors(folder)

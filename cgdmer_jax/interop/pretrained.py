@@ -1,6 +1,5 @@
 """The portable model folder: weights, config, input contract, tokenizer and card; no pickle anywhere (DESIGN 2)."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -26,7 +25,7 @@ from cgdmer_jax.interop.weights import read_weights, write_weights
 from cgdmer_jax.json_file import own_sha256, read_json
 from cgdmer_jax.methods.make import make_method
 from cgdmer_jax.methods.protocol import Variables
-from cgdmer_jax.whole_file import write_whole
+from cgdmer_jax.whole_file import sha256_of, write_whole
 
 FORMAT_VERSION = 2
 WEIGHTS, CONFIG, INPUT, CARD = "model.safetensors", "config.json", "input.json", "README.md"
@@ -180,7 +179,6 @@ def _read_config(path: Path) -> dict:
 
 def _sha256(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError as error:
         raise CgdmerError(f"{path} cannot be read ({reason_of(error)}); ask its owner, or {REMEDY}") from error

@@ -16,6 +16,7 @@ from experiments.pretrain import pretrain
 from experiments.trained import load_run
 from tests.data.small_stores import write_store
 from tests.experiments.toy_runs import toy_config, toy_known
+from tests.sealed_files import rewrite
 
 SETTING = Setting("synthetic", "test", "toy", "run", "main", 1, "probe", "findings", "in", "labels", False)
 
@@ -73,9 +74,8 @@ def test_the_card_shows_figures_of_this_checkpoint_only(run):
 
 
 def test_a_store_that_was_removed_leaves_its_licence_unknown(run):
-    config = json.loads((run / "config.json").read_text())
-    config["data"]["stores"] = ["gone"]
-    (run / "config.json").write_text(json.dumps(config))
+    data = json.loads((run / "config.json").read_text())["data"]
+    rewrite(run / "config.json", data=data | {"stores": ["gone"]})
     assert "licence: not known here" in export(run)
 
 

@@ -9,10 +9,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "cgdmer_jax"
-EVERYWHERE = {"errors", "whole_file", "progress"}  # sentences, files whole or absent, the bar: no rooms
+EVERYWHERE = {"errors", "whole_file", "json_file", "progress"}  # sentences, whole files, JSON, the bar: no rooms
 ALLOWED = {
     "errors": set(),
     "whole_file": set(),
+    "json_file": set(),
     "progress": set(),
     "quality": set(),
     "limb_leads": set(),

@@ -8,13 +8,15 @@ import dataclasses
 import hashlib
 import hmac
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Int16, Num
+from jaxtyping import Bool, Int16
 
 from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.given_input import Signal, check_rate_and_unit, lead_names, plain_signal
 from cgdmer_jax.json_file import parse_json
 from cgdmer_jax.limb_leads import Agreement
 from cgdmer_jax.quality import LeadQuality
@@ -164,12 +166,14 @@ class Prepared:
 
 def prepare(
     contract: InputContract,
-    signal: Num[np.ndarray, "source_lead source_time"],
+    signal: Signal,
     rate: float | int,
-    leads: tuple[str, ...] | list[str],
+    leads: Iterable[str],
     unit: str,
 ) -> Prepared:
     """Converts a recording to the contract by the functions of the conversion, or refuses in one sentence."""
+    signal, leads = plain_signal(signal), lead_names(leads)
+    check_rate_and_unit(rate, unit)
     if rate < contract.rate:
         raise CgdmerError(
             f"rate is {rate:g} Hz, below the {contract.rate:g} Hz the encoder was trained on; "
@@ -178,7 +182,7 @@ def prepare(
     conditioned = condition(
         signal,
         rate,
-        tuple(leads),
+        leads,
         unit,
         target_rate=contract.rate,
         seconds=contract.seconds,

@@ -22,6 +22,7 @@ from tests.bad_models import (
     without_config,
 )
 from tests.bad_recordings import (
+    another_channel,
     cut_file,
     disk_fills_up_in_shard,
     flat,
@@ -31,6 +32,7 @@ from tests.bad_recordings import (
     itself,
     no_file,
     no_header,
+    no_lead_name,
     nothing,
     recording,
     renamed_leads,
@@ -78,7 +80,9 @@ class Case(NamedTuple):
 CASES = (
     Case("no lead name is known", lambda f: prepared(f, leads=[f"E{n}" for n in range(12)]), None, "no lead among E0"),
     Case("one lead name is not known", recording(header("0 V6\n", "0 VX\n")), 0, '"VX" is none of the twelve leads'),
-    Case("a lead name occurs twice", recording(header("0 II\n", "0 I\n")), 0, 'lead "I" is described twice'),
+    Case("a lead name occurs twice", recording(header("0 II\n", "0 I\n")), 0, 'signals "I" and "I" are both lead I'),
+    Case("a channel in mmHg beside the leads", recording(another_channel), 0, '"ABP" is none of the twelve leads'),
+    Case("no lead of the header is known", recording(no_lead_name), 0, "no lead among X0, X1"),
     Case("arm electrodes exchanged", recording(signal(swapped)), 0, "suspicion of exchanged arm electrodes"),
     Case("names of leads II and III exchanged", recording(signal(renamed_leads)), 0, "limb leads that contradict"),
     Case("a stretch without measurement (NaN)", recording(signal(gap)), 0, "a lead with gaps or clipped samples"),

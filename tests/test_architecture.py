@@ -22,15 +22,25 @@ ALLOWED = {
     "limb_leads": set(),
     "waveform": {"quality", "limb_leads"},
     "batch": set(),
-    "contract": {"waveform", "quality", "limb_leads"},
+    "given_input": set(),
+    "windows": {"waveform"},
+    "contract": {"waveform", "quality", "limb_leads", "given_input"},
     "data": {"data", "waveform", "contract", "batch"},
     "models": {"models"},
     "methods": {"methods", "models", "batch"},
     "training": {"training", "methods.protocol", "batch", "contract"},
     "evaluation": {"evaluation", "batch"},
-    "interop": {"interop", "models", "methods", "contract", "waveform", "batch", "data.reports", "data.special_tokens"},
+    "interop": {"interop", "models", "methods", "contract", "waveform", "batch", "data.reports", "data.special_tokens"}
+    | {"given_input", "windows"},
 }
-WITHOUT_JAX = EVERYWHERE | {"quality", "limb_leads", "waveform", "contract", "batch", "data", "evaluation"}
+WITHOUT_JAX = (
+    EVERYWHERE
+    | {"quality", "limb_leads", "waveform", "contract", "batch", "data", "evaluation"}
+    | {
+        "given_input",
+        "windows",
+    }
+)
 TRAINING_ONLY = {"optax", "orbax"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 

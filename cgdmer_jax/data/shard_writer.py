@@ -106,7 +106,7 @@ def _convert_record(job: ShardJob, record: SourceRecord, row: np.ndarray) -> dic
         "samples_filled": int(np.sum(conditioned.n_filled)),
         "valid_length": int(conditioned.valid_length),
         "signal_sha256": signal_sha256(row),
-        "extra_leads": list(conditioned.extra_leads),
+        "extra_leads": list(dict.fromkeys(recording.extra_leads + conditioned.extra_leads)),
     }
 
 

@@ -44,7 +44,11 @@ def read_manifest(folder: Path) -> dict:
 def verify(folder: Path) -> None:
     """Raises unless every file of the checkpoint, the manifest included, has the hash written down for it."""
     manifest = read_manifest(folder)
-    for name, expected in manifest["files"].items():
+    expected_of = dict(manifest["files"])
+    # The manifest first: damage to one of its hashes must not be blamed on the file of that hash.
+    if expected_of.pop(MANIFEST, None) != _own_sha256(manifest):
+        raise _damaged(folder / MANIFEST, "differs from what was written (sha256)")
+    for name, expected in expected_of.items():
         path = folder / name
         if name == MANIFEST:
             continue

@@ -17,6 +17,7 @@ import numpy as np
 from cgdmer_jax.errors import CgdmerError
 from experiments import command
 from experiments.figures import write_figures
+from tests.flipped_runs import make_model, make_run, model_values, run_values
 from tests.flipped_stores import continued_bytes, make_store, make_unfinished, store_values
 
 EXAMPLE = "python -m tests.flip_bits --flips=400 --seed=0 --out=results/flipped-bits.json"
@@ -35,6 +36,8 @@ class Kind(NamedTuple):
 KINDS = (
     Kind("store", make_store, store_values),
     Kind("unfinished store", make_unfinished, continued_bytes, MADE_AGAIN),
+    Kind("run", make_run, run_values),
+    Kind("model folder", make_model, model_values),
 )
 
 

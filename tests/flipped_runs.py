@@ -13,7 +13,6 @@ from cgdmer_jax.evaluation.report_diagnostics import read_section
 from cgdmer_jax.evaluation.results import Setting, plain_row, read_results, write_results
 from cgdmer_jax.npz_file import read_arrays
 from cgdmer_jax.sealed_json import sealed
-from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.metrics_file import read_metrics
 from cgdmer_jax.training.run_folder import write_json
 from experiments.export_model import figures
@@ -28,7 +27,15 @@ REPORTS = [f"report number {row}" for row in range(60)]
 SETTING = Setting("synthetic", "test", "toy", "run", "main", 1, "probe", "findings", "in", "labels", False)
 EVALUATED = "evaluation/synthetic/test"
 LINES = np.arange(7)
-DIAGNOSTICS = {"command": "c", "step": 6, "store": "synthetic", "split": "test", "gradients": [], "seconds": 1.0}
+TABLES = ("gradients", "ranks", "predictability", "gap", "probes", "lengths")
+DIAGNOSTICS = {name: [] for name in TABLES} | {
+    "command": "python -m experiments.diagnose",
+    "step": 6,
+    "store": "synthetic",
+    "split": "test",
+    "gradients": [{"term": "align", "norm": 0.25, "weight": 1.0, "weighted_norm": 0.25}],
+    "seconds": 1.0,
+}
 
 
 def make_run(folder: Path) -> None:
@@ -40,7 +47,8 @@ def make_run(folder: Path) -> None:
     row = plain_row(SETTING, "auroc", "macro_ge10", 0.8125, n=6, n_positive=3)
     write_results(folder / EVALUATED / "results.json", "python -m x", [row], {"checkpoint": checkpoint})
     write_json(folder / EVALUATED / "diagnostics.json", sealed(DIAGNOSTICS))
-    np.savez_compressed(folder / EVALUATED / "predictions.npz", scores=np.arange(12.0), record_id=np.array(["r1", "r2"]))
+    arrays = {"scores": np.arange(12.0), "record_id": np.array(["r1", "r2"])}
+    np.savez_compressed(folder / EVALUATED / "predictions.npz", **arrays)
     _features(folder)
 
 
@@ -52,21 +60,21 @@ def run_values(folder: Path) -> object:
     """All that going on, evaluating, exporting and the report read of a run."""
     with toy_known(), contextlib.redirect_stdout(io.StringIO()):
         run = load_run(folder, None)
-        best = Checkpoints(run.folder.checkpoints, keep_last=1).best_step()
-        shown = figures(run)
+        shown, features = figures(run), _features(folder)
     scored = folder / EVALUATED
+    predictions = read_arrays(scored / "predictions.npz", remedy="evaluate again")
     return repr(
         (
             run.config.to_json(),
             run.contract,
             run.tokenizer.to_str(),
             run.folder.starts(),
-            (run.step, run.checkpoint, best),
+            (run.step, run.checkpoint),
             [(array.dtype, array.tobytes()) for array in map(np.asarray, jax.tree.leaves(run.variables))],
             read_metrics(run.folder.metrics),
             (shown, read_results(scored / "results.json"), read_section(scored / "diagnostics.json")),
-            {n: (a.dtype, a.tobytes()) for n, a in read_arrays(scored / "predictions.npz", remedy="score again").items()},
-            {name: array.tobytes() for name, array in _features(folder).items()},
+            {name: (array.dtype, array.tobytes()) for name, array in predictions.items()},
+            {name: array.tobytes() for name, array in features.items()},
         )
     )
 

@@ -16,9 +16,9 @@ from cgdmer_jax.data.corpus import Corpus, open_corpus
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation import ablation, bootstrap
 from cgdmer_jax.evaluation.results import commit, environment, read_results
-from cgdmer_jax.npz_file import read_npz
-from cgdmer_jax.training.log import read_metrics
+from cgdmer_jax.npz_file import read_arrays
 from cgdmer_jax.training.loop import PREEMPTED
+from cgdmer_jax.training.metrics_file import read_metrics
 from cgdmer_jax.training.run_folder import RunFolder, flat
 from cgdmer_jax.training.stop import SIGNALS
 from experiments import command
@@ -202,7 +202,7 @@ def kept_rows(run: Path, scored: Path) -> tuple[list[dict], dict[str, ablation.S
         and (row["group"], row["leads"], row["label_fraction"]) == ("all", "all", 1.0)
         and (row["evaluation"] == "retrieval" or (row["class"] == "macro_ge10" and row["metric"] == "auroc"))
     ]
-    arrays = read_npz(scored / "predictions.npz", remedy="evaluate the run again")
+    arrays = read_arrays(scored / "predictions.npz", remedy="evaluate the run again")
     samples = {
         name: ablation.macro_samples(
             arrays[name].astype(np.float64), *(arrays[f"{task}/{k}"] for k in ("labels", "record_id", "patient_id"))

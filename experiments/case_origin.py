@@ -26,7 +26,7 @@ def case_origin(state: Evaluation, at: int) -> dict[str, str]:
         "Encoder": f"{state.base.method}, run {state.base.run}, step {run.step:,} of batches of "
         f"{run.config.data.batch_size}, checkpoint {run.checkpoint[:16]}",
         "Pretrained on": "; ".join(
-            f"{part.name}: {len(part.signal_sha256):,} recordings of {len(part.patient_sha256):,} patients "
+            f"{part.name}: {len(part.signal_sha256):,} recordings of {part.n_patients:,} patients "
             f"(store {part.fingerprint[:16]})"
             for part in contract.trained_on
         ),

@@ -12,8 +12,8 @@ from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.ablation import Samples
 from cgdmer_jax.evaluation.results import commit, environment
-from cgdmer_jax.training.log import read_metrics
 from cgdmer_jax.training.loop import PREEMPTED
+from cgdmer_jax.training.metrics_file import read_metrics
 from cgdmer_jax.training.run_folder import RunFolder, flat
 from experiments import command
 from experiments.ablate import EVALUATE, SPLIT, kept_rows, run_child

@@ -16,6 +16,7 @@ from cgdmer_jax.evaluation.heart_rate import heart_rates
 from cgdmer_jax.evaluation.part_probes import Roles, compare
 from cgdmer_jax.evaluation.report_diagnostics import diagnostics_text
 from cgdmer_jax.evaluation.results import commit, environment
+from cgdmer_jax.sealed_json import sealed
 from cgdmer_jax.training.run_folder import write_json
 from experiments import command
 from experiments.evaluation_folders import check_writable, folder_of, folder_of_step
@@ -70,7 +71,7 @@ def diagnose(run: Path, store: str, split: str, *, checkpoint: int | None) -> di
         "left_out": state.left_out,
     }
     document["seconds"] = time.monotonic() - begun
-    write_json(out / FILE, finite(document))
+    write_json(out / FILE, sealed(finite(document)))
     print(f"{out / FILE}: {document['seconds']:.0f} s")
     return finite(document)
 

@@ -9,7 +9,7 @@ from cgdmer_jax.data.splits import probe_folds
 from cgdmer_jax.evaluation.report import write_report
 from cgdmer_jax.evaluation.report_case import case_section
 from cgdmer_jax.evaluation.report_diagnostics import read_section
-from cgdmer_jax.training.log import read_metrics
+from cgdmer_jax.training.metrics_file import read_metrics
 from experiments.case import make_case
 from experiments.case_origin import listed, versions
 from experiments.diagnose import FILE as DIAGNOSTICS
@@ -74,7 +74,7 @@ def facts_of(state: Evaluation, line: str, origin: dict) -> dict[str, str]:
         "Method": run.config.method_name,
         "Store": f"{info['name']}, {state.corpus.n_records:,} records, {state.corpus.rate:g} Hz ({info['licence']})",
         "Protocol": f"{state.base.protocol}; split {state.base.split}: {_roles(state)}",
-        "Trained on": ", ".join(f"{t.name} ({len(t.patient_sha256):,} patients)" for t in run.contract.trained_on),
+        "Trained on": ", ".join(f"{t.name} ({t.n_patients:,} patients)" for t in run.contract.trained_on),
         "Scored records seen in training": str(state.overlap),
         "Prompts": f"{origin['prompts'][:16]} (sha256)" if origin["prompts"] else "none for this collection",
         **({"Left out": "; ".join(state.left_out)} if state.left_out else {}),

@@ -6,14 +6,15 @@ from pathlib import Path
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.json_file import read_json
-from cgdmer_jax.training.run_folder import flat
+from cgdmer_jax.training.run_folder import YOUNGER, flat
 from experiments.ablation_grid import Planned
 from experiments.short_paths import short_fields
 
 # Fields younger than some committed JSON, each with the value at which a run is the one it was before the field came:
-# a text encoder from scratch, no table of text vectors, attention chosen by device, the batch in one part. An older
-# JSON means these. A new field of a method goes here, or every finished run is one of another config.
-NEUTRAL = {
+# a text encoder from scratch, no table of text vectors, attention chosen by device, the batch in one part, a vocabulary
+# of all words. An older JSON means these. A new field of a method goes here, or every finished run is one of another
+# config.
+NEUTRAL = YOUNGER | {
     "data.text_columns.text_vectors": "",
     "method.text_tower": "",
     "method.text_trained": -1,

@@ -21,7 +21,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.probe import fit_probe
 from cgdmer_jax.evaluation.results import Scored, Setting, paired_row, rows_for_scores, write_results
 from cgdmer_jax.interop.huggingface import load_text_encoder
-from cgdmer_jax.json_file import read_json
+from cgdmer_jax.interop.text_folder import read_origin
 from cgdmer_jax.methods.cgdmer import CgDmer
 from cgdmer_jax.models.text_states import mean_of_tokens
 from experiments import build, command, trained
@@ -29,11 +29,10 @@ from experiments.encode_texts import vectors_of
 from experiments.scoring import Task, make_task, unscorable
 
 EXAMPLE = (
-    "python -m experiments.probe_texts --store=stores/ptbxl100 --text=minilm=sentence-transformers/all-MiniLM-L6-v2 "
+    "python -m experiments.probe_texts --store=stores/ptbxl100 --text=minilm=minilm "
     "--run=scratch=runs/ptbxl-nano --out=results/text-probe.json"
 )
 NO_RUN = "-"
-ORIGIN = "origin.json"  # beside the weights of an adapted encoder
 SPLIT = "validation"  # an encoder is chosen by it
 LANGUAGES = ("de", "en")
 TEXTS_AT_ONCE = 256
@@ -42,7 +41,13 @@ TEXTS_AT_ONCE = 256
 def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
     parser.add_argument("--store", required=True, help="converted store with labels and reports")
-    parser.add_argument("--text", action="append", default=[], metavar="NAME=FOLDER", help="a text encoder, or hub id")
+    parser.add_argument(
+        "--text",
+        action="append",
+        default=[],
+        metavar="NAME=FOLDER",
+        help="a text encoder (FOLDER or hf://owner/name@revision)",
+    )
     parser.add_argument(
         "--run", action="append", default=[], metavar="NAME=RUN", help="a cgdmer run's own text encoder"
     )
@@ -76,11 +81,8 @@ def encoders(corpus: Corpus, folders: dict[str, str], runs: dict[str, str], max_
 
 def adapted_to(folder: Path, corpus: Corpus) -> bool:
     """Whether experiments.adapt_text went on with the very reports of this corpus's training split."""
-    origin = folder / ORIGIN
-    if not origin.is_file():
-        return False
-    fields = read_json(origin, remedy="restore the encoder's folder, or delete this file")
-    return isinstance(fields, dict) and fields.get("reports_sha256") == of_corpus(corpus).fingerprint
+    origin = read_origin(folder)
+    return origin is not None and origin.get("reports_sha256") == of_corpus(corpus).fingerprint
 
 
 def domain_of_run(run: trained.Trained, corpus: Corpus) -> str:

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Shaped
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation import bootstrap, metrics
-from cgdmer_jax.npz_file import read_npz
+from cgdmer_jax.npz_file import read_arrays
 from cgdmer_jax.whole_file import whole_file
 
 SEED = 0  # of the draws of patients and of training seeds
@@ -72,7 +72,7 @@ def save_samples(path: Path, samples: Mapping[str, Samples]) -> None:
 def load_samples(path: Path) -> dict[str, Samples]:
     """What `save_samples` wrote."""
     remedy = "restore it, or delete it: the table then has no intervals of that run"
-    arrays = read_npz(path, remedy=remedy)
+    arrays = read_arrays(path, remedy=remedy)
     names = [name.removesuffix("/values") for name in arrays if name.endswith("/values")]
     if lacking := [name for name in names if f"{name}/basis" not in arrays]:
         raise CgdmerError(f"{path} lacks {lacking[0]}/basis; {remedy}")

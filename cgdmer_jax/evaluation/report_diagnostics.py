@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.json_file import read_json
+from cgdmer_jax.sealed_json import read_sealed
 
 
 class Column(NamedTuple):
@@ -116,7 +116,7 @@ TABLES = (
 def read_section(path: Path) -> str:
     """The section of a diagnostics.json; of a damaged one the error says what to do."""
     remedy = "run experiments.diagnose again, or delete the file"
-    document = read_json(path, remedy=remedy)
+    document = read_sealed(path, remedy=remedy)
     try:
         return diagnostics_section(document)
     except (KeyError, TypeError, ValueError) as error:  # whatever was put in the place of a table, a row or a figure

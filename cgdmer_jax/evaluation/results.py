@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Int16
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation import bootstrap, metrics
 from cgdmer_jax.evaluation.protocols import MACRO
-from cgdmer_jax.json_file import read_json
+from cgdmer_jax.sealed_json import read_sealed, sealed
 from cgdmer_jax.whole_file import write_whole
 
 KEY = (
@@ -158,7 +158,8 @@ def write_results(path: Path, command: str, rows: Sequence[dict], origin: dict) 
 
 
 def write_document(path: Path, document: Mapping[str, object]) -> None:
-    """A line a row, in one rename."""
+    """A line a row, in one rename, with its own hash."""
+    document = sealed(document)
     head = json.dumps({name: value for name, value in document.items() if name != "rows"}, indent=1)
     lines = ",\n".join(json.dumps(row, separators=(",", ":"), allow_nan=False) for row in document["rows"])
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -167,9 +168,7 @@ def write_document(path: Path, document: Mapping[str, object]) -> None:
 
 def read_results(path: Path) -> dict:
     """The document that `write_results` wrote, its rows checked."""
-    document = read_json(path, remedy=REMEDY)
-    if not isinstance(document, dict):
-        raise CgdmerError(f"{path} is not a JSON object; {REMEDY}")
+    document = read_sealed(path, remedy=REMEDY)
     if missing := {"command", "commit", "environment", "origin", "rows"} - document.keys():
         raise CgdmerError(f"{path} lacks {', '.join(sorted(missing))}; {REMEDY}")
     rows = document["rows"]

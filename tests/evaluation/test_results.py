@@ -185,12 +185,25 @@ def test_written_document_is_strict_json_and_reads_back(case, tmp_path):
     def refuse(name):
         raise AssertionError(f"{name} is not JSON")
 
-    assert json.loads(path.read_text(), parse_constant=refuse) == results.read_results(path)
-    document = results.read_results(path)
+    written, document = json.loads(path.read_text(), parse_constant=refuse), results.read_results(path)
+    assert written == document | {"sha256": written["sha256"]}
     assert document["rows"] == rows and document["command"] == "python -m experiments.evaluate"
     assert "numpy" in document["environment"]["packages"]
     (rare,) = rows_by(document["rows"], metric="auroc", **{"class": "RARE"})
     assert rare["value"] is None and rare["n_positive"] == 0
+
+
+def test_another_figure_in_the_file_is_refused_and_an_older_file_without_hash_is_read(tmp_path):
+    path = tmp_path / "results.json"
+    row = results.plain_row(SETTING, "affirmed_share", "MI", 0.25, n=10, n_positive=0)
+    results.write_results(path, "command", [row], {"step": 3})
+    content = path.read_text()
+    path.write_text(content.replace("0.25", "0.75"))
+    with pytest.raises(CgdmerError, match=r"results\.json differs from what was written .* evaluate the run again"):
+        results.read_results(path)
+    before = {name: value for name, value in json.loads(content).items() if name != "sha256"}
+    path.write_text(json.dumps(before))
+    assert results.read_results(path) == before
 
 
 def test_plain_row_fits_the_table():
@@ -241,6 +254,7 @@ def test_a_row_edited_by_hand_is_told_with_its_file_and_number(changes, words, t
     row = results.plain_row(SETTING, "auroc", "A", 0.5, n=9, n_positive=4)
     results.write_results(tmp_path / "r.json", "", [row], {})
     document = json.loads((tmp_path / "r.json").read_text())
+    del document["sha256"]  # as in a file of an earlier version
     document["rows"][0] |= changes
     (tmp_path / "r.json").write_text(json.dumps(document))
     with pytest.raises(CgdmerError, match=words):

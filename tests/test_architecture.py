@@ -9,24 +9,38 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "cgdmer_jax"
-EVERYWHERE = {"errors", "whole_file", "progress"}  # sentences, files whole or absent, the bar: no rooms
+# Sentences, whole files, JSON and arrays that are checked, the bar: no rooms.
+EVERYWHERE = {"errors", "whole_file", "json_file", "sealed_json", "npz_file", "progress"}
 ALLOWED = {
     "errors": set(),
     "whole_file": set(),
+    "json_file": set(),
+    "sealed_json": set(),
+    "npz_file": set(),
     "progress": set(),
     "quality": set(),
     "limb_leads": set(),
     "waveform": {"quality", "limb_leads"},
     "batch": set(),
-    "contract": {"waveform", "quality", "limb_leads"},
+    "given_input": set(),
+    "windows": {"waveform"},
+    "contract": {"waveform", "quality", "limb_leads", "given_input"},
     "data": {"data", "waveform", "contract", "batch"},
     "models": {"models"},
     "methods": {"methods", "models", "batch"},
     "training": {"training", "methods.protocol", "batch", "contract"},
     "evaluation": {"evaluation", "batch"},
-    "interop": {"interop", "models", "methods", "contract", "waveform", "batch", "data.reports", "data.special_tokens"},
+    "interop": {"interop", "models", "methods", "contract", "waveform", "batch", "data.reports", "data.special_tokens"}
+    | {"given_input", "windows"},
 }
-WITHOUT_JAX = EVERYWHERE | {"quality", "limb_leads", "waveform", "contract", "batch", "data", "evaluation"}
+WITHOUT_JAX = (
+    EVERYWHERE
+    | {"quality", "limb_leads", "waveform", "contract", "batch", "data", "evaluation"}
+    | {
+        "given_input",
+        "windows",
+    }
+)
 TRAINING_ONLY = {"optax", "orbax"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -4,7 +4,6 @@ Order: shards (each with its notes, data/shard_writer.py), then the tables, last
 Equal input gives equal bytes, whatever the number of processes and however often the run was killed.
 """
 
-import json
 import multiprocessing
 import shutil
 import time
@@ -20,18 +19,18 @@ import numpy as np
 import tensorstore as ts
 
 from cgdmer_jax.data import seal
+from cgdmer_jax.data.shard_notes import PARTIAL, is_done, read_notes
 from cgdmer_jax.data.shard_writer import (
-    PARTIAL,
     ShardJob,
     convert_shard,
     convert_shard_in_worker,
     not_written,
-    notes_path,
     start_worker,
 )
 from cgdmer_jax.data.sources import Source
 from cgdmer_jax.data.splits import check_patients_stay_in_one_fold
-from cgdmer_jax.data.store import MARKS, read_info
+from cgdmer_jax.data.store import LONGEST_REPORT, MARKS, most_report_bytes
+from cgdmer_jax.data.store_info import read_info, sealed_info
 from cgdmer_jax.data.tables import write_tables
 from cgdmer_jax.data.unfinished import (
     check_disk_space,
@@ -129,12 +128,32 @@ def _check_source(source: Source) -> None:
         (record.fold for record in source.records),
         source.name,
     )
+    _check_reports(source)
+
+
+def _check_reports(source: Source) -> None:
+    """Refuses reports that no store would be read with: half its limits, since cleaning may lengthen a text."""
+    distinct = {record.report: record.record_id for record in source.records}
+    total, most = 0, most_report_bytes(len(source.records)) // 2
+    for report, record_id in distinct.items():
+        size = len(report.encode(errors="replace"))
+        total += size
+        if size > LONGEST_REPORT // 2:
+            raise CgdmerError(
+                f"the report of record {record_id} has {size} bytes, more than the {LONGEST_REPORT // 2} that one may "
+                f"have; look for an unclosed quotation mark in the table of {source.name}, or shorten it"
+            )
+    if total > most:
+        raise CgdmerError(
+            f"the reports of {source.name} have {total} bytes together, more than the {most} that "
+            f"{len(source.records)} records may have; shorten them"
+        )
 
 
 def _convert_shards(source: Source, job: ShardJob, processes: int, progress: bool) -> int:
     """Writes the shards that are not done; returns the number of records converted."""
     n_shards = -(-job.n_rows // job.rows_per_shard)
-    todo = [shard for shard in range(n_shards) if not notes_path(job.out, shard).is_file()]
+    todo = [shard for shard in range(n_shards) if not is_done(job.out, shard, job.n_samples)]
     records = {s: source.records[s * job.rows_per_shard : (s + 1) * job.rows_per_shard] for s in todo}
     n_todo = sum(map(len, records.values()))
     check_disk_space(job, n_todo)
@@ -175,7 +194,7 @@ def _results(job: ShardJob, records: dict[int, list], processes: int) -> Iterato
 def _seal(source: Source, job: ShardJob, settings: dict[str, Any]) -> None:
     """Writes the tables and, last, dataset.json."""
     n_shards = -(-job.n_rows // job.rows_per_shard)
-    notes = [json.loads(notes_path(job.out, shard).read_bytes()) for shard in range(n_shards)]
+    notes = [read_notes(job.out, shard) for shard in range(n_shards)]
     record_notes = [note for shard in notes for note in shard["records"]]
     rejected = Counter(note["problem"] for note in record_notes if "problem" in note)
     if rejected.total() == job.n_rows:
@@ -214,7 +233,7 @@ def _seal(source: Source, job: ShardJob, settings: dict[str, Any]) -> None:
             "shards": [shard["seal"] for shard in notes],
         },
     }
-    write_whole(job.out / seal.DATASET, json.dumps(info, indent=1, ensure_ascii=False))
+    write_whole(job.out / seal.DATASET, sealed_info(info))
 
 
 def _marked(notes: list[dict[str, Any]]) -> dict[str, int]:

@@ -6,7 +6,6 @@ that fails under way ends all: the hosts wait for each other in it, so none of t
 """
 
 import contextlib
-import logging
 import math
 import shutil
 from collections.abc import Callable
@@ -28,6 +27,7 @@ from cgdmer_jax.training.manifest import (
     verify,
     write_manifest,
 )
+from cgdmer_jax.training.orbax_loops import settle_after_failures
 from cgdmer_jax.training.state import TrainState, abstract
 from cgdmer_jax.training.together import is_first, of_first
 
@@ -37,16 +37,6 @@ REMEDY = "free some space and give the same command again"
 
 class NotWritten(CgdmerError):
     """A checkpoint that could not be written; the earlier ones are untouched."""
-
-
-class _RaisedAnyway(logging.Filter):
-    """Drops what Orbax's threads log, each with its traceback, of an error that `result` then raises."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return "_SignalingThread.run() raised" not in record.getMessage()
-
-
-RAISED_ANYWAY = _RaisedAnyway()  # one object, which a logger takes once
 
 
 class Checkpoints:
@@ -62,7 +52,7 @@ class Checkpoints:
         self.tell = tell
         self.n_failed = 0
         self._failed: NotWritten | None = None  # of the latest save
-        logging.getLogger("absl").addFilter(RAISED_ANYWAY)
+        settle_after_failures()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._pending: Future | None = None
 
@@ -97,9 +87,10 @@ class Checkpoints:
             self._note_failure(_not_written(folder, reason))
             return
         try:
-            response = ocp.save_async(folder.absolute() / STATE, arrays)
+            with _directories_first():
+                response = ocp.save_async(folder.absolute() / STATE, arrays)
         except (OSError, ValueError) as error:
-            self._go_on_or_end(_not_written(folder, reason_of(error)), error)
+            self._go_on_or_end(_given_up(folder, error), error)
             return
         self._pending = self._writer.submit(self._commit, response, folder, step, validation_loss, describe(arrays))
 
@@ -124,11 +115,7 @@ class Checkpoints:
                 write_manifest(folder, step, validation_loss, arrays)
                 self._prune()
         except (OSError, ValueError) as error:  # Orbax reports a full disk as ValueError
-            # What was written would keep its space. Of several hosts another one may be writing there, and would name
-            # the missing folder as the cause; they all end, and the next start removes it.
-            if jax.process_count() == 1 and not (folder / MANIFEST).exists():
-                shutil.rmtree(folder, ignore_errors=True)
-            raise _not_written(folder, reason_of(error)) from error
+            raise _given_up(folder, error) from error
 
     def wait(self) -> None:
         """Blocks until the latest save is whole; raises when it could not be written."""
@@ -274,6 +261,13 @@ class Checkpoints:
         return folder, read_manifest(folder)["arrays"]
 
 
+def _directories_first() -> ocp.Context:
+    """Made by Orbax's threads, a directory that finds no inode left keeps the others waiting for it for 5 minutes."""
+    context = ocp.Context()
+    context.asynchronous.create_directories_asynchronously = False
+    return context
+
+
 def manifest_sha256(folder: Path) -> str:
     """Names a checkpoint by content: the key of everything cached from it."""
     return file_sha256(folder / MANIFEST)
@@ -283,6 +277,14 @@ def _remove(folder: Path) -> None:
     """The manifest goes first, so that half a folder is none."""
     (folder / MANIFEST).unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)  # without its manifest it is unfinished, and removed as such later
+
+
+def _given_up(folder: Path, error: Exception) -> NotWritten:
+    # What was written would keep its space. Of several hosts another one may be writing there, and would name the
+    # missing folder as the cause; they all end, and the next start removes it.
+    if jax.process_count() == 1 and not (folder / MANIFEST).exists():
+        shutil.rmtree(folder, ignore_errors=True)
+    return _not_written(folder, reason_of(error))
 
 
 def _not_written(folder: Path, reason: str) -> NotWritten:

@@ -4,7 +4,6 @@ Order: shards (each with its notes, data/shard_writer.py), then the tables, last
 Equal input gives equal bytes, whatever the number of processes and however often the run was killed.
 """
 
-import json
 import multiprocessing
 import shutil
 import time
@@ -21,18 +20,18 @@ import tensorstore as ts
 
 from cgdmer_jax.data import seal
 from cgdmer_jax.data.csv_table import written
+from cgdmer_jax.data.shard_notes import PARTIAL, is_done, read_notes
 from cgdmer_jax.data.shard_writer import (
-    PARTIAL,
     ShardJob,
     convert_shard,
     convert_shard_in_worker,
     not_written,
-    notes_path,
     start_worker,
 )
 from cgdmer_jax.data.sources import Source, SourceRecord
 from cgdmer_jax.data.splits import check_patients_stay_in_one_fold
-from cgdmer_jax.data.store import MARKS, read_info
+from cgdmer_jax.data.store import MARKS
+from cgdmer_jax.data.store_info import read_info, sealed_info
 from cgdmer_jax.data.tables import write_tables
 from cgdmer_jax.data.unfinished import (
     check_disk_space,
@@ -162,16 +161,11 @@ def _convert_shards(source: Source, job: ShardJob, processes: int, progress: boo
 
 
 def _is_done(job: ShardJob, shard: int, records: list[SourceRecord]) -> bool:
-    """True where the shard has notes, and no record of it can be read now that could not before."""
-    path = notes_path(job.out, shard)
-    if not path.is_file():
+    """True where the shard is whole, and no record of it can be read now that could not before."""
+    if not is_done(job.out, shard, job.n_samples):
         return False
-    notes = json.loads(path.read_bytes())["records"]
-    unread = (record for record, note in zip(records, notes, strict=True) if is_unread(note))
-    if not readable(job.read, unread):
-        return True
-    path.unlink()  # before its shard is removed
-    return False
+    notes = read_notes(job.out, shard)["records"]
+    return not readable(job.read, (record for record, note in zip(records, notes, strict=True) if is_unread(note)))
 
 
 def _results(job: ShardJob, records: dict[int, list], processes: int) -> Iterator[int]:
@@ -199,7 +193,7 @@ def _results(job: ShardJob, records: dict[int, list], processes: int) -> Iterato
 def _seal(source: Source, job: ShardJob, settings: dict[str, Any], partial: bool) -> None:
     """Writes the tables and, last, dataset.json."""
     n_shards = -(-job.n_rows // job.rows_per_shard)
-    notes = [json.loads(notes_path(job.out, shard).read_bytes()) for shard in range(n_shards)]
+    notes = [read_notes(job.out, shard) for shard in range(n_shards)]
     record_notes = [note for shard in notes for note in shard["records"]]
     rejected = Counter(note["problem"] for note in record_notes if "problem" in note)
     if rejected.total() == job.n_rows:
@@ -239,7 +233,7 @@ def _seal(source: Source, job: ShardJob, settings: dict[str, Any], partial: bool
             "shards": [shard["seal"] for shard in notes],
         },
     }
-    write_whole(job.out / seal.DATASET, json.dumps(info, indent=1, ensure_ascii=False))
+    write_whole(job.out / seal.DATASET, sealed_info(info))
 
 
 def _marked(notes: list[dict[str, Any]]) -> dict[str, int]:

@@ -8,6 +8,7 @@ import numpy as np
 from cgdmer_jax.data.convert import convert
 from cgdmer_jax.data.seal import ROWS_PER_SHARD
 from cgdmer_jax.data.sources import LabelClass, Source, SourceRecord
+from cgdmer_jax.data.store_info import sealed_info
 from cgdmer_jax.data.wfdb_reader import Recording
 from cgdmer_jax.waveform import LEADS
 
@@ -71,7 +72,7 @@ def write_store(
 
 
 def rewrite_info(path: str, **fields: object) -> str:
-    """The same store with other values in its dataset.json."""
+    """The same store with other values in its dataset.json, and the hash that belongs to them."""
     file = Path(path) / "dataset.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | fields))
+    file.write_text(sealed_info(json.loads(file.read_text()) | fields), encoding="utf-8")
     return path

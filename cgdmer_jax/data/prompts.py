@@ -5,16 +5,17 @@ score was seen.
 """
 
 import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from cgdmer_jax.data.split_tables import TABLES_ARE
 from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.json_file import parse_json, read_bounded, read_json
 
 FOLDER = Path(__file__).parent / "prompt_texts"
 PHRASINGS = 3
+RESTORE = "restore the published file"
 CKEPE = "CKEPE_prompt.json"  # put beside MERL's split tables, see TABLES_ARE (reference/methods.md 4.5)
 
 
@@ -62,21 +63,21 @@ def prompts_sha256(collection: str) -> str:
 
 def published_prompts(tables: Path, classes: Sequence[str]) -> list[str]:
     """MERL's own, one a class: a string of comma-joined phrases, lower-cased as the release does."""
-    prompts = json.loads(_ckepe(tables))
+    prompts = parse_json(_ckepe(tables), tables / CKEPE, remedy=RESTORE)
+    if not isinstance(prompts, dict) or not all(isinstance(prompt, str) for prompt in prompts.values()):
+        raise CgdmerError(f"{tables / CKEPE} is not one prompt by class; {RESTORE}")
     if unknown := [name for name in classes if name not in prompts]:
-        raise CgdmerError(f"{tables / CKEPE} has no prompt for the class {unknown[0]}; restore the published file")
+        raise CgdmerError(f"{tables / CKEPE} has no prompt for the class {unknown[0]}; {RESTORE}")
     return [prompts[name].lower() for name in classes]
 
 
 def published_prompts_sha256(tables: Path) -> str:
     """Hash of MERL's prompt file."""
-    return hashlib.sha256(_ckepe(tables).encode()).hexdigest()
+    return hashlib.sha256(_ckepe(tables)).hexdigest()
 
 
-def _ckepe(tables: Path) -> str:
-    if not (tables / CKEPE).is_file():
-        raise CgdmerError(f"{tables / CKEPE} is missing; {TABLES_ARE}")
-    return (tables / CKEPE).read_text(encoding="utf-8")
+def _ckepe(tables: Path) -> bytes:
+    return read_bounded(tables / CKEPE, remedy=TABLES_ARE)
 
 
 def _file(collection: str) -> Path:
@@ -90,4 +91,4 @@ def _file(collection: str) -> Path:
 
 
 def _content(collection: str) -> dict:
-    return json.loads(_file(collection).read_text(encoding="utf-8"))
+    return read_json(_file(collection), remedy="correct it")

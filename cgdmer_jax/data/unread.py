@@ -49,7 +49,7 @@ def check_before_seal(source: Source, notes: Sequence[Note], partial: bool) -> N
     back = readable(source.read, (record for record, _ in unread))
     if back:
         raise CgdmerError(
-            f"{len(back)} records of {source.name} could not be read at first and can be read now (the first: "
+            f"{len(back)} record(s) of {source.name} could not be read at first and can be read now (the first: "
             f"{back[0].record_id}); run the same command again: it reads them"
         )
     if not partial and len(unread) > max(MOST_UNREAD, UNREAD_SHARE * len(notes)):
@@ -68,7 +68,7 @@ def check_nothing_came_back(out: Path, source: Source) -> None:
     back = readable(source.read, (source.records[row] for row in rows))
     if back:
         raise CgdmerError(
-            f"{out} was sealed without {len(back)} records that can be read now (the first: {back[0].record_id}); "
+            f"{out} was sealed without {len(back)} record(s) that can be read now (the first: {back[0].record_id}); "
             "delete that folder and run the same command again, or name another --out"
         )
 

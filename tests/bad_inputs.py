@@ -54,6 +54,17 @@ from tests.bad_runs import (
     training,
     wrong_weights,
 )
+from tests.bad_stores import (
+    big_endian,
+    changed_value,
+    damaged_settings,
+    flipped_cache,
+    link,
+    names_elsewhere,
+    nested,
+    store_with,
+    unpacks,
+)
 from tests.outcome import Outcome, raised
 from tests.test_waveform import heart
 
@@ -118,6 +129,20 @@ CASES = (
     ),
     Case("config value of another type", lambda f: training(f, "--config.optimizer.steps=many"), 1, "another type"),
     Case("no store at that path", lambda f: training(f, "--config.data.stores=nowhere"), 1, "there is no store"),
+    Case(
+        "store: a value of dataset.json changed",
+        store_with(changed_value),
+        1,
+        r"dataset\.json differs .* \(its sha256\)",
+    ),
+    Case("store: samples said to be big-endian", store_with(big_endian), 1, r"zarr\.json does not describe"),
+    Case("store: zarr.json nested 200,000 deep", store_with(nested), 1, r"zarr\.json is nested more than 64 deep"),
+    Case("store: a seal that names a file elsewhere", store_with(names_elsewhere), 1, r"file is '\.\./\.\./x' where"),
+    Case("store: a shard that is a link to elsewhere", store_with(link), 1, "leads out of the store"),
+    Case("store: 3 kB of reports that are 1.5 GB", store_with(unpacks), 1, "unpacks into more than"),
+    Case("store: a token cache with a flipped bit", flipped_cache, None, "token cache .* differs from what was"),
+    Case("a report of 40,000 characters", recording(nothing, report="x" * 40_000), 1, "record 2 .*unclosed quotation"),
+    Case("unfinished store: damaged settings", damaged_settings, 1, r"settings\.json is not valid JSON .*; delete"),
     Case("stores of different rates", other_rate, 1, "differ in rate"),
     Case("a store of another rate than the run's", store_of_another_rate, 1, "has rate 50.0, .* trained with 100.0"),
     Case("a path to weights that is wrong", wrong_weights, 1, "is not a whole run folder"),

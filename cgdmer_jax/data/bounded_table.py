@@ -55,10 +55,10 @@ class BoundedTable:
             lengths = [_lengths(chunk) for column in table.columns for chunk in column.chunks]
         except (pa.ArrowException, OSError, ValueError) as error:
             raise self._refused("cannot be unpacked") from error
-        if longest is not None and (most := max((int(part.max(initial=0)) for part in lengths), default=0)) > longest:
-            raise self._refused(f"holds a text of {most} bytes, more than the {longest} that one may have")
         if sum(int(part.sum()) for part in lengths) > self._most_bytes:
             raise self._refused(f"unpacks into more than the {self._most_bytes} bytes of text that it may have")
+        if longest is not None and (most := max((int(part.max(initial=0)) for part in lengths), default=0)) > longest:
+            raise self._refused(f"holds a text of {most} bytes, more than the {longest} that one may have")
         return table.cast(pa.schema([self.schema.field(name) for name in names]))
 
     def _refused(self, what: str) -> CgdmerError:

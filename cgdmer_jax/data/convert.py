@@ -30,7 +30,7 @@ from cgdmer_jax.data.shard_writer import (
 )
 from cgdmer_jax.data.sources import Source, SourceRecord
 from cgdmer_jax.data.splits import check_patients_stay_in_one_fold
-from cgdmer_jax.data.store import MARKS
+from cgdmer_jax.data.store import LONGEST_REPORT, MARKS, most_report_bytes
 from cgdmer_jax.data.store_info import read_info, sealed_info
 from cgdmer_jax.data.tables import write_tables
 from cgdmer_jax.data.unfinished import (
@@ -139,6 +139,26 @@ def _check_source(source: Source) -> None:
         (record.fold for record in source.records),
         source.name,
     )
+    _check_reports(source)
+
+
+def _check_reports(source: Source) -> None:
+    """Refuses reports that no store would be read with: half its limits, since cleaning may lengthen a text."""
+    distinct = {record.report: record.record_id for record in source.records}
+    total, most = 0, most_report_bytes(len(source.records)) // 2
+    for report, record_id in distinct.items():
+        size = len(report.encode(errors="replace"))
+        total += size
+        if size > LONGEST_REPORT // 2:
+            raise CgdmerError(
+                f"the report of record {record_id} has {size} bytes, more than the {LONGEST_REPORT // 2} that one may "
+                f"have; look for an unclosed quotation mark in the table of {source.name}, or shorten it"
+            )
+    if total > most:
+        raise CgdmerError(
+            f"the reports of {source.name} have {total} bytes together, more than the {most} that "
+            f"{len(source.records)} records may have; shorten them"
+        )
 
 
 def _convert_shards(source: Source, job: ShardJob, processes: int, progress: bool) -> int:

@@ -125,6 +125,8 @@ def _seal_problems(info: dict[str, Any]) -> Iterator[str]:
     lines = {entry["file"]: entry["lines"] for entry in tables}
     if (lines[seal.RECORDS], lines[seal.REJECTED]) != (info["n_records"], n_rejected):
         yield f"{seal.RECORDS} and {seal.REJECTED} do not have a line for every accepted and every rejected record"
+    if lines[seal.REPORTS] > info["n_records"]:
+        yield f"{seal.REPORTS} has {lines[seal.REPORTS]} lines for {info['n_records']} records"
 
 
 def _misfits(value: object, shape: object, name: str) -> Iterator[str]:

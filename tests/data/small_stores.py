@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,21 +37,17 @@ def stored_uv(row: int, first_value: int = FIRST_VALUE) -> np.ndarray:
     return signal_uv
 
 
-def write_store(
-    folder: Path,
+def small_source(
     reports: list[str | None],
     *,
     name: str = "synthetic",
-    rate: float = 100.0,
-    n_samples: int = N_SAMPLES,
     first_value: int = FIRST_VALUE,
     folds: list[int] | None = None,
     rejected: tuple[int, ...] = (),
     codes: tuple[str, ...] = ("A", "B"),
-    rows_per_shard: int = ROWS_PER_SHARD,
     record_ids: list[str] | None = None,
-) -> str:
-    """A store with one row a report and a patient a row; row r has code r % len(codes). Returns its path."""
+) -> Source:
+    """One record a report and a patient a record; record r has code r % len(codes)."""
     records = [
         SourceRecord(
             record_id=record_ids[row] if record_ids else f"r{row}",
@@ -66,7 +63,20 @@ def write_store(
         for row, report in enumerate(reports)
     ]
     tasks = {TASK: tuple(LabelClass(code, code) for code in codes)}
-    source = Source(name, "none", "none", records, tasks, _recording, {}, 100.0)
+    return Source(name, "none", "none", records, tasks, _recording, {}, 100.0)
+
+
+def write_store(
+    folder: Path,
+    reports: list[str | None],
+    *,
+    rate: float = 100.0,
+    n_samples: int = N_SAMPLES,
+    rows_per_shard: int = ROWS_PER_SHARD,
+    **what: Any,
+) -> str:
+    """A store of `small_source(reports, **what)`, a row a record. Returns its path."""
+    source = small_source(reports, **what)
     convert(source, folder, rate=rate, seconds=n_samples / rate, progress=False, rows_per_shard=rows_per_shard)
     return str(folder)
 

@@ -105,7 +105,7 @@ def test_a_folder_without_merl_s_prompts_says_where_they_lie_upstream(tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("[" * 200_000 + "]" * 200_000, "nested more than 64 deep"),
+        ("[" * 200_000 + "]" * 200_000, "is nested more than 64 deep"),
         ('["sinus rhythm"]', "is not one prompt by class"),
         ('{"NORM": ["normal ecg"]}', "is not one prompt by class"),
         ('{"NORM"', "is not valid JSON"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cgdmer_jax.evaluation.results import read_results, write_document
 from experiments import command
+from experiments.short_paths import short_line
 
 EXAMPLE = (
     "python -m experiments.publish --results=runs/ptbxl-nano/evaluation/ptbxl/test/results.json "
@@ -22,7 +23,8 @@ def main(words: list[str]) -> int:
     args = parser.parse_args(words)
     document = read_results(args.results)
     kept = [row for row in document["rows"] if row["metric"] not in BY_CLASS or row["class"].startswith("macro_")]
-    write_document(args.out, document | {"rows": kept})
+    line = short_line(document["command"])  # an older evaluation may hold whole paths
+    write_document(args.out, document | {"command": line, "rows": kept})
     print(f"{args.out}: {len(kept)} of {len(document['rows'])} rows")
     return 0
 

@@ -151,10 +151,15 @@ def _read(folder: Path, task: str, part: str) -> Part:
     file = folder / f"{layout.stem}_{part}.csv"
     if not file.is_file():
         raise CgdmerError(f"{file} is missing; {TABLES_ARE}")
-    with file.open(newline="", encoding="utf-8") as opened:
-        reader = csv.DictReader(opened)
-        classes = tuple(reader.fieldnames or ())[layout.n_before :]
-        lines = list(reader)
+    try:
+        with file.open(newline="", encoding="utf-8") as opened:
+            reader = csv.DictReader(opened)
+            classes = tuple(reader.fieldnames or ())[layout.n_before :]
+            lines = list(reader)
+    except (ValueError, csv.Error) as error:
+        raise CgdmerError(f"{file} is no CSV file in UTF-8 ({error}); restore the published table") from error
+    if any(None in line or None in line.values() for line in lines):
+        raise CgdmerError(f"{file} has a line of another length than its header; restore the published table")
     values = [[line[name] for name in classes] for line in lines]
     for number, of_line in enumerate(values, start=2):
         if not set(of_line) <= {"0", "1"}:

@@ -21,6 +21,7 @@ from cgdmer_jax.contract import signal_sha256
 from cgdmer_jax.data import seal
 from cgdmer_jax.data.shard_notes import write_notes
 from cgdmer_jax.data.sources import SourceRecord
+from cgdmer_jax.data.unread import check_still_there
 from cgdmer_jax.data.wfdb_reader import RecordError, Recording
 from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.waveform import WaveformError, condition
@@ -38,6 +39,7 @@ class ShardJob:
     rows_per_shard: int
     n_rows: int
     read: Callable[[SourceRecord], Recording]
+    folder: Path | None = None  # of the recordings
 
     @property
     def n_samples(self) -> int:
@@ -49,6 +51,7 @@ def convert_shard(job: ShardJob, shard: int, records: list[SourceRecord]) -> int
     """Writes one shard and then its notes; returns how many records it holds."""
     block = np.zeros((len(records), seal.N_LEADS, job.n_samples), dtype=np.int16)
     notes = [_convert_record(job, record, block[index]) for index, record in enumerate(records)]
+    check_still_there(job.folder, job.read, records, notes)
     start = shard * job.rows_per_shard
     try:
         array = ts.open(seal.array_spec(job.out), open=True).result()

@@ -22,12 +22,12 @@ from cgdmer_jax.training.arrays import as_dict, check_fit, describe, of_variable
 from cgdmer_jax.training.manifest import (
     MANIFEST,
     DamagedCheckpoint,
-    file_sha256,
     read_manifest,
     verify,
     write_manifest,
 )
 from cgdmer_jax.training.orbax_loops import settle_after_failures
+from cgdmer_jax.training.reading import Restored, manifest_sha256, read_steadily
 from cgdmer_jax.training.state import TrainState, abstract
 from cgdmer_jax.training.together import is_first, of_first
 
@@ -187,45 +187,51 @@ class Checkpoints:
         return None if step is None else self._load(step, like)
 
     def restore_latest_variables(self, like: TrainState, tell: Callable[[str], None]) -> Variables | None:
-        """The same, of what the method learned alone: the optimiser may be another one."""
-        step = self._agreed("checkpoint of the variables", tell)
-        return None if step is None else self._load_variables(step, like)
+        """The same, of what the method learned alone: the optimiser may be another one, and a run may train there."""
+        found = read_steadily(
+            self.folder,
+            lambda: self._agreed("checkpoint of the variables", tell),
+            lambda step: self._load_variables(step, like),
+        )
+        return None if found is None else found.variables
 
     def _agreed(self, name: str, tell: Callable[[str], None]) -> int | None:
         """The step that host 0 found intact: files are read through once, and all hosts go on from the same ones."""
-
-        def find() -> tuple[int, str] | None:
-            step = self._newest_intact(tell)
-            return None if step is None else (step, manifest_sha256(self.folder / str(step)))
-
-        found = of_first(name, find)
+        found = of_first(name, lambda: self._newest_intact(tell))
         if found is None:
             return None
         step, sha256 = found
         folder = self.folder / str(step)
-        if not (folder / MANIFEST).exists() or manifest_sha256(folder) != sha256:
+        here = manifest_sha256(folder)
+        if here != sha256 and (here is not None or jax.process_count() > 1):  # one host may have seen it removed
             raise CgdmerError(f"{folder} is not the checkpoint that host 0 has there; all hosts must share one folder")
         return step
 
-    def _newest_intact(self, tell: Callable[[str], None]) -> int | None:
-        refused = 0
-        for step in reversed(self.steps()):
+    def _newest_intact(self, tell: Callable[[str], None]) -> tuple[int, str] | None:
+        """The step, and the sha256 of its manifest."""
+        refused: set[int] = set()
+        while steps := [step for step in self.steps() if step not in refused]:
+            folder = self.folder / str(steps[-1])
             try:
-                verify(self.folder / str(step))
-                return step
+                verify(folder)
+                sha256 = manifest_sha256(folder)
             except DamagedCheckpoint as error:
-                tell(str(error))
-                refused += 1
+                if (folder / MANIFEST).exists():
+                    tell(str(error))
+                    refused.add(steps[-1])
+                continue  # with its manifest gone, the run that trains there has removed it
+            if sha256 is not None:
+                return steps[-1], sha256
         if refused:
             raise CgdmerError(
-                f"{self.folder}: none of its {refused} checkpoints is intact; "
+                f"{self.folder}: none of its {len(refused)} checkpoints is intact; "
                 "restore one from a backup, or remove the folder to start again"
             )
         return None
 
     def restore(self, step: int, like: TrainState) -> TrainState:
         """One step by number, verified."""
-        self._verify(step)
+        verify(self.folder / str(self._known(step)))
         return self._load(step, like)
 
     def _load(self, step: int, like: TrainState) -> TrainState:
@@ -235,10 +241,27 @@ class Checkpoints:
         restored = ocp.load(folder.absolute() / STATE, abstract(wanted))
         return jax.tree.unflatten(jax.tree.structure(like), [restored[name] for name in wanted])
 
-    def restore_variables(self, step: int, like: TrainState) -> Variables:
-        """The same, of what the method learned alone."""
-        self._verify(step)
-        return self._load_variables(step, like)
+    def restore_variables(self, step: int | None, like: TrainState) -> Restored:
+        """What the method learned, verified: of one step, else of the latest. A run may train there meanwhile."""
+
+        def read(chosen: int) -> Variables:
+            verify(self.folder / str(chosen))
+            return self._load_variables(chosen, like)
+
+        return read_steadily(self.folder, self.latest if step is None else lambda: self._known(step), read)
+
+    def latest(self) -> int:
+        """The last step; raises where there is none."""
+        steps = self.steps()
+        if not steps:
+            raise CgdmerError(f"{self.folder} holds no checkpoint; run experiments.pretrain first")
+        return steps[-1]
+
+    def _known(self, step: int) -> int:
+        steps = self.steps()
+        if step not in steps:
+            raise CgdmerError(f"{self.folder} has no checkpoint of step {step}; it has {steps}")
+        return step
 
     def _load_variables(self, step: int, like: TrainState) -> Variables:
         wanted = {name: leaf for name, leaf in as_dict(like).items() if of_variables(name)}
@@ -249,11 +272,6 @@ class Checkpoints:
         with context:
             restored = ocp.load(folder.absolute() / STATE, abstract(wanted))
         return jax.tree.unflatten(jax.tree.structure(like.variables), [restored[name] for name in wanted])
-
-    def _verify(self, step: int) -> None:
-        if step not in self.steps():
-            raise CgdmerError(f"{self.folder} has no checkpoint of step {step}; it has {self.steps()}")
-        verify(self.folder / str(step))
 
     def _described(self, step: int) -> tuple[Path, dict[str, list]]:
         """Folder of a step, and the shape and dtype of each of its arrays."""
@@ -266,11 +284,6 @@ def _directories_first() -> ocp.Context:
     context = ocp.Context()
     context.asynchronous.create_directories_asynchronously = False
     return context
-
-
-def manifest_sha256(folder: Path) -> str:
-    """Names a checkpoint by content: the key of everything cached from it."""
-    return file_sha256(folder / MANIFEST)
 
 
 def _remove(folder: Path) -> None:

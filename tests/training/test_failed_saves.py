@@ -39,7 +39,7 @@ def test_a_disk_without_inodes_is_one_sentence_at_once(tmp_path, capfd, caplog, 
     arrays = {str(i): jax.random.normal(jax.random.key(i), (20_000,)) for i in range(20)}
     told = []
     with disk_of_files(tmp_path / "disk", n_files):
-        with pytest.raises(NotWritten, match="/8 could not be written .No space left on device.; the earlier ones"):
+        with pytest.raises(NotWritten, match=r"/8 could not be written \(No space left on device\); the ear"):
             with Checkpoints(tmp_path / "disk", 9, told.append) as checkpoints:
                 checkpoints.save(new_state(8)._replace(optimizer=arrays), None)
         assert list((tmp_path / "disk").iterdir()) == []

@@ -13,7 +13,7 @@ from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.evaluation.protocols import MACRO
 from cgdmer_jax.evaluation.report import text_table
 from cgdmer_jax.evaluation.results import read_results, write_results
-from cgdmer_jax.whole_file import whole_file
+from cgdmer_jax.npz_file import write_arrays
 from experiments import command
 from experiments.evaluation_folders import RESULTS, check_writable, folder_of, folder_of_step
 from experiments.evaluation_page import read_extras, report
@@ -200,8 +200,7 @@ def save_predictions(state: Evaluation, path: Path) -> None:
             arrays[f"{task.name}/label_classes"] = np.array(task.scored_classes)
         arrays[f"{task.name}/record_id"] = state.corpus.column("record_id")[scored].astype(str)
         arrays[f"{task.name}/patient_id"] = state.corpus.patient_id[scored].astype(str)
-    with whole_file(path) as file:
-        np.savez_compressed(file, **arrays)
+    write_arrays(path, arrays, compress=True)
 
 
 def note_test_read(state: Evaluation, line: str) -> None:

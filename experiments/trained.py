@@ -22,12 +22,11 @@ from cgdmer_jax.data.corpus import Corpus
 from cgdmer_jax.data.reports import load_tokenizer
 from cgdmer_jax.data.tokens import TokenTable
 from cgdmer_jax.methods.protocol import Method, Variables
-from cgdmer_jax.npz_file import read_arrays
+from cgdmer_jax.npz_file import read_arrays, write_arrays
 from cgdmer_jax.progress import progress_bar
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.run_folder import RunFolder
 from cgdmer_jax.training.state import NEVER, TrainState
-from cgdmer_jax.whole_file import whole_file
 from experiments import build
 
 # On 2 CPU cores, two at a time: 193 records/s of nano in fours, 174 in eights, 140 by 32 (memory faulted in anew).
@@ -153,6 +152,5 @@ def cached(path: Path, lines: Int64[np.ndarray, "record"], compute: Callable[[],
             print(error)
     features = compute()
     path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as file:
-        np.savez(file, **features)
+    write_arrays(path, features, compress=False)
     return features

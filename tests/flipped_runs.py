@@ -11,7 +11,7 @@ import numpy as np
 from cgdmer_jax import load
 from cgdmer_jax.evaluation.report_diagnostics import read_section
 from cgdmer_jax.evaluation.results import Setting, plain_row, read_results, write_results
-from cgdmer_jax.npz_file import read_arrays
+from cgdmer_jax.npz_file import read_arrays, write_arrays
 from cgdmer_jax.sealed_json import sealed
 from cgdmer_jax.training.metrics_file import read_metrics
 from cgdmer_jax.training.run_folder import write_json
@@ -48,7 +48,7 @@ def make_run(folder: Path) -> None:
     write_results(folder / EVALUATED / "results.json", "python -m x", [row], {"checkpoint": checkpoint})
     write_json(folder / EVALUATED / "diagnostics.json", sealed(DIAGNOSTICS))
     arrays = {"scores": np.arange(12.0), "record_id": np.array(["r1", "r2"])}
-    np.savez_compressed(folder / EVALUATED / "predictions.npz", **arrays)
+    write_arrays(folder / EVALUATED / "predictions.npz", arrays, compress=True)
     _features(folder)
 
 

@@ -10,8 +10,7 @@ from jaxtyping import Bool, Float, Shaped
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation import bootstrap, metrics
-from cgdmer_jax.npz_file import read_arrays
-from cgdmer_jax.whole_file import whole_file
+from cgdmer_jax.npz_file import read_arrays, write_arrays
 
 SEED = 0  # of the draws of patients and of training seeds
 
@@ -65,8 +64,7 @@ def save_samples(path: Path, samples: Mapping[str, Samples]) -> None:
     """One .npz of all names."""
     arrays = {f"{name}/values": one.values for name, one in samples.items()}
     arrays |= {f"{name}/basis": np.array(one.basis) for name, one in samples.items()}
-    with whole_file(path) as file:
-        np.savez_compressed(file, **arrays)
+    write_arrays(path, arrays, compress=True)
 
 
 def load_samples(path: Path) -> dict[str, Samples]:

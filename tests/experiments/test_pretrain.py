@@ -18,6 +18,7 @@ from experiments import training_run as room
 from experiments.pretrain import main, pretrain, training_lines
 from tests.data.small_stores import rewrite_info, write_store
 from tests.experiments.toy_runs import toy_config, toy_known
+from tests.sealed_files import rewrite
 from tests.training.event_files import read_events
 from tests.training.toy import bytes_of
 
@@ -301,3 +302,20 @@ def test_marked_records_are_left_out_of_training_and_counted(config, store, monk
     lines = training_lines(corpus, ("lead_flagged",))
     assert capsys.readouterr().out == "16 of 48 training records are left out: lead_flagged\n"
     assert lines.tolist() == [line for line in corpus.lines("train") if line % 3]
+
+
+def test_a_run_that_is_older_than_a_field_goes_on_as_it_was_begun(config, run):
+    """Made before data.min_patients, when a vocabulary took every word: the same command goes on, and says so."""
+    data = {name: value for name, value in RunFolder(run).config()["data"].items() if name != "min_patients"}
+    rewrite(run / "config.json", data=data)
+    config.optimizer.steps = 8
+    assert pretrain(config, run, allowed=("optimizer.steps",)) == 0
+    assert RunFolder(run).config()["data"]["min_patients"] == 1
+
+
+def test_a_tokenizer_that_was_damaged_is_refused_when_the_run_goes_on(config, run):
+    tokenizer = run / "tokenizer/tokenizer.json"
+    tokenizer.write_text(tokenizer.read_text().replace(CANARY, CANARY[::-1], 1))
+    config.optimizer.steps = 8
+    with pytest.raises(CgdmerError, match=r"tokenizer\.json differs from what was written"):
+        pretrain(config, run, allowed=("optimizer.steps",))

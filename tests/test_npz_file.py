@@ -1,0 +1,57 @@
+"""Arrays in one file: what NumPy wrote comes back, and no flipped bit changes a value."""
+
+import numpy as np
+import pytest
+
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.npz_file import read_arrays, write_arrays
+
+ARRAYS = {"task/scores": np.arange(6, dtype=np.float32).reshape(2, 3), "names": np.array(["a", "ü"])}
+
+
+def same(found: dict) -> bool:
+    return found.keys() == ARRAYS.keys() and all(
+        found[name].dtype == array.dtype and np.array_equal(found[name], array) for name, array in ARRAYS.items()
+    )
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_every_single_bit_is_named_or_changes_no_value(tmp_path, compress):
+    path = tmp_path / "arrays.npz"
+    write_arrays(path, ARRAYS, compress=compress)
+    content = path.read_bytes()
+    assert same(read_arrays(path, remedy="make it again"))
+    n_named = 0
+    for place in range(8 * len(content)):
+        damaged = bytearray(content)
+        damaged[place // 8] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        try:  # without its mark the end is that of an earlier file, and the arrays are whole
+            assert same(read_arrays(path, remedy="make it again")), f"bit {place % 8} of byte {place // 8}"
+        except CgdmerError as error:
+            assert str(error).endswith("; make it again")
+            n_named += 1
+    assert n_named > 8 * (len(content) - 72)
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_numpy_reads_the_file_and_a_file_of_numpy_is_read(tmp_path, save):
+    write_arrays(tmp_path / "ours.npz", ARRAYS, compress=save is np.savez_compressed)
+    with np.load(tmp_path / "ours.npz", allow_pickle=False) as file:
+        assert same(dict(file))
+    save(tmp_path / "theirs.npz", **ARRAYS)
+    assert same(read_arrays(tmp_path / "theirs.npz", remedy="make it again"))
+
+
+def test_a_missing_file_and_another_kind_of_file_are_named(tmp_path):
+    with pytest.raises(CgdmerError, match=r"none\.npz cannot be read \(No such file"):
+        read_arrays(tmp_path / "none.npz", remedy="make it again")
+    (tmp_path / "text.npz").write_text("text")
+    with pytest.raises(CgdmerError, match=r"text\.npz is damaged \(File is not a zip file\)"):
+        read_arrays(tmp_path / "text.npz", remedy="make it again")
+
+
+def test_objects_are_never_unpickled(tmp_path):
+    np.savez(tmp_path / "objects.npz", objects=np.array([{}], object))
+    with pytest.raises(CgdmerError, match="is damaged"):
+        read_arrays(tmp_path / "objects.npz", remedy="make it again")

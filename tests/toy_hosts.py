@@ -18,7 +18,7 @@ from cgdmer_jax.methods import METHODS
 from cgdmer_jax.methods.protocol import Aux, Variables
 from cgdmer_jax.training import checkpoint, hosts, placement
 from configs import cgdmer
-from experiments import command, pretrain, training_run
+from experiments import command, early_stop, pretrain, training_run
 
 WIDTH = 8
 
@@ -103,6 +103,7 @@ class Filling(checkpoint.Checkpoints):
 
 
 if __name__ == "__main__":
+    early_stop.listen_in(["experiments.pretrain"])
     hosts.HEARTBEAT_S = 10  # tests kill hosts, and wait until the others know
     METHODS["contrast"] = (make_contrast, ContrastConfig)
     placement.shardings = partial(placement.shardings, smallest=64)  # the toy's parameters can be split too

@@ -21,7 +21,9 @@ EXAMPLE = "python -m experiments.embed --model=models/quickstart --records=FOLDE
 
 def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
-    parser.add_argument("--model", required=True, help="model folder of experiments.export_model, or a hub id")
+    parser.add_argument(
+        "--model", required=True, help="model folder of experiments.export_model, or hf://owner/name@revision"
+    )
     parser.add_argument("--records", type=Path, required=True, help="folder of WFDB records (.hea), searched whole")
     parser.add_argument("--out", type=Path, required=True, help=".npz file: record [n], embedding [n, feature]")
     parser.add_argument("--feature", default="main", help="one of docs/evaluation.md (default main)")
@@ -51,13 +53,13 @@ def usable(contract: InputContract, root: Path, paths: list[Path], names: list[s
         except CgdmerError as error:
             print(f"{name}: left out: {error}")
             continue
-        for what in remarks_of(prepared):
+        for what in remarks_of(prepared, recording.extra_leads):
             print(f"{name}: {what}")
         names.append(name)
         yield prepared
 
 
-def remarks_of(prepared: Prepared) -> list[str]:
+def remarks_of(prepared: Prepared, extra_leads: tuple[str, ...]) -> list[str]:
     marks = {
         "lead_absent": ~prepared.lead_mask,
         "lead_flagged": prepared.quality.flagged,
@@ -65,8 +67,8 @@ def remarks_of(prepared: Prepared) -> list[str]:
     }
     agreement = prepared.agreement
     found = remarks(marks, {"arms_swapped": agreement.arms_swapped, "limb_leads_disagree": agreement.disagree})
-    if prepared.extra_leads:
-        found.append(f"none of the twelve leads, and not used: {', '.join(prepared.extra_leads)}")
+    if extra_leads:
+        found.append(f"none of the twelve leads, and not used: {', '.join(extra_leads)}")
     return found
 
 

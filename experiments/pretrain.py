@@ -11,7 +11,7 @@ from jaxtyping import Int64
 from ml_collections import ConfigDict
 from tokenizers import Tokenizer
 
-from cgdmer_jax.contract import InputContract
+from cgdmer_jax.contract import CONVERSION, InputContract
 from cgdmer_jax.data.corpus import Corpus, open_corpus
 from cgdmer_jax.data.loader import Loader
 from cgdmer_jax.data.reports import load_tokenizer, tokenizer_sha256
@@ -100,7 +100,7 @@ def pretrain(
 ) -> int:
     """Runs to the end or to a stop signal; returns the exit code. The run folder is made once everything is checked."""
     run = RunFolder(workdir)
-    config, tower = with_architecture(config, run)
+    config, tower = with_architecture(build.as_begun(config, run), run)
     run.check(config.to_dict(), allowed)
     given = RunFolder(Path(init_from)) if init_from is not None else None
     mesh = sharding.make_mesh(tuple(config.run.mesh))
@@ -156,7 +156,7 @@ def facts(config: ConfigDict, corpus: Corpus, tokenizer: Tokenizer, loader: Load
 
 def _tokenizer(run: RunFolder, tower: TextTower | None, config: ConfigDict, corpus: Corpus) -> Tokenizer:
     if run.exists():
-        return load_tokenizer(run.tokenizer)
+        return load_tokenizer(run.checked_tokenizer())
     return build.make_tokenizer(config, corpus) if tower is None else tower.tokenizer
 
 
@@ -195,7 +195,7 @@ def _input_contract(
 ) -> InputContract:
     """The run's own when it exists, else a new one; refuses stores or first weights that do not fit it."""
     if run.exists():
-        known, made = run.contract(), build.make_contract(corpus, tokenizer, scaling)
+        known, made = build.completed(run.contract(), corpus.stores), build.make_contract(corpus, tokenizer, scaling)
         same = dataclasses.replace(made, trained_on=known.trained_on) == known
         if not same or not {*made.trained_on} <= {*known.trained_on}:
             raise CgdmerError(
@@ -212,11 +212,14 @@ def _input_contract(
             f"--init_from={given.path} was trained with other word pieces, its weights would read other words; "
             f"give --config.data.tokenizer={given.tokenizer}"
         )
-    if (made.rate, made.scaling) != (theirs.rate, theirs.scaling):
-        raise CgdmerError(
-            f"--init_from={given.path} was trained at {theirs.rate:g} Hz with scaling {theirs.scaling}, the stores are "
-            f"{made.rate:g} Hz with {made.scaling}; convert them with --rate={theirs.rate:g}"
-        )
+    theirs = build.completed(theirs, corpus.stores)
+    for field in (*CONVERSION, "scaling"):
+        # Recordings of theirs, too, are known again by their samples: these must have been made in the same way.
+        if getattr(made, field) != getattr(theirs, field):
+            raise CgdmerError(
+                f"--init_from={given.path} was trained with {field} {getattr(theirs, field)}, here it is "
+                f"{getattr(made, field)}; convert the recordings, or choose the config, as that run has it (input.json)"
+            )
     return made
 
 

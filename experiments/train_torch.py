@@ -23,7 +23,6 @@ from cgdmer_jax.training.optimizer import OptimizerConfig
 from cgdmer_jax.training.run_folder import RunFolder
 from experiments import build, command
 from experiments.pretrain import make_loader
-from experiments.torch_cgdmer import training, weights
 from experiments.training_run import first_state, loop_config
 from experiments.validation import make_validation
 
@@ -41,6 +40,8 @@ def main(words: list[str]) -> int:
 
 def train(ours: RunFolder, made: RunFolder) -> None:
     """One checkpoint, after the last step, and the losses on the way; nothing before that can be gone on with."""
+    from experiments.torch_cgdmer import training, weights  # --help needs no torch
+
     if made.checkpoints.exists():
         raise CgdmerError(f"{made.path} holds a run already; take another --workdir")
     config, tokenizer = ConfigDict(ours.config()), load_tokenizer(ours.tokenizer)

@@ -22,6 +22,7 @@ from cgdmer_jax.data.corpus import Corpus
 from cgdmer_jax.data.reports import load_tokenizer
 from cgdmer_jax.data.tokens import TokenTable
 from cgdmer_jax.methods.protocol import Method, Variables
+from cgdmer_jax.npz_file import read_arrays
 from cgdmer_jax.progress import progress_bar
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.run_folder import RunFolder
@@ -54,7 +55,7 @@ def load_run(path: Path, step: int | None) -> Trained:
     """The run's last checkpoint, or the one of `step`; while it trains, too."""
     folder = RunFolder(path)
     config, contract = ConfigDict(folder.config()), folder.contract()
-    tokenizer = load_tokenizer(folder.tokenizer)
+    tokenizer = load_tokenizer(folder.checked_tokenizer())
     method = build.make_method(config, contract, tokenizer)
     checkpoints = Checkpoints(folder.checkpoints, keep_last=1)
     checkpoints.latest()  # raises before anything is compiled where there is none
@@ -141,12 +142,15 @@ def embed_batches(
     return {name: np.concatenate(values) for name, values in parts.items()}
 
 
-def cached(path: Path, compute: Callable[[], Features]) -> Features:
-    """Reads that file, or computes and writes it whole; its name carries the hashes of content and code."""
-    path = path.with_stem(f"{path.stem}-{code_sha256()[:8]}")
+def cached(path: Path, lines: Int64[np.ndarray, "record"], compute: Callable[[], Features]) -> Features:
+    """Reads that file, or computes and writes it whole; its name carries the hashes of content, records and code."""
+    of_lines = hashlib.sha256(lines.astype("<i8").tobytes()).hexdigest()
+    path = path.with_stem(f"{path.stem}-{of_lines[:8]}-{code_sha256()[:8]}")
     if path.exists():
-        with np.load(path, allow_pickle=False) as file:
-            return dict(file)
+        try:
+            return read_arrays(path, remedy="it is made again")
+        except CgdmerError as error:
+            print(error)
     features = compute()
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as file:

@@ -110,6 +110,21 @@ def no_file(root: Path, record: Path) -> None:
     record.with_suffix(".dat").unlink()
 
 
+def another_channel(root: Path, record: Path) -> None:
+    """A thirteenth signal, of another unit, in a file of its own."""
+    file = record.with_suffix(".hea")
+    text = file.read_text().replace(" 12 100 ", " 13 100 ") + f"{record.name}.abp 16 10(0)/mmHg 16 0 0 0 0 ABP\n"
+    file.write_text(text)
+    record.with_suffix(".abp").write_bytes(bytes(400))
+
+
+def no_lead_name(root: Path, record: Path) -> None:
+    file = record.with_suffix(".hea")
+    first, *signals = file.read_text().splitlines()
+    signals = [f"{line.rpartition(' ')[0]} X{number}" for number, line in enumerate(signals)]
+    file.write_text("\n".join([first, *signals]))
+
+
 def itself(root: Path, record: Path) -> None:
     record.with_suffix(".hea").write_text(f"{record.name}/2 12 100 200\n{record.name} 100\n{record.name} 100\n")
 

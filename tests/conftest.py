@@ -1,19 +1,19 @@
 """Shared fixtures. Shapes are checked: jaxtyping's import hook runs beartype over the package."""
 
 import os
+import platform
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
+from tests import xla_options
+
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-# Compiling is most of what the tests wait for, and nearly every program runs once or twice. Inherited by the commands
-# that tests start, so that what is compared to the bit was compiled alike.
-os.environ.setdefault(
-    "XLA_FLAGS",
-    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false",
-)
+# Inherited by the commands that tests start, so that what is compared to the bit was compiled alike.
+xla_options.set_options()
 hook = install_import_hook("cgdmer_jax", "beartype.beartype")
 # Of properties: the number of examples stands beside each test; a limit in seconds would fail on a busy machine.
 settings.register_profile("tests", deadline=None)
@@ -32,7 +32,16 @@ def shared_data() -> Path:
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Prints what the tests noted with record_property("proof", row); with xdist the reports bring it here."""
+    """Prints what was tested with what, and what the tests noted."""
+    packages = ", ".join(f"{name} {version(name)}" for name in ("jax", "flax", "orbax-checkpoint", "numpy"))
+    terminalreporter.line(f"Python {platform.python_version()}, {packages}")
+    if xla_options.remark():
+        terminalreporter.line(xla_options.remark(), yellow=True)
+    _print_proofs(terminalreporter)
+
+
+def _print_proofs(terminalreporter):
+    """Rows noted with record_property("proof", row); with xdist the reports bring them here."""
     reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
     rows = [row for report in reports for name, row in report.user_properties if name == "proof"]
     if not rows:

@@ -7,25 +7,40 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "cgdmer_jax"
-EVERYWHERE = {"errors", "whole_file", "progress"}  # sentences, files whole or absent, the bar: no rooms
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "cgdmer_jax"
+# Sentences, whole files, JSON and arrays that are checked, the bar: no rooms.
+EVERYWHERE = {"errors", "whole_file", "json_file", "sealed_json", "npz_file", "progress"}
 ALLOWED = {
     "errors": set(),
     "whole_file": set(),
+    "json_file": set(),
+    "sealed_json": set(),
+    "npz_file": set(),
     "progress": set(),
     "quality": set(),
     "limb_leads": set(),
     "waveform": {"quality", "limb_leads"},
     "batch": set(),
-    "contract": {"waveform", "quality", "limb_leads"},
+    "given_input": set(),
+    "windows": {"waveform"},
+    "contract": {"waveform", "quality", "limb_leads", "given_input"},
     "data": {"data", "waveform", "contract", "batch"},
     "models": {"models"},
     "methods": {"methods", "models", "batch"},
     "training": {"training", "methods.protocol", "batch", "contract"},
     "evaluation": {"evaluation", "batch"},
-    "interop": {"interop", "models", "methods", "contract", "waveform", "batch", "data.reports", "data.special_tokens"},
+    "interop": {"interop", "models", "methods", "contract", "waveform", "batch", "data.reports", "data.special_tokens"}
+    | {"given_input", "windows"},
 }
-WITHOUT_JAX = EVERYWHERE | {"quality", "limb_leads", "waveform", "contract", "batch", "data", "evaluation"}
+WITHOUT_JAX = (
+    EVERYWHERE
+    | {"quality", "limb_leads", "waveform", "contract", "batch", "data", "evaluation"}
+    | {
+        "given_input",
+        "windows",
+    }
+)
 TRAINING_ONLY = {"optax", "orbax"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -58,6 +73,19 @@ def test_room_imports_only_what_the_design_allows(file):
             assert top not in {"jax", "flax", "chex"}, f"{file} imports {name}; {room} is free of jax"
         if top in TRAINING_ONLY:
             assert room == "training", f"{file} imports {name}; only training may"
+
+
+def test_nothing_rests_on_a_private_part_of_jax():
+    """`jax._src` and jaxlib change without notice."""
+    ours = [
+        file
+        for room in ("cgdmer_jax", "experiments", "benchmarks", "configs", "tests")
+        for file in (ROOT / room).rglob("*.py")
+    ]
+    private = {
+        str(f) for f in ours for name in imports(f) if name.startswith("jax._src") or name.split(".")[0] == "jaxlib"
+    }
+    assert not private
 
 
 def test_importing_data_leaves_jax_unimported():

@@ -34,7 +34,15 @@ def test_a_contract_comes_back_from_json_as_it_went():
     assert InputContract.from_json(CONTRACT.to_json()) == CONTRACT
 
 
-@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(InputContract)])
+def test_a_contract_of_before_derived_limb_leads_had_none():
+    values = json.loads(CONTRACT.to_json())
+    del values["derive_limb_leads"]
+    assert InputContract.from_json(json.dumps(values)) == CONTRACT and not CONTRACT.derive_limb_leads
+
+
+@pytest.mark.parametrize(
+    "field", sorted({field.name for field in dataclasses.fields(InputContract)} - {"derive_limb_leads"})
+)
 def test_a_missing_field_is_refused_by_name(field):
     values = json.loads(CONTRACT.to_json())
     del values[field]
@@ -50,6 +58,7 @@ def test_a_missing_field_is_refused_by_name(field):
         ({"rate": "100"}, "as rate, of the wrong type"),
         ({"rate": True}, "as rate, of the wrong type"),
         ({"rate": 0}, "rate is 0"),
+        ({"derive_limb_leads": 1}, "as derive_limb_leads, of the wrong type"),
         ({"seconds": float("nan")}, "seconds is nan"),
         ({"unit": "mV"}, 'unit is "mV"'),
         ({"filter": "bandpass"}, 'Did you mean "bandpass_0.5_40"'),

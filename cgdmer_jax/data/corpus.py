@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Int16, Int32, Int64
 
 from cgdmer_jax.batch import NO_TEXT
+from cgdmer_jax.contract import CONVERSION
 from cgdmer_jax.data.sources import LabelClass
 from cgdmer_jax.data.splits import in_folds, split_folds
 from cgdmer_jax.data.store import MARKS, Store, open_store
@@ -146,13 +147,8 @@ def _check_agreement(stores: Sequence[Store]) -> None:
     """Refuses stores that cannot stand in one batch, and a store given twice."""
     first = stores[0]
     for place, store in enumerate(stores[1:], start=1):
-        for field, ours, theirs in (
-            ("rate", first.rate, store.rate),
-            ("n_samples", first.n_samples, store.n_samples),
-            ("leads", first.info["leads"], store.info["leads"]),
-            ("filter", first.info["filter"], store.info["filter"]),
-            ("cleaning_version", first.info["cleaning_version"], store.info["cleaning_version"]),
-        ):
+        for field in (*CONVERSION, "n_samples", "leads", "cleaning_version"):
+            ours, theirs = first.info[field], store.info[field]
             if ours != theirs:
                 raise CgdmerError(
                     f"stores {first.path} and {store.path} differ in {field} ({ours} and {theirs}); "

@@ -1,43 +1,38 @@
 """WFDB headers: the fields that reading needs, taken from the text itself and checked.
 
+Only signals that are one of the twelve leads are read, so only their names, gains and units are judged; of a signal
+beside them in one file the storage format and the checksum count, since they tell whether that file is whole.
+
 The form is header(5) of the WFDB Applications Guide. Base date and time are not read (CinC writes them in
 the wrong order), nor are comments (they hold patient fields).
 """
 
 import math
+import os
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
-from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.waveform import UNITS_IN_MV, WaveformError, canonical_unit
+from cgdmer_jax.data.record_files import RecordError, open_record_file
+from cgdmer_jax.waveform import LEADS, UNITS_IN_MV, WaveformError, canonical_lead, canonical_unit
 
 MOST_SIGNALS = 64
 MOST_SAMPLES = 3_600_000  # an hour at 1 kHz
 MOST_HEADER_BYTES = 1_000_000
 RATES_HZ = (50.0, 10_000.0)
 
-# Why a record was refused; `.problem` of a RecordError is one of these.
-RECORD_PROBLEMS = {
-    "no_header": "the header file does not exist",
-    "no_signal_file": "a signal file that the header names does not exist",
-    "header": "the header does not follow the WFDB form",
-    "multi_segment": "the header lists other records instead of signals",
-    "size": "the header announces more than 64 signals or an hour at 1 kHz",
-    "rate": "the sampling rate is absent, 0, outside 50..10,000 Hz or not the collection's",
-    "length": "the number of samples is absent, 0 or not what the signal file holds",
-    "format": "the storage format is not read, or wfdb cannot decode the file",
-    "gain": "the gain is absent, 0 or no number: the signal is uncalibrated",
-    "unit": "the unit is not V, mV or uV",
-    "lead_names": "a lead name is missing or occurs twice",
-    "checksum": "the samples do not add up to the header's checksum",
-}
-
 # The digital value that says "no measurement", by storage format (signal(5)); format 8 has none.
 INVALID = {
     **{"8": None, "80": -(2**7), "212": -(2**11), "310": -(2**9), "311": -(2**9)},
     **{"16": -(2**15), "61": -(2**15), "160": -(2**15), "24": -(2**23), "32": -(2**31)},
     **{"508": -(2**7), "516": -(2**15), "524": -(2**23)},
+}
+# Of every format whose files have a size of their own: not the compressed ones.
+BYTES_PER_SAMPLE = {
+    **dict.fromkeys(("8", "80"), Fraction(1)),
+    **dict.fromkeys(("16", "61", "160"), Fraction(2)),
+    **{"212": Fraction(3, 2), "310": Fraction(4, 3), "311": Fraction(4, 3), "24": Fraction(3), "32": Fraction(4)},
 }
 _FILE_NAME = re.compile(r"[\w-][\w.-]*", re.ASCII)  # no folder: a header must not point elsewhere
 _RECORD_NAME = re.compile(r"[\w.-]+(/\d+)?", re.ASCII)
@@ -47,32 +42,26 @@ _GAIN = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?:\((-?\d{1,10}
 _INTEGER = re.compile(r"-?\d{1,10}", re.ASCII)
 
 
-class RecordError(CgdmerError):
-    """A record that cannot be trusted: which, which header field, and `problem`, a key of RECORD_PROBLEMS."""
+@dataclass(frozen=True)
+class Calibration:
+    """How the digital values of a lead become millivolts."""
 
-    def __init__(self, record: str, field: str, problem: str, sentence: str):
-        assert problem in RECORD_PROBLEMS, problem
-        super().__init__(f"record {record}: {sentence}")
-        self.record, self.field, self.problem = record, field, problem
-        self._sentence = sentence
-
-    def __reduce__(self):
-        # Errors cross process borders in conversion; the default would call __init__ with one argument.
-        return type(self), (self.record, self.field, self.problem, self._sentence)
+    gain: float  # digital units a physical unit
+    baseline: int  # the digital value of 0
+    unit: str  # V, mV or uV
 
 
 @dataclass(frozen=True)
 class SignalLine:
-    """One signal line of a header."""
+    """One signal line of a header, of a file that holds a lead."""
 
+    place: int  # among all signals of the header
+    name: str  # as the header spells it, or "signal 3" where it gives none
     file_name: str
     format: str
     byte_offset: int
-    gain: float  # digital units a physical unit
-    baseline: int  # the digital value of 0
-    unit: str  # V, mV or uV
-    checksum: int
-    name: str
+    checksum: int | None  # None: not given, which a signal without name may do
+    calibration: Calibration | None  # None: none of the twelve leads, so not used and not judged
 
 
 @dataclass(frozen=True)
@@ -81,19 +70,25 @@ class Header:
 
     rate: float  # hertz
     length: int  # samples a signal
-    signals: tuple[SignalLine, ...]
+    signals: tuple[SignalLine, ...]  # of the files that hold a lead; the other files are not opened
+    extra_leads: tuple[str, ...]  # names of all signals outside the twelve leads
+
+    @property
+    def files(self) -> dict[str, tuple[SignalLine, ...]]:
+        """The signals by file, in the order in which their samples alternate."""
+        names = dict.fromkeys(line.file_name for line in self.signals)
+        return {name: tuple(line for line in self.signals if line.file_name == name) for name in names}
 
 
-def read_header(path: Path) -> Header:
-    """Parses and checks `path`.hea; nothing is allocated for signals yet."""
+def read_header(path: Path, root: Path | None = None) -> Header:
+    """Parses and checks `path`.hea, below `root` if given; nothing is allocated for signals yet."""
     file = path.parent / f"{path.name}.hea"
-    if not file.is_file():
-        raise RecordError(str(path), "header", "no_header", f"{file} does not exist; fetch the record again")
-    if file.stat().st_size > MOST_HEADER_BYTES:
-        sentence = f"{file} exceeds {MOST_HEADER_BYTES:,} bytes and is no header; restore it"
-        raise RecordError(str(path), "header", "size", sentence)
-    text = file.read_bytes().decode("utf-8", errors="replace")
-    lines = [line.strip() for line in text.splitlines()]
+    with open_record_file(path, file, "no_header", root) as opened:
+        if os.fstat(opened.fileno()).st_size > MOST_HEADER_BYTES:
+            sentence = f"{file} exceeds {MOST_HEADER_BYTES:,} bytes and is no header; restore it"
+            raise RecordError(str(path), "header", "size", sentence)
+        content = opened.read()
+    lines = [line.strip() for line in content.decode("utf-8", errors="replace").splitlines()]
     lines = [line for line in lines if line and not line.startswith("#")]
     if not lines:
         raise RecordError(str(path), "header", "header", f"{file} is empty; fetch the record again")
@@ -101,8 +96,13 @@ def read_header(path: Path) -> Header:
     if len(lines) - 1 != n_signals:
         sentence = f"its header announces {n_signals} signals and describes {len(lines) - 1}; correct the header"
         raise RecordError(str(path), "number of signals", "header", sentence)
-    header = Header(rate, length, tuple(_signal_line(path, line) for line in lines[1:]))
-    _check_names(path, header)
+    fields = [[*line.split(maxsplit=8), *[""] * 8][:9] for line in lines[1:]]
+    files_with_leads = {line[0] for line in fields if canonical_lead(line[8])}
+    signals = [_signal_line(path, k, line) for k, line in enumerate(fields) if line[0] in files_with_leads]
+    extra_leads = [_name(k, line) for k, line in enumerate(fields) if canonical_lead(line[8]) is None]
+    header = Header(rate, length, tuple(signals), tuple(extra_leads))
+    _check_leads(path, header)
+    _check_layout(path, header)
     return header
 
 
@@ -130,12 +130,14 @@ def _record_line(path: Path, fields: list[str]) -> tuple[int, float, int]:
     return n_signals, float(rate[1]), length
 
 
-def _signal_line(path: Path, line: str) -> SignalLine:
+def _name(place: int, fields: list[str]) -> str:
+    return fields[8] or f"signal {place + 1} (without name)"
+
+
+def _signal_line(path: Path, place: int, fields: list[str]) -> SignalLine:
     """Fields stand by position; only those that reading needs are interpreted."""
-    file_name, storage, calibration, _, adc_zero, _, checksum, _, name = [
-        *line.split(maxsplit=8),
-        *[""] * 8,
-    ][:9]
+    file_name, storage, _, _, _, _, checksum, _, _ = fields
+    name = _name(place, fields)
     if not _FILE_NAME.fullmatch(file_name):
         sentence = f'lead "{name}" is said to be in "{file_name}", which is no file beside the header; correct it'
         raise RecordError(str(path), "file name", "header", sentence)
@@ -143,6 +145,19 @@ def _signal_line(path: Path, line: str) -> SignalLine:
     if form is None or form[1] not in INVALID or form[2] not in (None, "1") or form[3] not in (None, "0"):
         sentence = f'lead "{name}" is of format "{storage}", which is not read; write it in format 16 with wfdb'
         raise RecordError(str(path), "format", "format", sentence)
+    return SignalLine(
+        place=place,
+        name=name,
+        file_name=file_name,
+        format=form[1],
+        byte_offset=int(form[4] or 0),
+        checksum=_whole_number(path, "checksum", checksum, "header") if checksum else None,
+        calibration=_calibration(path, fields) if canonical_lead(name) else None,
+    )
+
+
+def _calibration(path: Path, fields: list[str]) -> Calibration:
+    _, _, calibration, _, adc_zero, _, _, _, name = fields
     gain = _GAIN.fullmatch(calibration)
     if gain is None or not 0 < abs(float(gain[1])) < math.inf:
         sentence = f'lead "{name}" has gain "{calibration}" and so is uncalibrated; correct the header'
@@ -152,28 +167,36 @@ def _signal_line(path: Path, line: str) -> SignalLine:
     except WaveformError as fault:
         sentence = f'lead "{name}" is in "{gain[3]}", expected {", ".join(UNITS_IN_MV)}; correct the header'
         raise RecordError(str(path), "unit", "unit", sentence) from fault
-    if not name:  # the last field: a name implies a checksum
-        sentence = f'a signal of "{file_name}" has no lead name; correct the header'
-        raise RecordError(str(path), "lead name", "lead_names", sentence)
     zero = _whole_number(path, "ADC zero", adc_zero or "0", "header")
-    return SignalLine(
-        file_name=file_name,
-        format=form[1],
-        byte_offset=int(form[4] or 0),
-        gain=float(gain[1]),
-        baseline=int(gain[2]) if gain[2] else zero,
-        unit=unit,
-        checksum=_whole_number(path, "checksum", checksum, "header"),
-        name=name,
-    )
+    return Calibration(float(gain[1]), int(gain[2]) if gain[2] else zero, unit)
 
 
-def _check_names(path: Path, header: Header) -> None:
-    folded = [line.name.casefold() for line in header.signals]
-    for position, name in enumerate(folded):
-        if name in folded[:position]:
-            sentence = f'lead "{header.signals[position].name}" is described twice; correct the header'
+def _check_leads(path: Path, header: Header) -> None:
+    """At least one of the twelve leads, and none of them twice."""
+    found: dict[str, str] = {}
+    for line in header.signals:
+        lead = canonical_lead(line.name)
+        if lead in found:
+            sentence = f'signals "{found[lead]}" and "{line.name}" are both lead {lead}; correct the header'
             raise RecordError(str(path), "lead name", "lead_names", sentence)
+        if lead is not None:
+            found[lead] = line.name
+    if not found:
+        shown = ", ".join(header.extra_leads[:12])
+        sentence = f"no lead among {shown} is known; rename them to {', '.join(LEADS)} in the header"
+        raise RecordError(str(path), "lead name", "unknown_leads", sentence)
+
+
+def _check_layout(path: Path, header: Header) -> None:
+    """Signals of one file stand together in the header and are stored alike (header(5))."""
+    for file_name, lines in header.files.items():
+        places = [line.place for line in lines]
+        if places != [*range(places[0], places[0] + len(lines))]:
+            sentence = f'the signals of "{file_name}" do not stand together in its header; correct the header'
+            raise RecordError(str(path), "file name", "header", sentence)
+        if len({(line.format, line.byte_offset) for line in lines}) > 1:
+            sentence = f'the signals of "{file_name}" have different formats in its header; correct the header'
+            raise RecordError(str(path), "format", "format", sentence)
 
 
 def _whole_number(path: Path, field: str, text: str, problem: str, at_least: int | None = None) -> int:

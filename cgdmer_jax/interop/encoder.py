@@ -1,22 +1,26 @@
 """Encoder: a pretrained model in use. Recordings in any order of leads, rate and unit; NumPy in, NumPy out."""
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import jax
 import numpy as np
-from jaxtyping import Bool, Float, Int32, Num
+from jaxtyping import Bool, Float, Num
 from tokenizers import Tokenizer
 
 from cgdmer_jax.batch import NO_TEXT, Batch
-from cgdmer_jax.contract import InputContract, Prepared, prepare, signal_sha256
+from cgdmer_jax.contract import InputContract, Prepared, patient_hmac_sha256, patient_sha256, prepare, signal_sha256
 from cgdmer_jax.data.reports import clean, encode
 from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.given_input import Signal, check_rate_and_unit, in_order, lead_names, plain_signal
 from cgdmer_jax.methods.protocol import Method, Variables
+from cgdmer_jax.windows import split
 
-Signals = Num[np.ndarray, "lead time"] | Iterable[Num[np.ndarray, "lead time"]]
+Signals = Signal | Iterable[Signal]
+Prompts = Mapping[str, str | Iterable[str]]
 TEXTS_AT_ONCE = 64
-SCORED_AT_ONCE = 64  # every batch embeds all the prompts again
+MOST_CHARACTERS = 100_000  # of a text; a tokenizer takes some hundred times a text's size
 
 
 class Encoder:
@@ -25,7 +29,9 @@ class Encoder:
     `features`: what `embed` can give, with widths. `contract`: what the model was trained on.
 
     `rate` in Hz, `leads` by name (any order, aliases allowed, absent ones simply left out), `unit` V, mV or uV.
-    A signal is [lead, time], NaN where nothing was measured; what cannot be converted is refused in one sentence.
+    A signal is [lead, time], NaN or masked where nothing was measured; what cannot be converted is refused in one
+    sentence. Of one longer than the model's window `windows` chooses: "first" (the default, with a warning), "centre",
+    or "all", which takes one signal and gives a row for each window in turn.
     """
 
     def __init__(
@@ -41,16 +47,22 @@ class Encoder:
         self._records_at_once = 4 if jax.default_backend() == "cpu" else 256
         self._embed_ecg = jax.jit(method.embed_ecg)
         self._embed_text = jax.jit(method.embed_text)
-        self._zero_shot_scores = jax.jit(method.zero_shot_scores)
         made = jax.eval_shape(method.embed_ecg, variables, blank_batch(1, contract, max_tokens))
         self.features = {name: value.shape[1] for name, value in made.items()}
 
     def embed(
-        self, signal: Signals, rate: float | int, leads: Sequence[str], unit: str, *, feature: str = "main"
+        self,
+        signal: Signals,
+        rate: float | int,
+        leads: Iterable[str],
+        unit: str,
+        *,
+        feature: str = "main",
+        windows: str | None = None,
     ) -> Float[np.ndarray, "..."]:
         """[feature] of one signal, [record, feature] of an iterable of signals or an array [record, lead, time]."""
-        made = self.embed_prepared(self._prepared(signal, rate, leads, unit), feature=feature)
-        return made[0] if _is_one(signal) else made
+        made = self.embed_prepared(self._prepared(signal, rate, leads, unit, windows), feature=feature)
+        return made[0] if _is_one(signal) and windows != "all" else made
 
     def embed_prepared(
         self, prepared: Iterable[Prepared], *, feature: str = "main"
@@ -65,55 +77,77 @@ class Encoder:
         return np.concatenate(parts) if parts else np.zeros((0, self.features[feature]), np.float32)
 
     def was_trained_on(
-        self, signal: Signals, rate: float | int, leads: Sequence[str], unit: str
+        self, signal: Signals, rate: float | int, leads: Iterable[str], unit: str
     ) -> Bool[np.ndarray, "record"]:
         """True where the model was trained on this very recording (its prepared samples); one value a signal."""
-        prepared = self._prepared(signal, rate, leads, unit)
+        prepared = self._prepared(signal, rate, leads, unit, "first")  # as a conversion reads them
         return np.array([signal_sha256(one.signal) in self._trained_signals for one in prepared], bool)
+
+    def was_trained_on_patient(self, patients: Iterable[str], key: bytes) -> Bool[np.ndarray, "patient"]:
+        """True where the model was trained on that patient, "<collection>:<id>"; `key` is that of its export."""
+        keyed = {one for part in self.contract.trained_on for one in part.patient_hmac_sha256}
+        if not keyed:
+            raise CgdmerError(
+                "the model has no hashes of patients to compare with; export it with --patient_key, or compare "
+                "recordings (was_trained_on)"
+            )
+        return np.array([patient_hmac_sha256(patient_sha256(one), key) in keyed for one in patients], bool)
 
     def embed_text(self, texts: Iterable[str]) -> Float[np.ndarray, "text embedding"]:
         """Unit vectors in the space of the feature `aligned`; reports or prompts, cleaned as in training."""
-        texts = [self._cleaned(text, f"text {number}") for number, text in enumerate(_no_string(texts))]
-        tokens, mask = self._tokens(texts)
-        parts = []
-        for first in range(0, len(texts), TEXTS_AT_ONCE):
-            part = slice(first, first + TEXTS_AT_ONCE)
-            padded = [_padded(array[part], TEXTS_AT_ONCE) for array in (tokens, mask)]
-            parts.append(np.asarray(self._embed_text(self._variables, *padded))[: len(tokens[part])])
-        return np.concatenate(parts) if parts else np.zeros((0, self.features["aligned"]), np.float32)
+        return self._text_vectors(
+            [self._cleaned(text, f"text {number}") for number, text in enumerate(in_order(texts, "texts"))]
+        )
 
     def zero_shot(
         self,
         signal: Signals,
-        prompts: Mapping[str, str | Sequence[str]],
+        prompts: Prompts,
         rate: float | int,
-        leads: Sequence[str],
+        leads: Iterable[str],
         unit: str,
+        *,
+        windows: str | None = None,
     ) -> Float[np.ndarray, "..."]:
         """Similarity to every class, in the order of `prompts` (class -> its phrasing, or equally many phrasings).
 
         [class] of one signal, [record, class] of several. Not a probability: compare records within a class.
         """
-        tokens, mask = self._class_tokens(prompts)
-        prepared = self._prepared(signal, rate, leads, unit)
-        parts = [
-            np.asarray(self._zero_shot_scores(self._variables, batch, tokens, mask))[:n_real]
-            for batch, n_real in self._batches(prepared, 1 if _is_one(signal) else SCORED_AT_ONCE)
-        ]
-        made = np.concatenate(parts) if parts else np.zeros((0, len(prompts)), np.float32)
-        return made[0] if _is_one(signal) else made
+        vectors = self._class_vectors(prompts)
+        return self.embed(signal, rate, leads, unit, feature="aligned", windows=windows) @ vectors.T
 
-    def _prepared(self, signal: Signals, rate: float | int, leads: Sequence[str], unit: str) -> Iterator[Prepared]:
+    def _prepared(
+        self, signal: Signals, rate: float | int, leads: Iterable[str], unit: str, windows: str | None
+    ) -> Iterator[Prepared]:
+        check_rate_and_unit(rate, unit)
+        names = lead_names(leads)
         if _is_one(signal):
-            yield self._one(signal, rate, leads, unit)
+            yield from self._of_one(signal, rate, names, unit, windows)
             return
-        for number, one in enumerate(signal):
+        if windows == "all":
+            raise CgdmerError('windows "all" of several signals would not say which is whose; give one signal a call')
+        for number, one in enumerate(_several(signal)):
             try:
-                yield self._one(np.asarray(one), rate, leads, unit)
+                yield from self._of_one(one, rate, names, unit, windows)
             except CgdmerError as error:
                 raise CgdmerError(f"signal {number}: {error}") from error
 
-    def _one(self, signal: np.ndarray, rate: float | int, leads: Sequence[str], unit: str) -> Prepared:
+    def _of_one(
+        self, signal: Signal, rate: float | int, leads: tuple[str, ...], unit: str, windows: str | None
+    ) -> Iterator[Prepared]:
+        parts, passed_over = split(plain_signal(signal), rate, self.contract.seconds, windows or "first")
+        if passed_over and windows in (None, "all"):  # the others were asked for
+            warnings.warn(f'{passed_over}; choose with windows="first", "centre" or "all"', stacklevel=2)
+        for part in parts:
+            try:
+                yield self._window(part.signal, rate, leads, unit)
+            except CgdmerError as error:
+                where = f"window from {part.start_s:g} s: " if len(parts) > 1 else ""
+                raise CgdmerError(f"{where}{error}") from error
+
+    def _window(
+        self, signal: Num[np.ndarray, "lead time"], rate: float | int, leads: tuple[str, ...], unit: str
+    ) -> Prepared:
         prepared = prepare(self.contract, signal, rate, leads, unit)
         if prepared.extra_leads:  # a misspelt name would otherwise be a lead that silently lacks
             name = prepared.extra_leads[0]
@@ -136,26 +170,42 @@ class Encoder:
                 n_real,
             )
 
-    def _class_tokens(
-        self, prompts: Mapping[str, str | Sequence[str]]
-    ) -> tuple[Int32[np.ndarray, "klass prompt token"], Bool[np.ndarray, "klass prompt token"]]:
-        phrasings = {name: [text] if isinstance(text, str) else list(text) for name, text in prompts.items()}
+    def _class_vectors(self, prompts: Prompts) -> Float[np.ndarray, "klass embedding"]:
+        """Re-normalised mean of each class's phrasings, as every method's `zero_shot_scores` takes it."""
+        if not isinstance(prompts, Mapping):
+            raise CgdmerError(
+                f"prompts is a {type(prompts).__name__}; give a dict from class to phrasing, or phrasings"
+            )
+        phrasings = {
+            name: [text] if isinstance(text, str) else list(in_order(text, f'prompts of class "{name}"'))
+            for name, text in prompts.items()
+        }
         counts = {len(texts) for texts in phrasings.values()}
         if len(counts) != 1 or counts == {0}:
-            told = ", ".join(f"{name} {len(texts)}" for name, texts in phrasings.items())
+            told = ", ".join(f"{name} {len(texts)}" for name, texts in [*phrasings.items()][:20])
             raise CgdmerError(
                 f"prompts hold unequal numbers of phrasings ({told}); give every class as many, at least 1"
             )
         texts = [self._cleaned(text, f'prompt of class "{name}"') for name, of in phrasings.items() for text in of]
-        tokens, mask = self._tokens(texts)
-        shape = (len(phrasings), counts.pop(), -1)
-        return tokens.reshape(shape), mask.reshape(shape)
+        mean = self._text_vectors(texts).reshape(len(phrasings), counts.pop(), -1).mean(1)
+        return mean / np.sqrt(np.maximum((mean * mean).sum(1, keepdims=True), 1e-12))
 
-    def _tokens(self, texts: Sequence[str]):
-        tokens, mask, _ = encode(self._tokenizer, texts, self.max_tokens)
-        return tokens, mask
+    def _text_vectors(self, texts: Sequence[str]) -> Float[np.ndarray, "text embedding"]:
+        parts = []
+        for first in range(0, len(texts), TEXTS_AT_ONCE):
+            part = texts[first : first + TEXTS_AT_ONCE]
+            tokens, mask, _ = encode(self._tokenizer, part, self.max_tokens)
+            padded = [_padded(array, TEXTS_AT_ONCE) for array in (tokens, mask)]
+            parts.append(np.asarray(self._embed_text(self._variables, *padded))[: len(part)])
+        return np.concatenate(parts) if parts else np.zeros((0, self.features["aligned"]), np.float32)
 
     def _cleaned(self, text: str, where: str) -> str:
+        if not isinstance(text, str):
+            raise CgdmerError(f"{where} is {type(text).__name__}, expected text; leave it out")
+        if len(text) > MOST_CHARACTERS:
+            raise CgdmerError(
+                f"{where} has {len(text):,} characters, at most {MOST_CHARACTERS:,} are read; give the report alone"
+            )
         # The rules of the collection that was trained on; the rules common to all come first in each.
         cleaned = clean(text, self.contract.trained_on[0].name)
         if cleaned is None:
@@ -178,14 +228,15 @@ def blank_batch(size: int, contract: InputContract, max_tokens: int) -> Batch:
 
 
 def _is_one(signal: Signals) -> bool:
-    return isinstance(signal, np.ndarray) and signal.ndim == 2
+    return len(getattr(signal, "shape", ())) == 2
+
+
+def _several(signals: Signals) -> Iterable:
+    shape = getattr(signals, "shape", None)
+    if shape is not None and len(shape) != 3:
+        raise CgdmerError(f"signals have shape {[*shape]}, expected [lead, time], [record, lead, time] or a list")
+    return in_order(signals, "signals")
 
 
 def _padded(array: np.ndarray, size: int) -> np.ndarray:
     return np.pad(array, [(0, size - len(array)), *[(0, 0)] * (array.ndim - 1)], mode="edge")
-
-
-def _no_string(texts: Iterable[str]) -> Iterable[str]:
-    if isinstance(texts, str):
-        raise CgdmerError("texts is one string; give a list of texts")
-    return texts

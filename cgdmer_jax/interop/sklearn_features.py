@@ -1,7 +1,6 @@
 """A pretrained encoder as a step of a scikit-learn pipeline."""
 
 from collections.abc import Collection
-from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +9,16 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.given_input import check_rate_and_unit, lead_names, plain_signal
 from cgdmer_jax.interop.pretrained import load
-from cgdmer_jax.waveform import LEADS, UNITS_IN_MV
+from cgdmer_jax.waveform import LEADS
 
 
 class EcgFeatures(TransformerMixin, BaseEstimator):
     """Recordings [record, lead, time] to features [record, feature]; fitting only loads the model.
 
-    `model`: folder or hub id. `rate`: Hz of the recordings; None = the model's own, and then their length must be too.
+    `model`: folder, or hf://owner/name@revision. `rate`: Hz of the recordings; None = the model's own, and then their
+    length must be too.
     `leads`: names along the lead axis. `unit`: V, mV or uV.
     """
 
@@ -49,16 +50,14 @@ class EcgFeatures(TransformerMixin, BaseEstimator):
 
     def _recordings(self, X: ArrayLike) -> tuple[np.ndarray, float | int]:
         """The array and its rate in Hz; scikit-learn sets parameters unseen, so they are looked at here."""
-        recordings, leads = np.asarray(X), self.leads
-        if recordings.ndim != 3 or recordings.dtype.kind not in "fiu":
+        recordings = plain_signal(X)
+        if recordings.ndim != 3:
             raise CgdmerError(
-                f"EcgFeatures got an array {list(recordings.shape)} of {recordings.dtype}, expected numbers "
-                "[record, lead, time]; one recording alone is X[None]"
+                f"EcgFeatures got an array {list(recordings.shape)}, expected [record, lead, time]; "
+                "one recording alone is X[None]"
             )
-        if isinstance(leads, str) or not isinstance(leads, Collection) or not all(isinstance(n, str) for n in leads):
-            raise CgdmerError(f'EcgFeatures(leads={leads!r}) is no list of names; give ["I", "II", ...]')
-        if not isinstance(self.unit, str):
-            raise CgdmerError(f"EcgFeatures(unit={self.unit!r}) is no unit; give one of {', '.join(UNITS_IN_MV)}")
+        lead_names(self.leads)
+        check_rate_and_unit(self.encoder_.contract.rate if self.rate is None else self.rate, self.unit)
         return recordings, self._rate_of(recordings)
 
     def _rate_of(self, recordings: np.ndarray) -> float | int:
@@ -68,6 +67,4 @@ class EcgFeatures(TransformerMixin, BaseEstimator):
                 f"recordings have {recordings.shape[-1]} samples, {contract.samples} are {contract.seconds:g} s at the "
                 f"model's {contract.rate:g} Hz; say which rate they have: EcgFeatures(..., rate=...)"
             )
-        if rate is not None and (not isinstance(rate, Real) or isinstance(rate, bool)):
-            raise CgdmerError(f"EcgFeatures(rate={rate!r}) is no number of hertz; give the rate of the recordings")
         return contract.rate if rate is None else rate

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import jax
 
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.training.together import leave
+from cgdmer_jax.training.together import Place, leave, take_place
 
 PORT = 8476  # of host 0, where none is given; SLURM jobs that share a node need different ones
 CLOUD_TPU = "cloud_tpu"  # instead of an address: JAX asks the TPU's metadata for everything
@@ -87,6 +87,10 @@ def join(job: Job, timeout_s: float) -> None:
     finally:
         absent.cancel()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # together() tells the others of it; SIGTERM is JAX's now
+    if job.coordinator == CLOUD_TPU:  # only the TPU knows
+        take_place(Place(jax.process_index(), jax.process_count()))
+    else:
+        take_place(Place(job.process, job.n_processes))
 
 
 @contextlib.contextmanager

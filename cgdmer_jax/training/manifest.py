@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 from cgdmer_jax.errors import CgdmerError, reason_of
+from cgdmer_jax.json_file import read_json
 from cgdmer_jax.whole_file import write_whole
 
 MANIFEST = "manifest.json"
@@ -27,27 +28,34 @@ def write_manifest(folder: Path, step: int, validation_loss: float | None, array
 
 
 def read_manifest(folder: Path) -> dict:
+    """The manifest, if it has the hash that it holds of itself."""
     path = folder / MANIFEST
     try:
-        manifest = json.loads(path.read_bytes())
-    except OSError as error:
-        raise _damaged(path, f"cannot be read ({reason_of(error)})") from error
-    except ValueError as error:
-        raise _damaged(path, "is no JSON") from error
-    if not isinstance(manifest, dict) or manifest.keys() != FIELDS:
+        manifest = read_json(path, remedy="this checkpoint is not used")
+    except CgdmerError as error:
+        raise DamagedCheckpoint(str(error)) from error
+    if not isinstance(manifest, dict) or manifest.keys() != FIELDS or not isinstance(manifest["files"], dict):
         raise _damaged(path, f"does not hold exactly {', '.join(sorted(FIELDS))}")
+    if manifest["files"].get(MANIFEST) != _own_sha256(manifest):
+        raise _damaged(path, "differs from what was written (sha256)")
     return manifest
 
 
 def verify(folder: Path) -> None:
     """Raises unless every file of the checkpoint, the manifest included, has the hash written down for it."""
     manifest = read_manifest(folder)
-    for name, expected in manifest["files"].items():
+    expected_of = dict(manifest["files"])
+    # The manifest first: damage to one of its hashes must not be blamed on the file of that hash.
+    if expected_of.pop(MANIFEST, None) != _own_sha256(manifest):
+        raise _damaged(folder / MANIFEST, "differs from what was written (sha256)")
+    for name, expected in expected_of.items():
         path = folder / name
+        if name == MANIFEST:
+            continue
         if not path.exists():
             raise _damaged(path, "is missing")
         try:
-            found = _own_sha256(manifest) if name == MANIFEST else file_sha256(path)
+            found = file_sha256(path)
         except OSError as error:  # a bad sector, or a share that lost it
             raise _damaged(path, f"cannot be read ({reason_of(error)})") from error
         if found != expected:

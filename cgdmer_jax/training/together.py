@@ -12,10 +12,10 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import jax
-from jax._src import distributed  # the store has no public name; orbax and multihost_utils take it from here too
+from orbax.checkpoint import multihost
 
 from cgdmer_jax.errors import CgdmerError, reason_of
 
@@ -28,11 +28,27 @@ FINDING_S = 3600  # of host 0, which may read through large files meanwhile; its
 ERROR = 1  # exit code
 
 Found = TypeVar("Found")
+
+
+class Place(NamedTuple):
+    """This process among the hosts of its run."""
+
+    process: int
+    n_processes: int
+
+
+_place = Place(0, 1)  # known from `take_place` on, before JAX sees a device
 _LEAVING = threading.Lock()  # taken once, for good: a second thread at the farewell would cut it short
 
 
 class HostsDiffer(CgdmerError):
     """All hosts find out alike, so that none of them need be named as the one that failed."""
+
+
+def take_place(place: Place) -> None:
+    """Notes where this process stands; called once, by `hosts.join`."""
+    global _place
+    _place = place
 
 
 def is_first() -> bool:
@@ -43,14 +59,14 @@ def is_first() -> bool:
 @contextlib.contextmanager
 def together() -> Iterator[None]:
     """The first error on any host ends all of them, each with the same sentence; only host 0 prints."""
-    client = distributed.global_state.client
+    client = _client()
     if client is None:
         yield
         return
     ended = threading.Event()
     threading.Thread(target=_watch, args=(client, ended), daemon=True, name="hosts").start()
     try:
-        with contextlib.nullcontext() if _process() == 0 else _silent():
+        with contextlib.nullcontext() if _place.process == 0 else _silent():
             yield
         client.wait_at_barrier("cgdmer/done", FINDING_S * 1000)  # until then another host's error is heard
         ended.set()
@@ -64,11 +80,11 @@ def together() -> Iterator[None]:
 
 def check_same(facts: Mapping[str, object], timeout_s: float) -> None:
     """Raises the same sentence on every host unless all come with the same facts, within the time."""
-    client = distributed.global_state.client
+    client = _client()
     if client is None:
         return
-    client.key_value_set(f"{FACT}/{_process()}", json.dumps({name: str(value) for name, value in facts.items()}))
-    found = [json.loads(_get(client, f"{FACT}/{host}", timeout_s, host)) for host in range(_n_processes())]
+    client.key_value_set(f"{FACT}/{_place.process}", json.dumps({name: str(value) for name, value in facts.items()}))
+    found = [json.loads(_get(client, f"{FACT}/{host}", timeout_s, host)) for host in range(_place.n_processes)]
     differing = [
         f"{name} is {' and '.join(_who_has_what([fact.get(name) for fact in found]))}"
         for name in sorted(set().union(*found))
@@ -83,10 +99,10 @@ def check_same(facts: Mapping[str, object], timeout_s: float) -> None:
 
 def of_first(name: str, find: Callable[[], Found]) -> Found:
     """What host 0 finds, on every host; anything that JSON holds. Each name can be asked for once."""
-    client = distributed.global_state.client
+    client = _client()
     if client is None:
         return find()
-    if _process() == 0:
+    if _place.process == 0:
         client.key_value_set(f"cgdmer/{name}", json.dumps(find()))
     return json.loads(_get(client, f"cgdmer/{name}", FINDING_S, 0))
 
@@ -99,7 +115,7 @@ def leave(reason: str, client=None) -> None:
     if client is not None:  # host 0 has the service, so it stays until all have heard, and then left
         with contextlib.suppress(jax.errors.JaxRuntimeError):
             client.wait_at_barrier("cgdmer/farewell", FAREWELL_S * 1000)
-            if _process() == 0:
+            if _place.process == 0:
                 time.sleep(PARTING_S)
     with _unheard():
         sys.stdout.flush()
@@ -119,7 +135,7 @@ def _watch(client, ended: threading.Event) -> None:
 
 def _first_reason(client, error: BaseException) -> str:
     """Writes down why this host stops; when another one did so before, that is the reason."""
-    own = str(error) if isinstance(error, HostsDiffer) else f"host {_process()}: {_sentence(error)}"
+    own = str(error) if isinstance(error, HostsDiffer) else f"host {_place.process}: {_sentence(error)}"
     try:
         client.key_value_set(STOPPED, own)
     except jax.errors.JaxRuntimeError:
@@ -166,9 +182,6 @@ def _unheard() -> contextlib.suppress:
     return contextlib.suppress(OSError)
 
 
-def _process() -> int:
-    return distributed.global_state.process_id
-
-
-def _n_processes() -> int:
-    return distributed.global_state.num_processes
+def _client():
+    """The client of JAX's coordination service; JAX has no public name for it, Orbax has. None on one host."""
+    return multihost.get_jax_distributed_client() if multihost.is_jax_distributed_client_initialized() else None

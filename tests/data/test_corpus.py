@@ -132,14 +132,15 @@ def test_task_with_other_classes_in_another_store_is_refused(paths, tmp_path):
     ("field", "ours", "theirs"),
     [
         ("rate", 100.0, 50.0),
-        ("n_samples", 120, 150),
-        ("filter", "none", "0.5-40"),
+        ("seconds", 1.2, 1.5),
+        ("filter", "none", "bandpass_0.5_40"),
         ("cleaning_version", 1, 7),
     ],
 )
 def test_stores_that_disagree_are_refused_with_both_names_and_values(paths, tmp_path, field, ours, theirs):
-    if field in ("rate", "n_samples"):
-        other = write_store(tmp_path / "odd", ["x"], **{field: theirs})
+    if field in ("rate", "seconds"):
+        changed = {"rate": 50.0, "n_samples": 60} if field == "rate" else {"n_samples": 150}
+        other = write_store(tmp_path / "odd", ["x"], **changed)
     else:
         other = rewrite_info(write_store(tmp_path / "odd", ["x"]), **{field: theirs})
     with pytest.raises(CgdmerError, match=rf"differ in {field} \({ours} and {theirs}\)") as caught:

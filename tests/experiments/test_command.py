@@ -1,5 +1,6 @@
 """What a user reads: help with an example, one sentence on a mistake."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -29,6 +30,16 @@ def test_help_of_every_command_shows_an_example(name):
     )
     assert done.returncode == 0
     assert f"python -m experiments.{name}" in done.stdout.split("xample", 1)[1]
+
+
+@pytest.mark.parametrize("name", ["compare_torch", "train_torch"])
+def test_a_comparison_without_torch_says_how_to_install_it(name, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    for module in [module for module in sys.modules if module.startswith("experiments.torch_cgdmer")]:
+        monkeypatch.delitem(sys.modules, module)
+    words = {"compare_torch": [f"--config={NANO}"], "train_torch": [f"--run={tmp_path}", f"--workdir={tmp_path}"]}
+    with pytest.raises(CgdmerError, match=r"needs PyTorch.*pip install"):
+        importlib.import_module(f"experiments.{name}").main(words[name])
 
 
 def test_a_field_is_overridden_with_its_type():

@@ -10,7 +10,8 @@ import pytest
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.training.checkpoint import Checkpoints
-from cgdmer_jax.training.log import read_metrics, untimed
+from cgdmer_jax.training.log import untimed
+from cgdmer_jax.training.metrics_file import read_metrics
 from cgdmer_jax.training.run_folder import RunFolder
 from experiments import build
 from experiments import training_run as room

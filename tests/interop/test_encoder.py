@@ -2,11 +2,16 @@
 
 import dataclasses
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 
 from cgdmer_jax.contract import prepare, signal_sha256
+from cgdmer_jax.data.reports import encode
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.interop.encoder import blank_batch
 from cgdmer_jax.interop.pretrained import load, save_model
 from cgdmer_jax.waveform import LEADS
 
@@ -57,6 +62,66 @@ def test_a_lead_left_out_and_a_lead_of_nan_are_the_same_absent_lead(encoder, rec
     )
 
 
+def test_what_is_masked_was_not_measured_in_an_array_a_list_and_one_signal(encoder, recordings_mv):
+    nan, masked = recordings_mv.copy(), np.ma.array(recordings_mv)
+    nan[:, 1, 500:1500] = np.nan
+    masked[:, 1, 500:1500] = np.ma.masked
+    expected = encoder.embed(nan, 500, LEADS, "mV")
+    for given in (masked, list(masked), (one for one in masked)):
+        np.testing.assert_array_equal(encoder.embed(given, 500, LEADS, "mV"), expected)
+    np.testing.assert_allclose(encoder.embed(masked[2], 500, LEADS, "mV"), expected[2], atol=1e-6)
+
+
+def test_arrays_of_jax_and_names_read_once_serve_for_several_signals(encoder, embedded, recordings_mv):
+    made = encoder.embed(jnp.asarray(recordings_mv), 500, iter(LEADS), "mV")  # float32
+    np.testing.assert_allclose(made, embedded, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("given", "leads", "words"),
+    [
+        (lambda x: {"a": x[0], "b": x[1]}, LEADS, "signals is a dict, expected several in order"),
+        (lambda x: x[0, 0], LEADS, r"signals have shape \[5000\], expected \[lead, time\]"),
+        (lambda x: x[None], LEADS, r"signals have shape \[1, 5, 12, 5000\]"),
+        (lambda x: pd.DataFrame(x[0].T, columns=LEADS), LEADS, "DataFrame, whose columns would be lost"),
+        (lambda x: [x[0], x[1] + 1j], LEADS, "signal 1: a signal holds complex128"),
+        (lambda x: x, {*LEADS}, "leads is a set"),
+        (lambda x: x, "I II", "leads is a str"),
+    ],
+)
+def test_containers_that_lose_an_order_or_labels_are_refused(encoder, recordings_mv, given, leads, words):
+    with pytest.raises(CgdmerError, match=words):
+        encoder.embed(given(recordings_mv), 500, leads, "mV")
+
+
+def test_of_a_long_recording_the_chosen_windows_are_embedded_and_the_first_with_a_warning(
+    encoder, embedded, recordings_mv
+):
+    long = np.concatenate([*recordings_mv[:3], recordings_mv[3][:, :600]], axis=1)  # 31.2 s
+    with pytest.warns(UserWarning, match="its first 10 of 31.2 s are used; choose with windows="):
+        first = encoder.embed(long, 500, LEADS, "mV")
+    np.testing.assert_allclose(first, embedded[0], atol=1e-6)
+    np.testing.assert_array_equal(encoder.embed(long, 500, LEADS, "mV", windows="first"), first)
+    every = encoder.embed(long, 500, LEADS, "mV", windows="all")
+    np.testing.assert_allclose(every[:3], embedded[:3], atol=1e-6)
+    short = encoder.embed(recordings_mv[3][:, :600], 500, LEADS, "mV")
+    assert every.shape == (4, embedded.shape[1])
+    np.testing.assert_allclose(every[3], short, atol=1e-6)
+    centre = encoder.embed(long[:, :15000], 500, LEADS, "mV", windows="centre")
+    np.testing.assert_allclose(centre, embedded[1], atol=1e-6)
+    prompts = {"SR": "sinus rhythm", "AFIB": "atrial fibrillation"}
+    scores = encoder.zero_shot(long, prompts, 500, LEADS, "mV", windows="all")
+    np.testing.assert_allclose(scores[:3], encoder.zero_shot(recordings_mv[:3], prompts, 500, LEADS, "mV"), atol=1e-6)
+
+
+def test_all_windows_of_several_signals_and_a_window_that_cannot_be_used_are_refused(encoder, recordings_mv):
+    with pytest.raises(CgdmerError, match="would not say which is whose"):
+        encoder.embed(recordings_mv, 500, LEADS, "mV", windows="all")
+    long = np.concatenate([recordings_mv[0], recordings_mv[0] * 0], axis=1)
+    with pytest.raises(CgdmerError, match="window from 10 s: every lead is without measurement"):
+        encoder.embed(long, 500, LEADS, "mV", windows="all")
+
+
 def test_no_signals_give_no_rows(encoder):
     assert encoder.embed([], 500, LEADS, "mV").shape == (0, encoder.features["main"])
 
@@ -104,9 +169,49 @@ def test_zero_shot_is_the_cosine_to_the_mean_of_each_class_of_phrasings(encoder,
     np.testing.assert_allclose(one, scores[2], atol=1e-6)
 
 
+def test_prompts_in_pieces_give_what_the_method_gives_at_once(exported, encoder, recordings_mv):
+    """150 phrasings are three pieces of texts."""
+    prompts = {
+        f"class {n}": [f"sinus rhythm {'with' * (n % 7)} block {n}", f"normal ecg {'or rapid' * (n % 5)} {n}"]
+        for n in range(75)
+    }
+    texts = [text for of in prompts.values() for text in of]
+    tokens, mask, _ = encode(exported["tokenizer"], texts, exported["max_tokens"])
+    batch = blank_batch(5, exported["contract"], exported["max_tokens"])._replace(
+        signal=np.stack([prepare(exported["contract"], one, 500, LEADS, "mV").signal for one in recordings_mv]),
+        lead_mask=np.ones((5, 12), bool),
+        length=np.full(5, 1000, np.int32),
+    )
+    shape = (75, 2, -1)
+    by_class = tokens.reshape(shape), mask.reshape(shape)
+    at_once = jax.jit(encoder._method.zero_shot_scores)(exported["variables"], batch, *by_class)
+    found = encoder.zero_shot(recordings_mv, prompts, 500, LEADS, "mV")
+    assert found.shape == (5, 75) and np.std(found) > 0.01
+    np.testing.assert_allclose(found, at_once, atol=1e-5)
+
+
+def test_the_tokenizer_never_gets_more_texts_than_one_piece(encoder, recordings_mv, monkeypatch):
+    sizes = []
+
+    def counting(tokenizer, texts, longest):
+        sizes.append(len(texts))
+        return encode(tokenizer, texts, longest)
+
+    monkeypatch.setattr("cgdmer_jax.interop.encoder.encode", counting)
+    prompts = {f"class {n}": f"block {n}" for n in range(130)}
+    encoder.zero_shot(recordings_mv, prompts, 500, LEADS, "mV")
+    assert sizes == [64, 64, 2]  # whatever the number of batches of recordings
+
+
+def test_a_text_too_long_to_be_a_report_is_refused_before_it_is_tokenised(encoder):
+    with pytest.raises(CgdmerError, match="text 1 has 700,000 characters, at most 100,000 are read"):
+        encoder.embed_text(["sinus rhythm", "rhythm " * 100_000])
+
+
 @pytest.mark.parametrize(
     ("prompts", "words"),
     [
+        ({"SR": {"sinus rhythm", "normal ecg"}}, 'prompts of class "SR" is a set, expected several in order'),
         ({"SR": "sinus rhythm", "AFIB": ["a", "b"]}, r"unequal numbers of phrasings \(SR 1, AFIB 2\)"),
         ({"SR": []}, "SR 0"),
         ({}, "unequal"),
@@ -119,8 +224,10 @@ def test_prompts_that_cannot_be_read_are_refused(encoder, recordings_mv, prompts
 
 
 def test_one_string_as_texts_and_a_blank_text_are_refused(encoder):
-    with pytest.raises(CgdmerError, match="texts is one string"):
+    with pytest.raises(CgdmerError, match="texts is a str, expected several in order"):
         encoder.embed_text("sinus rhythm")
+    with pytest.raises(CgdmerError, match="texts is a set"):
+        encoder.embed_text({"sinus rhythm", "normal ecg"})
     with pytest.raises(CgdmerError, match="text 1 holds no clinical text"):
         encoder.embed_text(["sinus rhythm", ""])
 

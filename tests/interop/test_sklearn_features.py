@@ -36,11 +36,12 @@ def test_it_can_be_cloned_and_its_parameters_set(model):
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
-        ({"rate": "500"}, r"rate='500'\) is no number of hertz"),
-        ({"rate": True}, "no number of hertz"),
-        ({"rate": 500, "leads": None}, r"leads=None\) is no list of names"),
-        ({"rate": 500, "leads": "I"}, "no list of names"),
-        ({"rate": 500, "unit": None}, r"unit=None\) is no unit; give one of V, mV, uV"),
+        ({"rate": "500"}, "rate is '500', expected a number of hertz"),
+        ({"rate": True}, "expected a number of hertz"),
+        ({"rate": 500, "leads": None}, "leads is a NoneType"),
+        ({"rate": 500, "leads": "I"}, "leads is a str, expected several in order"),
+        ({"rate": 500, "leads": set(LEADS)}, "leads is a set, expected several in order"),
+        ({"rate": 500, "unit": None}, "unit is None, expected text; give V, mV or uV"),
     ],
 )
 def test_a_parameter_of_another_kind_is_refused_when_fitting(model, recordings_mv, parameters, words):
@@ -50,9 +51,22 @@ def test_a_parameter_of_another_kind_is_refused_when_fitting(model, recordings_m
 
 
 def test_anything_but_numbers_by_record_lead_and_time_is_refused(model, recordings_mv):
-    for given in (recordings_mv[0], [["a"]], recordings_mv.astype(object)):
-        with pytest.raises(CgdmerError, match=r"expected numbers \[record, lead, time\]"):
+    for given, words in (
+        (recordings_mv[0], r"expected \[record, lead, time\]"),
+        ([["a"]], "expected real numbers"),
+        (recordings_mv.astype(object), "holds object, expected real numbers"),
+    ):
+        with pytest.raises(CgdmerError, match=words):
             EcgFeatures(model, rate=500).fit(given)
+
+
+def test_what_is_masked_in_an_array_or_in_a_list_of_recordings_was_not_measured(model, recordings_mv):
+    nan, masked = recordings_mv.copy(), np.ma.array(recordings_mv)
+    nan[:, 4, 100:900] = np.nan
+    masked[:, 4, 100:900] = np.ma.masked
+    expected = EcgFeatures(model, rate=500).fit_transform(nan)
+    for given in (masked, list(masked)):
+        np.testing.assert_array_equal(EcgFeatures(model, rate=500).fit_transform(given), expected)
 
 
 def test_a_list_of_recordings_and_an_array_of_names_serve_as_well(model, recordings_mv):

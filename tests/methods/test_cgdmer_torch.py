@@ -12,8 +12,9 @@ from cgdmer_jax.training.optimizer import OptimizerConfig
 from tests.methods import conftest as small
 
 torch = pytest.importorskip("torch")
-compare = pytest.importorskip("experiments.compare_torch")
-weights = pytest.importorskip("experiments.torch_cgdmer.weights")
+
+from experiments.torch_cgdmer import parity as compare  # noqa: E402
+from experiments.torch_cgdmer import weights  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 OPTIMIZER = OptimizerConfig(

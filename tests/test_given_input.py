@@ -1,0 +1,144 @@
+"""What is handed in: masks, invalid values and byte order keep their meaning; lost labels and orders are refused."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cgdmer_jax.contract import prepare
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.given_input import in_order, lead_names, plain_signal
+from cgdmer_jax.waveform import LEADS
+from tests.test_contract import CONTRACT
+from tests.test_waveform import heart
+
+GAP = np.s_[7, 200:260]
+WHOLE_UV = np.rint(heart() * 1000).astype(np.int32)
+
+
+def with_gap() -> np.ndarray:
+    """Millivolts, NaN where nothing was measured: the form that needs no interpretation."""
+    signal_mv = WHOLE_UV / 1000
+    signal_mv[GAP] = np.nan
+    return signal_mv
+
+
+def masked(signal: np.ndarray) -> np.ma.MaskedArray:
+    """The gap masked, an absurd value under the mask."""
+    signal = np.ma.array(signal)
+    signal[GAP] = 0
+    signal[GAP] = np.ma.masked
+    return signal
+
+
+def marked(dtype: str, mark: int) -> np.ndarray:
+    signal_uv = WHOLE_UV.astype(dtype)
+    signal_uv[GAP] = mark
+    return signal_uv
+
+
+@pytest.mark.parametrize(
+    ("signal", "unit"),
+    [
+        (masked(WHOLE_UV / 1000), "mV"),
+        (masked(WHOLE_UV.astype(np.int16)), "uV"),
+        (list(masked(WHOLE_UV / 1000)), "mV"),
+        (tuple(map(tuple, with_gap())), "mV"),
+        (np.asmatrix(with_gap()), "mV"),
+        (with_gap().astype(">f8"), "mV"),
+        (marked("<i2", -32768), "uV"),
+        (marked(">i2", -32768), "uV"),
+        (marked("int32", -(2**31)), "uV"),
+        (marked("int64", -32768), "uV"),  # digital samples as wfdb gives them
+    ],
+    ids=[
+        "masked",
+        "masked int16",
+        "list of masked",
+        "tuples",
+        "matrix",
+        "big-endian",
+        "int16",
+        ">i2",
+        "int32",
+        "int64",
+    ],
+)
+def test_every_way_to_say_not_measured_prepares_the_same_samples(signal, unit):
+    expected = prepare(CONTRACT, with_gap(), 100, LEADS, "mV")
+    assert expected.quality.nan_share[7] > 0
+    made = prepare(CONTRACT, signal, 100, LEADS, unit)
+    np.testing.assert_array_equal(made.signal, expected.signal)
+    np.testing.assert_array_equal(made.quality.nan_share, expected.quality.nan_share)
+
+
+def test_a_lead_that_is_masked_as_a_whole_is_absent():
+    signal_mv = np.ma.array(heart())
+    signal_mv[3] = np.ma.masked
+    assert prepare(CONTRACT, signal_mv, 100, LEADS, "mV").lead_mask.tolist() == [lead != "aVR" for lead in LEADS]
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "uint8", "float16", "float32", "int8"])
+def test_small_and_unsigned_numbers_keep_their_values(dtype):
+    values = np.array([[0, 1, 100]], dtype)
+    np.testing.assert_array_equal(plain_signal(values).astype(float), [[0, 1, 100]])
+
+
+class Quantity:
+    """As pint and astropy have it: numbers with a unit of their own."""
+
+    unit = "V"
+
+    def __array__(self, dtype=None, copy=None):
+        return heart()
+
+
+@pytest.mark.parametrize(
+    ("signal", "words"),
+    [
+        (pd.DataFrame(heart().T, columns=LEADS), "a signal is a DataFrame, whose columns would be lost"),
+        (pd.Series([1.0, 2.0]), "a signal is a Series, whose iloc would be lost"),
+        (Quantity(), "a signal is a Quantity, whose unit would be lost"),
+        (dict(zip(LEADS, heart(), strict=True)), "a signal is a dict, which has no axes"),
+        ({1.0, 2.0}, "a signal is a set, which has no axes"),
+        ("ecg.dat", "a signal is a str"),
+        (heart() + 1j, "holds complex128, expected real numbers"),
+        (heart() > 0, "holds bool, expected real numbers"),
+        (heart().astype(object), "holds object, expected real numbers"),
+        ([[1.0, 2.0], [1.0]], "no array of numbers"),
+        (np.zeros(3, [("I", float), ("II", float)]), "expected real numbers"),
+        (np.full((2, 3), np.inf, np.float16), r"it overflowed \(65,504\)"),
+    ],
+)
+def test_what_would_lose_labels_or_values_is_refused_in_one_sentence(signal, words):
+    with pytest.raises(CgdmerError, match=words) as caught:
+        plain_signal(signal)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("leads", "words"),
+    [
+        (set(LEADS), "leads is a set, expected several in order"),
+        (dict.fromkeys(LEADS), "leads is a dict"),
+        ("I II III", "leads is a str"),
+        (None, "leads is a NoneType"),
+        ([b"I", b"II"], "leads holds b'I', which is no name"),
+        ([1, 2], "leads holds 1"),
+    ],
+)
+def test_names_without_an_order_are_refused(leads, words):
+    with pytest.raises(CgdmerError, match=words):
+        lead_names(leads)
+
+
+def test_names_in_any_ordered_container_serve():
+    for leads in (list(LEADS), np.array(LEADS), pd.Index(LEADS), pd.Series(LEADS), iter(LEADS)):
+        assert lead_names(leads) == LEADS
+    assert in_order(["a"], "texts") == ["a"]
+
+
+def test_the_window_of_a_contract_is_not_changed_by_what_is_given():
+    contract = dataclasses.replace(CONTRACT, seconds=5)
+    assert prepare(contract, masked(heart()), 100, LEADS, "mV").signal.shape == (12, 500)

@@ -20,8 +20,7 @@ from cgdmer_jax.npz_file import read_arrays
 from cgdmer_jax.training.loop import PREEMPTED
 from cgdmer_jax.training.metrics_file import read_metrics
 from cgdmer_jax.training.run_folder import RunFolder, flat
-from cgdmer_jax.training.stop import SIGNALS
-from experiments import command
+from experiments import command, early_stop
 from experiments.ablation_grid import Planned, check_makeable, choose, load_grid, plan
 from experiments.ablation_table import array_name, table_of, write_figure, write_lines, write_table
 from experiments.evaluation_folders import check_writable, needed_folder
@@ -56,6 +55,7 @@ def main(words: list[str]) -> int:
     if args.dry_run:
         return 0
     check_writable(out)
+    early_stop.from_now_on("stopped between two runs; the same command goes on with those not finished")
     failed = []
     for one in to_run:
         try:
@@ -141,7 +141,7 @@ def run_child(words: list[str]) -> int:
         told.append(number)
         child.terminate()
 
-    before = {number: signal.signal(number, tell) for number in SIGNALS}
+    before = {number: signal.signal(number, tell) for number in early_stop.SIGNALS}
     try:
         code = child.wait()
     finally:

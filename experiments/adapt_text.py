@@ -29,7 +29,6 @@ from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.metrics_file import read_metrics
 from cgdmer_jax.training.optimizer import OptimizerConfig
 from cgdmer_jax.training.run_folder import RunFolder
-from cgdmer_jax.training.stop import StopFlag
 from experiments import build, command
 from experiments.figures import write_figures
 from experiments.model_flops import share_a_record
@@ -66,16 +65,15 @@ def adapt_text(config: ConfigDict, workdir: Path, out: Path) -> int:
     """Trains to the end or to a stop signal; then writes the figures and the adapted encoder. The exit code."""
     run = RunFolder(workdir)
     config, tower = with_architecture(config, run)
-    with StopFlag() as stop:
-        mesh = sharding.make_mesh(tuple(config.run.mesh))
-        sharding.check_batch_size(config.data.batch_size, mesh)
-        reports = read_reports(config)
-        with config.unlocked():
-            config.data.reports_sha256 = reports.fingerprint  # a run goes on with the same reports only
-        run.check(config.to_dict(), ())
-        tokenizer = load_tokenizer(run.checked_tokenizer()) if tower is None else tower.tokenizer
-        parts = make_parts(config, run, reports, tokenizer, tower, mesh)
-        state, code = train_in(run, config, parts, allowed=(), mesh=mesh, stop=stop)
+    mesh = sharding.make_mesh(tuple(config.run.mesh))
+    sharding.check_batch_size(config.data.batch_size, mesh)
+    reports = read_reports(config)
+    with config.unlocked():
+        config.data.reports_sha256 = reports.fingerprint  # a run goes on with the same reports only
+    run.check(config.to_dict(), ())
+    tokenizer = load_tokenizer(run.checked_tokenizer()) if tower is None else tower.tokenizer
+    parts = make_parts(config, run, reports, tokenizer, tower, mesh)
+    state, code = train_in(run, config, parts, allowed=(), mesh=mesh)
     if code != loop.DONE:
         return code
     figures = perplexities(run, reports)

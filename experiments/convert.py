@@ -14,7 +14,7 @@ from cgdmer_jax.data.sources import SOURCES, Source
 from cgdmer_jax.data.store import open_store
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.waveform import FILTERS
-from experiments import command
+from experiments import command, early_stop
 from experiments.figures import write_figures
 
 EXAMPLE = "python -m experiments.convert --source=ptbxl --root=data/ptb-xl --rate=100 --out=stores/ptbxl100"
@@ -119,6 +119,7 @@ def measured(summary: Summary, args: argparse.Namespace) -> dict:
 def main(words: list[str]) -> int:
     """Runs the conversion; returns the exit code."""
     args = parse(words)
+    early_stop.as_ctrl_c()
     try:
         summary = convert(
             open_source(args),

@@ -24,7 +24,6 @@ from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.optimizer import OptimizerConfig
 from cgdmer_jax.training.run_folder import RunFolder, flat
 from cgdmer_jax.training.state import TrainState
-from cgdmer_jax.training.stop import StopFlag
 from cgdmer_jax.training.together import check_same, of_first, together
 from experiments import build, command
 from experiments.dry_run import dry_run
@@ -104,43 +103,42 @@ def pretrain(
     config, tower = with_architecture(build.as_begun(config, run), run)
     run.check(config.to_dict(), allowed)
     given = RunFolder(Path(init_from)) if init_from is not None else None
-    with StopFlag() as stop:
-        mesh = sharding.make_mesh(tuple(config.run.mesh))
-        sharding.check_batch_size(config.data.batch_size, mesh)
-        corpus = open_corpus(tuple(config.data.stores))
-        build.check_cleaning(corpus)
-        tokenizer = _tokenizer(run, tower, config, corpus)
-        contract = _input_contract(run, config.method.scaling, corpus, tokenizer, given)
-        method = build.make_method(config, contract, tokenizer)
-        optimizer_config = from_fields(OptimizerConfig, config.optimizer.to_dict())
-        _, n_validation = loop_config(config)
-        table = with_columns(token_table(corpus, tokenizer, config.data.max_tokens), config, method, corpus, tokenizer)
-        loader = make_loader(config, corpus, table)
-        words = {"--workdir": workdir.absolute(), "--init_from": init_from, "--allow_changed": ",".join(allowed)}
-        check_same(words | facts(config, corpus, tokenizer, loader), host_timeout_s)
-        key = jax.random.key(config.seed)
-        state, optimizer = first_state(method, optimizer_config, loader.batch(0), key, mesh)
-        is_new = of_first("the run is new", lambda: not Checkpoints(run.checkpoints, keep_last=1).steps())
-        if is_new and given is not None:
-            state = _with_given_weights(state, given)
-        elif is_new and tower is not None:
-            state = with_tower(state, tower)
-        parts = Parts(
-            method,
-            state,
-            optimizer,
-            optimizer_config,
-            key,
-            batches=loader.prefetch,
-            validate=make_validation(method, corpus, table, config, n_validation, mesh),
-            diagnose=make_diagnosis(method, corpus, table, config, mesh),
-            contract=contract,
-            tokenizer=tokenizer,
-            share_a_record=share_a_record(method, state.variables, loader.batch(0), key),
-            given_weights=given is not None or bool(tower_name(config)),
-        )
-        _, code = train_in(run, config, parts, allowed=allowed, mesh=mesh, stop=stop)
-        return code
+    mesh = sharding.make_mesh(tuple(config.run.mesh))
+    sharding.check_batch_size(config.data.batch_size, mesh)
+    corpus = open_corpus(tuple(config.data.stores))
+    build.check_cleaning(corpus)
+    tokenizer = _tokenizer(run, tower, config, corpus)
+    contract = _input_contract(run, config.method.scaling, corpus, tokenizer, given)
+    method = build.make_method(config, contract, tokenizer)
+    optimizer_config = from_fields(OptimizerConfig, config.optimizer.to_dict())
+    _, n_validation = loop_config(config)
+    table = with_columns(token_table(corpus, tokenizer, config.data.max_tokens), config, method, corpus, tokenizer)
+    loader = make_loader(config, corpus, table)
+    words = {"--workdir": workdir.absolute(), "--init_from": init_from, "--allow_changed": ",".join(allowed)}
+    check_same(words | facts(config, corpus, tokenizer, loader), host_timeout_s)
+    key = jax.random.key(config.seed)
+    state, optimizer = first_state(method, optimizer_config, loader.batch(0), key, mesh)
+    is_new = of_first("the run is new", lambda: not Checkpoints(run.checkpoints, keep_last=1).steps())
+    if is_new and given is not None:
+        state = _with_given_weights(state, given)
+    elif is_new and tower is not None:
+        state = with_tower(state, tower)
+    parts = Parts(
+        method,
+        state,
+        optimizer,
+        optimizer_config,
+        key,
+        batches=loader.prefetch,
+        validate=make_validation(method, corpus, table, config, n_validation, mesh),
+        diagnose=make_diagnosis(method, corpus, table, config, mesh),
+        contract=contract,
+        tokenizer=tokenizer,
+        share_a_record=share_a_record(method, state.variables, loader.batch(0), key),
+        given_weights=given is not None or bool(tower_name(config)),
+    )
+    _, code = train_in(run, config, parts, allowed=allowed, mesh=mesh)
+    return code
 
 
 def facts(config: ConfigDict, corpus: Corpus, tokenizer: Tokenizer, loader: Loader) -> dict[str, object]:

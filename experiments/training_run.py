@@ -29,7 +29,7 @@ from cgdmer_jax.training.state import TrainState, start
 from cgdmer_jax.training.step import make_step
 from cgdmer_jax.training.stop import StopFlag
 from cgdmer_jax.training.together import is_first, of_first
-from experiments import build
+from experiments import build, early_stop
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Parts:
 
 
 def train_in(
-    run: RunFolder, config: ConfigDict, parts: Parts, *, allowed: tuple[str, ...], mesh: Mesh, stop: StopFlag
+    run: RunFolder, config: ConfigDict, parts: Parts, *, allowed: tuple[str, ...], mesh: Mesh
 ) -> tuple[TrainState, int]:
     """Goes on from the run's own last checkpoint, else from the given state; the last state and the exit code.
 
@@ -82,21 +82,25 @@ def train_in(
         if new_weights:
             checkpoints.save(state, None)  # from here on the run needs the other folder no more
         first, begun = int(state.step), time.monotonic()
-        state, code = loop.train(
-            state,
-            make_step(parts.method, parts.optimizer, parts.key, steps, jax.tree.map(lambda x: x.sharding, parts.state)),
-            parts.batches,
-            parts.validate,
-            parts.diagnose,
-            schedule(parts.optimizer_config),
-            parts.share_a_record,
-            steps=steps,
-            config=run_config,
-            mesh=mesh,
-            checkpoints=checkpoints,
-            log=log,
-            stop=stop,
-        )
+        placed = jax.tree.map(lambda x: x.sharding, parts.state)
+        step = make_step(parts.method, parts.optimizer, parts.key, steps, placed)
+        with StopFlag() as stop:
+            state, code = loop.train(
+                state,
+                step,
+                parts.batches,
+                parts.validate,
+                parts.diagnose,
+                schedule(parts.optimizer_config),
+                parts.share_a_record,
+                steps=steps,
+                config=run_config,
+                mesh=mesh,
+                checkpoints=checkpoints,
+                log=log,
+                stop=stop,
+            )
+        early_stop.from_now_on(early_stop.AFTER)
         if is_first():
             run.finish(measured(first, int(state.step), time.monotonic() - begun, config.data.batch_size))
     if checkpoints.n_failed:

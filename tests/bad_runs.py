@@ -64,6 +64,13 @@ def half_deleted(folder: Path, name: str) -> Outcome:
         return run(export_model.main, [f"--run={folder / 'run'}", f"--out={folder / 'model'}"])
 
 
+def pruned_checkpoint(folder: Path) -> Outcome:
+    """The run went on and kept the last two of its steps."""
+    with toy_known():
+        words = [f"--run={toy_run(folder)}", f"--out={folder / 'model'}", "--checkpoint=2"]
+        return run(export_model.main, words)
+
+
 def run_without_config(folder: Path) -> Outcome:
     with toy_known():
         (toy_run(folder) / "config.json").unlink()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 240  # seconds for one start on a busy machine
+PATIENCE = 1800  # seconds: a process that hangs is a failure, a busy machine is none
 
 
 class Host:
@@ -45,32 +45,35 @@ class Host:
 @contextlib.contextmanager
 def hosts(folder: Path, *words: list[str], devices: int = 4, **variables: str) -> Iterator[list[Host]]:
     """One a list of words; with several, each is told where they meet. None outlives the block."""
-    port, started = free_port(), []
+    started = []
     (folder / "output").mkdir(exist_ok=True)
     try:
-        for number, own in enumerate(words):
-            place = [f"--coordinator=127.0.0.1:{port}", f"--processes={len(words)}", f"--process={number}"]
-            output = folder / "output" / f"{time.monotonic_ns()}-{number}"
-            started.append(
-                Host([*own, *(place if len(words) > 1 else [])], output, folder / "cache", devices, variables)
-            )
-        yield started
+        with held_port() as port:
+            for number, own in enumerate(words):
+                place = [f"--coordinator=127.0.0.1:{port}", f"--processes={len(words)}", f"--process={number}"]
+                output = folder / "output" / f"{time.monotonic_ns()}-{number}"
+                started.append(
+                    Host([*own, *(place if len(words) > 1 else [])], output, folder / "cache", devices, variables)
+                )
+            yield started
     finally:
         for host in started:
             host.process.kill()
             host.process.wait()
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+@contextlib.contextmanager
+def held_port() -> Iterator[int]:
+    """A port that nobody else is given meanwhile: bound here, where host 0 may bind it too, and never listened at."""
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
 
 
-def wait_for_step(step: int, metrics: Path, running: list[Host]) -> None:
-    """Until metrics.jsonl tells of it; a process that ends before is a failure."""
+def wait_for_line(line: str, host: Host) -> None:
+    """Until it has printed that; its end before is a failure."""
     limit = time.monotonic() + PATIENCE
-    while not metrics.exists() or f'{{"step": {step}, ' not in metrics.read_text():
-        for host in running:
-            assert host.process.poll() is None, host.said()
-        assert time.monotonic() < limit, running[0].said()
+    while line not in host.said().splitlines():
+        assert host.process.poll() is None and time.monotonic() < limit, host.said()
         time.sleep(0.01)

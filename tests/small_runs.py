@@ -32,19 +32,26 @@ def make_store(folder: Path, n_records: int = 160) -> Path:
     return folder
 
 
-def start_pretrain(workdir: Path, store: Path, cache: Path, *more: str) -> subprocess.Popen:
+def start_pretrain(
+    workdir: Path, store: Path, cache: Path, *more: str, module: str = "experiments.pretrain", **variables: str
+) -> subprocess.Popen:
     """The command in a process of its own, which shares compiled code with the others through `cache`."""
     words = ["--config=configs/cgdmer.py:quickstart", f"--workdir={workdir}", f"--config.data.stores={store}"]
-    return start_command("pretrain", [*words, *SMALL, *more], cache)
+    return start_module(module, [*words, *SMALL, *more], cache, variables)
 
 
 def start_command(name: str, words: list[str], cache: Path) -> subprocess.Popen:
+    return start_module(f"experiments.{name}", words, cache, {})
+
+
+def start_module(module: str, words: list[str], cache: Path, variables: dict[str, str]) -> subprocess.Popen:
     environment = os.environ | {
         "JAX_COMPILATION_CACHE_DIR": str(cache),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PLATFORMS": "cpu",
+        **variables,
     }
-    words = [sys.executable, "-m", f"experiments.{name}", *words]
+    words = [sys.executable, "-m", module, *words]
     return subprocess.Popen(
         words, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )

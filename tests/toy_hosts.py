@@ -6,6 +6,7 @@ It contrasts recordings with reports over the whole batch, as the real ones do, 
 import os
 import resource
 import shutil
+import time
 from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
@@ -16,9 +17,9 @@ from ml_collections import ConfigDict
 
 from cgdmer_jax.methods import METHODS
 from cgdmer_jax.methods.protocol import Aux, Variables
-from cgdmer_jax.training import checkpoint, hosts, placement
+from cgdmer_jax.training import checkpoint, hosts, log, placement, together
 from configs import cgdmer
-from experiments import command, pretrain, training_run
+from experiments import command, early_stop, pretrain, training_run
 
 WIDTH = 8
 
@@ -102,10 +103,34 @@ class Filling(checkpoint.Checkpoints):
         super().save(state, validation_loss)
 
 
+class Stopping(log.MetricsLog):
+    """Sends a signal to its own host once a step is logged: a kill at that step, however fast the machine is."""
+
+    def write(self, record):
+        super().write(record)
+        host, step, number = map(int, os.environ["STOP"].split(":"))
+        if jax.process_index() == host and "loss" in record and record["step"] >= step:
+            if record["step"] == step:
+                os.kill(os.getpid(), number)
+            time.sleep(1)  # the hosts agree on where to stop while they go on: not before the run is at its end
+
+
+def say_and_join(**given):
+    print("joining", flush=True)
+    join(**given)
+
+
 if __name__ == "__main__":
-    hosts.HEARTBEAT_S = 10  # tests kill hosts, and wait until the others know
+    early_stop.listen_in(["experiments.pretrain"])
+    hosts.HEARTBEAT_S = 60  # also on a busy machine; that a host was killed is known by its broken connections
+    together.FAREWELL_S = int(os.environ.get("FAREWELL_S", "300"))  # nobody waits so long but for a killed host
+    together.PARTING_S = 4
+    if "SAY_JOINING" in os.environ:
+        join, jax.distributed.initialize = jax.distributed.initialize, say_and_join
     METHODS["contrast"] = (make_contrast, ContrastConfig)
     placement.shardings = partial(placement.shardings, smallest=64)  # the toy's parameters can be split too
     if "FULL" in os.environ:
         training_run.Checkpoints = Filling
+    if "STOP" in os.environ:
+        training_run.MetricsLog = Stopping
     command.run(pretrain.main)

@@ -3,11 +3,13 @@
 One process a host drives all of that host's devices. JAX's coordination service (jax.distributed) does the rest.
 """
 
+import contextlib
 import os
 import re
+import signal
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import jax
@@ -74,7 +76,8 @@ def join(job: Job, timeout_s: float) -> None:
         given |= {"coordinator_address": job.coordinator, "num_processes": job.n_processes, "process_id": job.process}
         given |= {"cluster_detection_method": "deactivate"}
     try:
-        jax.distributed.initialize(**given)
+        with _signals_heard():
+            jax.distributed.initialize(**given)
     except RuntimeError as error:
         who = f"host {job.process}" if job.n_processes else "this host"
         raise CgdmerError(
@@ -83,10 +86,35 @@ def join(job: Job, timeout_s: float) -> None:
         ) from error
     finally:
         absent.cancel()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # together() tells the others of it; SIGTERM is JAX's now
     if job.coordinator == CLOUD_TPU:  # only the TPU knows
         take_place(Place(jax.process_index(), jax.process_count()))
     else:
         take_place(Place(job.process, job.n_processes))
+
+
+@contextlib.contextmanager
+def _signals_heard() -> Iterator[None]:
+    """A handler that ends the process does so at once: JAX waits in C++, until when Python would put it off."""
+    heard, told = socket.socketpair()
+    told.setblocking(False)
+
+    def listen() -> None:
+        for number in iter(lambda: heard.recv(1), b""):
+            try:
+                signal.getsignal(number[0])(number[0], None)
+            except SystemExit as stopped:
+                os._exit(stopped.code)
+            except KeyboardInterrupt:  # the main thread gets it too, once it is back
+                continue
+
+    threading.Thread(target=listen, daemon=True, name="signals").start()
+    before = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        told.close()
 
 
 def _check_port(coordinator: str) -> None:

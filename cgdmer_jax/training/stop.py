@@ -39,4 +39,4 @@ class StopFlag:
         else:
             self.is_set = True
         if number == signal.SIGINT:  # schedulers may repeat SIGTERM, an impatient user repeats Ctrl-C
-            signal.signal(number, self._before[number])
+            signal.signal(number, signal.default_int_handler)

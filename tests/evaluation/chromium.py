@@ -25,7 +25,7 @@ def visit(page: Path, *flags: str) -> tuple[str, list[str]]:
     """(what Chromium prints, lines of the page's console)."""
     profile = page.parent / "profile"
     command = [CHROMIUM, *FLAGS, f"--user-data-dir={profile}", *flags, page.resolve().as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=True)
     return done.stdout, [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
 
 

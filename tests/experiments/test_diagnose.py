@@ -28,7 +28,8 @@ def run(tmp_path_factory):
     store, workdir, cache = make_store(folder / "store", 300), folder / "run", folder / "cache"
     more = ("--config.optimizer.steps=2", "--config.run.diagnose_every=2", "--config.run.log_every=1")
     process = start_pretrain(workdir, store, cache, *more)
-    assert process.wait() == 0, process.communicate()[0]
+    printed, _ = process.communicate()
+    assert process.returncode == 0, printed
     words = [f"--run={workdir}", f"--store={store}", "--split=validation"]
     process = start_command("diagnose", words, cache)
     printed, _ = process.communicate()

@@ -24,7 +24,7 @@ def test_it_prints_placement_bytes_flops_and_rate_of_the_stated_mesh(store, tmp_
     process = start_command(
         "pretrain", words(store, "--dry_run=2x2", f"--workdir={folder}", f"--dry_run_out={out}"), tmp_path / "cache"
     )
-    said, _ = process.communicate(timeout=300)
+    said, _ = process.communicate()
     assert process.returncode == 0, said
     assert "compiled for 2 x 2 (data x fsdp) fake CPU devices" in said
     assert "variables/params/ecg_encoder/" in said

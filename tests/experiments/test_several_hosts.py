@@ -8,7 +8,8 @@ import pytest
 
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.metrics_file import read_metrics
-from tests.several_hosts import hosts, wait_for_step
+from experiments.early_stop import BEFORE
+from tests.several_hosts import hosts, wait_for_line
 from tests.small_runs import make_store
 
 STEPS = 40
@@ -70,10 +71,10 @@ def test_one_process_gives_the_curve_of_two(folder, words, whole):
 def test_kill_9_of_either_host_ends_the_other_and_the_same_commands_go_on_with_the_same_curve(folder, words, whole):
     run, chance = folder / "killed", random.Random(11)
     for victim, span in ((1, (6, 14)), (0, (18, 30))):
-        with hosts(folder, words("killed"), words("killed")) as started:
-            wait_for_step(chance.randint(*span), run / "metrics.jsonl", started)
-            started[victim].process.kill()
-            assert started[1 - victim].code() != 0
+        stop = f"{victim}:{chance.randint(*span)}:{signal.SIGKILL:d}"
+        with hosts(folder, words("killed"), words("killed"), STOP=stop, FAREWELL_S="10") as started:
+            assert started[victim].code() == -signal.SIGKILL, started[victim].said()
+            assert started[1 - victim].code() not in (0, -signal.SIGKILL), started[1 - victim].said()
     with hosts(folder, words("killed"), words("killed")) as started:
         assert [host.code() for host in started] == [0, 0], started[0].said()
         assert "continuing at step" in started[0].said()
@@ -87,12 +88,10 @@ def test_sigterm_to_one_host_saves_the_same_step_on_both_and_one_host_goes_on_fr
     """With parameters on every device, and with each split over the devices of both hosts."""
     name = f"preempted{mesh}"
     run, own = folder / name, words(name, f"--config.run.mesh={mesh}")
-    with hosts(folder, own, own) as started:
-        wait_for_step(6, run / "metrics.jsonl", started)
-        started[1].process.send_signal(signal.SIGTERM)
+    with hosts(folder, own, own, STOP=f"1:6:{signal.SIGTERM:d}") as started:
         assert [host.code() for host in started] == [75, 75], started[0].said() + started[1].said()
     stopped = Checkpoints(run / "checkpoints", 9).steps()[-1]
-    assert 6 <= stopped <= STEPS - 20
+    assert 6 <= stopped < STEPS
     assert read_metrics(run / "metrics.jsonl")[-1]["step"] == stopped
     saved = json.loads((run / "checkpoints" / str(stopped) / "state/state/_sharding").read_text())
     assert any("fsdp" in json.loads(placed)["partition_spec"] for placed in saved.values()) == split
@@ -173,6 +172,19 @@ def test_a_host_that_does_not_come_is_told_within_the_time_out(folder, words, pr
         assert "not all 2 hosts came to 127.0.0.1:" in started[present].error()
         assert "within 3 s; see the log of those that are missing" in started[present].error()
     assert not (folder / "absent").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("present", [0, 1])
+def test_a_signal_while_a_host_waits_for_the_others_ends_it_with_code_75(folder, words, present, number):
+    absent = ["-c", "pass"]
+    early = [words("early"), absent] if present == 0 else [absent, words("early")]
+    with hosts(folder, *early, SAY_JOINING="yes") as started:
+        one = started[present]
+        wait_for_line("joining", one)
+        one.process.send_signal(number)
+        assert one.code() == 75 and one.said().splitlines()[-1] == BEFORE, one.said()
+    assert not (folder / "early").exists()
 
 
 def test_a_mesh_of_more_devices_than_there_are_is_one_sentence(folder, words):

@@ -1,5 +1,6 @@
 """Fields of the config reach what they name: each test fails for a method that keeps the fixture's value instead."""
 
+from collections import Counter
 from functools import partial
 
 import jax
@@ -110,8 +111,6 @@ def test_the_temperature_starts_where_the_field_of_its_alignment_says(changes, s
 @pytest.mark.parametrize(
     ("changes", "mark", "is_there"),
     [
-        ({"remat": "full"}, "policy=<function nothing_saveable", True),
-        ({"remat": "dots"}, "policy=SaveOnlyTheseNames", True),
         ({"unroll": 1}, "unroll=2", False),
         ({"dtype": "bfloat16"}, "bf16", True),
         ({"attention": "xla"}, "_attend", False),
@@ -127,6 +126,43 @@ def test_the_encoders_run_as_told(changes, mark, is_there, variables, patches, d
 
     assert (mark in traced(**changes)) == is_there
     assert (mark in traced()) != is_there
+
+
+def primitives(jaxpr) -> Counter:
+    """How often each operation stands in a traced program and the programs within it."""
+    found = Counter(equation.primitive.name for equation in jaxpr.eqns)
+    for equation in jaxpr.eqns:
+        for value in equation.params.values():
+            inner = getattr(value, "jaxpr", value)
+            if hasattr(inner, "eqns"):
+                found += primitives(inner)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("remat", "products"),
+    [
+        ("full", 7),  # queries, keys, values, scores, their mean of the values, its map, the wide layer
+        ("dots", 2),  # the products by parameters are kept: scores and the mean of the values alone
+    ],
+)
+def test_a_block_computes_again_in_the_backward_pass_what_its_policy_does_not_keep(
+    remat, products, variables, patches, draws
+):
+    def of_gradient(**changes) -> Counter:
+        parts = partial(changed(**changes).network.apply, method="ecg_parts")
+
+        def total(params):
+            found = jax.tree.leaves(parts({"params": params}, patches, draws.kept))
+            return sum(x.sum() for x in found if jnp.issubdtype(x.dtype, jnp.floating))
+
+        return primitives(jax.make_jaxpr(jax.grad(total))(variables.params).jaxpr)
+
+    plain, again = of_gradient(remat="none"), of_gradient(remat=remat)
+    stacks = plain["scan"] // 2  # forward and back
+    assert stacks == 3
+    assert again["dot_general"] - plain["dot_general"] == products * stacks
+    assert again["tanh"] - plain["tanh"] == stacks  # cheap ones are computed again by both
 
 
 # --- the objective --------------------------------------------------------------------------------------

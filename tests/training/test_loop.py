@@ -138,6 +138,37 @@ def test_a_signal_saves_at_the_step_border_and_the_run_goes_on_bit_by_bit(tmp_pa
     assert lines(tmp_path / "cut") == lines(tmp_path / "whole")
 
 
+def test_a_signal_while_it_validates_stops_the_run_one_step_later_and_it_goes_on_bit_by_bit(tmp_path):
+    whole, _ = run(tmp_path / "whole")
+
+    def validate(variables):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return {"loss": 1.0}
+
+    with StopFlag() as stop:
+        state, code = run(tmp_path / "cut", validate=validate, stop=stop)
+    assert code == PREEMPTED and int(state.step) == 7
+    state, code = run(tmp_path / "cut", state=restored(tmp_path / "cut"))
+    assert code == DONE and bytes_of(state) == bytes_of(whole)
+    assert lines(tmp_path / "cut") == lines(tmp_path / "whole")
+
+
+def test_a_signal_during_the_last_save_changes_nothing(tmp_path, monkeypatch):
+    """The save is waited for, and the run is at its end."""
+    wait, waits = Checkpoints.wait, []
+
+    def interrupted(self):
+        waits.append(self)
+        if len(waits) == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        wait(self)
+
+    monkeypatch.setattr(Checkpoints, "wait", interrupted)
+    with StopFlag() as stop:
+        state, code = run(tmp_path, stop=stop)
+    assert code == DONE and bytes_of(restored(tmp_path)) == bytes_of(state)
+
+
 def test_a_signal_during_the_set_up_makes_no_step(tmp_path):
     stop = StopFlag()
     stop.is_set = True

@@ -23,7 +23,7 @@ def test_tensorboard_holds_every_number_of_the_log_at_its_step(tmp_path):
     log = MetricsLog(tmp_path / "metrics.jsonl", open_mirrors(("tensorboard",), tmp_path, 0))
     log.write({"step": 10, "loss": 0.5, "records_per_second": None})
     log.write({"step": 20, "loss": 0.25, "validation_loss": 2.0})
-    deadline = time.monotonic() + 20  # tensorboardX writes in a thread of its own
+    deadline = time.monotonic() + 1800  # tensorboardX writes in a thread of its own
     while len(found := scalars(tmp_path / "tensorboard")) < 3 and time.monotonic() < deadline:
         time.sleep(0.05)
     assert found == [(10, "loss", 0.5), (20, "loss", 0.25), (20, "validation_loss", 2.0)]

@@ -10,7 +10,7 @@ import pytest
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.training import sharding
 from cgdmer_jax.training.hosts import given_job, join
-from tests.several_hosts import hosts
+from tests.several_hosts import PATIENCE, hosts
 
 
 def test_the_mesh_of_a_run_holds_all_devices():
@@ -110,7 +110,7 @@ def test_eight_devices_give_the_loss_and_every_gradient_of_one_with_parameters_s
 def main() -> None:
     if sys.argv[1:]:  # one of several hosts
         address, processes, process = (word.partition("=")[2] for word in sys.argv[1:])
-        join(given_job(address, int(processes), int(process)), timeout_s=120)
+        join(given_job(address, int(processes), int(process)), timeout_s=PATIENCE)
     print("\n" + json.dumps(compare()))
 
 

@@ -1,0 +1,109 @@
+"""SIGTERM and Ctrl-C before a command has anything to save: at once, with one sentence and code 75, leaving nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from experiments import ablate, convert, early_stop, pretrain, training_run
+from experiments.early_stop import AFTER, BEFORE, RESUMING, SIGNALS
+from tests.data.small_stores import write_store
+from tests.experiments.toy_runs import toy_config, toy_known
+from tests.small_runs import ROOT
+
+WAITING = "import sys\nprint('importing', flush=True)\nsys.stdin.read()\n"
+
+
+@pytest.fixture
+def listening():
+    """As after `python -m experiments.pretrain`; also where the tests are a shell's background job, deaf to Ctrl-C."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in SIGNALS}
+    early_stop.listen_in(["python", "-m", "experiments.pretrain", "--config=..."])
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("name", RESUMING)
+def test_a_signal_while_a_command_imports_its_libraries_is_one_sentence_and_code_75(tmp_path, listening, name, number):
+    for library in ("numpy", "jax"):  # the first thing that any of them imports, and what takes the time
+        (tmp_path / f"{library}.py").write_text(WAITING)
+    process = subprocess.Popen(
+        [sys.executable, "-m", f"experiments.{name}", "--help"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout.readline() == "importing\n"
+        process.send_signal(number)
+        assert process.wait() == 75
+        assert (process.stdout.read(), process.stderr.read()) == ("", f"{BEFORE}\n")
+
+
+def test_a_command_that_begins_anew_ends_by_the_signal_itself(tmp_path):
+    (tmp_path / "numpy.py").write_text(WAITING)
+    words = [sys.executable, "-m", "experiments.evaluate", "--help"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(words, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(tmp_path)}, text=True, **pipes) as one:
+        assert one.stdout.readline() == "importing\n"
+        one.terminate()
+        assert one.wait() == -signal.SIGTERM and one.stderr.read() == ""
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize(
+    ("room", "name"),
+    [(pretrain, "open_corpus"), (pretrain, "first_state"), (training_run, "_begin"), (training_run, "make_step")],
+)
+def test_a_signal_while_a_run_is_set_up_ends_it_and_the_same_command_starts_it(
+    tmp_path, monkeypatch, capsys, listening, room, name, number
+):
+    config = toy_config(write_store(tmp_path / "s", [f"report {row}" for row in range(60)]))
+    with toy_known():
+        with monkeypatch.context() as patch:
+            patch.setattr(room, name, lambda *words: os.kill(os.getpid(), number))
+            with pytest.raises(SystemExit) as stopped:
+                pretrain.pretrain(config, tmp_path / "run")
+        assert stopped.value.code == 75
+        assert capsys.readouterr().err == f"{BEFORE}\n"
+        assert pretrain.pretrain(config, tmp_path / "run") == 0
+
+
+def test_after_training_the_sentence_says_so(tmp_path, monkeypatch, capsys, listening):
+    config = toy_config(write_store(tmp_path / "s", [f"report {row}" for row in range(60)]))
+    monkeypatch.setattr(training_run, "measured", lambda *words: os.kill(os.getpid(), signal.SIGTERM))
+    with toy_known(), pytest.raises(SystemExit) as stopped:
+        pretrain.pretrain(config, tmp_path / "run")
+    assert stopped.value.code == 75 and capsys.readouterr().err.endswith(f"\n{AFTER}\n")
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_in_a_conversion_is_answered_as_ctrl_c_is(tmp_path, monkeypatch, capsys, listening, number):
+    monkeypatch.setattr(convert, "convert", lambda *words, **more: os.kill(os.getpid(), number))
+    assert convert.main(["--source=synthetic", "--records=20", f"--out={tmp_path / 's'}"]) == 75
+    assert capsys.readouterr().err == "interrupted; the same command continues\n"
+
+
+def test_a_signal_between_two_runs_of_a_grid_says_so(tmp_path, monkeypatch, capsys, listening):
+    store = write_store(tmp_path / "s", [f"report {row}" for row in range(40)])
+    monkeypatch.setattr(ablate, "run_one", lambda *words: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(SystemExit) as stopped:
+        ablate.main(["--grid=configs/ablations/cgdmer.py", f"--store={store}", f"--out={tmp_path}"])
+    assert stopped.value.code == 75
+    assert capsys.readouterr().err == "stopped between two runs; the same command goes on with those not finished\n"
+
+
+def test_no_handler_is_changed_where_no_command_listens():
+    before = [signal.getsignal(number) for number in SIGNALS]
+    early_stop.listen_in(["python", "-m", "experiments.evaluate"])
+    early_stop.from_now_on(AFTER)
+    early_stop.as_ctrl_c()
+    assert [signal.getsignal(number) for number in SIGNALS] == before

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import warnings
 from hashlib import sha256
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import jax
 import numpy as np
 
 from cgdmer_jax import load
+from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.report_diagnostics import read_section
 from cgdmer_jax.evaluation.results import Setting, plain_row, read_results, write_results
 from cgdmer_jax.npz_file import read_arrays, write_arrays
@@ -85,7 +87,11 @@ def make_model(folder: Path) -> None:
 
 def model_values(folder: Path) -> object:
     """What a user of the folder gets and reads."""
-    encoder = load(folder)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        encoder = load(folder)
+    if told:
+        raise CgdmerError(str(told[0].message))
     about = {"rate": 500, "leads": encoder.contract.leads, "unit": "mV"}
     made = (
         encoder.embed(heart(500), **about),

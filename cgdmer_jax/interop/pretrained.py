@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import warnings
 from pathlib import Path
 
 import jax
@@ -146,12 +147,16 @@ def _check_complete(folder: Path) -> None:
 
 
 def _check_hashes(folder: Path, config: dict) -> None:
+    """Raises where a file that decides values differs; an edited card, as the hub's form asks for, is a warning."""
     for field, file in FILE_HASHES.items():
         if field not in config or (file == CARD and not (folder / CARD).exists()):
             continue
-        if _sha256(folder / file) != config[field]:
-            remedy = f"{REMEDY}, or delete the card" if file == CARD else REMEDY
-            raise CgdmerError(f"{folder / file} differs from what was exported (sha256); {remedy}")
+        if _sha256(folder / file) == config[field]:
+            continue
+        differs = f"{folder / file} differs from what was exported (sha256)"
+        if file != CARD:
+            raise CgdmerError(f"{differs}; {REMEDY}")
+        warnings.warn(f"{differs}: its words and figures may not be those of this model", stacklevel=3)
 
 
 def _read_config(path: Path) -> dict:

@@ -17,7 +17,7 @@ from cgdmer_jax.evaluation.part_probes import Roles, compare
 from cgdmer_jax.evaluation.report_diagnostics import diagnostics_text
 from cgdmer_jax.evaluation.results import commit, environment
 from cgdmer_jax.training.run_folder import write_json
-from experiments import command
+from experiments import command, path_arguments
 from experiments.gradients import fixed_batch, gradient_norms, term_weights
 from experiments.parts import Parts, embed_parts
 from experiments.scoring import Evaluation, prepare
@@ -31,8 +31,8 @@ MV_PER_UV = 1e-3
 
 def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
-    parser.add_argument("--run", required=True, help="run folder of experiments.pretrain")
-    parser.add_argument("--store", required=True, help="converted store")
+    parser.add_argument("--run", type=path_arguments.path, required=True, help="run folder of experiments.pretrain")
+    parser.add_argument("--store", type=path_arguments.names, required=True, help="converted store")
     # Diagnostics serve choices, and those are made on validation.
     parser.add_argument("--split", required=True, choices=("validation",), help="what is scored")
     parser.add_argument("--checkpoint", type=int, help="step (default: the last)")

@@ -12,7 +12,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.results import commit, read_results
 from cgdmer_jax.interop.model_card import Figure, StoreFacts, model_card
 from cgdmer_jax.interop.pretrained import save_model
-from experiments import build, command
+from experiments import build, command, path_arguments
 from experiments.trained import Trained, load_run
 
 EXAMPLE = "python -m experiments.export_model --run=runs/quickstart --out=models/quickstart"
@@ -21,12 +21,12 @@ SHOWN = ("probe", "zero_shot")
 
 def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
-    parser.add_argument("--run", required=True, help="run folder of experiments.pretrain")
-    parser.add_argument("--out", required=True, help="model folder, made anew")
+    parser.add_argument("--run", type=path_arguments.path, required=True, help="run folder of experiments.pretrain")
+    parser.add_argument("--out", type=path_arguments.new_folder, required=True, help="model folder, made anew")
     parser.add_argument("--checkpoint", type=int, help="step (default: the last)")
     args = parser.parse_args(words)
     export_model(load_run(Path(args.run), args.checkpoint), Path(args.out))
-    print(f"{args.out}: read {args.out}/README.md; in Python: cgdmer_jax.load({args.out!r})")
+    print(f"{args.out}: read {args.out}/README.md; in Python: cgdmer_jax.load({str(args.out)!r})")
     return 0
 
 

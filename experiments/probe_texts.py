@@ -23,7 +23,7 @@ from cgdmer_jax.evaluation.results import Scored, Setting, paired_row, rows_for_
 from cgdmer_jax.interop.huggingface import load_text_encoder
 from cgdmer_jax.methods.cgdmer import CgDmer
 from cgdmer_jax.models.text_states import mean_of_tokens
-from experiments import build, command, trained
+from experiments import build, command, path_arguments, trained
 from experiments.encode_texts import vectors_of
 from experiments.scoring import Task, make_task
 
@@ -40,13 +40,27 @@ TEXTS_AT_ONCE = 256
 
 def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
-    parser.add_argument("--store", required=True, help="converted store with labels and reports")
-    parser.add_argument("--text", action="append", default=[], metavar="NAME=FOLDER", help="a text encoder, or hub id")
     parser.add_argument(
-        "--run", action="append", default=[], metavar="NAME=RUN", help="a cgdmer run's own text encoder"
+        "--store", type=path_arguments.names, required=True, help="converted store with labels and reports"
+    )
+    parser.add_argument(
+        "--text",
+        type=path_arguments.names,
+        action="append",
+        default=[],
+        metavar="NAME=FOLDER",
+        help="a text encoder, or hub id",
+    )
+    parser.add_argument(
+        "--run",
+        type=path_arguments.names,
+        action="append",
+        default=[],
+        metavar="NAME=RUN",
+        help="a cgdmer run's own text encoder",
     )
     parser.add_argument("--max_tokens", type=int, default=64, help="of --text; longer reports are cut (default 64)")
-    parser.add_argument("--out", type=Path, required=True, help="JSON of the rows")
+    parser.add_argument("--out", type=path_arguments.output_file, required=True, help="JSON of the rows")
     args = parser.parse_args(words)
     corpus = open_corpus((args.store,))
     build.check_cleaning(corpus)

@@ -1,17 +1,35 @@
-# Each target makes .venv on first use and installs again only when setup.cfg changed.
+# Each target makes its environment on first use and installs again only when setup.cfg changed.
 EXTRAS ?= dev
 PYTHON ?= python3
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
+LOWEST := .venv-lowest
 comma := ,
-STAMP := .venv/.installed-$(subst $(comma),-,$(EXTRAS))
+STAMP := $(VENV)/.installed-$(subst $(comma),-,$(EXTRAS))
 
-.PHONY: quickstart test lint bench pages faults gpu-report
+.PHONY: quickstart test compare smoke lowest lint bench pages faults gpu-report
 
 quickstart: $(STAMP)
 	$(BIN)/python -m experiments.quickstart
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# The test files that compare with PyTorch, which `make test` skips where it is not installed.
+compare: EXTRAS := dev,torch
+compare: $(VENV)/.installed-dev-torch
+	$(BIN)/python -m pytest -n 2 --dist loadfile $$(grep -rl --include='test_*.py' 'importorskip("torch"' tests)
+
+smoke: $(STAMP)
+	$(BIN)/python -m tests.smoke
+
+# The lowest versions that setup.cfg admits, and the tests that lean most on other packages.
+lowest:
+	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
+	$(PYTHON) -m tests.lowest_versions > $(LOWEST)/constraints.txt
+	$(LOWEST)/bin/python -m pip install --quiet --constraint $(LOWEST)/constraints.txt --editable ".[dev]"
+	$(LOWEST)/bin/python -m pytest -n 2 --dist loadfile tests/data tests/interop tests/training/test_checkpoint.py \
+		tests/training/test_log.py tests/training/test_optimizer.py tests/training/test_placement.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -30,8 +48,8 @@ faults: $(STAMP)
 gpu-report:
 	$(PYTHON) -m benchmarks.gpu_report --out=results/gpu-report.json
 
-$(STAMP): setup.cfg pyproject.toml
-	@echo "installing cgdmer_jax[$(EXTRAS)] into .venv"
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+$(VENV)/.installed-%: setup.cfg pyproject.toml
+	@echo "installing cgdmer_jax[$(EXTRAS)] into $(VENV)"
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable ".[$(EXTRAS)]"
 	touch $@

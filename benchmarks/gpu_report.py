@@ -18,6 +18,7 @@ from cgdmer_jax.errors import CgdmerError
 from experiments import command, path_arguments
 from experiments.figures import write_figures
 from experiments.model_flops import PEAK, chip_of
+from experiments.short_paths import short_words
 
 EXAMPLE = "python -m benchmarks.gpu_report --out=results/gpu-report.json"
 LAST_LINES = 8
@@ -71,7 +72,11 @@ class Running:
             code = None
         seconds = round(time.monotonic() - self.begun, 1)
         name, result = self.part.name, self.part.result
-        row = {"part": name, "seconds_at_most": seconds, "commands": [" ".join(c) for c in self.part.commands]}
+        row = {
+            "part": name,
+            "seconds_at_most": seconds,
+            "commands": [" ".join(short_words(c)) for c in self.part.commands],
+        }
         print(f"{name}: {'out of time' if code is None else f'exit code {code}'} at {seconds:.0f} s", flush=True)
         if code == 0 and (result is None or result.is_file()):
             rows = json.loads(result.read_text())["rows"] if result else []

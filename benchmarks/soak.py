@@ -17,8 +17,9 @@ import numpy as np
 from orbax.checkpoint import v1 as ocp
 
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.training.log import read_metrics, untimed
+from cgdmer_jax.training.log import untimed
 from cgdmer_jax.training.loop import PREEMPTED
+from cgdmer_jax.training.metrics_file import read_metrics
 from experiments import command, path_arguments
 from experiments.figures import write_figures
 

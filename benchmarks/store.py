@@ -1,7 +1,6 @@
 """How fast a store opens and how many records a second a random batch gathers."""
 
 import hashlib
-import json
 import tempfile
 import time
 from pathlib import Path
@@ -13,7 +12,8 @@ import pyarrow.parquet as pq
 import tensorstore as ts
 
 from cgdmer_jax.data import seal
-from cgdmer_jax.data.store import open_store, record_schema
+from cgdmer_jax.data.store import REPORT_SCHEMA, open_store, record_schema
+from cgdmer_jax.data.store_info import sealed_info
 from cgdmer_jax.waveform import LEADS
 from experiments import command, path_arguments
 from experiments.figures import write_figures
@@ -30,13 +30,12 @@ def write_large_store(folder: Path, *, n_rows: int, n_samples: int) -> None:
     """A store whose tables and seal have full size and whose shards are files of holes: good for opening."""
     shard_rows = [min(seal.ROWS_PER_SHARD, n_rows - start) for start in range(0, n_rows, seal.ROWS_PER_SHARD)]
     _create_array(folder, n_rows, n_samples)
-    record_bytes = seal.N_LEADS * n_samples * 2 + seal.CRC_BYTES
     entries = []
     for shard, rows in enumerate(shard_rows):
         path = seal.shard_path(folder, shard)
         path.parent.mkdir(parents=True)
         with path.open("wb") as file:
-            file.truncate(rows * record_bytes + 16 * seal.ROWS_PER_SHARD + seal.CRC_BYTES)
+            file.truncate(seal.shard_bytes(rows, n_samples, seal.ROWS_PER_SHARD))
         entries.append(
             {
                 "file": path.relative_to(folder).as_posix(),
@@ -89,7 +88,9 @@ def _write_tables_and_seal(folder: Path, n_rows: int, n_samples: int, shards: li
     schema = record_schema(())
     unknown = {field.name: pa.nulls(n_rows, field.type) for field in schema if field.name not in columns}
     pq.write_table(pa.table(columns | unknown, schema=schema), folder / seal.RECORDS, compression="zstd")
-    pq.write_table(pa.table({"text_id": np.arange(len(texts)), "text": texts}), folder / seal.REPORTS)
+    pq.write_table(
+        pa.table({"text_id": np.arange(len(texts)), "text": texts}, schema=REPORT_SCHEMA), folder / seal.REPORTS
+    )
     (folder / seal.REJECTED).write_text("row,record_id,problem,reason\n")
     info = {
         "format_version": seal.FORMAT_VERSION,
@@ -121,7 +122,7 @@ def _write_tables_and_seal(folder: Path, n_rows: int, n_samples: int, shards: li
             "shards": shards,
         },
     }
-    (folder / seal.DATASET).write_text(json.dumps(info))
+    (folder / seal.DATASET).write_text(sealed_info(info))
 
 
 def measure_opening(folder: Path) -> list[dict[str, Any]]:

@@ -3,8 +3,8 @@
 __version__ = "0.1.0"
 
 
-def load(folder_or_hub_id):
-    """A pretrained encoder from a model folder or a Hugging Face hub id (cgdmer_jax/interop/pretrained.py)."""
+def load(name):
+    """A pretrained encoder from a model folder, or from hf://owner/name@revision (cgdmer_jax/interop/pretrained.py)."""
     from cgdmer_jax.interop import pretrained  # importing the package alone leaves jax unimported
 
-    return pretrained.load(folder_or_hub_id)
+    return pretrained.load(name)

@@ -6,21 +6,25 @@ are equal int16. DESIGN 2.
 
 import dataclasses
 import hashlib
+import hmac
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Int16
 
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.given_input import Signal, check_rate_and_unit, lead_names, plain_signal
+from cgdmer_jax.json_file import parse_json
 from cgdmer_jax.limb_leads import Agreement
 from cgdmer_jax.quality import LeadQuality
 from cgdmer_jax.waveform import FILTERS, LEADS, condition
 
 UNIT = "uV int16"
-HASHES = ("patient_sha256", "signal_sha256")  # fields of TrainedOn
+HASHES = ("patient_sha256", "signal_sha256", "patient_hmac_sha256")  # fields of TrainedOn
+MOST_SAMPLES = 10_000_000  # a lead: 24 hours at 100 Hz are 8.6 million
 SCALINGS = ("record_std", "lead_std", "fixed_mv", "record_minmax")
 # Settings of a conversion that change its samples; of that name in a contract and in dataset.json (a test walks them).
 CONVERSION = ("rate", "seconds", "filter", "derive_limb_leads")
@@ -28,12 +32,21 @@ CONVERSION = ("rate", "seconds", "filter", "derive_limb_leads")
 
 @dataclass(frozen=True)
 class TrainedOn:
-    """One store that the encoder saw, and hashes of its patients and recordings for leak checks."""
+    """One store that the encoder saw, and hashes of its patients and recordings for leak checks.
+
+    Whoever can guess an id can guess what `patient_sha256` stands for, so it stays in the run folder.
+    """
 
     name: str
     fingerprint: str
     patient_sha256: tuple[str, ...]
     signal_sha256: tuple[str, ...]
+    n_patients: int | None = None  # None: as many as there are hashes, and set to that
+    patient_hmac_sha256: tuple[str, ...] = ()  # in a model folder, of the owner's key, on request
+
+    def __post_init__(self):
+        if self.n_patients is None:
+            object.__setattr__(self, "n_patients", len(self.patient_sha256))
 
 
 @dataclass(frozen=True)
@@ -76,6 +89,11 @@ class InputContract:
                     f"input contract field {field} is {getattr(self, field)}, expected a number above 0; "
                     "write the contract again"
                 )
+        if not self.seconds * self.rate <= MOST_SAMPLES:  # before anything of that size is made
+            raise CgdmerError(
+                f"input contract fields rate and seconds are {self.rate:g} and {self.seconds:g}, more than "
+                f"{MOST_SAMPLES:,} samples a lead; restore the file"
+            )
 
     @property
     def samples(self) -> int:
@@ -89,14 +107,15 @@ class InputContract:
     @classmethod
     def from_json(cls, text: str) -> "InputContract":
         """Reads what `to_json` wrote; an unknown, a missing or a mistyped field raises."""
-        try:
-            values = json.loads(text)
-        except json.JSONDecodeError as fault:
-            raise CgdmerError(f"input contract is not JSON ({fault}); restore the file") from fault
+        return cls.from_fields(parse_json(text.encode(), Path("input contract"), remedy="restore the file"))
+
+    @classmethod
+    def from_fields(cls, values: object) -> "InputContract":
+        """The same of parsed JSON."""
         if isinstance(values, dict):
             values = _BEFORE | values
         _check_fields(values, _JSON_TYPES, "input contract")
-        stores = values["trained_on"]
+        stores = [_TRAINED_ON_BEFORE | s if isinstance(s, dict) else s for s in values["trained_on"]]
         for position, store in enumerate(stores):
             _check_fields(store, _TRAINED_ON_TYPES, f"input contract field trained_on[{position}]")
         _check_strings(values["leads"], "leads")
@@ -110,6 +129,21 @@ class InputContract:
 def patient_sha256(patient: str) -> str:
     """What stands for "<collection>:<id>"."""
     return hashlib.sha256(patient.encode()).hexdigest()
+
+
+def patient_hmac_sha256(patient_hash: str, key: bytes) -> str:
+    """What stands for a patient, given by `patient_sha256`, to those alone who have the key."""
+    return hmac.new(key, patient_hash.encode(), "sha256").hexdigest()
+
+
+def without_patients(contract: InputContract, key: bytes | None) -> InputContract:
+    """The contract as it may be handed on: of patients only their number and, with a key, keyed hashes."""
+
+    def of(store: TrainedOn) -> TrainedOn:
+        keyed = () if key is None else sorted(patient_hmac_sha256(one, key) for one in store.patient_sha256)
+        return dataclasses.replace(store, patient_sha256=(), patient_hmac_sha256=tuple(keyed))
+
+    return dataclasses.replace(contract, trained_on=tuple(of(store) for store in contract.trained_on))
 
 
 def signal_sha256(signal_uv: Int16[np.ndarray, "12 time"]) -> str:
@@ -180,7 +214,15 @@ _JSON_TYPES = {
     "derive_limb_leads": bool,
 }
 _BEFORE = {"derive_limb_leads": False}  # fields that an input.json of an earlier version does not have
-_TRAINED_ON_TYPES = {"name": str, "fingerprint": str, "patient_sha256": list, "signal_sha256": list}
+_TRAINED_ON_TYPES = {
+    "name": str,
+    "fingerprint": str,
+    "patient_sha256": list,
+    "signal_sha256": list,
+    "n_patients": (int, type(None)),
+    "patient_hmac_sha256": list,
+}
+_TRAINED_ON_BEFORE = {"n_patients": None, "patient_hmac_sha256": []}  # what earlier versions did not write
 
 
 def _check_fields(values: object, types: dict[str, type | tuple[type, ...]], where: str) -> None:

@@ -1,5 +1,6 @@
 """Files that are whole or absent: written beside their place under another name, then renamed into it."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,3 +45,9 @@ def write_whole(path: Path, content: str | bytes) -> None:
     """Text in UTF-8, or bytes."""
     with whole_file(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
+
+
+def sha256_of(path: Path) -> str:
+    """Hex sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -11,8 +11,10 @@ def size(width: int, depth: int, heads: int) -> dict:
     return {"width": width, "depth": depth, "heads": heads}
 
 
+# The commit stands there so that the hub gives the same files every time.
+MINILM = "hf://sentence-transformers/all-MiniLM-L6-v2@c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
 METHOD = {
-    "text_tower": "",  # a pretrained text encoder: a folder or a hub id (docs/text_encoders.md)
+    "text_tower": "",  # a pretrained text encoder: a folder or hf://owner/name@revision (docs/text_encoders.md)
     "text_architecture": {},
     "text_trained": -1,
     "text_rate": 0.1,
@@ -102,7 +104,7 @@ SIZES = {
 FROM_SCRATCH = tuple(SIZES)  # those that no folder is needed for
 # nano with a small pretrained text encoder, of which the last third is trained.
 SIZES["minilm"] = SIZES["nano"] | {
-    "text_tower": "sentence-transformers/all-MiniLM-L6-v2",
+    "text_tower": MINILM,
     "text_trained": 2,
     "weight_text": 0.0,  # it knows words already; masking them costs a second pass
     "unroll": 6,
@@ -113,6 +115,7 @@ DATA = {
     "batch_size": 64,  # nano: many steps are worth more than large ones at equal time
     "tokenizer": "",  # a folder with tokenizer.json; empty = the tower's, or a WordPiece of the training reports
     "vocabulary": 4096,  # of that WordPiece, at most
+    "min_patients": 5,  # words that fewer patients' reports hold enter it letter by letter: they may be names
     "text_columns": {"text_vectors": ""},  # the frozen text encoder whose vectors are read (experiments.encode_texts)
     "max_tokens": 0,  # longer reports are cut, and counted; by size, below
 }

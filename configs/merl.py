@@ -24,8 +24,10 @@ SIZES = {
     "vit_middle": vit(512, 8),
     "vit_base": vit(768, 12),
 }
+# The commit stands there so that the hub gives the same files every time.
+MEDCPT = "hf://ncbi/MedCPT-Query-Encoder@d83a36cc6b8e3a5c5e9d9d6ba156808c1643dcbc"
 METHOD = {
-    "text_tower": "ncbi/MedCPT-Query-Encoder",  # a folder or a hub id
+    "text_tower": MEDCPT,  # a folder or hf://owner/name@revision
     "text_architecture": {},
     "text_trained": 0,  # the released code froze the whole tower (methods.md 4.8)
     "text_rate": 1.0,

@@ -4,7 +4,6 @@ The same command goes on where it was stopped: a (row, seed) whose JSON has its 
 all finished rows, whichever were run now.
 """
 
-import json
 import signal
 import subprocess
 import sys
@@ -13,18 +12,21 @@ from pathlib import Path
 
 import numpy as np
 
-from cgdmer_jax.data.corpus import open_corpus
+from cgdmer_jax.data.corpus import Corpus, open_corpus
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation import ablation, bootstrap
 from cgdmer_jax.evaluation.results import commit, environment, read_results
-from cgdmer_jax.training.log import read_metrics
+from cgdmer_jax.npz_file import read_arrays
 from cgdmer_jax.training.loop import PREEMPTED
+from cgdmer_jax.training.metrics_file import read_metrics
 from cgdmer_jax.training.run_folder import RunFolder, flat
 from cgdmer_jax.training.stop import SIGNALS
 from experiments import command, path_arguments
 from experiments.ablation_grid import Planned, check_makeable, choose, load_grid, plan
 from experiments.ablation_table import array_name, table_of, write_figure, write_lines, write_table
+from experiments.evaluation_folders import needed_folder
 from experiments.finished_runs import differs, json_path, seeds_lost
+from experiments.short_paths import short_fields, short_words
 
 EXAMPLE = "python -m experiments.ablate --grid=configs/ablations/cgdmer.py --store=stores/ptbxl100 --only=both,masked"
 SPLIT = "validation"  # choices are made there, always
@@ -50,8 +52,8 @@ def main(words: list[str]) -> int:
     args = parser.parse_args(words)
     grid = load_grid(args.grid)
     chosen = choose(grid, args.only)
-    planned = plan(grid, args.store)
-    check_makeable(planned, open_corpus((args.store,)))
+    planned, corpus = plan(grid, args.store), open_corpus((args.store,))
+    check_makeable(planned, corpus)
     workdir, out = args.workdir, args.out
     to_run = [one for one in planned if one.row in chosen and _is_open(one, out)]
     print(f"{len(to_run)} of {len(planned)} runs of the grid are to be done now")
@@ -64,7 +66,11 @@ def main(words: list[str]) -> int:
     path_arguments.output_file(args.figure)
     failed = []
     for one in to_run:
-        code = run_one(one, args.store, workdir, out)
+        try:
+            code = run_one(one, corpus, workdir, out)
+        except CgdmerError as error:
+            print(f"{one.row} seed {one.seed}: {error}")
+            code = 1
         if code == PREEMPTED:
             return PREEMPTED
         if code != 0:
@@ -109,12 +115,12 @@ def _is_open(one: Planned, out: Path) -> bool:
     return bool(differing)
 
 
-def run_one(one: Planned, store: str, workdir: Path, out: Path) -> int:
+def run_one(one: Planned, corpus: Corpus, workdir: Path, out: Path) -> int:
     """Trains and scores in processes of their own (clean memory), then writes the JSON; the exit code."""
     run = run_folder(one, workdir)
     commands = {
         "pretrain": [*one.words(), f"--workdir={run}"],
-        "evaluate": [f"--run={run}", f"--store={store}", *EVALUATE],
+        "evaluate": [f"--run={run}", f"--store={corpus.stores[0].path}", *EVALUATE],
     }
     seconds = {}
     for name, words in commands.items():
@@ -124,10 +130,9 @@ def run_one(one: Planned, store: str, workdir: Path, out: Path) -> int:
         seconds[name] = round(time.monotonic() - begun, 1)
         if code != 0:
             return code
-    out.mkdir(parents=True, exist_ok=True)
     head = describe(one, run) | {"wall_seconds": seconds}
-    head["commands"] = {n: " ".join(["python", "-m", f"experiments.{n}", *w]) for n, w in commands.items()}
-    rows, samples = kept_rows(run)
+    head["commands"] = {n: " ".join(["python", "-m", f"experiments.{n}", *short_words(w)]) for n, w in commands.items()}
+    rows, samples = kept_rows(run, needed_folder(run, corpus, SPLIT))
     # The JSON says that the run is finished, so it comes last.
     ablation.save_samples(json_path(one, out).with_suffix(".npz"), samples)
     write_lines(json_path(one, out), head, rows)
@@ -153,7 +158,7 @@ def run_child(words: list[str]) -> int:
     if told:
         return PREEMPTED
     if code < 0:
-        raise CgdmerError(f"a run was killed by signal {-code}; give the same command to go on")
+        print(f"it was killed by signal {-code}")
     return code
 
 
@@ -161,34 +166,42 @@ def describe(one: Planned, run: Path) -> dict:
     """Everything of the JSON but its rows and commands."""
     lines = read_metrics(run / "metrics.jsonl")
     training = [line for line in lines if "records_per_second" in line]
+    validation = [line for line in lines if "validation_loss" in line]
+    if not training or not validation:
+        raise CgdmerError(
+            f"{run / 'metrics.jsonl'} has no line of a training step or of a validation; let the grid's overrides "
+            "have config.run.log_every and validate_every no larger than config.optimizer.steps"
+        )
     rates = sorted(line["records_per_second"] for line in training if line["records_per_second"])
     steps = training[-1]["step"]
     records = steps * one.config.data.batch_size
     return {
         "row": one.row,
         "seed": one.seed,
-        "overrides": one.overrides,
+        "overrides": short_fields(one.overrides),
         "config_sha256": one.sha256,
-        "config": flat(one.config.to_dict()),
+        "config": short_fields(flat(one.config.to_dict())),
         "command": command.command_line(),
         "commit": commit(),
         "environment": environment(),
-        "run": str(run),
-        "n_starts": len(json.loads((run / "environment.json").read_text())),
+        "run": run.name,
+        "n_starts": len(RunFolder(run).starts()),
         "steps": steps,
         # From the median rate, so that it holds for a run of several sittings too; null for a very short one.
         "training_seconds": round(records / rates[len(rates) // 2], 1) if rates else None,
         "metrics": {
             "training": training[-1],
-            "validation": [line for line in lines if "validation_loss" in line][-1],
+            "validation": validation[-1],
             "gradients": [line for line in lines if any(n.startswith("gradient_norm_") for n in line)],
         },
     }
 
 
-def kept_rows(run: Path) -> tuple[list[dict], dict[str, ablation.Samples]]:
-    """Of the run itself: macro AUROC of each probe and of zero-shot with intervals, and everything of retrieval."""
-    scored = next((run / "evaluation").glob(f"*/{SPLIT}"))  # it was scored on one store
+def kept_rows(run: Path, scored: Path) -> tuple[list[dict], dict[str, ablation.Samples]]:
+    """Of the run itself: macro AUROC of each probe and of zero-shot with intervals, and everything of retrieval.
+
+    `scored` is the folder of the evaluation.
+    """
     own = RunFolder(run).config()["method_name"]
     rows = [
         row
@@ -197,14 +210,14 @@ def kept_rows(run: Path) -> tuple[list[dict], dict[str, ablation.Samples]]:
         and (row["group"], row["leads"], row["label_fraction"]) == ("all", "all", 1.0)
         and (row["evaluation"] == "retrieval" or (row["class"] == "macro_ge10" and row["metric"] == "auroc"))
     ]
-    with np.load(scored / "predictions.npz", allow_pickle=False) as arrays:
-        samples = {
-            name: ablation.macro_samples(
-                arrays[name].astype(np.float64), *(arrays[f"{task}/{k}"] for k in ("labels", "record_id", "patient_id"))
-            )
-            for name, task in {array_name(row): row["task"] for row in rows}.items()
-            if name in arrays
-        }
+    arrays = read_arrays(scored / "predictions.npz", remedy="evaluate the run again")
+    samples = {
+        name: ablation.macro_samples(
+            arrays[name].astype(np.float64), *(arrays[f"{task}/{k}"] for k in ("labels", "record_id", "patient_id"))
+        )
+        for name, task in {array_name(row): row["task"] for row in rows}.items()
+        if name in arrays
+    }
     return [with_interval(row, samples.get(array_name(row))) for row in rows], samples
 
 

@@ -13,7 +13,8 @@ from cgdmer_jax.evaluation.difference_plot import Point, difference_chart
 from cgdmer_jax.evaluation.results import commit, environment
 from cgdmer_jax.whole_file import write_whole
 from experiments import command
-from experiments.finished_runs import learned_config
+from experiments.finished_runs import learned_config, read_document
+from experiments.short_paths import short
 
 KIND = ("evaluation", "feature", "variant", "metric")
 HEADLINE = {"evaluation": "probe", "feature": "main", "metric": "auroc"}
@@ -113,7 +114,7 @@ class Table(NamedTuple):
 
 def table_of(paths: Sequence[Path], reference: str) -> Table:
     """From the JSON of the finished runs and the samples beside them; no run folder is asked for."""
-    documents = [json.loads(one.read_text()) for one in paths]
+    documents = [read_document(one) for one in paths]
     kept = {(d["row"], d["seed"]): one.with_suffix(".npz") for d, one in zip(documents, paths, strict=True)}
     samples = {which: ablation.load_samples(one) for which, one in kept.items() if one.exists()}
     return Table(reference, table_rows(documents, reference, samples), not_measured(documents, reference))
@@ -122,7 +123,7 @@ def table_of(paths: Sequence[Path], reference: str) -> Table:
 def write_table(table: Table, path: Path, grid: str) -> None:
     """Writes and prints it."""
     head = {"command": command.command_line(), "commit": commit(), "environment": environment()}
-    head |= {"grid": grid, "reference": table.reference, "not_measured": table.not_measured}
+    head |= {"grid": short(grid), "reference": table.reference, "not_measured": table.not_measured}
     write_lines(path, head, table.rows)
     print(text_tables(table.rows))
     print(f"not measured: {', '.join(table.not_measured)}")

@@ -4,7 +4,6 @@ The same command goes on where it stopped. At the end: held-out perplexity befor
 a folder that config.method.text_tower, and transformers, read.
 """
 
-import json
 import math
 from pathlib import Path
 
@@ -20,24 +19,25 @@ from cgdmer_jax.data.reports import encode, load_tokenizer
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.huggingface import TextTower
 from cgdmer_jax.interop.text_architecture import weights_sha256
-from cgdmer_jax.interop.text_folder import save_text_encoder
+from cgdmer_jax.interop.text_folder import read_origin, save_text_encoder
 from cgdmer_jax.methods.make import from_fields, make_method
 from cgdmer_jax.methods.masked_text import MaskedText
 from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.models.text_tower import NAME, join_blocks, make_tower
 from cgdmer_jax.training import loop, sharding
 from cgdmer_jax.training.checkpoint import Checkpoints
-from cgdmer_jax.training.log import read_metrics
+from cgdmer_jax.training.metrics_file import read_metrics
 from cgdmer_jax.training.optimizer import OptimizerConfig
 from cgdmer_jax.training.run_folder import RunFolder
 from cgdmer_jax.training.stop import StopFlag
 from experiments import build, command, path_arguments
 from experiments.figures import write_figures
 from experiments.model_flops import share_a_record
+from experiments.short_paths import short, short_fields
 from experiments.text_towers import with_architecture, with_tower
 from experiments.training_run import Parts, first_state, train_in
 
-EXAMPLE = "python -m experiments.adapt_text --store=stores/ptbxl100 --text=sentence-transformers/all-MiniLM-L6-v2"
+EXAMPLE = "python -m experiments.adapt_text --store=stores/ptbxl100 --text=minilm"
 CONFIG = "configs/masked_text.py"
 FIGURES = "adaptation.json"
 
@@ -48,7 +48,7 @@ def main(words: list[str]) -> int:
         "--text",
         type=path_arguments.names,
         required=True,
-        help="folder or hub id of the text encoder (docs/text_encoders.md)",
+        help="folder or hf://owner/name@revision of the text encoder",
     )
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--store", type=path_arguments.names, help="converted store; several by comma")
@@ -69,7 +69,7 @@ def main(words: list[str]) -> int:
         config.data.stores = tuple(known.store.split(","))
     else:
         config.data.update(reports=known.reports, source=known.source)
-    workdir = Path(known.workdir or f"runs/adapted-{Path(known.text).name}")
+    workdir = Path(known.workdir or f"runs/adapted-{Path(known.text.partition('@')[0]).name}")
     return adapt_text(config, workdir, Path(known.out) if known.out else workdir / "tower")
 
 
@@ -84,7 +84,7 @@ def adapt_text(config: ConfigDict, workdir: Path, out: Path) -> int:
         with config.unlocked():
             config.data.reports_sha256 = reports.fingerprint  # a run goes on with the same reports only
         run.check(config.to_dict(), ())
-        tokenizer = load_tokenizer(run.tokenizer) if tower is None else tower.tokenizer
+        tokenizer = load_tokenizer(run.checked_tokenizer()) if tower is None else tower.tokenizer
         parts = make_parts(config, run, reports, tokenizer, tower, mesh)
         state, code = train_in(run, config, parts, allowed=(), mesh=mesh, stop=stop)
     if code != loop.DONE:
@@ -196,15 +196,15 @@ def write_tower(out: Path, config: ConfigDict, variables: Variables, tokenizer: 
     """The encoder alone, without the head; the same one is not written twice."""
     params = join_blocks(jax.device_get(variables.params[NAME]))
     origin = {
-        "adapted_from": config.method.text_tower,
+        "adapted_from": short(config.method.text_tower),
         "weights_sha256_before": config.method.text_architecture["weights_sha256"],
         "weights_sha256": weights_sha256(params),
         "reports_sha256": config.data.reports_sha256,
         "run": run.path.name,
         "steps": config.optimizer.steps,
     }
-    known = out / "origin.json"
-    if known.is_file() and json.loads(known.read_text()) == origin:
+    before = read_origin(out)
+    if before is not None and short_fields(before) == origin:  # an older one may hold a whole path
         return
     module = make_tower(config.method.text_architecture.to_dict(), trained=-1, dtype="float32", remat="none", unroll=1)
     save_text_encoder(out, module, params, tokenizer, origin)

@@ -14,11 +14,11 @@ from tokenizers import Tokenizer
 
 import cgdmer_jax
 import experiments
-from cgdmer_jax.batch import Batch
+from cgdmer_jax.batch import NO_TEXT, Batch
 from cgdmer_jax.contract import CONVERSION, UNIT, InputContract, TrainedOn, patient_sha256
 from cgdmer_jax.data.corpus import Corpus
 from cgdmer_jax.data.loader import sequential_batches
-from cgdmer_jax.data.reports import CLEANING_VERSION, load_word_piece, tokenizer_sha256, train_wordpiece
+from cgdmer_jax.data.reports import CLEANING_VERSION, load_word_piece, shared_words, tokenizer_sha256, train_wordpiece
 from cgdmer_jax.data.special_tokens import full_stop_id, vocabulary_size
 from cgdmer_jax.data.store import Store
 from cgdmer_jax.data.tokens import TokenTable
@@ -26,6 +26,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.results import commit, environment
 from cgdmer_jax.methods import make
 from cgdmer_jax.methods.protocol import Method
+from cgdmer_jax.training.run_folder import RunFolder, flat
 from cgdmer_jax.waveform import LEADS
 from experiments.command import command_line
 
@@ -48,13 +49,28 @@ def of_tokenizer(tokenizer: Tokenizer) -> dict[str, int]:
 
 
 def make_tokenizer(config: ConfigDict, corpus: Corpus) -> Tokenizer:
-    """The given one, or a WordPiece that has seen the training reports only."""
+    """The given one, or a WordPiece that has seen the training reports only, and rare words letter by letter."""
     if config.data.tokenizer:
         return load_word_piece(Path(config.data.tokenizer))
-    reports = corpus.reports(corpus.lines("train"))
-    if not reports:
+    lines = corpus.lines("train")
+    lines = lines[corpus.text_id[lines] != NO_TEXT]
+    if not len(lines):
         raise CgdmerError("the training split has no report to train a tokenizer on; give config.data.tokenizer")
-    return train_wordpiece(reports, config.data.vocabulary)
+    reports = corpus.reports(lines)
+    shared = shared_words(zip(corpus.patient_id[lines], reports, strict=True), config.data.min_patients)
+    if not any(shared):
+        raise CgdmerError(
+            f"no word of the training reports stands in those of {config.data.min_patients} patients; give more "
+            "recordings, or a smaller config.data.min_patients, or config.data.tokenizer"
+        )
+    return train_wordpiece(shared, config.data.vocabulary, letters_of=set(reports))
+
+
+def as_begun(config: ConfigDict, run: RunFolder) -> ConfigDict:
+    """The config with what an older run was begun with, where its own config has no such field: it goes on alike."""
+    config = config.copy_and_resolve_references()
+    config.update_from_flattened_dict({n: value for n, value in run.unsaid().items() if n in flat(config.to_dict())})
+    return config
 
 
 def make_contract(

@@ -9,6 +9,7 @@ from cgdmer_jax.data.splits import in_folds, probe_folds
 from cgdmer_jax.evaluation.calibration import fit_calibration
 from cgdmer_jax.evaluation.ecg_paper import ecg_page_svg
 from cgdmer_jax.evaluation.report_case import Case, Finding, Neighbour, Neighbours
+from cgdmer_jax.evaluation.standardise import moments
 from experiments.case_origin import case_origin, of_training, training_reports
 from experiments.remarks import RECORD_WORDS, remarks
 from experiments.retrieval import embed_texts
@@ -18,8 +19,8 @@ NEIGHBOURS = 5
 
 
 def make_case(state: Evaluation, feature: str) -> Case:
-    """The first scored record of the first task; `feature` is the headline, which the probes read."""
-    at = int(state.tasks[0].score[0])  # place among the embedded records
+    """The first scored record; `feature` is the headline, which the probes read."""
+    at = state.shown_record()  # place among the embedded records
     line = state.lines[at : at + 1]
     length = int(state.corpus.length[line[0]])
     record_id = state.corpus.column("record_id")[line[0]]
@@ -91,12 +92,15 @@ def _nearest_reports(state: Evaluation, at: int) -> Neighbours | None:
     return Neighbours(f"the {len(ids):,} distinct reports {of_training(state)}", float(np.median(distance)), found)
 
 
-def _nearest_recordings(state: Evaluation, features: np.ndarray, at: int) -> Neighbours:
-    """Recordings of the fitting folds, by the headline feature as the probe standardises it."""
+def _nearest_recordings(state: Evaluation, features: np.ndarray, at: int) -> Neighbours | None:
+    """Recordings of the fitting folds, by the headline feature as the first task's probe standardises it."""
     folds = probe_folds(state.base.split).fit
     fitted = np.flatnonzero(in_folds(state.corpus.fold[state.lines], folds))
-    probe = state.tasks[0].headline
-    standard = (features - probe.mean) / probe.std
+    if not len(fitted):
+        return None
+    probe = state.tasks[0].headline if state.tasks else None
+    mean, std = (probe.mean, probe.std) if probe else moments(features[fitted], "training")
+    standard = (features - mean) / std
     standard /= np.linalg.norm(standard, axis=1, keepdims=True)
     distance = 1 - standard[fitted] @ standard[at]
     record_id = state.corpus.column("record_id")

@@ -23,10 +23,10 @@ def case_origin(state: Evaluation, at: int) -> dict[str, str]:
     folds = probe_folds(state.base.split)
     filtered = FILTERS.get(contract.filter, f"filter {contract.filter}")
     return {
-        "Encoder": f"{state.base.method}, run {run.folder.path.name}, step {run.step:,} of batches of "
+        "Encoder": f"{state.base.method}, run {state.base.run}, step {run.step:,} of batches of "
         f"{run.config.data.batch_size}, checkpoint {run.checkpoint[:16]}",
         "Pretrained on": "; ".join(
-            f"{part.name}: {len(part.signal_sha256):,} recordings of {len(part.patient_sha256):,} patients "
+            f"{part.name}: {len(part.signal_sha256):,} recordings of {part.n_patients:,} patients "
             f"(store {part.fingerprint[:16]})"
             for part in contract.trained_on
         ),

@@ -13,6 +13,7 @@ from ml_collections import ConfigDict, config_flags
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.training.run_folder import flat
 from experiments import path_arguments
+from experiments.short_paths import short_words
 
 
 def run(main: Callable[[list[str]], int | None], *, resumes: bool = False) -> None:
@@ -34,10 +35,10 @@ def run(main: Callable[[list[str]], int | None], *, resumes: bool = False) -> No
 
 
 def command_line() -> str:
-    """What this process was started with, whichever module asks."""
+    """What this process was started with, whichever module asks; of paths outside, the last part alone."""
     spec = sys.modules["__main__"].__spec__  # None when a file was named instead of a module
     program = ["-m", spec.name.removesuffix(".__main__")] if spec else sys.argv[:1]
-    return shlex.join(["python", *program, *sys.argv[1:]])
+    return shlex.join(["python", *short_words([*program, *sys.argv[1:]])])
 
 
 def parser(doc: str, example: str) -> argparse.ArgumentParser:

@@ -8,15 +8,18 @@ import shutil
 import sys
 from pathlib import Path
 
+from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.ablation import Samples
 from cgdmer_jax.evaluation.results import commit, environment
-from cgdmer_jax.training.log import read_metrics
 from cgdmer_jax.training.loop import PREEMPTED
+from cgdmer_jax.training.metrics_file import read_metrics
 from cgdmer_jax.training.run_folder import RunFolder, flat
 from experiments import command, path_arguments
 from experiments.ablate import EVALUATE, SPLIT, kept_rows, run_child
 from experiments.ablation_table import table_rows, text_tables, write_lines
+from experiments.evaluation_folders import needed_folder, scored_folder
+from experiments.short_paths import short_fields
 
 EXAMPLE = (
     "python -m experiments.compare_training --config=configs/cgdmer.py:nano --store=stores/ptbxl100 "
@@ -45,12 +48,12 @@ def main(words: list[str]) -> int:
             wanted = own if side == OURS else [f"--run={trained}"]
             if code := train_and_score(side, run, wanted, args.store):
                 return code
-            document, samples[side, seed] = describe(side, seed, run)
+            document, samples[side, seed] = describe(side, seed, run, args.store)
             documents.append(document)
     rows = table_rows(documents, THEIRS, samples)
     head = {"command": command.command_line(), "commit": commit(), "environment": environment()}
     head |= {
-        "config": flat(config.to_dict()),
+        "config": short_fields(flat(config.to_dict())),
         "runs": [{n: d[n] for n in ("row", "seed", "metrics")} for d in documents],
     }
     write_lines(args.out, head, rows)
@@ -62,7 +65,7 @@ def train_and_score(side: str, run: Path, words: list[str], store: str) -> int:
     """What of it is not done yet, in processes of their own; the exit code."""
     commands = [("pretrain" if side == OURS else "train_torch", [*words, f"--workdir={run}"])]
     commands.append(("evaluate", [f"--run={run}", f"--store={store}", *EVALUATE]))
-    if next((run / "evaluation").glob(f"*/{SPLIT}/results.json"), None):
+    if scored_folder(run, open_corpus((store,)), SPLIT):
         return 0
     if side == THEIRS and any((run / "checkpoints").glob("*/manifest.json")):
         del commands[0]
@@ -78,12 +81,12 @@ def train_and_score(side: str, run: Path, words: list[str], store: str) -> int:
     return 0
 
 
-def describe(side: str, seed: int, run: Path) -> tuple[dict, dict[str, Samples]]:
+def describe(side: str, seed: int, run: Path, store: str) -> tuple[dict, dict[str, Samples]]:
     """What the comparison reads of a run, and its macro AUROC on each resample of the patients."""
     lines = read_metrics(RunFolder(run).metrics)
     validation = [line for line in lines if "validation_loss" in line][-1]
     training = [line for line in lines if "loss" in line][-1]
-    rows, samples = kept_rows(run)
+    rows, samples = kept_rows(run, needed_folder(run, open_corpus((store,)), SPLIT))
     metrics = {"training": training, "validation": validation}
     return json.loads(json.dumps({"row": side, "seed": seed, "metrics": metrics, "rows": rows})), samples
 

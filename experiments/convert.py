@@ -45,6 +45,12 @@ def parse(words: list[str]) -> argparse.Namespace:
         action="store_true",
         help="make absent limb leads from two others (column lead_derived says which)",
     )
+    parser.add_argument(
+        "--follow_links", action="store_true", help="read recordings that are links to outside of --root too"
+    )
+    parser.add_argument(
+        "--partial", action="store_true", help="the folder holds a part of the listed recordings: leave out the others"
+    )
     parser.add_argument("--out", type=path_arguments.path, required=True, help="folder of the store")
     parser.add_argument(
         "--processes",
@@ -70,7 +76,7 @@ def open_source(args: argparse.Namespace) -> Source:
         raise CgdmerError(f'unknown source "{args.source}".{suggest(args.source, [*SOURCES, SYNTHETIC])}')
     if args.root is None:
         raise CgdmerError(f"source {args.source} is read from a folder; name it with --root")
-    return SOURCES[args.source](args.root, args.rate)
+    return SOURCES[args.source](args.root, args.rate, args.follow_links)
 
 
 def describe(summary: Summary, out: Path) -> str:
@@ -124,6 +130,7 @@ def main(words: list[str]) -> int:
             filter=args.filter,
             derive_limb_leads=args.derive_limb_leads,
             processes=args.processes,
+            partial=args.partial,
         )
     except KeyboardInterrupt:
         print("interrupted; the same command continues", file=sys.stderr)

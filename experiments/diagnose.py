@@ -1,7 +1,7 @@
 """What the shared and the specific features of a run hold: gradient norms, ranks, predictability, gap, probes.
 
-docs/diagnostics.md says how each figure is made. Writes RUN/evaluation/<store>/<split>/diagnostics.json, which the
-report of the next experiments.evaluate shows.
+docs/diagnostics.md says how each figure is made. Writes diagnostics.json where experiments.evaluate writes its results
+of the same store, split and checkpoint; its next report shows it.
 """
 
 import math
@@ -16,8 +16,10 @@ from cgdmer_jax.evaluation.heart_rate import heart_rates
 from cgdmer_jax.evaluation.part_probes import Roles, compare
 from cgdmer_jax.evaluation.report_diagnostics import diagnostics_text
 from cgdmer_jax.evaluation.results import commit, environment
+from cgdmer_jax.sealed_json import sealed
 from cgdmer_jax.training.run_folder import write_json
 from experiments import command, path_arguments
+from experiments.evaluation_folders import check_writable, folder_of, folder_of_step
 from experiments.gradients import fixed_batch, gradient_norms, term_weights
 from experiments.parts import Parts, embed_parts
 from experiments.scoring import Evaluation, prepare
@@ -35,7 +37,9 @@ def main(words: list[str]) -> int:
     parser.add_argument("--store", type=path_arguments.names, required=True, help="converted store")
     # Diagnostics serve choices, and those are made on validation.
     parser.add_argument("--split", required=True, choices=("validation",), help="what is scored")
-    parser.add_argument("--checkpoint", type=int, help="step (default: the last)")
+    parser.add_argument(
+        "--checkpoint", type=int, help="step; its figures get a folder of their own (default: the last)"
+    )
     args = parser.parse_args(words)
     document = diagnose(Path(args.run), args.store, args.split, checkpoint=args.checkpoint)
     print(diagnostics_text(document))
@@ -46,26 +50,28 @@ def diagnose(run: Path, store: str, split: str, *, checkpoint: int | None) -> di
     """Computes every section, writes them and returns the document."""
     begun = time.monotonic()
     state = prepare(run, store, split, checkpoint)
-    out = run / "evaluation" / state.base.store / split
-    out.mkdir(parents=True, exist_ok=True)
-    parts = embed_parts(state, out)
+    cache = folder_of(state.trained.folder, state.trained.contract, state.corpus, split)
+    out = folder_of_step(cache, checkpoint)
+    check_writable(out)
+    parts = embed_parts(state, cache)
     document = {
         "command": command.command_line(),
         "commit": commit(),
         "environment": environment(),
-        "run": run.name,
+        "run": state.base.run,
         "step": state.trained.step,
         "store": state.base.store,
         "split": split,
         "gradients": gradients(state),
-        "ranks": ranks(parts),
+        "ranks": ranks(state, parts),
         "predictability": predictability(parts),
-        "gap": gaps(parts),
+        "gap": gaps(state, parts),
         "probes": probes(state, parts),
         "lengths": lengths(state, parts),
+        "left_out": state.left_out,
     }
     document["seconds"] = time.monotonic() - begun
-    write_json(out / FILE, finite(document))
+    write_json(out / FILE, sealed(finite(document)))
     print(f"{out / FILE}: {document['seconds']:.0f} s")
     return finite(document)
 
@@ -79,7 +85,7 @@ def gradients(state: Evaluation) -> list[dict]:
     return [{"term": n, "norm": norms[n], "weight": w, "weighted_norm": w * norms[n]} for n, w in weights.items()]
 
 
-def ranks(parts: Parts) -> list[dict]:
+def ranks(state: Evaluation, parts: Parts) -> list[dict]:
     """Of the scored recordings, and of the distinct reports of those."""
     texts = np.unique(parts.text_id[parts.with_text("score")])
     of_modality = {"ecg": (parts.ecg, parts.roles["score"]), "text": (parts.text, texts)}
@@ -87,6 +93,9 @@ def ranks(parts: Parts) -> list[dict]:
     for modality, (features, at) in of_modality.items():
         for part in ("shared", "specific"):
             x = features[part][at]
+            if not len(x):
+                state.leave_out(f"rank of {part} of {modality}", "there is none of a scored record")
+                continue
             found = maths.rank(x)
             row = {"modality": modality, "part": part, "width": x.shape[1], "n": len(x)}
             row |= {"effective_rank": found.effective, "stable_rank": found.stable}
@@ -106,12 +115,13 @@ def predictability(parts: Parts) -> list[dict]:
     return rows
 
 
-def gaps(parts: Parts) -> list[dict]:
+def gaps(state: Evaluation, parts: Parts) -> list[dict]:
     """Recordings against their reports, as they are and after each modality's own mean was taken off."""
     rows = []
     for name in ("aligned", "shared", "specific"):
         ecg, text = parts.pairs(name)
         if min(map(len, ecg)) < LEAST:
+            state.leave_out(f"modality gap of {name}", f"fewer than {LEAST} records of a role have a report")
             continue
         for centred, pair in ((False, (ecg, text)), (True, (maths.centred(ecg), maths.centred(text)))):
             row = {"features": name, "centred": centred, "n": len(ecg.score)}
@@ -127,7 +137,7 @@ def probes(state: Evaluation, parts: Parts) -> list[dict]:
     for name, y, known in targets(state, parts):
         fit, choose, score = (at[known[at]] for at in parts.roles.values())
         if min(len(fit), len(choose), len(score)) < LEAST:
-            print(f"{name}: known of too few records, not probed")
+            state.leave_out(f"probe of {name}", f"it is known of fewer than {LEAST} records of a role")
             continue
         patients = state.corpus.patient_id[state.lines][score]
         weights = bootstrap.patient_weights(patients, bootstrap.N_RESAMPLES, seed=0)
@@ -162,6 +172,9 @@ def lengths(state: Evaluation, parts: Parts) -> list[dict]:
     """InfoNCE and rank of the own report among all distinct ones scored, by report length in word pieces."""
     run = state.trained
     at = parts.with_text("score")
+    if not len(at):
+        state.leave_out("alignment by length", "no scored record has a report")
+        return []
     gallery, own = np.unique(parts.text_id[at], return_inverse=True)
     encoded = run.tokenizer.encode_batch_fast([state.corpus.texts[i] for i in gallery])
     length = np.array([len(one.ids) for one in encoded])  # before reports are cut to max_tokens

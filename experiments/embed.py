@@ -39,7 +39,7 @@ def main(words: list[str]) -> int:
         "--model",
         type=path_arguments.names,
         required=True,
-        help="model folder of experiments.export_model, or a hub id",
+        help="model folder of experiments.export_model, or hf://owner/name@revision",
     )
     parser.add_argument(
         "--records", type=path_arguments.input_folder, required=True, help="folder of WFDB records, searched whole"

@@ -15,7 +15,7 @@ from cgdmer_jax.models.text_tower import POOLINGS, pool
 from cgdmer_jax.progress import progress_bar
 from experiments import build, command, path_arguments
 
-EXAMPLE = "python -m experiments.encode_texts --store=stores/ptbxl100 --text=sentence-transformers/all-MiniLM-L6-v2"
+EXAMPLE = "python -m experiments.encode_texts --store=stores/ptbxl100 --text=minilm"
 AT_ONCE = 64
 STEP = 8  # texts are padded to a multiple of so many tokens: that many fewer shapes to compile
 
@@ -32,7 +32,7 @@ def main(words: list[str]) -> int:
         "--text",
         type=path_arguments.names,
         required=True,
-        help="folder or hub id of the text encoder (docs/text_encoders.md)",
+        help="folder or hf://owner/name@revision of the text encoder",
     )
     parser.add_argument("--pooling", choices=POOLINGS, default="mean", help="from tokens to a vector (default mean)")
     parser.add_argument("--max_tokens", type=int, default=64, help="longer reports are cut (default 64)")

@@ -15,7 +15,8 @@ from cgdmer_jax.evaluation.report import text_table
 from cgdmer_jax.evaluation.results import read_results, write_results
 from cgdmer_jax.whole_file import whole_file
 from experiments import command, path_arguments
-from experiments.evaluation_page import report
+from experiments.evaluation_folders import RESULTS, check_writable, folder_of, folder_of_step
+from experiments.evaluation_page import read_extras, report
 from experiments.groups import add_groups
 from experiments.label_fractions import add_label_fractions
 from experiments.merl import add_merl_zero_shot, add_no_signals, add_sgd_probes, merl_records
@@ -23,7 +24,7 @@ from experiments.missing_leads import add_missing_leads
 from experiments.probes import add_differences, add_floors, probe_encoders
 from experiments.reconstruction import add_reconstruction
 from experiments.retrieval import add_retrieval
-from experiments.scoring import Evaluation, Plan, prepare, split_lines
+from experiments.scoring import Evaluation, Plan, prepare
 from experiments.trained import feature_names
 from experiments.zero_shot import add_zero_shot
 
@@ -39,8 +40,9 @@ PARTS: dict[str, Callable[[Evaluation, Plan], None]] = {
     "label_fractions": add_label_fractions,
 }
 MERL_PARTS: dict[str, Callable[[Evaluation, Plan], None]] = {"probe": add_sgd_probes, "zero_shot": add_merl_zero_shot}
-RESULTS = "results.json"
-TEST_READS = Path(__file__).parents[1] / "results/test_reads.jsonl"
+NEED_TASKS = ("zero_shot", "floors", "missing_leads", "groups", "label_fractions")
+FEATURES = ("main", "encoder", "shared", "specific")
+TEST_READS = "test_reads.jsonl"  # in the run folder
 EMBEDDED = "synthetic"  # made anew by anyone: reading its test split spends nothing
 
 
@@ -53,11 +55,13 @@ def main(words: list[str]) -> int:
     parser.add_argument(
         "--tables", type=path_arguments.path, help="for merl: its finetune/data_split (docs/evaluation.md)"
     )
-    parser.add_argument("--checkpoint", type=int, help="step (default: the last)")
+    parser.add_argument(
+        "--checkpoint", type=int, help="step; its results get a folder of their own (default: the last)"
+    )
     parser.add_argument(
         "--features",
-        default="main,encoder,shared,specific",
-        help="by comma, of docs/evaluation.md; the first is the headline (default main,encoder,shared,specific)",
+        help="by comma, of docs/evaluation.md; the first is the headline "
+        f"(default: those of {', '.join(FEATURES)} that the method has)",
     )
     parser.add_argument("--random_seeds", type=int, default=3, help="random-weight encoders (default 3)")
     parser.add_argument("--kernels", type=int, default=2000, help="random convolution kernels (default 2000)")
@@ -72,7 +76,7 @@ def main(words: list[str]) -> int:
         args.store,
         args.split,
         checkpoint=args.checkpoint,
-        features=tuple(args.features.split(",")),
+        features=tuple(args.features.split(",")) if args.features else None,
         random_seeds=args.random_seeds,
         kernels=args.kernels,
         parts=tuple(args.parts.split(",")) if args.parts else None,
@@ -88,40 +92,49 @@ def evaluate(
     split: str,
     *,
     checkpoint: int | None,
-    features: tuple[str, ...],
+    features: tuple[str, ...] | None,
     random_seeds: int,
     kernels: int,
     parts: tuple[str, ...] | None = None,
     protocol: str = "clean",
     tables: Path | None = None,
 ) -> Evaluation:
-    """Scores, writes evaluation/<store>/<split>[/merl]/{results.json,predictions.npz,report.html}, prints the table."""
+    """Scores and writes results.json, predictions.npz, report.html where docs/evaluation.md says; prints the table.
+
+    What it reads and where it writes is looked at before anything is computed.
+    """
     known_parts = PARTS if protocol == "clean" else MERL_PARTS
-    check_request(protocol, tables, parts or (), features)
+    check_request(protocol, tables, parts or (), features or ())
     begun = time.monotonic()
     sort = {} if tables is None else {"sort": merl_records(tables)}
     state = prepare(run, store, split, checkpoint, protocol=protocol, **sort)
-    for name in features:
-        if name not in (known := feature_names(state.trained)):
-            raise CgdmerError(f'--features: {state.base.method} has no feature "{name}".{suggest(name, known)}')
+    features = chosen_features(state, features)
+    cache = folder_of(state.trained.folder, state.trained.contract, state.corpus, split)
+    clean = folder_of_step(cache, checkpoint)
+    out = clean if protocol == "clean" else clean / protocol
+    check_writable(out)
+    facts, extras = origin(state, tables), read_extras(state, out, protocol)
+    other = other_protocol(state, clean)
     if state.overlap:
         print(f"{state.overlap}: every figure is marked seen_in_training")
     line = command.command_line()
     if split == "test" and state.base.store != EMBEDDED:
         note_test_read(state, line)  # before the first figure: an evaluation that fails half way has been a look
-    out = folder_of(run, state, protocol)
-    plan = Plan(features, random_seeds, kernels, cache_of(run, state), tables)
-    for name, part in known_parts.items():
-        if parts is None or name in (*parts, "probe"):
-            start = time.monotonic()
-            part(state, plan)
-            state.seconds[name] = round(time.monotonic() - start, 1)
+    plan = Plan(features, random_seeds, kernels, cache, tables)
+    chosen = [name for name in known_parts if parts is None or name in (*parts, "probe")]
+    for name in chosen:
+        if name in NEED_TASKS and not state.tasks:
+            state.leave_out(f"part {name}", "the store has no task that can be scored")
+            continue
+        start = time.monotonic()
+        known_parts[name](state, plan)
+        state.seconds[name] = round(time.monotonic() - start, 1)
     add_differences(state, features[0]) if protocol == "clean" else add_no_signals(state)
-    facts = origin(state, tables)
-    write_results(out / RESULTS, line, state.rows, facts | {"seconds": state.seconds})
+    facts |= {"seconds": state.seconds, "left_out": state.left_out}
+    write_results(out / RESULTS, line, state.rows, facts)
     save_predictions(state, out / "predictions.npz")
-    report(state, out / "report.html", line, facts, features[0])
-    both = [*state.rows, *other_protocol(run, state)]
+    report(state, out / "report.html", line, facts, features[0], extras)
+    both = [*state.rows, *other]
     print(text_table(sorted(both, key=lambda row: list(MACRO).index(row["protocol"]))))
     total = time.monotonic() - begun
     print(f"{', '.join(f'{name} {s:.0f} s' for name, s in state.seconds.items())}; {total:.0f} s in all")
@@ -141,22 +154,19 @@ def check_request(protocol: str, tables: Path | None, parts: tuple[str, ...], fe
         raise CgdmerError("--tables=FOLDER (MERL's split tables, docs/evaluation.md) and --protocol=merl go together")
 
 
-def folder_of(run: Path, state: Evaluation, protocol: str) -> Path:
-    """Where the results of a protocol stand."""
-    clean = run / "evaluation" / state.base.store / state.base.split
-    return clean if protocol == "clean" else clean / protocol
+def chosen_features(state: Evaluation, asked: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Those that were asked for, which the method must have; else the usual ones that it has."""
+    known = feature_names(state.trained)
+    for name in asked or ():
+        if name not in known:
+            raise CgdmerError(f'--features: {state.base.method} has no feature "{name}".{suggest(name, known)}')
+    return asked or tuple(name for name in FEATURES if name in known) or tuple(known[:1])
 
 
-def cache_of(run: Path, state: Evaluation) -> Path:
-    """Features of the same records are made once for both protocols."""
-    same = np.array_equal(state.lines, split_lines(state.corpus, state.base.split))
-    return folder_of(run, state, "clean" if same else state.base.protocol)
-
-
-def other_protocol(run: Path, state: Evaluation) -> list[dict]:
+def other_protocol(state: Evaluation, clean: Path) -> list[dict]:
     """Rows of the other protocol, where it was evaluated on the same checkpoint and store."""
     (name,) = MACRO.keys() - {state.base.protocol}
-    file = folder_of(run, state, name) / RESULTS
+    file = (clean if name == "clean" else clean / name) / RESULTS
     if not file.exists():
         return []
     document = read_results(file)
@@ -168,12 +178,12 @@ def origin(state: Evaluation, tables: Path | None) -> dict:
     """What the figures come from: the run, its checkpoint, the commit it was trained at, and the prompts."""
     run = state.trained
     return {
-        "run": run.folder.path.name,
+        "run": state.base.run,
         "step": run.step,
         "checkpoint": run.checkpoint,
         "trained_at": run.folder.starts()[-1]["commit"],
         "store": state.corpus.fingerprint,
-        "prompts": published_prompts_sha256(tables) if tables else prompts_sha256(state.base.store),
+        "prompts": published_prompts_sha256(tables) if tables else prompts_sha256(state.base.store),  # None: has none
     } | ({"tables": tables_sha256(tables, state.base.store)} if tables else {})
 
 
@@ -193,11 +203,10 @@ def save_predictions(state: Evaluation, path: Path) -> None:
 
 
 def note_test_read(state: Evaluation, line: str) -> None:
-    """Each look at a real test split is written down (DESIGN 6)."""
-    TEST_READS.parent.mkdir(exist_ok=True)
+    """Each look at a real test split is written down (DESIGN 6), in the folder of the run that looked."""
     entry = {"command": line, "checkpoint": state.trained.checkpoint, "store": state.corpus.fingerprint}
     entry["date"] = time.strftime("%Y-%m-%d")
-    with TEST_READS.open("a") as file:
+    with (state.trained.folder.path / TEST_READS).open("a") as file:
         file.write(json.dumps(entry) + "\n")
 
 

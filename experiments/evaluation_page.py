@@ -1,15 +1,15 @@
 """The report page of one evaluation: what stands at its head, and which parts its protocol has."""
 
-import json
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 
 from cgdmer_jax.data.splits import probe_folds
 from cgdmer_jax.evaluation.report import write_report
 from cgdmer_jax.evaluation.report_case import case_section
-from cgdmer_jax.evaluation.report_diagnostics import diagnostics_section
-from cgdmer_jax.training.log import read_metrics
+from cgdmer_jax.evaluation.report_diagnostics import read_section
+from cgdmer_jax.training.metrics_file import read_metrics
 from experiments.case import make_case
 from experiments.case_origin import listed, versions
 from experiments.diagnose import FILE as DIAGNOSTICS
@@ -31,9 +31,28 @@ MERL_ROLES = {
 }
 
 
-def report(state: Evaluation, path: Path, line: str, origin: dict, feature: str) -> None:
+class Extras(NamedTuple):
+    """What the page shows of other commands."""
+
+    metrics: list[dict]  # of the training; [] of a run that has none
+    diagnostics: list[str]  # HTML sections
+
+
+def read_extras(state: Evaluation, out: Path, protocol: str) -> Extras:
+    """Read before anything is scored: a damaged file is told while no work can be lost. What is absent is left out."""
+    metrics, diagnosed = state.trained.folder.metrics, out / DIAGNOSTICS
+    if not metrics.exists():
+        state.leave_out("training curves", f"the run has no {metrics.name}")
+    shown = protocol == "clean" and diagnosed.exists()
+    return Extras(
+        read_metrics(metrics) if metrics.exists() else [],
+        [read_section(diagnosed)] if shown else [],
+    )
+
+
+def report(state: Evaluation, path: Path, line: str, origin: dict, feature: str, extras: Extras) -> None:
     """`feature` is the headline; one patient's page and reconstructions belong to protocol `clean`."""
-    run, protocol, clean = state.trained, state.base.protocol, state.base.protocol == "clean"
+    protocol, clean = state.base.protocol, state.base.protocol == "clean"
     write_report(
         path,
         title=f"{state.base.method} on {state.base.store}, {state.base.split} split, protocol {protocol}",
@@ -41,28 +60,24 @@ def report(state: Evaluation, path: Path, line: str, origin: dict, feature: str)
         rows=state.rows,
         own_method=state.base.method,
         curves=CURVES,
-        metrics=read_metrics(run.folder.metrics),
+        metrics=extras.metrics,
         pages=reconstruction_pages(state) if clean else [],
-        more=_patient_and_diagnostics(state, path.with_name(DIAGNOSTICS), feature) if clean else [],
+        more=[case_section(make_case(state, feature)), *extras.diagnostics] if clean else [],
     )
-
-
-def _patient_and_diagnostics(state: Evaluation, diagnosed: Path, feature: str) -> list[str]:
-    diagnostics = [diagnostics_section(json.loads(diagnosed.read_text()))] if diagnosed.exists() else []
-    return [case_section(make_case(state, feature)), *diagnostics]
 
 
 def facts_of(state: Evaluation, line: str, origin: dict) -> dict[str, str]:
     """Head of the report."""
     run, info = state.trained, state.corpus.stores[0].info
     return {
-        "Run": f"{run.folder.path}, step {run.step}",
+        "Run": f"{state.base.run}, step {run.step}",
         "Method": run.config.method_name,
         "Store": f"{info['name']}, {state.corpus.n_records:,} records, {state.corpus.rate:g} Hz ({info['licence']})",
         "Protocol": f"{state.base.protocol}; split {state.base.split}: {_roles(state)}",
-        "Trained on": ", ".join(f"{t.name} ({len(t.patient_sha256):,} patients)" for t in run.contract.trained_on),
+        "Trained on": ", ".join(f"{t.name} ({t.n_patients:,} patients)" for t in run.contract.trained_on),
         "Scored records seen in training": str(state.overlap),
-        "Prompts": origin["prompts"][:16] + " (sha256)",
+        "Prompts": f"{origin['prompts'][:16]} (sha256)" if origin["prompts"] else "none for this collection",
+        **({"Left out": "; ".join(state.left_out)} if state.left_out else {}),
         "Command": line,
         "Device": str(jax.devices()[0]),
         "Versions": versions(),

@@ -6,16 +6,23 @@ The model card tells what was trained on, and the figures of every evaluation of
 import contextlib
 from pathlib import Path
 
-from cgdmer_jax.contract import TrainedOn
+from ml_collections import ConfigDict
+
+from cgdmer_jax.contract import TrainedOn, without_patients
 from cgdmer_jax.data.store import Store, open_store
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.results import commit, read_results
 from cgdmer_jax.interop.model_card import Figure, StoreFacts, model_card
 from cgdmer_jax.interop.pretrained import save_model
+from cgdmer_jax.training.run_folder import YOUNGER, flat
 from experiments import build, command, path_arguments
+from experiments.evaluation_folders import RESULTS
+from experiments.short_paths import short
+from experiments.text_towers import tower_name
 from experiments.trained import Trained, load_run
 
 EXAMPLE = "python -m experiments.export_model --run=runs/quickstart --out=models/quickstart"
+LEAST_KEY = 16  # bytes
 SHOWN = ("probe", "zero_shot")
 
 
@@ -24,15 +31,32 @@ def main(words: list[str]) -> int:
     parser.add_argument("--run", type=path_arguments.path, required=True, help="run folder of experiments.pretrain")
     parser.add_argument("--out", type=path_arguments.new_folder, required=True, help="model folder, made anew")
     parser.add_argument("--checkpoint", type=int, help="step (default: the last)")
+    parser.add_argument(
+        "--patient_key",
+        type=path_arguments.path,
+        help="file with a secret of yours: the folder then holds keyed hashes of the training patients (default: none)",
+    )
     args = parser.parse_args(words)
-    export_model(load_run(Path(args.run), args.checkpoint), Path(args.out))
+    key = None if args.patient_key is None else read_key(args.patient_key)
+    export_model(load_run(args.run, args.checkpoint), args.out, key)
     print(f"{args.out}: read {args.out}/README.md; in Python: cgdmer_jax.load({str(args.out)!r})")
     return 0
 
 
-def export_model(run: Trained, out: Path) -> None:
-    """Writes the model folder of a run, with its card."""
-    name = run.folder.path.name
+def read_key(path: Path) -> bytes:
+    """The file's bytes, enough of them that nobody can try them all."""
+    key = path.read_bytes()
+    if len(key) < LEAST_KEY:
+        raise CgdmerError(
+            f"--patient_key={path} has {len(key)} bytes, fewer than {LEAST_KEY}; make one with "
+            "head -c 32 /dev/urandom > FILE, and keep it"
+        )
+    return key
+
+
+def export_model(run: Trained, out: Path, patient_key: bytes | None = None) -> None:
+    """Writes the model folder of a run, with its card. It tells neither who was trained on nor where that lay."""
+    name = run.folder.path.absolute().name
     origin = {
         "run": name,
         "step": run.step,
@@ -41,17 +65,35 @@ def export_model(run: Trained, out: Path) -> None:
         "exported_at_commit": commit(),
     }
     method = run.config.method_name
-    contract = build.completed(run.contract, stores_at_hand(run))
+    contract = without_patients(build.completed(run.contract, stores_at_hand(run)), patient_key)
+    fields = run.config.method.to_dict()
+    if "text_tower" in fields:
+        fields["text_tower"] = short(fields["text_tower"])
     save_model(
         out,
         variables=run.variables,
         method_name=method,
-        method_fields=run.config.method.to_dict(),
+        method_fields=fields,
         max_tokens=run.config.data.max_tokens,
         contract=contract,
         tokenizer=run.tokenizer,
         origin=origin,
-        card=model_card(name, method, contract, store_facts(run), figures(run), origin),
+        card=model_card(name, method, contract, store_facts(run), figures(run), origin, vocabulary(run.config)),
+    )
+
+
+def vocabulary(config: ConfigDict) -> str:
+    """Where the tokenizer's words come from, and whose they may be."""
+    if tower_name(config):
+        return "The tokenizer is that of the pretrained text encoder, not made from these reports."
+    if config.data.tokenizer:
+        return "The tokenizer was given, not made from these reports; it may hold any word of its own texts."
+    n = (YOUNGER | flat(config.to_dict()))["data.min_patients"]
+    if n <= 1:
+        return "The tokenizer was made from these reports without a bound, and may hold any word of them, names too."
+    return (
+        "The tokenizer was made from these reports: each piece of several letters is part of a word that stands in "
+        f"those of at least {n} patients (`data.min_patients`). What fewer share, as a name, is spelled by letters."
     )
 
 
@@ -73,25 +115,26 @@ def store_facts(run: Trained) -> list[StoreFacts]:
 def _facts(part: TrainedOn, info: dict | None) -> StoreFacts:
     absent = "not known here (the store was not at hand at export)"
     licence, citation = (info["licence"], info["citation"]) if info else (absent, absent)
-    return StoreFacts(part.name, len(part.patient_sha256), licence, citation)
+    return StoreFacts(part.name, part.n_patients, licence, citation)
 
 
 def figures(run: Trained) -> list[Figure]:
-    """Macro AUROC of the whole, of every evaluation of this very checkpoint."""
+    """Macro AUROC of the whole under protocol clean, of every evaluation of this very checkpoint."""
     found = []
-    for path in sorted(run.folder.evaluation.glob("*/*/results.json")):
+    for path in sorted(run.folder.evaluation.rglob(RESULTS)):
         results = read_results(path)
-        if results["origin"]["checkpoint"] != run.checkpoint:
+        if results["origin"].get("checkpoint") != run.checkpoint:
             continue
         found += [
             _figure(row)
             for row in results["rows"]
             if row["evaluation"] in SHOWN
+            and row["protocol"] == "clean"
             and (row["class"], row["metric"], row["group"], row["leads"]) == ("macro_ge10", "auroc", "all", "all")
             and row["label_fraction"] == 1.0
             and row["value"] is not None
         ]
-    return found
+    return list(dict.fromkeys(found))  # the last checkpoint may have been asked for by its step too
 
 
 def _figure(row: dict) -> Figure:

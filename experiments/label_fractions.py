@@ -26,7 +26,8 @@ def add_label_fractions(state: Evaluation, plan: Plan) -> None:
         for fraction in FRACTIONS:
             draws = _draws(state, task, fraction)
             if not all(len(records) and cut.any() for records, cut in draws):
-                print(f"label fraction {fraction:g} of {task.name} is no record to fit or to choose on: left out")
+                why = f"of {len(task.fit)} records to fit on and {len(task.choose)} to choose on a draw holds none"
+                state.leave_out(f"{fraction:.0%} of the labels of task {task.name}", why)
                 continue
             for name in names:
                 if name in state.features:

@@ -8,10 +8,10 @@ import numpy as np
 
 from cgdmer_jax.data import split_tables
 from cgdmer_jax.data.corpus import Corpus
-from cgdmer_jax.data.prompts import published_prompts
+from cgdmer_jax.data.prompts import read_published
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation import bootstrap, metrics
-from cgdmer_jax.evaluation.protocols import FRACTIONS, MAX_TEST, SEED, no_signal_rows, published_draw
+from cgdmer_jax.evaluation.protocols import FRACTIONS, MAX_TEST, SEED, enough_to_draw, no_signal_rows, published_draw
 from cgdmer_jax.evaluation.results import Setting, plain_row
 from cgdmer_jax.evaluation.sgd_probe import SgdPath, best_epoch, fit_sgd
 from experiments.probes import embed_encoders
@@ -53,11 +53,6 @@ class _Found:
             self.line_of[name], self.labels[name] = of_record[there], part.labels[kept][there]
             if not there.all():
                 print(f"merl {table.task}: {there.sum():,} of {len(there):,} records to {name} are in the store")
-            if not there.any():
-                raise CgdmerError(
-                    f"store {corpus.stores[0].path} holds none of the records of merl's {table.task} to {name}; "
-                    "give a store of the whole collection"
-                )
 
     def lines(self) -> np.ndarray:
         return np.concatenate(list(self.line_of.values()))
@@ -92,6 +87,10 @@ def add_sgd_probes(state: Evaluation, plan: Plan) -> None:
 def _add_fraction(state: Evaluation, seeds: list[np.ndarray], fraction: float, setting: dict) -> None:
     fitted: dict[bytes, list[SgdPath]] = {}  # exact labels differ from the released ones of `sub` at scoring alone
     for task in state.tasks:
+        if not enough_to_draw(len(task.fit), fraction):
+            why = f"{len(task.fit)} records to fit on are too few for a draw"
+            state.leave_out(f"{fraction:.0%} of the labels of task {task.name}, {setting['method']}", why)
+            continue
         drawn = task.fit[published_draw(len(task.fit), fraction)]
         key = task.labels[drawn].tobytes()
         if key not in fitted:
@@ -125,19 +124,27 @@ def _f1_rows(setting: Setting, scores: list[np.ndarray], labels: np.ndarray) -> 
 
 def add_merl_zero_shot(state: Evaluation, plan: Plan) -> None:
     """The release's prompts, one a class, under the names of the scored table's own header."""
-    tasks = [replace(task, classes=task.scored_classes) for task in state.tasks]
-    texts = [[prompt] for prompt in published_prompts(plan.tables, [name for task in tasks for name in task.classes])]
+    prompts = read_published(plan.tables)
+    tasks = []
+    for task in state.tasks:
+        if lacking := [name for name in task.scored_classes if name not in prompts]:
+            state.leave_out(f"zero-shot of task {task.name}", f"class {lacking[0]} has no published prompt")
+        else:
+            tasks.append(replace(task, classes=task.scored_classes))
+    if not tasks:
+        return
+    texts = [[prompts[name]] for task in tasks for name in task.classes]
     sets = {CKEPE: tokens_of(state, texts, CKEPE)}
     scores = scores_of(state, make_scorer(state.trained.method), state.trained.variables, sets)[CKEPE]
     setting = {
         "evaluation": "zero_shot",
         "variant": CKEPE,
         "feature": "aligned",
-        "feature_dim": state.trained.config.method.embedding,
+        "feature_dim": state.aligned_width,
         "supervision": state.of_reports,
     }
     for task in tasks:
-        _add(state, task, [of_task(state, scores, task)], setting, interval=True)
+        _add(state, task, [of_task(state, tasks, scores, task)], setting, interval=True)
 
 
 def add_no_signals(state: Evaluation) -> None:

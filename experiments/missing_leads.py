@@ -73,7 +73,7 @@ def _embed(state: Evaluation, plan: Plan, given: Given, variant: str, label: str
         return {headline: made[headline]}
 
     name = f"features-{run.checkpoint[:16]}-{state.corpus.fingerprint[:16]}-{headline}-{label}-{variant}.npz"
-    return trained.cached(plan.out / name, compute)[headline].astype(np.float64)
+    return trained.cached(plan.cache / name, lines, compute)[headline].astype(np.float64)
 
 
 def _add(state: Evaluation, seeds: list[np.ndarray], headline: str, *, leads: str, variant: str) -> list[Scored]:

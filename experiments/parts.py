@@ -63,15 +63,16 @@ def embed_parts(state: Evaluation, out: Path) -> Parts:
     name = f"features-{run.checkpoint[:16]}-{state.corpus.fingerprint[:16]}-{'+'.join(NAMES)}.npz"
     ecg = trained.cached(
         out / name,
+        state.lines,
         lambda: trained.embed(features_of, run.variables, state.corpus, state.lines, state.table, "embed"),
     )
     text_id = state.corpus.text_id[state.lines]
     folds, fold = probe_folds(state.base.split), state.corpus.fold[state.lines]
     roles = {role: np.flatnonzero(in_folds(fold, getattr(folds, role))) for role in ROLES}
-    return Parts(ecg, _embed_texts(state, np.unique(text_id[text_id != NO_TEXT])), text_id, roles)
+    return Parts(ecg, _embed_texts(state, ecg, np.unique(text_id[text_id != NO_TEXT])), text_id, roles)
 
 
-def _embed_texts(state: Evaluation, ids: Int[np.ndarray, "text"]) -> trained.Features:
+def _embed_texts(state: Evaluation, ecg: trained.Features, ids: Int[np.ndarray, "text"]) -> trained.Features:
     """Unmasked reports, pooled as the loss pools them; lines of other ids stay NaN."""
     method = state.trained.method
 
@@ -83,6 +84,8 @@ def _embed_texts(state: Evaluation, ids: Int[np.ndarray, "text"]) -> trained.Fea
         aligned = method.network.apply(params, pooled.shared, method="align")
         return {"shared": pooled.shared, "specific": pooled.specific, "aligned": aligned}
 
+    if not len(ids):
+        return {name: np.full((len(state.table.tokens), ecg[name].shape[1]), np.nan, np.float32) for name in ecg}
     made: trained.Features = {}
     for first in range(0, len(ids), TEXTS_AT_ONCE):
         part = ids[first : first + TEXTS_AT_ONCE]

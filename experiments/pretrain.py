@@ -103,7 +103,7 @@ def pretrain(
 ) -> int:
     """Runs to the end or to a stop signal; returns the exit code. The run folder is made once everything is checked."""
     run = RunFolder(workdir)
-    config, tower = with_architecture(config, run)
+    config, tower = with_architecture(build.as_begun(config, run), run)
     run.check(config.to_dict(), allowed)
     given = RunFolder(Path(init_from)) if init_from is not None else None
     with StopFlag() as stop:
@@ -160,7 +160,7 @@ def facts(config: ConfigDict, corpus: Corpus, tokenizer: Tokenizer, loader: Load
 
 def _tokenizer(run: RunFolder, tower: TextTower | None, config: ConfigDict, corpus: Corpus) -> Tokenizer:
     if run.exists():
-        return load_tokenizer(run.tokenizer)
+        return load_tokenizer(run.checked_tokenizer())
     return build.make_tokenizer(config, corpus) if tower is None else tower.tokenizer
 
 

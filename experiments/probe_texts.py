@@ -4,7 +4,7 @@ Each record's vector is the mean over the tokens of its report; folds, probe and
 experiments.evaluate on recordings. German and English reports are scored apart as well, by the same probe.
 """
 
-import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import jax
@@ -21,18 +21,18 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.probe import fit_probe
 from cgdmer_jax.evaluation.results import Scored, Setting, paired_row, rows_for_scores, write_results
 from cgdmer_jax.interop.huggingface import load_text_encoder
+from cgdmer_jax.interop.text_folder import read_origin
 from cgdmer_jax.methods.cgdmer import CgDmer
 from cgdmer_jax.models.text_states import mean_of_tokens
 from experiments import build, command, path_arguments, trained
 from experiments.encode_texts import vectors_of
-from experiments.scoring import Task, make_task
+from experiments.scoring import Task, make_task, unscorable
 
 EXAMPLE = (
-    "python -m experiments.probe_texts --store=stores/ptbxl100 --text=minilm=sentence-transformers/all-MiniLM-L6-v2 "
+    "python -m experiments.probe_texts --store=stores/ptbxl100 --text=minilm=minilm "
     "--run=scratch=runs/ptbxl-nano --out=results/text-probe.json"
 )
 NO_RUN = "-"
-ORIGIN = "origin.json"  # beside the weights of an adapted encoder
 SPLIT = "validation"  # an encoder is chosen by it
 LANGUAGES = ("de", "en")
 TEXTS_AT_ONCE = 256
@@ -49,7 +49,7 @@ def main(words: list[str]) -> int:
         action="append",
         default=[],
         metavar="NAME=FOLDER",
-        help="a text encoder, or hub id",
+        help="a text encoder (FOLDER or hf://owner/name@revision)",
     )
     parser.add_argument(
         "--run",
@@ -89,8 +89,8 @@ def encoders(corpus: Corpus, folders: dict[str, str], runs: dict[str, str], max_
 
 def adapted_to(folder: Path, corpus: Corpus) -> bool:
     """Whether experiments.adapt_text went on with the very reports of this corpus's training split."""
-    origin = folder / ORIGIN
-    return origin.is_file() and json.loads(origin.read_text()).get("reports_sha256") == of_corpus(corpus).fingerprint
+    origin = read_origin(folder)
+    return origin is not None and origin.get("reports_sha256") == of_corpus(corpus).fingerprint
 
 
 def domain_of_run(run: trained.Trained, corpus: Corpus) -> str:
@@ -121,7 +121,7 @@ def probed(corpus: Corpus, made):
     folds = probe_folds(SPLIT)
     lines = np.flatnonzero(in_folds(corpus.fold, folds.fit + folds.choose + folds.score) & (corpus.text_id != NO_TEXT))
     spoken = np.array([language(text) for text in corpus.texts])[corpus.text_id[lines]]
-    tasks = [make_task(corpus, name, lines, folds) for name in corpus.stores[0].tasks]
+    tasks = scorable(make_task(corpus, name, lines, folds) for name in corpus.stores[0].tasks)
     groups = [_groups(task, spoken[task.score]) for task in tasks]
     first = {}
     for name, vectors, run, domain in made:
@@ -133,6 +133,21 @@ def probed(corpus: Corpus, made):
                 if reference != name:
                     rows.append(paired_row(scored, theirs, variant=f"minus_{reference}"))
         yield rows
+
+
+def scorable(tasks: Iterable[Task]) -> list[Task]:
+    """Those that have records of every role; the others are named."""
+    kept = []
+    for task in tasks:
+        if reason := unscorable(task):
+            print(f"left out: task {task.name}: {reason}")
+        else:
+            kept.append(task)
+    if not kept:
+        raise CgdmerError(
+            "no task of the store has labelled records with a report to fit on, to choose on and to score"
+        )
+    return kept
 
 
 def _groups(task: Task, spoken) -> dict[str, tuple[np.ndarray, np.ndarray]]:

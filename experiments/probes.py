@@ -13,7 +13,7 @@ CONVOLUTIONS = "random_convolutions/ridge"
 
 
 def embed_encoders(state: Evaluation, plan: Plan) -> None:
-    """Features of the trained encoder and of the same architecture with random weights, cached in plan.out."""
+    """Features of the trained encoder and of the same architecture with random weights, cached in plan.cache."""
     run = state.trained
     names = tuple(dict.fromkeys((*plan.features, "aligned")))
     state.features_of = trained.embedder(run.method, names)
@@ -23,7 +23,7 @@ def embed_encoders(state: Evaluation, plan: Plan) -> None:
         def compute() -> trained.Features:
             return trained.embed(state.features_of, variables, state.corpus, state.lines, state.table, label)
 
-        return trained.cached(plan.out / f"features-{key}-{tail}.npz", compute)
+        return trained.cached(plan.cache / f"features-{key}-{tail}.npz", state.lines, compute)
 
     own = made(run.checkpoint[:16], run.variables, "embed")
     config = build.config_sha256(run.config)[:16]

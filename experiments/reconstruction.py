@@ -40,7 +40,7 @@ def add_reconstruction(state: Evaluation, plan: Plan) -> None:
     """Rows of the first 512 scored records; nothing for a method that reconstructs nothing."""
     run = state.trained
     if not hasattr(run.method, "reconstruct"):
-        print(f"reconstruction: {state.base.method} has none")
+        state.leave_out("part reconstruction", f"{state.base.method} reconstructs nothing")
         return
     at = state.scored_records()[:N_SCORED]
     patients = state.corpus.patient_id[state.lines[at]]
@@ -49,7 +49,7 @@ def add_reconstruction(state: Evaluation, plan: Plan) -> None:
     floors = None
     for strategy in STRATEGIES:
         found = _of_method(state, reconstruct, masked_by(run, strategy), at)
-        floors = floors or _fit_floors(state, found)
+        floors = _fit_floors(state, found) if floors is None else floors
         found.made_mv.update(_of_floors(floors, found))
         _add(state, strategy, found, weights)
 
@@ -102,10 +102,16 @@ def _of_method(state: Evaluation, reconstruct: Callable, masked: Method, at: np.
 
 
 def _fit_floors(state: Evaluation, found: Guesses) -> dict:
-    """Both linear guesses, from whole recordings of the folds that probes are fitted on, taken evenly."""
+    """Both linear guesses, from whole recordings of the folds that probes are fitted on, taken evenly.
+
+    Neither where the store has no whole recording there, as one of eight leads.
+    """
     corpus, n = state.corpus, found.true_mv.shape[2]
     whole = in_folds(corpus.fold, probe_folds(state.base.split).fit) & corpus.lead_mask.all(1) & (corpus.length >= n)
     lines = np.flatnonzero(whole)
+    if not len(lines):
+        state.leave_out("linear guesses of part reconstruction", "no recording to fit them on has twelve whole leads")
+        return {}
     lines = lines[np.unique(np.linspace(0, len(lines) - 1, min(N_FITTED, len(lines))).astype(int))]
     signal_mv = corpus.read(lines)[:, :, :n] * np.float32(1e-3)
     patch_samples = n // found.hidden.shape[2]
@@ -135,7 +141,7 @@ def _add(state: Evaluation, strategy: str, found: Guesses, weights: np.ndarray) 
                 interval = bootstrap.interval(figure(weights @ of_records))
                 value = float(figure(of_records.sum(0)))
                 state.rows.append(plain_row(setting, metric, kind, value, interval=interval, **counts))
-        for floor in (SAME_SAMPLE, WINDOW):
+        for floor in [name for name in sums if name != own]:
             value = float(rmse(sums[own].sum(0)) - rmse(sums[floor].sum(0)))
             interval = bootstrap.interval(rmse(weights @ sums[own]) - rmse(weights @ sums[floor]))
             setting = _setting(state, own, strategy)

@@ -16,7 +16,7 @@ def reconstruction_pages(state: Evaluation) -> list[EcgPage]:
     run = state.trained
     if not hasattr(run.method, "reconstruct"):
         return []
-    line = state.lines[state.tasks[0].score[:1]]
+    line = state.lines[[state.shown_record()]]
     batch, _ = next(iter(build.read_batches(state.corpus, line, state.table, trained.EVALUATION_BATCH)))
     masked = masked_by(run, run.config.method.masking)
     draws = jax.jit(masked.draw)(jax.random.key(0), batch, jnp.float32(1))

@@ -25,7 +25,7 @@ def add_retrieval(state: Evaluation, plan: Plan) -> None:
     scored = in_folds(state.corpus.fold[lines], probe_folds(state.base.split).score)
     at = np.flatnonzero(scored & (state.corpus.text_id[lines] != NO_TEXT))
     if not len(at):
-        print("retrieval: no scored recording has a report")
+        state.leave_out("part retrieval", "no scored recording has a report")
         return
     ids, own = np.unique(state.corpus.text_id[lines[at]], return_inverse=True)
     # Recordings are resampled by patient; reports, which several patients share, by themselves.
@@ -53,7 +53,7 @@ def add_retrieval(state: Evaluation, plan: Plan) -> None:
 
 def _setting(state: Evaluation, method: str, variant: str) -> Setting:
     feature = None if method == "chance" else "aligned"
-    width = None if method == "chance" else state.trained.config.method.embedding
+    width = None if method == "chance" else state.aligned_width
     return replace(
         state.base,
         evaluation="retrieval",

@@ -1,4 +1,7 @@
-"""One evaluation under way: the records of each task by role, and the rows and scores collected so far."""
+"""One evaluation under way: the records of each task by role, and the rows and scores collected so far.
+
+What cannot be scored is left out by its name and reason, and ends nothing else.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,6 +13,7 @@ import numpy as np
 from cgdmer_jax.data.corpus import Corpus, open_corpus
 from cgdmer_jax.data.splits import ProbeFolds, in_folds, probe_folds
 from cgdmer_jax.data.tokens import TokenTable, token_table
+from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation import bootstrap
 from cgdmer_jax.evaluation.probe import Probe, fit_probe
 from cgdmer_jax.evaluation.results import Scored, Setting, rows_for_scores
@@ -40,7 +44,7 @@ class Plan:
     features: tuple[str, ...]  # probed ones; the first is the headline
     random_seeds: int
     kernels: int
-    out: Path  # where features are cached
+    cache: Path  # folder of features that were made before
     tables: Path | None = None  # MERL's, for its protocol
 
 
@@ -66,6 +70,7 @@ class Evaluation:
     rows: list[dict] = field(default_factory=list)
     predictions: dict[str, np.ndarray] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)  # what could not be scored, and why
     # What later parts use again: "method/feature" -> one array [embedded record, feature] a seed; what is compiled.
     features: dict[str, list[np.ndarray]] = field(default_factory=dict)
     features_of: Callable | None = None
@@ -102,14 +107,30 @@ class Evaluation:
         self.predictions[f"{task.name}/{name}"] = every[0] if len(every) == 1 else every
         return scored
 
+    def leave_out(self, what: str, why: str) -> None:
+        """Notes it for results and report; said at once."""
+        self.left_out.append(f"{what}: {why}")
+        print(f"left out: {self.left_out[-1]}")
+
     @property
     def of_reports(self) -> str:
         """`supervision` of what no label of the task was used for: reports of the same collection say much of them."""
         return "report_supervised" if self.base.domain == "in" else "none"
 
+    @property
+    def aligned_width(self) -> int:
+        """Of the vectors that are compared with reports."""
+        return self.features[f"{self.base.method}/aligned"][0].shape[1]
+
     def scored_records(self) -> np.ndarray:
-        """Positions, among the embedded records, of those that any task scores."""
+        """Positions, among the embedded records, of those that any task scores; without a task, of the scored folds."""
+        if not self.tasks:
+            return np.flatnonzero(in_folds(self.corpus.fold[self.lines], probe_folds(self.base.split).score))
         return np.unique(np.concatenate([task.score for task in self.tasks]))
+
+    def shown_record(self) -> int:
+        """Place of the record whose pages the report has: the first one scored, not a picked one."""
+        return int(self.tasks[0].score[0] if self.tasks else self.scored_records()[0])
 
 
 def name_of(setting: Setting) -> str:
@@ -143,7 +164,10 @@ def prepare(
     protocol: str = "clean",
     sort: Callable[[Corpus, str], Sorted] = clean_records,
 ) -> Evaluation:
-    """Loads run and store, refuses what does not fit, and sorts the records into roles as the protocol does."""
+    """Loads run and store, refuses what does not fit, and sorts the records into roles as the protocol does.
+
+    Tasks that cannot be scored are left out.
+    """
     loaded = trained.load_run(run, checkpoint)
     corpus = open_corpus((store,))
     build.check_contract(loaded.contract, corpus, store)
@@ -156,7 +180,7 @@ def prepare(
         store=corpus.stores[0].namespace,
         split=split,
         method=loaded.config.method_name,
-        run=run.name,
+        run=run.absolute().name,
         feature=None,
         feature_dim=None,
         evaluation="probe",
@@ -166,7 +190,22 @@ def prepare(
         seen_in_training=bool(overlap),
         protocol=protocol,
     )
-    return Evaluation(loaded, corpus, table, records.lines, records.tasks, base, overlap)
+    state = Evaluation(loaded, corpus, table, records.lines, [], base, overlap)
+    for task in records.tasks:
+        if reason := unscorable(task):
+            state.leave_out(f"task {task.name}", reason)
+        else:
+            state.tasks.append(task)
+    if not len(state.scored_records()):
+        raise CgdmerError(f"store {store} has no record in the {split} split; give a store that has some")
+    return state
+
+
+def unscorable(task: Task) -> str | None:
+    """Why this store cannot score the task; a role without a single record is the only reason."""
+    roles = {"to fit on": task.fit, "to choose on": task.choose, "to score": task.score}
+    empty = [name for name, records in roles.items() if not len(records)]
+    return f"the store has no labelled records of it {' and '.join(empty)}" if empty else None
 
 
 def make_task(corpus: Corpus, name: str, lines: np.ndarray, folds: ProbeFolds) -> Task:

@@ -38,7 +38,7 @@ def with_architecture(config: ConfigDict, run: RunFolder) -> tuple[ConfigDict, T
 
 
 def tower_name(config: ConfigDict) -> str:
-    """Folder or hub id; "" where the method has no such field or it is empty."""
+    """Folder or hf://owner/name@revision; "" where the method has no such field or it is empty."""
     return config.method.text_tower if "text_tower" in config.method else ""
 
 

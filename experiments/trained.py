@@ -23,8 +23,9 @@ from cgdmer_jax.data.reports import load_tokenizer
 from cgdmer_jax.data.tokens import TokenTable
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.protocol import Method, Variables
+from cgdmer_jax.npz_file import read_arrays
 from cgdmer_jax.progress import progress_bar
-from cgdmer_jax.training.checkpoint import Checkpoints, manifest_sha256
+from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.run_folder import RunFolder
 from cgdmer_jax.training.state import NEVER, TrainState
 from cgdmer_jax.whole_file import whole_file
@@ -52,22 +53,19 @@ class Trained:
 
 
 def load_run(path: Path, step: int | None) -> Trained:
-    """The run's last checkpoint, or the one of `step`."""
+    """The run's last checkpoint, or the one of `step`; while it trains, too."""
     folder = RunFolder(path)
     config, contract = ConfigDict(folder.config()), folder.contract()
-    tokenizer = load_tokenizer(folder.tokenizer)
+    tokenizer = load_tokenizer(folder.checked_tokenizer())
     method = build.make_method(config, contract, tokenizer)
     checkpoints = Checkpoints(folder.checkpoints, keep_last=1)
-    if not checkpoints.steps():
-        raise CgdmerError(f"{folder.checkpoints} holds no checkpoint; run experiments.pretrain first")
+    checkpoints.latest()  # raises before anything is compiled where there is none
     # Of the state only the variables are read; the optimiser may be whatever it was.
     init = jax.jit(method.init)
     like = TrainState(jnp.int32(0), _first_variables(init, contract, config, 0), None, jnp.int32(NEVER))
-    chosen = checkpoints.steps()[-1] if step is None else step
     with checkpoints:
-        variables = checkpoints.restore_variables(chosen, like)
-    sha256 = manifest_sha256(folder.checkpoints / str(chosen))
-    return Trained(folder, config, contract, tokenizer, method, init, variables, chosen, sha256)
+        variables, found, sha256 = checkpoints.restore_variables(step, like)
+    return Trained(folder, config, contract, tokenizer, method, init, variables, found, sha256)
 
 
 def random_variables(trained: Trained, seed: int) -> Variables:
@@ -145,12 +143,15 @@ def embed_batches(
     return {name: np.concatenate(values) for name, values in parts.items()}
 
 
-def cached(path: Path, compute: Callable[[], Features]) -> Features:
-    """Reads that file, or computes and writes it whole; its name carries the hashes of content and code."""
-    path = path.with_stem(f"{path.stem}-{code_sha256()[:8]}")
+def cached(path: Path, lines: Int64[np.ndarray, "record"], compute: Callable[[], Features]) -> Features:
+    """Reads that file, or computes and writes it whole; its name carries the hashes of content, records and code."""
+    of_lines = hashlib.sha256(lines.astype("<i8").tobytes()).hexdigest()
+    path = path.with_stem(f"{path.stem}-{of_lines[:8]}-{code_sha256()[:8]}")
     if path.exists():
-        with np.load(path, allow_pickle=False) as file:
-            return dict(file)
+        try:
+            return read_arrays(path, remedy="it is made again")
+        except CgdmerError as error:
+            print(error)
     features = compute()
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as file:

@@ -1,13 +1,13 @@
 """Zero-shot rows of an evaluation: class prompts as tokens, scores by the method, affirmed against negated."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from cgdmer_jax.batch import Batch
-from cgdmer_jax.data.prompts import load_polarity, load_prompts
+from cgdmer_jax.data.prompts import has_prompts, load_polarity, load_prompts
 from cgdmer_jax.data.reports import clean, encode
 from cgdmer_jax.data.special_tokens import UNKNOWN, first_id
 from cgdmer_jax.evaluation.results import plain_row
@@ -23,36 +23,49 @@ LANGUAGES = {"en": ("en",), "de": ("de",), "both": ("en", "de")}
 
 def add_zero_shot(state: Evaluation, plan: Plan) -> None:
     """A row for each language of the prompts; the last one (all languages) for random weights too."""
-    prompts = load_prompts(state.base.store)
-    spoken = {lang for task in prompts.values() for of in task.values() for lang in of}
+    collection = state.base.store
+    prompts = load_prompts(collection) if has_prompts(collection) else {}
+    tasks = [task for task in state.tasks if _has_prompts(state, task, prompts)]
+    if not tasks:
+        return
+    spoken = set.intersection(*(set(prompts[task.name][code]) for task in tasks for code in task.classes))
     variants = [v for v, needed in LANGUAGES.items() if set(needed) <= spoken]
-    sets = {v: tokens_of(state, _texts(state, prompts, LANGUAGES[v]), v) for v in variants}
+    sets = {v: tokens_of(state, _texts(tasks, prompts, LANGUAGES[v]), v) for v in variants}
     widest = variants[-1]
-    negation = state.base.store in POLAR
+    negation = collection in POLAR
     if negation:
-        polarity = load_polarity(state.base.store)
+        polarity = load_polarity(collection)
         for side in ("affirmed", "negated"):
-            texts = [[getattr(polarity[t.name][c], side)] for t in state.tasks for c in t.classes]
+            texts = [[getattr(polarity[t.name][c], side)] for t in tasks for c in t.classes]
             sets[side] = tokens_of(state, texts, side)
 
     scorer = make_scorer(state.trained.method)
     scores = scores_of(state, scorer, state.trained.variables, sets)
     for variant in variants:
-        _add(state, [scores[variant]], {"variant": variant, "feature": "aligned"})
+        _add(state, tasks, [scores[variant]], {"variant": variant, "feature": "aligned"})
     if negation:
-        _add_shares(state, scores["affirmed"], scores["negated"])
+        _add_shares(state, tasks, scores["affirmed"], scores["negated"])
     random = [
         scores_of(state, scorer, trained.random_variables(state.trained, seed), sets)[widest]
         for seed in range(plan.random_seeds)
     ]
     if random:
-        _add(state, random, {"variant": widest, "feature": "aligned", "method": "random_weights"})
+        _add(state, tasks, random, {"variant": widest, "feature": "aligned", "method": "random_weights"})
 
 
-def _texts(state: Evaluation, prompts, languages) -> list[list[str]]:
+def _has_prompts(state: Evaluation, task: Task, prompts: dict) -> bool:
+    """Whether every class has prompts; a task of which one has none is left out."""
+    lacking = [code for code in task.classes if not prompts.get(task.name, {}).get(code)]
+    if lacking:
+        why = f"class {lacking[0]} has no prompts" if prompts else f"collection {state.base.store} has no prompts"
+        state.leave_out(f"zero-shot of task {task.name}", why)
+    return not lacking
+
+
+def _texts(tasks: Sequence[Task], prompts, languages) -> list[list[str]]:
     return [
         [text for language in languages for text in prompts[task.name][code][language]]
-        for task in state.tasks
+        for task in tasks
         for code in task.classes
     ]
 
@@ -88,24 +101,24 @@ def scores_of(state: Evaluation, scorer: Callable, variables: Variables, sets: d
     return dict(zip(names, np.split(together, ends[:-1], axis=1), strict=True))
 
 
-def of_task(state: Evaluation, scores: np.ndarray, task: Task) -> np.ndarray:
-    names = [t.name for t in state.tasks]
-    first = sum(len(t.classes) for t in state.tasks[: names.index(task.name)])
+def of_task(state: Evaluation, tasks: Sequence[Task], scores: np.ndarray, task: Task) -> np.ndarray:
+    """Scores of one of the tasks whose classes stand side by side."""
+    names = [t.name for t in tasks]
+    first = sum(len(t.classes) for t in tasks[: names.index(task.name)])
     rows = np.searchsorted(state.scored_records(), task.score)
     return scores[rows, first : first + len(task.classes)].astype(np.float64)
 
 
-def _add(state: Evaluation, seeds: list[np.ndarray], setting: dict) -> None:
-    width = state.trained.config.method.embedding
-    full = {"evaluation": "zero_shot", "supervision": state.of_reports, "feature_dim": width} | setting
-    for task in state.tasks:
-        state.add(task, [of_task(state, s, task) for s in seeds], setting=full, probabilities=False)
+def _add(state: Evaluation, tasks: Sequence[Task], seeds: list[np.ndarray], setting: dict) -> None:
+    full = {"evaluation": "zero_shot", "supervision": state.of_reports, "feature_dim": state.aligned_width} | setting
+    for task in tasks:
+        state.add(task, [of_task(state, tasks, s, task) for s in seeds], setting=full, probabilities=False)
 
 
-def _add_shares(state: Evaluation, affirmed: np.ndarray, negated: np.ndarray) -> None:
-    for task in state.tasks:
+def _add_shares(state: Evaluation, tasks: Sequence[Task], affirmed: np.ndarray, negated: np.ndarray) -> None:
+    for task in tasks:
         labels = task.labels[task.score]
-        shares = affirmed_share(of_task(state, affirmed, task), of_task(state, negated, task), labels)
+        shares = affirmed_share(of_task(state, tasks, affirmed, task), of_task(state, tasks, negated, task), labels)
         setting = next(s for n, s in task.scored.items() if n.startswith("zero_shot/")).setting
         for code, share, n in zip(task.classes, shares, labels.sum(0), strict=True):
             print(f"  {code}: affirmed above negated in {share:.1%} of {n} held-out positives")

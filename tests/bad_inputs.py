@@ -11,7 +11,9 @@ from cgdmer_jax import load
 from tests.bad_models import (
     cut_weights,
     hub_without_network,
+    hub_without_revision,
     longer_vocabulary,
+    misspelt_folder,
     model,
     other_dtype,
     prepared,
@@ -42,12 +44,25 @@ from tests.bad_recordings import (
 from tests.bad_runs import (
     changed_run,
     disk_fills_up_in_checkpoint,
+    flipped_bit_in_contract,
+    flipped_bit_in_tokenizer,
     half_deleted,
     other_rate,
     run_without_config,
     store_of_another_rate,
     training,
     wrong_weights,
+)
+from tests.bad_stores import (
+    big_endian,
+    changed_value,
+    damaged_settings,
+    flipped_cache,
+    link,
+    names_elsewhere,
+    nested,
+    store_with,
+    unpacks,
 )
 from tests.outcome import Outcome, raised
 from tests.test_waveform import heart
@@ -104,12 +119,28 @@ CASES = (
     ),
     Case("config value of another type", lambda f: training(f, "--config.optimizer.steps=many"), 1, "another type"),
     Case("no store at that path", lambda f: training(f, "--config.data.stores=nowhere"), 1, "there is no store"),
+    Case(
+        "store: a value of dataset.json changed",
+        store_with(changed_value),
+        1,
+        r"dataset\.json differs .* \(its sha256\)",
+    ),
+    Case("store: samples said to be big-endian", store_with(big_endian), 1, r"zarr\.json does not describe"),
+    Case("store: zarr.json nested 200,000 deep", store_with(nested), 1, r"zarr\.json is nested more than 64 deep"),
+    Case("store: a seal that names a file elsewhere", store_with(names_elsewhere), 1, r"file is '\.\./\.\./x' where"),
+    Case("store: a shard that is a link to elsewhere", store_with(link), 1, "leads out of the store"),
+    Case("store: 3 kB of reports that are 1.5 GB", store_with(unpacks), 1, "unpacks into more than"),
+    Case("store: a token cache with a flipped bit", flipped_cache, None, "token cache .* differs from what was"),
+    Case("a report of 40,000 characters", recording(nothing, report="x" * 40_000), 1, "record 2 .*unclosed quotation"),
+    Case("unfinished store: damaged settings", damaged_settings, 1, r"settings\.json is not valid JSON .*; delete"),
     Case("stores of different rates", other_rate, 1, "differ in rate"),
     Case("a store of another rate than the run's", store_of_another_rate, 1, "has rate 50.0, .* trained with 100.0"),
     Case("a path to weights that is wrong", wrong_weights, 1, "is not a whole run folder"),
     Case("a run folder of another config", changed_run, 1, "was written with another config"),
     Case("a run folder without input.json", lambda f: half_deleted(f, "input.json"), 1, "input.json is missing"),
     Case("a run folder without tokenizer", lambda f: half_deleted(f, "tokenizer"), 1, "no tokenizer.json"),
+    Case("a run folder: another letter in its tokenizer", flipped_bit_in_tokenizer, 1, "tokenizer.json differs from"),
+    Case("a run folder: another digit in input.json", flipped_bit_in_contract, 1, "input.json differs from what was"),
     Case("going on in a run folder without config.json", run_without_config, 1, "has no config.json; restore it"),
     Case("a run folder without checkpoints", lambda f: half_deleted(f, "checkpoints"), 1, "holds no checkpoint"),
     Case("model folder: a tensor renamed", lambda f: model(f, renamed), None, "is missing; params/temperature is not"),
@@ -118,7 +149,14 @@ CASES = (
     Case("text encoder: a folder of something else", lambda f: text_encoder(f, without_config), None, "place there"),
     Case("text encoder: weights cut short", lambda f: text_encoder(f, cut_weights), None, "download or copy it again"),
     Case("text encoder: a tokenizer of another model", lambda f: text_encoder(f, longer_vocabulary), None, "id 20"),
-    Case("text encoder: a hub id without network", hub_without_network, None, "see that there is network, or place"),
+    Case(
+        "a folder that is not there, called as on the hub",
+        misspelt_folder,
+        None,
+        "is meant, write hf",
+    ),
+    Case("a hub address without revision", hub_without_revision, None, "is not of the form .* give the commit"),
+    Case("text encoder: a hub address without network", hub_without_network, None, "the network, or place"),
 )
 
 

@@ -12,7 +12,7 @@ from cgdmer_jax.contract import prepare
 from cgdmer_jax.interop.huggingface import load_text_encoder
 from cgdmer_jax.waveform import LEADS
 from tests.interop.bert_folder import VOCABULARY, word_tokenizer, write_bert
-from tests.interop.small_model import write_small_model
+from tests.interop.small_model import reseal, write_small_model
 from tests.outcome import Outcome, raised
 from tests.test_waveform import heart
 
@@ -29,6 +29,7 @@ def model(folder: Path, change: Callable[[dict], None]) -> Outcome:
     tensors = load_file(path)
     change(tensors)
     save_file(tensors, path)
+    reseal(folder / "model")
     return raised(lambda: load(folder / "model"))
 
 
@@ -60,6 +61,14 @@ def longer_vocabulary(bert: Path) -> None:
     (bert / "tokenizer.json").write_text(word_tokenizer(VOCABULARY + 1).to_str())
 
 
+def misspelt_folder(folder: Path) -> Outcome:
+    return raised(lambda: load("models/misspelt"))
+
+
+def hub_without_revision(folder: Path) -> Outcome:
+    return raised(lambda: load("hf://somebody/some-model"))
+
+
 def hub_without_network(folder: Path) -> Outcome:
     with mock.patch("huggingface_hub.constants.HF_HUB_OFFLINE", True):
-        return raised(lambda: load_text_encoder("nobody/nothing-at-all"))
+        return raised(lambda: load_text_encoder("hf://nobody/nothing-at-all@v1"))

@@ -3,7 +3,6 @@
 import contextlib
 import io
 import itertools
-import json
 import shutil
 from pathlib import Path
 from unittest import mock
@@ -14,6 +13,7 @@ from tests.data.small_stores import write_store
 from tests.experiments.toy_runs import toy_config, toy_known
 from tests.full_disk import files_of_at_most
 from tests.outcome import Outcome, run
+from tests.sealed_files import rewrite
 
 REPORTS = [f"report number {row}" for row in range(60)]
 NANO = "--config=configs/cgdmer.py:nano"
@@ -73,12 +73,24 @@ def run_without_config(folder: Path) -> Outcome:
 
 def changed_run(folder: Path) -> Outcome:
     with toy_known():
-        config_file = toy_run(folder) / "config.json"
-        config = json.loads(config_file.read_text())
-        config["seed"] = 7
-        config_file.write_text(json.dumps(config))
+        rewrite(toy_run(folder) / "config.json", seed=7)
         same = toy_config(str(folder / "store"))
         return run(lambda words: pretrain.pretrain(same, folder / "run"), [])
+
+
+def flipped_bit_in_tokenizer(folder: Path) -> Outcome:
+    with toy_known():
+        tokenizer = toy_run(folder) / "tokenizer/tokenizer.json"
+        content = tokenizer.read_text()
+        tokenizer.write_text(content.replace('"r"', '"s"', 1))
+        return run(export_model.main, [f"--run={folder / 'run'}", f"--out={folder / 'model'}"])
+
+
+def flipped_bit_in_contract(folder: Path) -> Outcome:
+    with toy_known():
+        contract = toy_run(folder) / "input.json"
+        contract.write_text(contract.read_text().replace('"rate": 100.0', '"rate": 140.0'))
+        return run(export_model.main, [f"--run={folder / 'run'}", f"--out={folder / 'model'}"])
 
 
 def wrong_weights(folder: Path) -> Outcome:

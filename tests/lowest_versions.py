@@ -1,6 +1,6 @@
-"""Prints, as pip's constraints, the lowest version of everything that setup.cfg admits: `python -m tests.lowest_versions`.
+"""Prints the lowest version of everything that setup.cfg admits, as constraints for pip.
 
-`make lowest` installs exactly these and runs the tests that depend most on other packages, so that the bounds are true.
+`make lowest` installs exactly these and runs the tests that lean most on other packages, so that the bounds are true.
 """
 
 import configparser

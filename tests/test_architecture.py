@@ -9,11 +9,14 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "cgdmer_jax"
-EVERYWHERE = {"errors", "whole_file", "json_file", "progress"}  # sentences, whole files, JSON, the bar: no rooms
+# Sentences, whole files, JSON and arrays that are checked, the bar: no rooms.
+EVERYWHERE = {"errors", "whole_file", "json_file", "sealed_json", "npz_file", "progress"}
 ALLOWED = {
     "errors": set(),
     "whole_file": set(),
     "json_file": set(),
+    "sealed_json": set(),
+    "npz_file": set(),
     "progress": set(),
     "quality": set(),
     "limb_leads": set(),

@@ -4,7 +4,6 @@ Order: shards (each with its notes, data/shard_writer.py), then the tables, last
 Equal input gives equal bytes, whatever the number of processes and however often the run was killed.
 """
 
-import json
 import multiprocessing
 import shutil
 import time
@@ -20,18 +19,19 @@ import numpy as np
 import tensorstore as ts
 
 from cgdmer_jax.data import seal
+from cgdmer_jax.data.csv_table import written
+from cgdmer_jax.data.shard_notes import PARTIAL, is_done, read_notes
 from cgdmer_jax.data.shard_writer import (
-    PARTIAL,
     ShardJob,
     convert_shard,
     convert_shard_in_worker,
     not_written,
-    notes_path,
     start_worker,
 )
-from cgdmer_jax.data.sources import Source
+from cgdmer_jax.data.sources import Source, SourceRecord
 from cgdmer_jax.data.splits import check_patients_stay_in_one_fold
-from cgdmer_jax.data.store import MARKS, read_info
+from cgdmer_jax.data.store import LONGEST_REPORT, MARKS, most_report_bytes
+from cgdmer_jax.data.store_info import read_info, sealed_info
 from cgdmer_jax.data.tables import write_tables
 from cgdmer_jax.data.unfinished import (
     check_disk_space,
@@ -42,6 +42,7 @@ from cgdmer_jax.data.unfinished import (
     task_classes,
     unfinished_store,
 )
+from cgdmer_jax.data.unread import check_before_seal, check_nothing_came_back, is_unread, readable
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.progress import progress_bar
 from cgdmer_jax.waveform import FILTERS, LEADS
@@ -78,16 +79,18 @@ def convert(
     processes: int = 1,
     progress: bool = True,
     rows_per_shard: int = seal.ROWS_PER_SHARD,
+    partial: bool = False,
 ) -> Summary:
     """Converts every record of the source into a store at `out`, or continues to do so.
 
     `rate` in Hz, `filter` and `derive_limb_leads` as in waveform.condition; only tests change `rows_per_shard`.
+    `partial`: many listed records may have no files (data/unread.py).
     """
     began = time.perf_counter()
     _check_source(source)
-    job = ShardJob(
-        out, float(rate), float(seconds), filter, derive_limb_leads, rows_per_shard, len(source.records), source.read
-    )
+    n_rows = len(source.records)
+    conditioning = (float(rate), float(seconds), filter, derive_limb_leads)
+    job = ShardJob(out, *conditioning, rows_per_shard, n_rows, source.read, source.folder)
     if job.n_samples < 1 or processes < 1:
         raise CgdmerError(f"rate {rate}, seconds {seconds} and processes {processes} must all be positive")
     if filter not in FILTERS:
@@ -97,11 +100,12 @@ def convert(
         check_same(out, settings, settings_of_sealed(out))
         if (out / PARTIAL).is_dir():  # the kill came between the seal and the end
             shutil.rmtree(out / PARTIAL)
+        check_nothing_came_back(out, source)
         n_converted = 0
     else:
         with unfinished_store(out, settings):
             n_converted = _convert_shards(source, job, processes, progress)
-            _seal(source, job, settings)
+            _seal(source, job, settings, partial)
         shutil.rmtree(out / PARTIAL)
     info, _ = read_info(out)
     return Summary(
@@ -124,21 +128,47 @@ def _check_source(source: Source) -> None:
         raise CgdmerError(
             f"source {source.name} lists record {record_id} {count} times; remove the repeated lines from its table"
         )
+    for record in source.records:
+        if not written(record.patient_id).strip():  # "nan" would be one patient of many people
+            raise CgdmerError(
+                f"source {source.name} lists record {record.record_id} without a patient; give a record whose patient "
+                "is not known an id of its own"
+            )
     check_patients_stay_in_one_fold(
         (record.patient_id for record in source.records),
         (record.fold for record in source.records),
         source.name,
     )
+    _check_reports(source)
+
+
+def _check_reports(source: Source) -> None:
+    """Refuses reports that no store would be read with: half its limits, since cleaning may lengthen a text."""
+    distinct = {record.report: record.record_id for record in source.records}
+    total, most = 0, most_report_bytes(len(source.records)) // 2
+    for report, record_id in distinct.items():
+        size = len(report.encode(errors="replace"))
+        total += size
+        if size > LONGEST_REPORT // 2:
+            raise CgdmerError(
+                f"the report of record {record_id} has {size} bytes, more than the {LONGEST_REPORT // 2} that one may "
+                f"have; look for an unclosed quotation mark in the table of {source.name}, or shorten it"
+            )
+    if total > most:
+        raise CgdmerError(
+            f"the reports of {source.name} have {total} bytes together, more than the {most} that "
+            f"{len(source.records)} records may have; shorten them"
+        )
 
 
 def _convert_shards(source: Source, job: ShardJob, processes: int, progress: bool) -> int:
     """Writes the shards that are not done; returns the number of records converted."""
     n_shards = -(-job.n_rows // job.rows_per_shard)
-    todo = [shard for shard in range(n_shards) if not notes_path(job.out, shard).is_file()]
-    records = {s: source.records[s * job.rows_per_shard : (s + 1) * job.rows_per_shard] for s in todo}
+    of_shard = [source.records[s * job.rows_per_shard : (s + 1) * job.rows_per_shard] for s in range(n_shards)]
+    records = {shard: lines for shard, lines in enumerate(of_shard) if not _is_done(job, shard, lines)}
     n_todo = sum(map(len, records.values()))
     check_disk_space(job, n_todo)
-    clear_unfinished(job.out, set(range(n_shards)) - set(todo))
+    clear_unfinished(job.out, set(range(n_shards)) - set(records))
     metadata = seal.array_metadata(job.n_rows, job.n_samples, job.rows_per_shard)
     try:
         ts.open(seal.array_spec(job.out) | {"metadata": metadata}, create=True, open=True).result()
@@ -148,6 +178,14 @@ def _convert_shards(source: Source, job: ShardJob, processes: int, progress: boo
         for n_done in _results(job, records, processes):
             bar.update(n_done)
     return n_todo
+
+
+def _is_done(job: ShardJob, shard: int, records: list[SourceRecord]) -> bool:
+    """True where the shard is whole, and no record of it can be read now that could not before."""
+    if not is_done(job.out, shard, job.n_samples):
+        return False
+    notes = read_notes(job.out, shard)["records"]
+    return not readable(job.read, (record for record, note in zip(records, notes, strict=True) if is_unread(note)))
 
 
 def _results(job: ShardJob, records: dict[int, list], processes: int) -> Iterator[int]:
@@ -172,10 +210,10 @@ def _results(job: ShardJob, records: dict[int, list], processes: int) -> Iterato
             pool.shutdown(cancel_futures=True)
 
 
-def _seal(source: Source, job: ShardJob, settings: dict[str, Any]) -> None:
+def _seal(source: Source, job: ShardJob, settings: dict[str, Any], partial: bool) -> None:
     """Writes the tables and, last, dataset.json."""
     n_shards = -(-job.n_rows // job.rows_per_shard)
-    notes = [json.loads(notes_path(job.out, shard).read_bytes()) for shard in range(n_shards)]
+    notes = [read_notes(job.out, shard) for shard in range(n_shards)]
     record_notes = [note for shard in notes for note in shard["records"]]
     rejected = Counter(note["problem"] for note in record_notes if "problem" in note)
     if rejected.total() == job.n_rows:
@@ -183,6 +221,7 @@ def _seal(source: Source, job: ShardJob, settings: dict[str, Any]) -> None:
         shutil.rmtree(job.out / PARTIAL)  # so that the next run reads the recordings again
         shutil.rmtree(job.out / seal.SIGNAL)
         raise CgdmerError(f"none of the {job.n_rows} records of {source.name} could be converted; the first: {first}")
+    check_before_seal(source, record_notes, partial)
     kept_notes = [note for note in record_notes if "problem" not in note]
     extra_leads = Counter(name for note in kept_notes for name in note["extra_leads"])
     tables, n_without_text = write_tables(source, job.out, record_notes)
@@ -214,7 +253,7 @@ def _seal(source: Source, job: ShardJob, settings: dict[str, Any]) -> None:
             "shards": [shard["seal"] for shard in notes],
         },
     }
-    write_whole(job.out / seal.DATASET, json.dumps(info, indent=1, ensure_ascii=False))
+    write_whole(job.out / seal.DATASET, sealed_info(info))
 
 
 def _marked(notes: list[dict[str, Any]]) -> dict[str, int]:

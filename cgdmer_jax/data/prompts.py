@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from cgdmer_jax.data.split_tables import TABLES_ARE
 from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.json_file import parse_json, read_bounded
 
 FOLDER = Path(__file__).parent / "prompt_texts"
 PHRASINGS = 3
@@ -55,36 +56,50 @@ def load_polarity(collection: str) -> dict[str, dict[str, Polarity]]:
     }
 
 
-def prompts_sha256(collection: str) -> str:
-    """Hash of the prompt file, which results carry: a reworded prompt is another evaluation."""
-    return hashlib.sha256(_file(collection).read_bytes()).hexdigest()
+def has_prompts(collection: str) -> bool:
+    """Whether there is a prompt file for it."""
+    return collection in _collections()
+
+
+def prompts_sha256(collection: str) -> str | None:
+    """Hash of the prompt file, which results carry: a reworded prompt is another evaluation. None without a file."""
+    return hashlib.sha256(_file(collection).read_bytes()).hexdigest() if has_prompts(collection) else None
 
 
 def published_prompts(tables: Path, classes: Sequence[str]) -> list[str]:
     """MERL's own, one a class: a string of comma-joined phrases, lower-cased as the release does."""
-    prompts = json.loads(_ckepe(tables))
+    prompts = read_published(tables)
     if unknown := [name for name in classes if name not in prompts]:
         raise CgdmerError(f"{tables / CKEPE} has no prompt for the class {unknown[0]}; restore the published file")
-    return [prompts[name].lower() for name in classes]
+    return [prompts[name] for name in classes]
+
+
+def read_published(tables: Path) -> dict[str, str]:
+    """MERL's prompts by class, lower-cased."""
+    prompts = parse_json(_ckepe(tables), tables / CKEPE, remedy=TABLES_ARE)
+    if not isinstance(prompts, dict) or not all(isinstance(prompt, str) for prompt in prompts.values()):
+        raise CgdmerError(f"{tables / CKEPE} does not hold one text for each class; {TABLES_ARE}")
+    return {name: prompt.lower() for name, prompt in prompts.items()}
 
 
 def published_prompts_sha256(tables: Path) -> str:
     """Hash of MERL's prompt file."""
-    return hashlib.sha256(_ckepe(tables).encode()).hexdigest()
+    return hashlib.sha256(_ckepe(tables)).hexdigest()
 
 
-def _ckepe(tables: Path) -> str:
-    if not (tables / CKEPE).is_file():
-        raise CgdmerError(f"{tables / CKEPE} is missing; {TABLES_ARE}")
-    return (tables / CKEPE).read_text(encoding="utf-8")
+def _ckepe(tables: Path) -> bytes:
+    return read_bounded(tables / CKEPE, remedy=TABLES_ARE)
+
+
+def _collections() -> list[str]:
+    return [file.stem for file in FOLDER.glob("*.json")]
 
 
 def _file(collection: str) -> Path:
-    known = [file.stem for file in FOLDER.glob("*.json")]
-    if collection not in known:
+    if not has_prompts(collection):
         raise CgdmerError(
             f'no prompts for the collection "{collection}"; add {collection}.json to {FOLDER}.'
-            f"{suggest(collection, known)}"
+            f"{suggest(collection, _collections())}"
         )
     return FOLDER / f"{collection}.json"
 

@@ -69,7 +69,9 @@ def open_record_file(record: Path, file: Path, missing: str, root: Path | None) 
         if not stat.S_ISREG(_status(file).st_mode):
             raise RecordError(str(record), "file name", "unreadable", f"{file} is not a file; fetch the record again")
         if root is not None and not Path(os.path.realpath(file)).is_relative_to(os.path.realpath(root)):
-            sentence = f"{file} is, or lies behind, a link that leaves {root}; copy the files or use --follow_links"
+            sentence = (
+                f"{file} is, or lies behind, a link to outside of the collection; copy the file or use --follow_links"
+            )
             raise RecordError(str(record), "file name", "outside", sentence)
         with file.open("rb") as opened:
             yield opened

@@ -5,6 +5,7 @@ Prompts pass through the same functions, so that both sides of an alignment spea
 
 import hashlib
 import re
+import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -119,17 +120,33 @@ def _word_piece(vocabulary: dict[str, int]) -> Tokenizer:
     return tokenizer
 
 
-def _continuations(texts: Sequence[str], tokenizer: Tokenizer) -> list[str]:
-    """Sorted "##x" for every character x that stands inside a word of the texts."""
-    letters = set()
-    for text in texts:
-        for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(tokenizer.normalizer.normalize_str(text)):
-            letters.update(word[1:])
-    return [f"##{letter}" for letter in sorted(letters)]
+def _words(text: str, tokenizer: Tokenizer) -> list[str]:
+    pieces = tokenizer.pre_tokenizer.pre_tokenize_str(tokenizer.normalizer.normalize_str(text))
+    return [sys.intern(word) for word, _ in pieces]
 
 
-def train_wordpiece(texts: Iterable[str], vocabulary_size: int) -> Tokenizer:
+def shared_words(reports: Iterable[tuple[str, str]], min_patients: int) -> list[str]:
+    """(patient, report) pairs -> each report without the words that fewer patients' reports hold, sorted.
+
+    A name in the reports of one patient, however many, then stands in no text that a vocabulary is learnt from.
+    """
+    tokenizer, reports = _word_piece({}), list(reports)
+    words_of = {report: _words(report, tokenizer) for report in {report for _, report in reports}}
+    patients: dict[str, set[str]] = {}
+    for patient, report in reports:
+        for word in words_of[report]:
+            found = patients.setdefault(word, set())
+            if len(found) < min_patients:
+                found.add(patient)
+    shared = {word for word, found in patients.items() if len(found) >= min_patients}
+    kept = {report: " ".join(word for word in words if word in shared) for report, words in words_of.items()}
+    return sorted(kept[report] for _, report in reports)
+
+
+def train_wordpiece(texts: Iterable[str], vocabulary_size: int, letters_of: Iterable[str] = ()) -> Tokenizer:
     """WordPiece of at most that many entries; the same texts in any order give the same bytes.
+
+    Every letter of `letters_of` is an entry too, so that what is left out of the texts can still be spelled.
 
     The trainer numbers the "##x" in the order of a randomly seeded hash map, and breaks ties between
     equally frequent pairs by these numbers, so that each run gives another vocabulary. Named among its
@@ -139,9 +156,15 @@ def train_wordpiece(texts: Iterable[str], vocabulary_size: int) -> Tokenizer:
     if not texts:
         raise CgdmerError("a tokenizer cannot be trained on no texts; choose records that have reports")
     trained = _word_piece({})
-    first = [*SPECIAL_TOKENS, *_continuations(texts, trained)]
+    words = {word for text in [*texts, *letters_of] for word in _words(text, trained)}
+    letters = {letter for word in words for letter in word}
+    inside = {letter for word in words for letter in word[1:]}
     trainer = trainers.WordPieceTrainer(
-        vocab_size=vocabulary_size, min_frequency=2, special_tokens=first, show_progress=False
+        vocab_size=vocabulary_size,
+        min_frequency=2,
+        special_tokens=[*SPECIAL_TOKENS, *(f"##{letter}" for letter in sorted(inside))],
+        initial_alphabet=sorted(letters),
+        show_progress=False,
     )
     trained.train_from_iterator(texts, trainer)
     if trained.get_vocab_size() > vocabulary_size:

@@ -1,7 +1,8 @@
 """The layout of a store folder and its seal: what conversion promises and opening verifies (DESIGN 2).
 
 TensorStore reads a missing shard as zeros unless told otherwise, and never notices a shard that was swapped
-for another one of the same size; so the seal in dataset.json lists every file of the store.
+for another one of the same size; so the seal in dataset.json lists every file of the store. What zarr.json must
+say follows from dataset.json alone, and dataset.json holds its own hash (store_info.py).
 """
 
 import hashlib
@@ -11,9 +12,11 @@ from typing import Any
 
 import tensorstore as ts
 
-from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.errors import CgdmerError, reason_of
+from cgdmer_jax.json_file import read_json
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
+READABLE_VERSIONS = (3, 4)  # 3: dataset.json without its own hash
 N_LEADS = 12
 ROWS_PER_SHARD = 1024
 DATASET = "dataset.json"
@@ -21,8 +24,10 @@ RECORDS = "records.parquet"
 REPORTS = "reports.parquet"
 REJECTED = "rejected.csv"
 SIGNAL = "signal"
+ARRAY = "signal/zarr.json"
 TABLES = (RECORDS, REPORTS, REJECTED)
 CRC_BYTES = 4  # crc32c after each record's samples
+INDEX_ENTRY_BYTES = 16  # of each record of a shard: offset and length
 
 
 def array_spec(folder: Path) -> dict[str, Any]:
@@ -63,19 +68,40 @@ def array_metadata(n_rows: int, n_samples: int, rows_per_shard: int) -> dict[str
     }
 
 
-def open_array(folder: Path, store_name: str) -> ts.TensorStore:
-    """The signal array of an existing store, for reading."""
+def open_array(folder: Path, info: dict[str, Any]) -> ts.TensorStore:
+    """The signal array of an existing store, for reading; refuses a zarr.json that says otherwise than `info`."""
+    path = inside(folder, ARRAY)
+    remedy = "copy the store again or convert it again"
+    read_json(path, remedy=remedy)  # TensorStore's own parser ends the process when brackets are nested too deep
+    metadata = array_metadata(info["n_rows"], info["n_samples"], info["seal"]["rows_per_shard"])
     try:
-        return ts.open(array_spec(folder), open=True, read=True).result()
+        return ts.open(array_spec(folder) | {"metadata": metadata}, open=True, read=True).result()
     except ValueError as error:
-        raise CgdmerError(
-            f"store {store_name} has no readable {SIGNAL}/zarr.json; copy the store again or convert it again"
-        ) from error
+        raise CgdmerError(f"{path} does not describe the signals that {DATASET} announces; {remedy}") from error
+
+
+def inside(folder: Path, name: str) -> Path:
+    """Path of a file of the store; refuses one that a link leads out of the folder."""
+    path = folder / name
+    target = os.path.realpath(path)
+    if not Path(target).is_relative_to(os.path.realpath(folder)):
+        raise CgdmerError(f"{path} leads out of the store to {target}; put the file itself in its place")
+    return path
+
+
+def shard_name(shard: int) -> str:
+    """Where TensorStore keeps rows shard*rows_per_shard and on, within the store."""
+    return f"{SIGNAL}/c/{shard}/0/0"
 
 
 def shard_path(folder: Path, shard: int) -> Path:
-    """Where TensorStore keeps rows shard*rows_per_shard and on."""
-    return folder / SIGNAL / "c" / str(shard) / "0" / "0"
+    """The same, on disk."""
+    return folder / shard_name(shard)
+
+
+def shard_bytes(rows: int, n_samples: int, rows_per_shard: int) -> int:
+    """Size of a shard that holds that many records: each with its checksum, then the index with one of its own."""
+    return rows * (N_LEADS * n_samples * 2 + CRC_BYTES) + INDEX_ENTRY_BYTES * rows_per_shard + CRC_BYTES
 
 
 def sha256_of(path: Path) -> str:
@@ -104,27 +130,49 @@ def seal_table(folder: Path, name: str, lines: int) -> dict[str, Any]:
 def check_files(folder: Path, info: dict[str, Any]) -> None:
     """Compares every file of the store with the seal by size, shards also by their first record's checksum.
 
-    No samples are read: 800 shards take some 20 ms. `check_bytes` reads everything.
+    No samples are read: 800 shards take some 0.1 s. `check_bytes` reads everything.
     """
     for entry in [*info["seal"]["tables"], *info["seal"]["shards"]]:
-        path = folder / entry["file"]
+        path = inside(folder, entry["file"])
         try:
             size = path.stat().st_size
-        except FileNotFoundError as error:
-            raise _broken(info, entry, "is missing") from error
-        if size != entry["bytes"]:
-            raise _broken(info, entry, f"has {size} bytes where the seal says {entry['bytes']}")
-        if "first_record_crc32c" in entry:
-            if _first_record_crc(path, info["n_samples"]) != entry["first_record_crc32c"]:
-                raise _broken(info, entry, "begins with another record than the seal says")
+            if size != entry["bytes"]:
+                raise _broken(info, entry, f"has {size} bytes where the seal says {entry['bytes']}")
+            if "first_record_crc32c" in entry:
+                if _first_record_crc(path, info["n_samples"]) != entry["first_record_crc32c"]:
+                    raise _broken(info, entry, "begins with another record than the seal says")
+        except OSError as error:
+            raise _unreadable(info, entry, error) from error
 
 
 def check_bytes(folder: Path, info: dict[str, Any]) -> None:
     """Compares every byte of the store with the seal's sha256 (about 1 GB/s)."""
     check_files(folder, info)
     for entry in [*info["seal"]["tables"], *info["seal"]["shards"]]:
-        if sha256_of(folder / entry["file"]) != entry["sha256"]:
+        try:
+            found = sha256_of(folder / entry["file"])
+        except OSError as error:
+            raise _unreadable(info, entry, error) from error
+        if found != entry["sha256"]:
             raise _broken(info, entry, "differs from the seal's sha256")
+
+
+def table_bytes(folder: Path, info: dict[str, Any], name: str) -> bytes:
+    """Content of a table, compared with the seal before anybody parses it."""
+    entry = info["seal"]["tables"][TABLES.index(name)]
+    path = inside(folder, name)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise _unreadable(info, entry, error) from error
+    if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+        raise _broken(info, entry, "differs from the seal's sha256")
+    return content
+
+
+def _unreadable(info: dict[str, Any], entry: dict[str, Any], error: OSError) -> CgdmerError:
+    missing = isinstance(error, FileNotFoundError)
+    return _broken(info, entry, "is missing" if missing else f"cannot be read ({reason_of(error)})")
 
 
 def _broken(info: dict[str, Any], entry: dict[str, Any], what: str) -> CgdmerError:

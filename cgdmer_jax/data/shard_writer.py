@@ -4,7 +4,6 @@ A shard counts as done once its notes (a small JSON) were renamed into the `.par
 lies in the store before that is rewritten, so a kill at any moment costs at most the shards under way.
 """
 
-import json
 import math
 import os
 import signal
@@ -20,13 +19,12 @@ import tensorstore as ts
 
 from cgdmer_jax.contract import signal_sha256
 from cgdmer_jax.data import seal
+from cgdmer_jax.data.shard_notes import write_notes
 from cgdmer_jax.data.sources import SourceRecord
+from cgdmer_jax.data.unread import check_still_there
 from cgdmer_jax.data.wfdb_reader import RecordError, Recording
 from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.waveform import WaveformError, condition
-from cgdmer_jax.whole_file import write_whole
-
-PARTIAL = ".partial"  # folder of notes; removed once the store is sealed
 
 
 @dataclass(frozen=True)
@@ -41,6 +39,7 @@ class ShardJob:
     rows_per_shard: int
     n_rows: int
     read: Callable[[SourceRecord], Recording]
+    folder: Path | None = None  # of the recordings
 
     @property
     def n_samples(self) -> int:
@@ -48,15 +47,11 @@ class ShardJob:
         return round(self.rate * self.seconds)
 
 
-def notes_path(out: Path, shard: int) -> Path:
-    """Where the notes of a finished shard lie until the store is sealed."""
-    return out / PARTIAL / f"shard-{shard:06d}.json"
-
-
 def convert_shard(job: ShardJob, shard: int, records: list[SourceRecord]) -> int:
     """Writes one shard and then its notes; returns how many records it holds."""
     block = np.zeros((len(records), seal.N_LEADS, job.n_samples), dtype=np.int16)
     notes = [_convert_record(job, record, block[index]) for index, record in enumerate(records)]
+    check_still_there(job.folder, job.read, records, notes)
     start = shard * job.rows_per_shard
     try:
         array = ts.open(seal.array_spec(job.out), open=True).result()
@@ -64,7 +59,7 @@ def convert_shard(job: ShardJob, shard: int, records: list[SourceRecord]) -> int
     except ValueError as error:
         raise not_written(f"shard {shard} of {job.out}", error) from error
     entry = seal.seal_shard(job.out, shard, job.n_samples)
-    write_whole(notes_path(job.out, shard), json.dumps({"seal": entry, "records": notes}))
+    write_notes(job.out, shard, entry, notes)
     return len(records)
 
 

@@ -7,8 +7,8 @@ Eighteen CSV files: train, val and test of six tasks. The release reads labels b
 Codes are PTB-XL's without underscores (AVB for _AVB).
 """
 
-import csv
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int8
 
+from cgdmer_jax.data.csv_table import read_table
 from cgdmer_jax.data.splits import fold_of_patient, in_folds, probe_folds
 from cgdmer_jax.errors import CgdmerError
 
@@ -149,12 +150,10 @@ def _exact(part: Part, classes: Sequence[str]) -> Part:
 def _read(folder: Path, task: str, part: str) -> Part:
     layout = LAYOUTS[task]
     file = folder / f"{layout.stem}_{part}.csv"
-    if not file.is_file():
+    if not os.path.isfile(file):
         raise CgdmerError(f"{file} is missing; {TABLES_ARE}")
-    with file.open(newline="", encoding="utf-8") as opened:
-        reader = csv.DictReader(opened)
-        classes = tuple(reader.fieldnames or ())[layout.n_before :]
-        lines = list(reader)
+    table = read_table(file, (), "restore the published table")
+    classes, lines = table.columns[layout.n_before :], table.lines
     values = [[line[name] for name in classes] for line in lines]
     for number, of_line in enumerate(values, start=2):
         if not set(of_line) <= {"0", "1"}:
@@ -167,7 +166,7 @@ def _read(folder: Path, task: str, part: str) -> Part:
             (np.array(values, dtype="U1") == "1").reshape(len(lines), len(classes)),
             tuple(line["diagnose"] for line in lines) if task == "csn" else ("",) * len(lines),
         )
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, OverflowError) as error:
         raise CgdmerError(f"{file} cannot be read ({error}); restore the published table") from error
 
 

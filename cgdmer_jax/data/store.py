@@ -1,8 +1,5 @@
 """A converted collection on disk: signals by row, one table of records, one of report texts (DESIGN 2)."""
 
-import hashlib
-import io
-import json
 from functools import cached_property
 from pathlib import Path
 from typing import Any, final
@@ -10,12 +7,14 @@ from typing import Any, final
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import tensorstore as ts
 from jaxtyping import Bool, Int16, Integer
 
+from cgdmer_jax.batch import NO_TEXT
 from cgdmer_jax.data import seal
+from cgdmer_jax.data.bounded_table import BoundedTable
 from cgdmer_jax.data.sources import LabelClass
+from cgdmer_jax.data.store_info import read_info
 from cgdmer_jax.errors import CgdmerError, suggest
 
 MARKS = (
@@ -26,11 +25,9 @@ MARKS = (
     "limb_leads_disagree",
 )  # columns that tell of quality by yes and no
 LABEL_COLUMN = "label_"  # + task: the codes of that task
-_NEEDED = frozenset(
-    "format_version name rate seconds n_samples n_rows n_records rejected unit leads filter cleaning_version "
-    "derive_limb_leads quality extra_leads "
-    "licence citation source tasks remarks seal".split()
-)
+LONGEST_REPORT = 1 << 16  # bytes of UTF-8
+RECORD_BYTES = 2048  # of a line of records.parquet on average; some 400 are usual
+REPORT_SCHEMA = pa.schema([("text_id", pa.int32()), ("text", pa.string())])
 
 
 def record_schema(tasks: tuple[str, ...]) -> pa.Schema:
@@ -108,36 +105,40 @@ class Store:
     @cached_property
     def records(self) -> pa.Table:
         """The whole table of records; `column` reads less."""
-        return self._records_file.read()
+        return self._records_file.read(self._records_file.schema.names)
 
     @cached_property
     def texts(self) -> tuple[str, ...]:
         """Distinct cleaned reports; the index is the text_id."""
-        table = pq.read_table(io.BytesIO(self._verified_bytes(seal.REPORTS)))
-        return tuple(table.column("text").to_pylist())
+        table = self._table(seal.REPORTS, REPORT_SCHEMA, most_report_bytes(self.n_rows))
+        column = table.read(["text"], longest=LONGEST_REPORT).column("text")
+        if column.null_count:
+            raise _unfit(self.info, seal.REPORTS, "has lines without text")
+        return tuple(column.to_pylist())
 
     @cached_property
-    def _records_file(self) -> pq.ParquetFile:
-        file = pq.ParquetFile(io.BytesIO(self._verified_bytes(seal.RECORDS)))
-        rows = file.read(["row"]).column("row").to_numpy()
-        if len(rows) and (rows[0] < 0 or rows[-1] >= self.n_rows or np.any(np.diff(rows) <= 0)):
-            raise _unfit(self.info, f"names rows outside 0..{self.n_rows - 1} or out of order")
+    def _records_file(self) -> BoundedTable:
+        most_bytes = (1 << 24) + RECORD_BYTES * self.n_rows
+        file = self._table(seal.RECORDS, record_schema(self.tasks), most_bytes)
+        row, text_id = (file.read([name]).column(name) for name in ("row", "text_id"))
+        if row.null_count or np.any(np.diff(row.to_numpy(), prepend=-1, append=self.n_rows) <= 0):
+            raise _unfit(self.info, seal.RECORDS, f"names rows outside 0..{self.n_rows - 1} or out of order")
+        n_texts = self._lines(seal.REPORTS)
+        if text_id.null_count or np.any((text_id.to_numpy() < NO_TEXT) | (text_id.to_numpy() >= n_texts)):
+            raise _unfit(self.info, seal.RECORDS, f"names reports outside 0..{n_texts - 1}")
         return file
 
-    def _verified_bytes(self, name: str) -> bytes:
-        """Content of a table after its sha256 was compared with the seal."""
-        entry = _table_entry(self.info, name)
-        content = (self.path / name).read_bytes()
-        if hashlib.sha256(content).hexdigest() != entry["sha256"]:
-            raise CgdmerError(
-                f"{name} of store {self.path} differs from the seal's sha256; "
-                "copy the store again from where it was whole, or delete it and convert again"
-            )
-        return content
+    def _lines(self, name: str) -> int:
+        return self.info["seal"]["tables"][seal.TABLES.index(name)]["lines"]
+
+    def _table(self, name: str, schema: pa.Schema, most_bytes: int) -> BoundedTable:
+        content = seal.table_bytes(self.path, self.info, name)
+        where = f"{name} of store {self.namespace}"
+        return BoundedTable(content, schema, lines=self._lines(name), most_bytes=most_bytes, where=where)
 
     def column(self, name: str) -> np.ndarray:
         """One column of `records`, a value a line; unknown age = NaN, per-lead columns [n_records, 12]."""
-        schema = self._records_file.schema_arrow
+        schema = self._records_file.schema
         if name not in schema.names:
             raise CgdmerError(f'store {self.path} has no column "{name}".{suggest(name, schema.names)}')
         values = self._records_file.read([name]).column(name).combine_chunks()
@@ -158,7 +159,7 @@ class Store:
         lists = self._records_file.read([LABEL_COLUMN + task]).column(0).combine_chunks()
         columns = pc.index_in(pc.list_flatten(lists), value_set=codes)
         if columns.null_count:
-            raise _unfit(self.info, f'holds codes that are not classes of task "{task}"')
+            raise _unfit(self.info, seal.RECORDS, f'holds codes that are not classes of task "{task}"')
         table = np.zeros((len(lists), len(codes)), dtype=bool)
         table[pc.list_parent_indices(lists).to_numpy(), columns.to_numpy()] = True
         return table
@@ -196,60 +197,20 @@ class Store:
 
 
 def open_store(path: Path | str) -> Store:
-    """Opens a sealed store and compares its files with the seal; reads neither samples nor table lines."""
+    """Opens a sealed store and compares its files with the seal; reads neither samples nor tables."""
     path = Path(path)
     info, fingerprint = read_info(path)
     seal.check_files(path, info)
-    array = seal.open_array(path, str(path))
-    shape = (info["n_rows"], seal.N_LEADS, info["n_samples"])
-    if array.shape != shape or array.dtype != ts.int16:
-        raise _unfit(info, f"belongs to an array {list(shape)}, but {seal.SIGNAL} is {list(array.shape)}")
-    lines = pq.read_metadata(path / seal.RECORDS).num_rows
-    n_rejected = sum(info["rejected"].values())
-    if lines != info["n_records"] or lines + n_rejected != info["n_rows"]:
-        raise _unfit(info, f"has {lines} lines where {info['n_rows']} rows less {n_rejected} rejected are expected")
-    return Store(path, info, fingerprint, array)
+    return Store(path, info, fingerprint, seal.open_array(path, info))
 
 
-def read_info(path: Path) -> tuple[dict[str, Any], str]:
-    """dataset.json and the store's fingerprint."""
-    file = path / seal.DATASET
-    if not path.is_dir():
-        raise CgdmerError(
-            f"there is no store at {path}; make it with python -m experiments.convert --source=COLLECTION --out={path}"
-        )
-    if not file.is_file():
-        raise CgdmerError(
-            f"store {path} has no {seal.DATASET}: its conversion was not finished; run the same command again"
-        )
-    content = file.read_bytes()
-    try:
-        info = json.loads(content)
-    except ValueError as error:
-        raise CgdmerError(f"{file} is not JSON; copy the store again or convert it again") from error
-    version = info.get("format_version") if isinstance(info, dict) else None
-    if version != seal.FORMAT_VERSION:
-        raise CgdmerError(
-            f"store {path} has format version {version}, this program reads {seal.FORMAT_VERSION}; "
-            "convert its source again with this program, or use the version that made it"
-        )
-    if missing := _NEEDED - info.keys():
-        raise CgdmerError(f"{file} lacks {', '.join(sorted(missing))}; copy the store again or convert it again")
-    return info, _fingerprint(info)
+def most_report_bytes(n_rows: int) -> int:
+    """Bytes that the distinct reports of that many records may have together: 4 kB each on average, 100 for PTB-XL."""
+    return (1 << 24) + 4096 * n_rows
 
 
-def _fingerprint(info: dict[str, Any]) -> str:
-    """sha256 of everything in dataset.json but the remarks: what was left out of a store is not in it."""
-    telling = {field: value for field, value in info.items() if field != "remarks"}
-    return hashlib.sha256(json.dumps(telling, sort_keys=True).encode()).hexdigest()
-
-
-def _table_entry(info: dict[str, Any], name: str) -> dict[str, Any]:
-    return next(entry for entry in info["seal"]["tables"] if entry["file"] == name)
-
-
-def _unfit(info: dict[str, Any], what: str) -> CgdmerError:
+def _unfit(info: dict[str, Any], name: str, what: str) -> CgdmerError:
     return CgdmerError(
-        f"{seal.RECORDS} of store {info['name']} {what}: table and array are not of one conversion; "
+        f"{name} of store {info['name']} {what}: table and array are not of one conversion; "
         "delete the store and convert again"
     )

@@ -12,7 +12,7 @@ from cgdmer_jax.batch import NO_TEXT
 from cgdmer_jax.data import seal
 from cgdmer_jax.data.reports import clean
 from cgdmer_jax.data.sources import Source
-from cgdmer_jax.data.store import LABEL_COLUMN, record_schema
+from cgdmer_jax.data.store import LABEL_COLUMN, REPORT_SCHEMA, record_schema
 from cgdmer_jax.whole_file import write_whole
 
 
@@ -42,9 +42,7 @@ def write_tables(source: Source, out: Path, notes: list[dict[str, Any]]) -> tupl
         }
         lines.append(line | note | {LABEL_COLUMN + task: record.labels[task] for task in source.tasks})
     records = pa.Table.from_pylist(lines, schema=record_schema(tuple(source.tasks)))
-    reports = pa.table(
-        {"text_id": pa.array(text_ids.values(), pa.int32()), "text": pa.array(text_ids.keys(), pa.string())}
-    )
+    reports = pa.table({"text_id": list(text_ids.values()), "text": list(text_ids)}, schema=REPORT_SCHEMA)
     write_whole(out / seal.RECORDS, _parquet(records))
     write_whole(out / seal.REPORTS, _parquet(reports))
     write_whole(out / seal.REJECTED, _csv(("row", "record_id", "problem", "reason"), rejected))

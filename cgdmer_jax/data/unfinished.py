@@ -15,11 +15,13 @@ from typing import Any
 
 from cgdmer_jax.data import seal
 from cgdmer_jax.data.reports import CLEANING_VERSION
-from cgdmer_jax.data.shard_writer import PARTIAL, ShardJob
+from cgdmer_jax.data.shard_notes import OWN_HASH, PARTIAL, read_sealed, write_sealed
+from cgdmer_jax.data.shard_writer import ShardJob
 from cgdmer_jax.data.sources import Source
-from cgdmer_jax.data.store import read_info
+from cgdmer_jax.data.store_info import read_info
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.whole_file import UNFINISHED, write_whole
+from cgdmer_jax.json_file import read_json
+from cgdmer_jax.whole_file import UNFINISHED
 
 SETTINGS = "settings.json"  # in the .partial folder
 LOCK = "lock"
@@ -62,9 +64,9 @@ def settings_of_sealed(out: Path) -> dict[str, Any]:
 def check_same(out: Path, settings: dict[str, Any], found: dict[str, Any]) -> None:
     """Raises when the folder was begun with other settings or from another listing of records."""
     for field, value in settings.items():
-        if found[field] != value:
+        if field != "format_version" and found.get(field) != value:  # stores of every readable version are the same
             raise CgdmerError(
-                f"{out} was begun with {field} {found[field]}, this command has {value}; "
+                f"{out} was begun with {field} {found.get(field)}, this command has {value}; "
                 "name another --out, or delete that folder first"
             )
 
@@ -88,10 +90,19 @@ def unfinished_store(out: Path, settings: dict[str, Any]) -> Iterator[None]:
         except BlockingIOError as error:
             raise CgdmerError(f"another conversion is writing to {out}; wait for it or name another --out") from error
         if (partial / SETTINGS).is_file():
-            check_same(out, settings, json.loads((partial / SETTINGS).read_bytes()))
+            check_same(out, settings, _begun_settings(out))
         else:
-            write_whole(partial / SETTINGS, json.dumps(settings, indent=1))
+            write_sealed(partial / SETTINGS, settings)
         yield
+
+
+def _begun_settings(out: Path) -> dict[str, Any]:
+    """The settings of an unfinished store; format 3 had them without a hash, and its shards are converted again."""
+    remedy = f"delete {out} and run the same command again"
+    path = out / PARTIAL / SETTINGS
+    settings = read_json(path, remedy=remedy)
+    is_old = isinstance(settings, dict) and settings.get("format_version") == 3 and OWN_HASH not in settings
+    return settings if is_old else read_sealed(path, remedy)
 
 
 def check_disk_space(job: ShardJob, n_records: int) -> None:
@@ -105,10 +116,10 @@ def check_disk_space(job: ShardJob, n_records: int) -> None:
 
 
 def clear_unfinished(out: Path, done: set[int]) -> None:
-    """Removes shards without notes and whatever a killed run left between two renames."""
+    """Removes shards without notes, zarr.json, which is written anew, and what a kill left between two renames."""
     keep = {seal.shard_path(out, shard) for shard in done}
     for path in (out / seal.SIGNAL).rglob("*"):
-        if path.is_file() and path not in keep and path.name != "zarr.json":
+        if path not in keep and not path.is_dir():
             path.unlink()
     for path in out.rglob(f"*{UNFINISHED}"):
         path.unlink()

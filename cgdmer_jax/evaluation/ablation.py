@@ -8,7 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
+from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation import bootstrap, metrics
+from cgdmer_jax.npz_file import read_arrays
 from cgdmer_jax.whole_file import whole_file
 
 SEED = 0  # of the draws of patients and of training seeds
@@ -68,6 +70,10 @@ def save_samples(path: Path, samples: Mapping[str, Samples]) -> None:
 
 
 def load_samples(path: Path) -> dict[str, Samples]:
-    with np.load(path, allow_pickle=False) as arrays:
-        names = [name.removesuffix("/values") for name in arrays.files if name.endswith("/values")]
-        return {name: Samples(arrays[f"{name}/values"], str(arrays[f"{name}/basis"])) for name in names}
+    """What `save_samples` wrote."""
+    remedy = "restore it, or delete it: the table then has no intervals of that run"
+    arrays = read_arrays(path, remedy=remedy)
+    names = [name.removesuffix("/values") for name in arrays if name.endswith("/values")]
+    if lacking := [name for name in names if f"{name}/basis" not in arrays]:
+        raise CgdmerError(f"{path} lacks {lacking[0]}/basis; {remedy}")
+    return {name: Samples(arrays[f"{name}/values"], str(arrays[f"{name}/basis"])) for name in names}

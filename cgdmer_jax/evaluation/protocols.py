@@ -20,11 +20,16 @@ MAX_TEST = "max_test"  # the epoch that is best on the scored records themselves
 NO_SIGNALS = "no signals"
 
 
+def enough_to_draw(n: int, fraction: float) -> bool:
+    """Whether that share of n records is a record at least."""
+    return int(fraction * n) >= 1
+
+
 def published_draw(n: int, fraction: float) -> Int[np.ndarray, "kept"]:
     """Which of n records in table order the release trains on: one unstratified draw, scikit-learn's with seed 42."""
     if fraction == 1.0:
         return np.arange(n)
-    if int(fraction * n) < 1:
+    if not enough_to_draw(n, fraction):
         raise CgdmerError(f"{fraction:.0%} of {n} training records is none; give a store that holds more of the table")
     return train_test_split(np.arange(n), train_size=fraction, random_state=SEED)[0]
 

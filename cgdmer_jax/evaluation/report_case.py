@@ -51,7 +51,7 @@ class Case:
     remarks: Sequence[str]  # on the quality of the recording; empty = nothing was found
     report: str | None  # of the recording itself; None = it has no clinical text
     reports: Neighbours | None
-    recordings: Neighbours
+    recordings: Neighbours | None
     origin: Mapping[str, str]  # what the model saw in training, protocol, fold, versions
 
 

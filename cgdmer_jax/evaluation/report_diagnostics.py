@@ -2,7 +2,11 @@
 
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 from typing import NamedTuple
+
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.sealed_json import read_sealed
 
 
 class Column(NamedTuple):
@@ -107,6 +111,16 @@ TABLES = (
         ),
     ),
 )
+
+
+def read_section(path: Path) -> str:
+    """The section of a diagnostics.json; of a damaged one the error says what to do."""
+    remedy = "run experiments.diagnose again, or delete the file"
+    document = read_sealed(path, remedy=remedy)
+    try:
+        return diagnostics_section(document)
+    except (KeyError, TypeError, ValueError) as error:  # whatever was put in the place of a table, a row or a figure
+        raise CgdmerError(f"{path} does not hold what experiments.diagnose writes; {remedy}") from error
 
 
 def diagnostics_section(document: dict) -> str:

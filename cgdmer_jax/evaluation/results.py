@@ -16,6 +16,8 @@ from jaxtyping import Bool, Float, Int16
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation import bootstrap, metrics
+from cgdmer_jax.evaluation.protocols import MACRO
+from cgdmer_jax.sealed_json import read_sealed, sealed
 from cgdmer_jax.whole_file import write_whole
 
 KEY = (
@@ -23,8 +25,16 @@ KEY = (
     "label_fraction val_labels leads domain supervision seen_in_training metric"
 ).split()
 FIGURES = ("value", "low", "high", "n", "n_positive", "n_seeds")
+KINDS = {
+    **dict.fromkeys(KEY, str | None),
+    **{"feature_dim": int | None, "label_fraction": int | float, "seen_in_training": bool},
+    **dict.fromkeys(("value", "low", "high"), int | float | None),
+    **dict.fromkeys(("n", "n_positive", "n_seeds"), int),
+}
+REMEDY = "restore the file, or evaluate the run again"
 SEED = 0  # of the draw of training seeds in an interval
 UNKNOWN = bootstrap.Interval(math.nan, math.nan)
+ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")  # set in a git hook, for another checkout
 PACKAGES = ("numpy", "scipy", "scikit-learn", "jax", "jaxlib", "flax", "tensorstore", "tokenizers")
 
 
@@ -148,7 +158,8 @@ def write_results(path: Path, command: str, rows: Sequence[dict], origin: dict) 
 
 
 def write_document(path: Path, document: Mapping[str, object]) -> None:
-    """A line a row, in one rename."""
+    """A line a row, in one rename, with its own hash."""
+    document = sealed(document)
     head = json.dumps({name: value for name, value in document.items() if name != "rows"}, indent=1)
     lines = ",\n".join(json.dumps(row, separators=(",", ":"), allow_nan=False) for row in document["rows"])
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -157,11 +168,29 @@ def write_document(path: Path, document: Mapping[str, object]) -> None:
 
 def read_results(path: Path) -> dict:
     """The document that `write_results` wrote, its rows checked."""
-    document = json.loads(path.read_text())
-    if missing := {"command", "commit", "environment", "rows"} - document.keys():
-        raise CgdmerError(f"{path} lacks {', '.join(sorted(missing))}; evaluate the run again")
-    check_rows(document["rows"])
+    document = read_sealed(path, remedy=REMEDY)
+    if missing := {"command", "commit", "environment", "origin", "rows"} - document.keys():
+        raise CgdmerError(f"{path} lacks {', '.join(sorted(missing))}; {REMEDY}")
+    rows = document["rows"]
+    if not isinstance(document["origin"], dict) or not isinstance(rows, list):
+        raise CgdmerError(f'"origin" or "rows" of {path} has the wrong type; {REMEDY}')
+    for number, row in enumerate(rows):
+        if problem := _problem_of(row):
+            raise CgdmerError(f"row {number} of {path} {problem}; {REMEDY}")
+    check_rows(rows)
     return document
+
+
+def _problem_of(row: object) -> str | None:
+    """Why a row that was read cannot be shown."""
+    if not isinstance(row, dict):
+        return "is not an object"
+    for field, value in row.items():
+        kind = KINDS.get(field, object)
+        wrong = not isinstance(value, kind) or isinstance(value, bool) != (kind is bool)
+        if field in KINDS and (wrong or (isinstance(value, float) and not math.isfinite(value))):
+            return f"holds {str(value)[:80]!r} as {field}"
+    return None if row.get("protocol") in MACRO else "has an unknown protocol"
 
 
 def check_rows(rows: Sequence[dict]) -> None:
@@ -179,14 +208,24 @@ def check_rows(rows: Sequence[dict]) -> None:
 
 
 def commit() -> str | None:
-    """The checkout's commit, with "+" where files differ from it; None outside a checkout."""
-    folder = Path(__file__).parent
-    asked = ("git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+")
-    try:
-        answer = subprocess.run(asked, capture_output=True, text=True, check=False)
-    except FileNotFoundError:  # no git here: the field is null, as the docstring says
+    """Commit of the checkout that this file belongs to, with "+" where files differ from it; None outside of one.
+
+    A copy installed below somebody else's checkout (a .venv there) is not tracked in it: its commit says nothing.
+    """
+    if not _git("ls-files", "--error-unmatch", Path(__file__).name):
         return None
-    return answer.stdout.strip() or None
+    return _git("describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+") or None
+
+
+def _git(*words: str) -> str:
+    """Answer of git in this file's folder; empty where there is no git, no checkout, or one of somebody else."""
+    own = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
+    asked = ("git", "-C", str(Path(__file__).parent), *words)
+    try:
+        answer = subprocess.run(asked, capture_output=True, text=True, check=False, env=own)
+    except OSError:  # no git, or one that cannot be run: the field is null
+        return ""
+    return answer.stdout.strip() if answer.returncode == 0 else ""
 
 
 def environment() -> dict:

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Num
 from tokenizers import Tokenizer
 
 from cgdmer_jax.batch import NO_TEXT, Batch
-from cgdmer_jax.contract import InputContract, Prepared, prepare, signal_sha256
+from cgdmer_jax.contract import InputContract, Prepared, patient_hmac_sha256, patient_sha256, prepare, signal_sha256
 from cgdmer_jax.data.reports import clean, encode
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.given_input import Signal, check_rate_and_unit, in_order, lead_names, plain_signal
@@ -82,6 +82,16 @@ class Encoder:
         """True where the model was trained on this very recording (its prepared samples); one value a signal."""
         prepared = self._prepared(signal, rate, leads, unit, "first")  # as a conversion reads them
         return np.array([signal_sha256(one.signal) in self._trained_signals for one in prepared], bool)
+
+    def was_trained_on_patient(self, patients: Iterable[str], key: bytes) -> Bool[np.ndarray, "patient"]:
+        """True where the model was trained on that patient, "<collection>:<id>"; `key` is that of its export."""
+        keyed = {one for part in self.contract.trained_on for one in part.patient_hmac_sha256}
+        if not keyed:
+            raise CgdmerError(
+                "the model has no hashes of patients to compare with; export it with --patient_key, or compare "
+                "recordings (was_trained_on)"
+            )
+        return np.array([patient_hmac_sha256(patient_sha256(one), key) in keyed for one in patients], bool)
 
     def embed_text(self, texts: Iterable[str]) -> Float[np.ndarray, "text embedding"]:
         """Unit vectors in the space of the feature `aligned`; reports or prompts, cleaned as in training."""

@@ -1,4 +1,4 @@
-"""Files of a Hugging Face hub repository, where the network allows."""
+"""Files of a Hugging Face hub repository, named `hf://owner/name@revision`: no other name is a download."""
 
 import re
 from collections.abc import Sequence
@@ -6,25 +6,39 @@ from pathlib import Path
 
 from cgdmer_jax.errors import CgdmerError
 
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+FORM = "hf://owner/name@revision"
+_SCHEME = "hf://"
+_ADDRESS = re.compile(r"hf://(?P<repository>[\w.-]+/[\w.-]+)@(?P<revision>[\w./-]+)")
 
 
-def is_hub_id(name: str | Path) -> bool:
-    """True for a string `owner/name`; a Path is never one."""
-    return isinstance(name, str) and _HUB_ID.fullmatch(name) is not None
+def is_hub_address(name: str | Path) -> bool:
+    """True for a string that begins with hf://; a Path never does."""
+    return isinstance(name, str) and name.startswith(_SCHEME)
 
 
-def snapshot(hub_id: str, *, patterns: Sequence[str], needed: str) -> Path:
-    """Folder with the files of that repository that fit a pattern; `needed` tells what to place by hand without it."""
+def hub_hint(name: str | Path) -> str:
+    """How to write a name that may have been meant for the hub, as the end of an error about a missing folder."""
+    looks_like_id = isinstance(name, str) and re.fullmatch(r"[\w.-]+/[\w.-]+", name)
+    return f"; if the Hugging Face hub is meant, write {_SCHEME}{name}@REVISION" if looks_like_id else ""
+
+
+def snapshot(address: str, *, patterns: Sequence[str], needed: str) -> Path:
+    """Folder with the files of that repository that fit a pattern; `needed` says what to place by hand without it."""
+    found = _ADDRESS.fullmatch(address)
+    if found is None:
+        raise CgdmerError(
+            f"{address} is not of the form {FORM}; give the commit of the repository (or a tag of it), so that the "
+            "same files are read every time"
+        )
     from huggingface_hub import snapshot_download  # only who asks the hub waits for it
 
-    print(f"there is no folder {hub_id} here: asking the Hugging Face hub for the repository of that name")
+    print(f"{address}: asking the Hugging Face hub")
     try:
-        return Path(snapshot_download(hub_id, allow_patterns=list(patterns)))
-    except (OSError, ValueError) as error:  # no network, nothing of that name; a name that the hub refuses
+        folder = snapshot_download(found["repository"], revision=found["revision"], allow_patterns=list(patterns))
+    except (OSError, ValueError) as error:  # no network, no such repository or revision, a name that the hub refuses
         reason = str(error).strip().splitlines()[0].split(". ")[0]
         raise CgdmerError(
-            f"{hub_id} is neither a folder here nor a repository that the Hugging Face hub gave "
-            f"({type(error).__name__}: {reason}); if a folder was meant, mend its path, and if the hub was, see that "
-            f"there is network, or place {needed} in a folder and give its path"
+            f"{address} could not be fetched from the Hugging Face hub ({type(error).__name__}: {reason}); check the "
+            f"name, the revision and the network, or place {needed} in a folder and give its path"
         ) from error
+    return Path(folder)

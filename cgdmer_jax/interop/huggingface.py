@@ -8,10 +8,11 @@ from tokenizers import Tokenizer
 from cgdmer_jax.data.reports import read_tokenizer
 from cgdmer_jax.data.special_tokens import PADDING, first_id
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.interop.hub import is_hub_id, snapshot
+from cgdmer_jax.interop.hub import FORM, hub_hint, is_hub_address, snapshot
 from cgdmer_jax.interop.text_config import TextModule, read_text_config
+from cgdmer_jax.interop.text_folder import read_origin
 from cgdmer_jax.interop.text_parameters import text_parameters
-from cgdmer_jax.interop.text_tensors import INDEX, TORCH, WEIGHTS, open_tensors
+from cgdmer_jax.interop.text_tensors import INDEX, WEIGHTS, open_tensors
 from cgdmer_jax.models.bert import BertEncoder
 
 CONFIG, TOKENIZER = "config.json", "tokenizer.json"
@@ -46,12 +47,13 @@ class TextTower:
     facts: TextFacts
 
 
-def load_text_encoder(folder_or_id: str | Path) -> TextTower:
-    """A folder with the model's files, or a hub id where there is network; refuses what does not fit exactly."""
-    folder = _resolve(folder_or_id)
+def load_text_encoder(name: str | Path) -> TextTower:
+    """A folder with the model's files, or hf://owner/name@revision; refuses what does not fit exactly."""
+    folder = _resolve(name)
     for name in (CONFIG, TOKENIZER):
         if not (folder / name).is_file():
             raise CgdmerError(f"{folder} has no {name}, so no text encoder can be read from it; place there {NEEDED}")
+    read_origin(folder)
     config = read_text_config(folder / CONFIG)
     tokenizer = read_tokenizer(folder / TOKENIZER)
     file, tensors = open_tensors(folder)
@@ -71,13 +73,10 @@ def load_text_encoder(folder_or_id: str | Path) -> TextTower:
 
 
 def _resolve(name: str | Path) -> Path:
-    if (folder := Path(name)).is_dir():
-        return folder
-    if not is_hub_id(name):
-        raise CgdmerError(f"there is no folder {name}; name one that holds {NEEDED}, or a hub id owner/name")
-    folder = snapshot(name, patterns=PATTERNS, needed=NEEDED)
-    if not (folder / WEIGHTS).is_file() and not (folder / INDEX).is_file():
-        return snapshot(name, patterns=(CONFIG, TOKENIZER, TORCH), needed=NEEDED)
+    if is_hub_address(name):
+        return snapshot(name, patterns=PATTERNS, needed=NEEDED)
+    if not (folder := Path(name)).is_dir():
+        raise CgdmerError(f"there is no folder {name}; name one that holds {NEEDED}, or {FORM}{hub_hint(name)}")
     return folder
 
 

@@ -40,14 +40,15 @@ def model_card(
     stores: Sequence[StoreFacts],
     figures: Sequence[Figure],
     origin: dict,
+    vocabulary: str,
 ) -> str:
-    """Markdown; `origin` is what config.json says of the run."""
+    """Markdown; `origin` is what config.json says of the run, `vocabulary` where the tokenizer's words are from."""
     parts = [
         f"---\nlibrary_name: cgdmer_jax\ntags: [ecg, electrocardiogram, {method}]\n---\n",
         f"# {title}\n\n{DISCLAIMER}\n",
         _use(contract),
         _input(contract),
-        _data(stores),
+        _data(stores, contract, vocabulary),
         _figures(figures),
         _limits(contract, figures),
         "## Origin\n\n" + "".join(f"- {name}: {value}\n" for name, value in origin.items()),
@@ -83,12 +84,19 @@ All of it: `input.json`.
 """
 
 
-def _data(stores: Sequence[StoreFacts]) -> str:
+def _data(stores: Sequence[StoreFacts], contract: InputContract, vocabulary: str) -> str:
+    patients = "Of patients there is only the number."
+    if any(part.patient_hmac_sha256 for part in contract.trained_on):
+        patients = (
+            "Patients stand there as HMAC-SHA256 under a key of the owner, who alone can compare them "
+            "(`encoder.was_trained_on_patient`)."
+        )
     lines = [f"- {s.name}: {s.n_patients:,} patients; licence: {s.licence}; cite: {s.citation}\n" for s in stores]
     return (
         "## Trained on\n\n"
         + "".join(lines)
-        + "\nSHA-256 of every training patient's id is in `input.json`, for leak checks.\n"
+        + "\n`input.json` holds hashes of the training recordings, for leak checks (`encoder.was_trained_on`). "
+        + f"{patients}\n\n{vocabulary}\n"
     )
 
 

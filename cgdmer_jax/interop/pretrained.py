@@ -1,6 +1,5 @@
 """The portable model folder: weights, config, input contract, tokenizer and card; no pickle anywhere (DESIGN 2)."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -19,18 +18,38 @@ from cgdmer_jax.data.reports import (
     tokenizer_sha256,
 )
 from cgdmer_jax.data.special_tokens import full_stop_id, vocabulary_size
-from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.interop.encoder import Encoder, blank_batch
-from cgdmer_jax.interop.hub import is_hub_id, snapshot
+from cgdmer_jax.interop.hub import hub_hint, is_hub_address, snapshot
 from cgdmer_jax.interop.weights import read_weights, write_weights
+from cgdmer_jax.json_file import own_sha256, read_json
 from cgdmer_jax.methods.make import make_method
 from cgdmer_jax.methods.protocol import Variables
+from cgdmer_jax.whole_file import sha256_of, write_whole
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 WEIGHTS, CONFIG, INPUT, CARD = "model.safetensors", "config.json", "input.json", "README.md"
 FILES = (WEIGHTS, CONFIG, INPUT, TOKENIZER_FILE)  # what `load` needs; the card is for people
-FIELDS = {"format_version", "package_version", "method_name", "method", "max_tokens", "origin"}
-SEALS = {"weights_sha256", "input_sha256", "config_sha256"}  # the last one over all other fields
+# Field of config.json with the sha256 of each file; version 1 had the first two.
+FILE_HASHES = {
+    "weights_sha256": WEIGHTS,
+    "input_sha256": INPUT,
+    "tokenizer_sha256": TOKENIZER_FILE,
+    "card_sha256": CARD,
+}
+OWN_HASH = "config_sha256"  # over all other fields
+TYPES = {
+    "format_version": int,
+    "package_version": str,
+    "method_name": str,
+    "method": dict,
+    "max_tokens": int,
+    "origin": dict,
+    OWN_HASH: str,
+} | dict.fromkeys(FILE_HASHES, str)
+FIELDS = {1: TYPES.keys() - {"tokenizer_sha256", "card_sha256"}, FORMAT_VERSION: TYPES.keys()}
+MOST_TOKENS = 1 << 20
+REMEDY = "copy the folder again"
 
 
 def save_model(
@@ -53,6 +72,9 @@ def save_model(
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
     write_weights(part / WEIGHTS, variables)
+    write_whole(part / INPUT, contract.to_json())
+    save_tokenizer(tokenizer, part)
+    write_whole(part / CARD, card)
     config = {
         "format_version": FORMAT_VERSION,
         "package_version": __version__,
@@ -61,29 +83,23 @@ def save_model(
         "max_tokens": max_tokens,
         "origin": origin,
     }
-    (part / INPUT).write_text(contract.to_json())
-    config |= {"weights_sha256": _sha256(part / WEIGHTS), "input_sha256": _sha256(part / INPUT)}
-    config["config_sha256"] = _config_sha256(config)
-    (part / CONFIG).write_text(json.dumps(config, indent=1) + "\n")
-    save_tokenizer(tokenizer, part)
-    (part / CARD).write_text(card)
+    config |= {field: _sha256(part / file) for field, file in FILE_HASHES.items()}
+    config[OWN_HASH] = own_sha256(config, OWN_HASH)
+    write_whole(part / CONFIG, json.dumps(config, indent=1) + "\n")
     load(part)  # what cannot be loaded here is not handed on
     os.replace(part, folder)
 
 
-def load(folder_or_hub_id: str | Path) -> Encoder:
-    """A model folder, or a Hugging Face hub id, as an encoder; refuses anything that is not exactly what was saved."""
-    folder = _resolve(folder_or_hub_id)
-    for name in FILES:
-        if not (folder / name).is_file():
-            raise CgdmerError(
-                f"{folder} has no {name}, so it is no model folder; one has {', '.join(FILES)} "
-                "(python -m experiments.export_model makes it from a run folder)"
-            )
+def load(name: str | Path) -> Encoder:
+    """A model folder, or hf://owner/name@revision, as an encoder; refuses what is not exactly what was saved.
+
+    Every file is compared with its hash before it is parsed.
+    """
+    folder = _resolve(name)
+    _check_complete(folder)
     config = _read_config(folder / CONFIG)
-    if _sha256(folder / INPUT) != config["input_sha256"]:
-        raise CgdmerError(f"{folder / INPUT} differs from what was exported (sha256); copy the folder again")
-    contract = InputContract.from_json((folder / INPUT).read_text())
+    _check_hashes(folder, config)
+    contract = InputContract.from_fields(read_json(folder / INPUT, remedy=REMEDY))
     if contract.cleaning_version != str(CLEANING_VERSION):
         raise CgdmerError(
             f"{folder} cleans reports by version {contract.cleaning_version}, this program by {CLEANING_VERSION}; "
@@ -91,9 +107,7 @@ def load(folder_or_hub_id: str | Path) -> Encoder:
         )
     tokenizer = load_tokenizer(folder)
     if tokenizer_sha256(tokenizer) != contract.tokenizer_sha256:
-        raise CgdmerError(
-            f"{folder / TOKENIZER_FILE} is not the tokenizer of this model (sha256 in {INPUT}); copy the folder again"
-        )
+        raise CgdmerError(f"{folder / TOKENIZER_FILE} is not the tokenizer of this model (sha256 in {INPUT}); {REMEDY}")
     method = make_method(
         config["method_name"],
         config["method"],
@@ -106,44 +120,65 @@ def load(folder_or_hub_id: str | Path) -> Encoder:
     )
     like = jax.eval_shape(method.init, jax.random.key(0), blank_batch(2, contract, config["max_tokens"]))
     variables = read_weights(folder / WEIGHTS, like)
-    if _sha256(folder / WEIGHTS) != config["weights_sha256"]:
-        raise CgdmerError(f"{folder / WEIGHTS} differs from what was exported (sha256); copy the folder again")
     return Encoder(method, variables, contract, tokenizer, config["max_tokens"])
 
 
 def _resolve(name: str | Path) -> Path:
-    if (folder := Path(name)).is_dir():
-        return folder
-    if not is_hub_id(name):
-        raise CgdmerError(f"there is no model folder {name}; experiments.export_model makes one from a run folder")
-    return snapshot(name, patterns=(*FILES, CARD), needed=", ".join(FILES))
+    if is_hub_address(name):
+        return snapshot(name, patterns=(*FILES, CARD), needed=", ".join(FILES))
+    if not (folder := Path(name)).is_dir():
+        raise CgdmerError(
+            f"there is no model folder {name}; experiments.export_model makes one from a run folder{hub_hint(name)}"
+        )
+    return folder
+
+
+def _check_complete(folder: Path) -> None:
+    try:
+        missing = [name for name in FILES if not (folder / name).is_file()]
+    except OSError as error:  # a folder that this user may not look into
+        raise CgdmerError(f"{folder} cannot be read ({reason_of(error)}); ask its owner") from error
+    if missing:
+        raise CgdmerError(
+            f"{folder} has no {missing[0]}, so it is no model folder; one has {', '.join(FILES)} "
+            "(python -m experiments.export_model makes it from a run folder)"
+        )
+
+
+def _check_hashes(folder: Path, config: dict) -> None:
+    for field, file in FILE_HASHES.items():
+        if field not in config or (file == CARD and not (folder / CARD).exists()):
+            continue
+        if _sha256(folder / file) != config[field]:
+            remedy = f"{REMEDY}, or delete the card" if file == CARD else REMEDY
+            raise CgdmerError(f"{folder / file} differs from what was exported (sha256); {remedy}")
 
 
 def _read_config(path: Path) -> dict:
-    try:
-        config = json.loads(path.read_text())
-    except ValueError as error:
-        raise CgdmerError(f"{path} is no JSON ({error}); copy the model folder again") from error
+    config = read_json(path, remedy=REMEDY)
     if not isinstance(config, dict) or "format_version" not in config:
-        raise CgdmerError(f"{path} is not the config of a model folder; copy the folder again")
-    if config["format_version"] != FORMAT_VERSION:
+        raise CgdmerError(f"{path} is not the config of a model folder; {REMEDY}")
+    version = config["format_version"]
+    if not isinstance(version, int) or version not in FIELDS:
         raise CgdmerError(
-            f"{path} has format version {config['format_version']}, this program reads {FORMAT_VERSION}; "
+            f"{path} has format version {version!r}, this program reads {' and '.join(map(str, FIELDS))}; "
             f"install the cgdmer_jax that wrote it ({config.get('package_version')})"
         )
-    if config.keys() != FIELDS | SEALS:
-        odd = sorted(config.keys() ^ (FIELDS | SEALS))[0]
-        raise CgdmerError(f"{path} differs in the field {odd}; copy the folder again")
-    if _config_sha256(config) != config["config_sha256"]:
-        raise CgdmerError(f"{path} differs from what was exported (config_sha256); copy the folder again")
+    if config.keys() != FIELDS[version]:
+        odd = sorted(config.keys() ^ FIELDS[version])[0]
+        raise CgdmerError(f"{path} differs in the field {odd}; {REMEDY}")
+    if own_sha256(config, OWN_HASH) != config[OWN_HASH]:
+        raise CgdmerError(f"{path} differs from what was exported ({OWN_HASH}); {REMEDY}")
+    for field, value in config.items():
+        if not isinstance(value, TYPES[field]) or isinstance(value, bool):
+            raise CgdmerError(f"{path} holds {str(value)[:80]!r} as {field}, which is of the wrong type; {REMEDY}")
+    if not 1 <= config["max_tokens"] <= MOST_TOKENS:
+        raise CgdmerError(f"{path} holds max_tokens {config['max_tokens']}, expected 1 to {MOST_TOKENS}; {REMEDY}")
     return config
 
 
-def _config_sha256(config: dict) -> str:
-    sealed = {name: value for name, value in config.items() if name != "config_sha256"}
-    return hashlib.sha256(json.dumps(sealed, sort_keys=True).encode()).hexdigest()
-
-
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        raise CgdmerError(f"{path} cannot be read ({reason_of(error)}); ask its owner, or {REMEDY}") from error

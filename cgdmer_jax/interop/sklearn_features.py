@@ -17,7 +17,8 @@ from cgdmer_jax.waveform import LEADS
 class EcgFeatures(TransformerMixin, BaseEstimator):
     """Recordings [record, lead, time] to features [record, feature]; fitting only loads the model.
 
-    `model`: folder or hub id. `rate`: Hz of the recordings; None = the model's own, and then their length must be too.
+    `model`: folder, or hf://owner/name@revision. `rate`: Hz of the recordings; None = the model's own, and then their
+    length must be too.
     `leads`: names along the lead axis. `unit`: V, mV or uV.
     """
 

@@ -1,10 +1,10 @@
 """A Hugging Face config.json as one of our text encoders; what we have not proven equal is refused by name."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.json_file import read_json
 from cgdmer_jax.models.bert import BertEncoder
 from cgdmer_jax.models.t5_encoder import T5Encoder
 from cgdmer_jax.models.text_states import ACTIVATIONS
@@ -25,13 +25,10 @@ _T5_UNSAID = {"feed_forward_proj": "relu", "layer_norm_epsilon": 1e-6, "relative
 
 def read_text_config(path: Path) -> dict:
     """The file, its `model_type` one of FAMILIES."""
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CgdmerError(f"{path} is no JSON ({error}); copy it again from where the model comes from") from error
+    config = read_json(path, remedy="copy it again from where the model comes from")
     if not isinstance(config, dict) or "model_type" not in config:
         raise CgdmerError(f"{path} names no model_type, so it is not the config of a Hugging Face text model")
-    if config["model_type"] not in FAMILIES:
+    if not isinstance(config["model_type"], str) or config["model_type"] not in FAMILIES:
         raise CgdmerError(
             f'{path} describes the architecture "{config["model_type"]}", which has no text encoder here; '
             f"name a model of the architecture {', '.join(sorted(FAMILIES))}"

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from safetensors.numpy import save_file
 from tokenizers import Tokenizer
 
 from cgdmer_jax.data.reports import save_tokenizer
@@ -15,23 +14,50 @@ from cgdmer_jax.data.special_tokens import PADDING, first_id
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.text_names import LAYER, their_name
 from cgdmer_jax.interop.text_tensors import WEIGHTS
+from cgdmer_jax.interop.weights import write_tensors
 from cgdmer_jax.models.bert import BertEncoder
 from cgdmer_jax.models.text_tower import TextModule
+from cgdmer_jax.sealed_json import read_sealed, sealed
+from cgdmer_jax.whole_file import sha256_of, write_whole
+
+ORIGIN = "origin.json"
+FILES = "files"  # its field with the sha256 of each other file; folders of earlier versions have none
+REMEDY = "copy the encoder's folder again, or adapt the encoder again"
 
 
 def save_text_encoder(folder: Path, module: TextModule, params: dict, tokenizer: Tokenizer, origin: dict) -> None:
-    """config.json, tokenizer.json, model.safetensors and origin.json: whole or not at all; `params` of one stack."""
+    """config.json, tokenizer.json, model.safetensors and origin.json: whole or not at all; `params` of one stack.
+
+    origin.json holds the hashes of the other files and its own.
+    """
     if folder.exists():
         raise CgdmerError(f"{folder} exists already; name a new folder, a model is never written over")
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
-    save_file(named_tensors(module, params), part / WEIGHTS, metadata={"format": "pt"})
+    write_tensors(part / WEIGHTS, named_tensors(module, params), metadata={"format": "pt"})
     (part / "config.json").write_text(json.dumps(config_of(module, first_id(tokenizer, PADDING)), indent=1) + "\n")
-    (part / "origin.json").write_text(json.dumps(origin, indent=1) + "\n")
     save_tokenizer(tokenizer, part)
+    files = {file.name: sha256_of(file) for file in sorted(part.iterdir())}
+    write_whole(part / ORIGIN, json.dumps(sealed(origin | {FILES: files}), indent=1) + "\n")
     os.replace(part, folder)
+
+
+def read_origin(folder: Path) -> dict[str, object] | None:
+    """What `save_text_encoder` was given; None where the folder is not of this program. Its files are compared."""
+    path = folder / ORIGIN
+    if not path.is_file():
+        return None
+    origin = read_sealed(path, remedy=REMEDY)
+    files = origin.pop(FILES, {})
+    for name, sha256 in files.items() if isinstance(files, dict) else ():
+        file = folder / name
+        if not file.is_file():
+            raise CgdmerError(f"{file} is missing; {REMEDY}")
+        if sha256_of(file) != sha256:
+            raise CgdmerError(f"{file} differs from what was written (sha256); {REMEDY}")
+    return origin
 
 
 def named_tensors(module: TextModule, params: dict) -> dict[str, np.ndarray]:

@@ -1,6 +1,5 @@
 """Named tensors of a checkpoint folder: one safetensors file, several with an index, or a torch file."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -9,8 +8,9 @@ import numpy as np
 from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 
-from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.interop.torch_file import torch_tensors
+from cgdmer_jax.json_file import read_json
 
 WEIGHTS, INDEX, TORCH = "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"
 FLOATS = {"F64", "F32", "F16", "BF16"}
@@ -37,10 +37,14 @@ def open_tensors(folder: Path) -> tuple[Path, dict[str, Stored]]:
 
 def _safetensors(path: Path) -> dict[str, Stored]:
     try:
+        with path.open("rb"):  # safe_open calls a file that may not be read a missing one
+            pass
         file = safe_open(path, framework="numpy")
         slices = {name: file.get_slice(name) for name in file.keys()}
     except FileNotFoundError as error:
         raise CgdmerError(f"{path} is missing; copy every part of the model into that folder") from error
+    except OSError as error:
+        raise CgdmerError(f"{path} cannot be read ({reason_of(error)}); ask its owner") from error
     except SafetensorError as error:
         raise CgdmerError(f"{path} is cut or damaged ({error}); download or copy it again") from error
 
@@ -52,10 +56,12 @@ def _safetensors(path: Path) -> dict[str, Stored]:
 
 def _sharded(path: Path) -> dict[str, Stored]:
     try:
-        places = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
+        places = read_json(path, remedy="copy it again")["weight_map"]
         parts = sorted(set(places.values()))
         inside = all(Path(part).name == part for part in parts)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except CgdmerError:
+        raise
+    except (KeyError, TypeError, AttributeError) as error:
         raise CgdmerError(f"{path} has no weight_map of tensor to file ({error!r}); copy it again") from error
     if not inside:
         raise CgdmerError(f"{path} names a part outside its folder; take the model from where it was published")

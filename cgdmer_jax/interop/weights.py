@@ -17,7 +17,15 @@ DTYPES = {"float32": "F32", "float16": "F16", "bfloat16": "BF16", "int32": "I32"
 
 def write_weights(path: Path, variables: Variables) -> None:
     """One tensor a leaf, named by its place: params/ecg/blocks/..."""
-    save_file({name: np.asarray(leaf) for name, leaf in _named(variables).items()}, path)
+    write_tensors(path, {name: np.asarray(leaf) for name, leaf in _named(variables).items()})
+
+
+def write_tensors(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, str] | None = None) -> None:
+    """A safetensors file that is readable for all whom the umask allows; the library leaves it to its owner alone."""
+    path.touch()
+    mode = path.stat().st_mode
+    save_file(tensors, path, metadata)
+    path.chmod(mode)
 
 
 def read_weights(path: Path, like: Variables) -> Variables:

@@ -40,7 +40,7 @@ class CgDmerConfig:
 
     ecg: Size  # lead x time encoder
     text: Size  # report encoder, when it is trained from scratch
-    text_tower: str  # a pretrained one in its place: a folder or a hub id; "" = from scratch
+    text_tower: str  # a pretrained one in its place: a folder or hf://owner/name@revision; "" = from scratch
     text_architecture: dict  # what that folder says of it; experiments.pretrain fills it in
     text_trained: int  # its last so many blocks are trained; 0 = none, -1 = all of it
     text_rate: float  # learning-rate factor of its trained parts

@@ -26,7 +26,7 @@ class MerlConfig:
     """What a config file says of the method; every field is named there."""
 
     ecg: ResNetSize | VitSize
-    text_tower: str  # the pretrained text encoder: a folder or a hub id
+    text_tower: str  # the pretrained text encoder: a folder or hf://owner/name@revision
     text_architecture: dict  # what that folder says of it; experiments.pretrain fills it in
     text_trained: int  # its last so many blocks are trained; 0 = none, as released, -1 = all of it
     text_rate: float  # learning-rate factor of its trained parts
@@ -56,7 +56,7 @@ class MerlConfig:
         if not self.text_architecture:
             raise CgdmerError(
                 f'MERL reads reports through a pretrained text encoder, and config.method.text_tower is "'
-                f'{self.text_tower}"; give a folder or a hub id there, experiments.pretrain reads it'
+                f'{self.text_tower}"; give a folder or hf://owner/name@revision there, experiments.pretrain reads it'
             )
         if isinstance(self.ecg, ResNetSize) and self.embedding % POOL_HEADS:
             raise CgdmerError(

@@ -6,7 +6,6 @@ that fails under way ends all: the hosts wait for each other in it, so none of t
 """
 
 import contextlib
-import logging
 import math
 import shutil
 from collections.abc import Callable
@@ -23,11 +22,12 @@ from cgdmer_jax.training.arrays import as_dict, check_fit, describe, of_variable
 from cgdmer_jax.training.manifest import (
     MANIFEST,
     DamagedCheckpoint,
-    file_sha256,
     read_manifest,
     verify,
     write_manifest,
 )
+from cgdmer_jax.training.orbax_loops import settle_after_failures
+from cgdmer_jax.training.reading import Restored, manifest_sha256, read_steadily
 from cgdmer_jax.training.state import TrainState, abstract
 from cgdmer_jax.training.together import is_first, of_first
 
@@ -37,16 +37,6 @@ REMEDY = "free some space and give the same command again"
 
 class NotWritten(CgdmerError):
     """A checkpoint that could not be written; the earlier ones are untouched."""
-
-
-class _RaisedAnyway(logging.Filter):
-    """Drops what Orbax's threads log, each with its traceback, of an error that `result` then raises."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return "_SignalingThread.run() raised" not in record.getMessage()
-
-
-RAISED_ANYWAY = _RaisedAnyway()  # one object, which a logger takes once
 
 
 class Checkpoints:
@@ -62,7 +52,7 @@ class Checkpoints:
         self.tell = tell
         self.n_failed = 0
         self._failed: NotWritten | None = None  # of the latest save
-        logging.getLogger("absl").addFilter(RAISED_ANYWAY)
+        settle_after_failures()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._pending: Future | None = None
 
@@ -97,9 +87,10 @@ class Checkpoints:
             self._note_failure(_not_written(folder, reason))
             return
         try:
-            response = ocp.save_async(folder.absolute() / STATE, arrays)
+            with _directories_first():
+                response = ocp.save_async(folder.absolute() / STATE, arrays)
         except (OSError, ValueError) as error:
-            self._go_on_or_end(_not_written(folder, reason_of(error)), error)
+            self._go_on_or_end(_given_up(folder, error), error)
             return
         self._pending = self._writer.submit(self._commit, response, folder, step, validation_loss, describe(arrays))
 
@@ -124,11 +115,7 @@ class Checkpoints:
                 write_manifest(folder, step, validation_loss, arrays)
                 self._prune()
         except (OSError, ValueError) as error:  # Orbax reports a full disk as ValueError
-            # What was written would keep its space. Of several hosts another one may be writing there, and would name
-            # the missing folder as the cause; they all end, and the next start removes it.
-            if jax.process_count() == 1 and not (folder / MANIFEST).exists():
-                shutil.rmtree(folder, ignore_errors=True)
-            raise _not_written(folder, reason_of(error)) from error
+            raise _given_up(folder, error) from error
 
     def wait(self) -> None:
         """Blocks until the latest save is whole; raises when it could not be written."""
@@ -200,45 +187,51 @@ class Checkpoints:
         return None if step is None else self._load(step, like)
 
     def restore_latest_variables(self, like: TrainState, tell: Callable[[str], None]) -> Variables | None:
-        """The same, of what the method learned alone: the optimiser may be another one."""
-        step = self._agreed("checkpoint of the variables", tell)
-        return None if step is None else self._load_variables(step, like)
+        """The same, of what the method learned alone: the optimiser may be another one, and a run may train there."""
+        found = read_steadily(
+            self.folder,
+            lambda: self._agreed("checkpoint of the variables", tell),
+            lambda step: self._load_variables(step, like),
+        )
+        return None if found is None else found.variables
 
     def _agreed(self, name: str, tell: Callable[[str], None]) -> int | None:
         """The step that host 0 found intact: files are read through once, and all hosts go on from the same ones."""
-
-        def find() -> tuple[int, str] | None:
-            step = self._newest_intact(tell)
-            return None if step is None else (step, manifest_sha256(self.folder / str(step)))
-
-        found = of_first(name, find)
+        found = of_first(name, lambda: self._newest_intact(tell))
         if found is None:
             return None
         step, sha256 = found
         folder = self.folder / str(step)
-        if not (folder / MANIFEST).exists() or manifest_sha256(folder) != sha256:
+        here = manifest_sha256(folder)
+        if here != sha256 and (here is not None or jax.process_count() > 1):  # one host may have seen it removed
             raise CgdmerError(f"{folder} is not the checkpoint that host 0 has there; all hosts must share one folder")
         return step
 
-    def _newest_intact(self, tell: Callable[[str], None]) -> int | None:
-        refused = 0
-        for step in reversed(self.steps()):
+    def _newest_intact(self, tell: Callable[[str], None]) -> tuple[int, str] | None:
+        """The step, and the sha256 of its manifest."""
+        refused: set[int] = set()
+        while steps := [step for step in self.steps() if step not in refused]:
+            folder = self.folder / str(steps[-1])
             try:
-                verify(self.folder / str(step))
-                return step
+                verify(folder)
+                sha256 = manifest_sha256(folder)
             except DamagedCheckpoint as error:
-                tell(str(error))
-                refused += 1
+                if (folder / MANIFEST).exists():
+                    tell(str(error))
+                    refused.add(steps[-1])
+                continue  # with its manifest gone, the run that trains there has removed it
+            if sha256 is not None:
+                return steps[-1], sha256
         if refused:
             raise CgdmerError(
-                f"{self.folder}: none of its {refused} checkpoints is intact; "
+                f"{self.folder}: none of its {len(refused)} checkpoints is intact; "
                 "restore one from a backup, or remove the folder to start again"
             )
         return None
 
     def restore(self, step: int, like: TrainState) -> TrainState:
         """One step by number, verified."""
-        self._verify(step)
+        verify(self.folder / str(self._known(step)))
         return self._load(step, like)
 
     def _load(self, step: int, like: TrainState) -> TrainState:
@@ -248,10 +241,27 @@ class Checkpoints:
         restored = ocp.load(folder.absolute() / STATE, abstract(wanted))
         return jax.tree.unflatten(jax.tree.structure(like), [restored[name] for name in wanted])
 
-    def restore_variables(self, step: int, like: TrainState) -> Variables:
-        """The same, of what the method learned alone."""
-        self._verify(step)
-        return self._load_variables(step, like)
+    def restore_variables(self, step: int | None, like: TrainState) -> Restored:
+        """What the method learned, verified: of one step, else of the latest. A run may train there meanwhile."""
+
+        def read(chosen: int) -> Variables:
+            verify(self.folder / str(chosen))
+            return self._load_variables(chosen, like)
+
+        return read_steadily(self.folder, self.latest if step is None else lambda: self._known(step), read)
+
+    def latest(self) -> int:
+        """The last step; raises where there is none."""
+        steps = self.steps()
+        if not steps:
+            raise CgdmerError(f"{self.folder} holds no checkpoint; run experiments.pretrain first")
+        return steps[-1]
+
+    def _known(self, step: int) -> int:
+        steps = self.steps()
+        if step not in steps:
+            raise CgdmerError(f"{self.folder} has no checkpoint of step {step}; it has {steps}")
+        return step
 
     def _load_variables(self, step: int, like: TrainState) -> Variables:
         wanted = {name: leaf for name, leaf in as_dict(like).items() if of_variables(name)}
@@ -263,26 +273,31 @@ class Checkpoints:
             restored = ocp.load(folder.absolute() / STATE, abstract(wanted))
         return jax.tree.unflatten(jax.tree.structure(like.variables), [restored[name] for name in wanted])
 
-    def _verify(self, step: int) -> None:
-        if step not in self.steps():
-            raise CgdmerError(f"{self.folder} has no checkpoint of step {step}; it has {self.steps()}")
-        verify(self.folder / str(step))
-
     def _described(self, step: int) -> tuple[Path, dict[str, list]]:
         """Folder of a step, and the shape and dtype of each of its arrays."""
         folder = self.folder / str(step)
         return folder, read_manifest(folder)["arrays"]
 
 
-def manifest_sha256(folder: Path) -> str:
-    """Names a checkpoint by content: the key of everything cached from it."""
-    return file_sha256(folder / MANIFEST)
+def _directories_first() -> ocp.Context:
+    """Made by Orbax's threads, a directory that finds no inode left keeps the others waiting for it for 5 minutes."""
+    context = ocp.Context()
+    context.asynchronous.create_directories_asynchronously = False
+    return context
 
 
 def _remove(folder: Path) -> None:
     """The manifest goes first, so that half a folder is none."""
     (folder / MANIFEST).unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)  # without its manifest it is unfinished, and removed as such later
+
+
+def _given_up(folder: Path, error: Exception) -> NotWritten:
+    # What was written would keep its space. Of several hosts another one may be writing there, and would name the
+    # missing folder as the cause; they all end, and the next start removes it.
+    if jax.process_count() == 1 and not (folder / MANIFEST).exists():
+        shutil.rmtree(folder, ignore_errors=True)
+    return _not_written(folder, reason_of(error))
 
 
 def _not_written(folder: Path, reason: str) -> NotWritten:

@@ -1,7 +1,6 @@
 """metrics.jsonl: one line a logged step, cut back on resume so that a curve has no doubled part."""
 
 import errno
-import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import jax
 
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.training.metrics_file import line_of, read_metrics
 from cgdmer_jax.training.mirrors import Mirror
 from cgdmer_jax.training.state import check_finite
 from cgdmer_jax.training.step import Metrics
@@ -33,7 +33,7 @@ class MetricsLog:
     def write(self, record: dict) -> None:
         if not is_first():
             return
-        self._waiting += json.dumps(record).encode() + b"\n"
+        self._waiting += line_of(record)
         try:
             self._append()
         except OSError as error:
@@ -73,19 +73,8 @@ class MetricsLog:
         """Drops lines of later steps, and a last line that a kill left unfinished."""
         if not self.path.exists() or not is_first():
             return
-        kept = [json.dumps(record) for record in read_metrics(self.path) if record["step"] <= step]
-        write_whole(self.path, "".join(line + "\n" for line in kept))
-
-
-def read_metrics(path: Path) -> list[dict]:
-    """All finished lines; a kill can only have left the last one unfinished."""
-    records = []
-    for number, line in enumerate(path.read_text().split("\n")[:-1], start=1):
-        try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError as error:
-            raise CgdmerError(f"line {number} of {path} is no JSON; mend or delete that line") from error
-    return records
+        kept = [record for record in read_metrics(self.path) if record["step"] <= step]
+        write_whole(self.path, b"".join(map(line_of, kept)))
 
 
 def untimed(record: dict) -> dict:

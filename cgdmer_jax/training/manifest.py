@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 from cgdmer_jax.errors import CgdmerError, reason_of
+from cgdmer_jax.json_file import read_json
 from cgdmer_jax.whole_file import write_whole
 
 MANIFEST = "manifest.json"
@@ -27,15 +28,16 @@ def write_manifest(folder: Path, step: int, validation_loss: float | None, array
 
 
 def read_manifest(folder: Path) -> dict:
+    """The manifest, if it has the hash that it holds of itself."""
     path = folder / MANIFEST
     try:
-        manifest = json.loads(path.read_bytes())
-    except OSError as error:
-        raise _damaged(path, f"cannot be read ({reason_of(error)})") from error
-    except ValueError as error:
-        raise _damaged(path, "is no JSON") from error
-    if not isinstance(manifest, dict) or manifest.keys() != FIELDS:
+        manifest = read_json(path, remedy="this checkpoint is not used")
+    except CgdmerError as error:
+        raise DamagedCheckpoint(str(error)) from error
+    if not isinstance(manifest, dict) or manifest.keys() != FIELDS or not isinstance(manifest["files"], dict):
         raise _damaged(path, f"does not hold exactly {', '.join(sorted(FIELDS))}")
+    if manifest["files"].get(MANIFEST) != _own_sha256(manifest):
+        raise _damaged(path, "differs from what was written (sha256)")
     return manifest
 
 
@@ -48,6 +50,8 @@ def verify(folder: Path) -> None:
         raise _damaged(folder / MANIFEST, "differs from what was written (sha256)")
     for name, expected in expected_of.items():
         path = folder / name
+        if name == MANIFEST:
+            continue
         if not path.exists():
             raise _damaged(path, "is missing")
         try:

@@ -1,4 +1,8 @@
-"""The run folder: config, environment and input contract beside the metrics and checkpoints (DESIGN 2)."""
+"""The run folder: config, environment and input contract beside the metrics and checkpoints (DESIGN 2).
+
+Each of these files holds its own hash, config.json that of the tokenizer too; folders of before have none, and gain
+them when their run goes on.
+"""
 
 import fcntl
 import json
@@ -8,10 +12,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cgdmer_jax.contract import InputContract
-from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.whole_file import write_whole
+from cgdmer_jax.errors import CgdmerError, reason_of
+from cgdmer_jax.json_file import read_json
+from cgdmer_jax.sealed_json import SEAL, sealed, unsealed
+from cgdmer_jax.whole_file import sha256_of, write_whole
 
+FILES = "files"  # field of config.json: sha256 of files that are written once, by their path in the folder
+REMEDY = "restore it from a backup"
 FREE = "run."  # fields that may differ when a run goes on: log, validation and checkpoint intervals
+YOUNGER = {"data.min_patients": 1}  # fields younger than some run folders, with the value that those runs had
 
 
 class RunFolder:
@@ -25,13 +34,37 @@ class RunFolder:
         self.evaluation = path / "evaluation"
 
     def config(self) -> dict:
-        return self._read("config.json")
+        return self._config_and_files()[0]
+
+    def _config_and_files(self) -> tuple[dict, dict[str, str]]:
+        fields = self._read("config.json")
+        config = unsealed(fields, self.path / "config.json", remedy=REMEDY)
+        files = config.pop(FILES, {})
+        if files and SEAL not in fields:
+            raise CgdmerError(f"{self.path / 'config.json'} has lost its {SEAL}; {REMEDY}")
+        return config, files
+
+    def unsaid(self) -> dict[str, object]:
+        """Fields that this run's config is too old to have, with the value that it was trained with."""
+        if not self.exists():
+            return {}
+        known = flat(self.config())
+        return {name: value for name, value in YOUNGER.items() if name not in known}
 
     def contract(self) -> InputContract:
-        return InputContract.from_json(json.dumps(self._read("input.json")))
+        fields = self._read("input.json")
+        return InputContract.from_fields(unsealed(fields, self.path / "input.json", remedy=REMEDY))
+
+    def checked_tokenizer(self) -> Path:
+        """The folder of the tokenizer, once its file is found to be the one that was written."""
+        for name, sha256 in self._config_and_files()[1].items():
+            path = self.path / name
+            if path.is_file() and sha256_of(path) != sha256:  # who reads a missing one says what to do
+                raise CgdmerError(f"{path} differs from what was written (sha256); {REMEDY}")
+        return self.tokenizer
 
     def exists(self) -> bool:
-        return (self.path / "config.json").exists()
+        return not self._is_missing(self.path / "config.json")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -69,38 +102,51 @@ class RunFolder:
 
         A run that reads no recordings has no contract.
         """
-        known = self._read("environment.json") if self.exists() else []
+        known, files = (self.starts(), self._config_and_files()[1]) if self.exists() else ([], {})
+        if not files:
+            written = [path for path in sorted(self.tokenizer.rglob("*")) if path.is_file()]
+            files = {path.relative_to(self.path).as_posix(): sha256_of(path) for path in written}
         try:
             if contract is not None:
-                write_json(self.path / "input.json", json.loads(contract.to_json()))
-            write_json(self.path / "environment.json", [*known, environment])
-            write_json(self.path / "config.json", config)
+                write_json(self.path / "input.json", sealed(json.loads(contract.to_json())))
+            self._write_starts([*known, environment])
+            write_json(self.path / "config.json", sealed(config | ({FILES: files} if files else {})))
         except OSError as error:
             raise self._not_writable(error) from error
 
     def starts(self) -> list[dict]:
         """What environment.json tells of each time the run was started, the first one first."""
-        return self._read("environment.json")
+        path = self.path / "environment.json"
+        entries = self._read(path.name)
+        if not isinstance(entries, list):
+            raise CgdmerError(f"{path} is not a list of starts; {REMEDY}")
+        return [unsealed(one, f"entry {number} of {path}", remedy=REMEDY) for number, one in enumerate(entries)]
+
+    def _write_starts(self, starts: list[dict]) -> None:
+        write_json(self.path / "environment.json", [sealed(one) for one in starts])
 
     def finish(self, figures: dict) -> None:
         """Adds what this start measured to its entry of environment.json."""
-        *before, own = self._read("environment.json")
-        write_json(self.path / "environment.json", [*before, own | figures])
+        *before, own = self.starts()
+        self._write_starts([*before, own | figures])
 
     def _not_writable(self, error: OSError) -> CgdmerError:
         return CgdmerError(f"--workdir={self.path} cannot be written ({error.strerror}); choose a folder you own")
 
     def _read(self, name: str):
         path = self.path / name
-        try:
-            return json.loads(path.read_text())
-        except (FileNotFoundError, NotADirectoryError) as error:
+        if self._is_missing(path):
             raise CgdmerError(
                 f"{path} is missing, so {self.path} is not a whole run folder; "
                 "give the folder that experiments.pretrain wrote (--workdir)"
-            ) from error
-        except ValueError as error:
-            raise CgdmerError(f"{path} is no JSON ({error}); restore it from a backup") from error
+            )
+        return read_json(path, remedy=REMEDY)
+
+    def _is_missing(self, path: Path) -> bool:
+        try:
+            return not path.exists()
+        except OSError as error:  # a folder that this user may not look into
+            raise CgdmerError(f"{path} cannot be read ({reason_of(error)}); ask its owner") from error
 
 
 def flat(config: dict, prefix: str = "") -> dict[str, object]:
@@ -117,6 +163,7 @@ def flat(config: dict, prefix: str = "") -> dict[str, object]:
 def check_config(old: dict, new: dict, allowed: tuple[str, ...], where: Path) -> None:
     """Refuses a config that differs from the run's own outside `run` and the allowed fields."""
     before, after = flat(json.loads(json.dumps(old))), flat(json.loads(json.dumps(new)))
+    before = {name: value for name, value in YOUNGER.items() if name in after} | before
     differing = [
         f"{name}: {before.get(name)} -> {after.get(name)}"
         for name in sorted({*before, *after})

@@ -22,6 +22,7 @@ def get_grid() -> dict:
             "method.weight_ecg": 1.0,
             "method.statement_dropout": 0.3,
             "method.column_queries": True,
+            "data.min_patients": 1,
         },
         "reference": "both",
         "rows": {

@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from cgdmer_jax.data.convert import convert
 from cgdmer_jax.data.seal import ROWS_PER_SHARD
 from cgdmer_jax.data.sources import LabelClass, Source, SourceRecord
+from cgdmer_jax.data.store_info import sealed_info
 from cgdmer_jax.data.wfdb_reader import Recording
 from cgdmer_jax.waveform import LEADS
 
@@ -35,21 +37,17 @@ def stored_uv(row: int, first_value: int = FIRST_VALUE) -> np.ndarray:
     return signal_uv
 
 
-def write_store(
-    folder: Path,
+def small_source(
     reports: list[str | None],
     *,
     name: str = "synthetic",
-    rate: float = 100.0,
-    n_samples: int = N_SAMPLES,
     first_value: int = FIRST_VALUE,
     folds: list[int] | None = None,
     rejected: tuple[int, ...] = (),
     codes: tuple[str, ...] = ("A", "B"),
-    rows_per_shard: int = ROWS_PER_SHARD,
     record_ids: list[str] | None = None,
-) -> str:
-    """A store with one row a report and a patient a row; row r has code r % len(codes). Returns its path."""
+) -> Source:
+    """One record a report and a patient a record; record r has code r % len(codes)."""
     records = [
         SourceRecord(
             record_id=record_ids[row] if record_ids else f"r{row}",
@@ -65,13 +63,26 @@ def write_store(
         for row, report in enumerate(reports)
     ]
     tasks = {TASK: tuple(LabelClass(code, code) for code in codes)}
-    source = Source(name, "none", "none", records, tasks, _recording, {}, 100.0)
+    return Source(name, "none", "none", records, tasks, _recording, {}, 100.0)
+
+
+def write_store(
+    folder: Path,
+    reports: list[str | None],
+    *,
+    rate: float = 100.0,
+    n_samples: int = N_SAMPLES,
+    rows_per_shard: int = ROWS_PER_SHARD,
+    **what: Any,
+) -> str:
+    """A store of `small_source(reports, **what)`, a row a record. Returns its path."""
+    source = small_source(reports, **what)
     convert(source, folder, rate=rate, seconds=n_samples / rate, progress=False, rows_per_shard=rows_per_shard)
     return str(folder)
 
 
 def rewrite_info(path: str, **fields: object) -> str:
-    """The same store with other values in its dataset.json."""
+    """The same store with other values in its dataset.json, and the hash that belongs to them."""
     file = Path(path) / "dataset.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | fields))
+    file.write_text(sealed_info(json.loads(file.read_text()) | fields), encoding="utf-8")
     return path

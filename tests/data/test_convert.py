@@ -116,7 +116,7 @@ def test_preparing_a_recording_equals_its_conversion_for_the_40_real_ones_at_500
         with tarfile.open(shared_data / archive) as file:
             file.extractall(tmp_path, filter="data")
     (tmp_path / "ptb-xl-metadata" / "records500").symlink_to(tmp_path / "ptb-xl" / "records500")
-    source = open_source(tmp_path / "ptb-xl-metadata", 500)
+    source = open_source(tmp_path / "ptb-xl-metadata", 500, follow_links=True)
     present = [r for r in source.records if (tmp_path / "ptb-xl" / f"{r.location}.hea").is_file()]
     assert len(present) == 40
     source = replace(source, records=present)

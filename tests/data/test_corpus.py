@@ -133,7 +133,7 @@ def test_task_with_other_classes_in_another_store_is_refused(paths, tmp_path):
     [
         ("rate", 100.0, 50.0),
         ("seconds", 1.2, 1.5),
-        ("filter", "none", "0.5-40"),
+        ("filter", "none", "bandpass_0.5_40"),
         ("cleaning_version", 1, 7),
     ],
 )

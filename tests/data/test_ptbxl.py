@@ -162,7 +162,7 @@ def test_a_listed_record_without_files_is_an_error_of_that_record_alone(tmp_path
 
 def test_what_is_wrong_with_the_folder_is_told_in_one_sentence(tmp_path):
     with pytest.raises(CgdmerError, match=r"ptbxl_database\.csv is not in .*--root"):
-        SOURCES["ptbxl"](tmp_path, 100)
+        SOURCES["ptbxl"](tmp_path, 100, False)
     root = write_root(tmp_path / "bare", [line(1)], rates=())
     with pytest.raises(CgdmerError, match="neither records100 nor records500"):
         open_source(root, 100)
@@ -189,5 +189,5 @@ def test_a_table_without_a_needed_column_is_refused_by_name(tmp_path):
     root = write_root(tmp_path / "root", [line(1)])
     text = (root / "ptbxl_database.csv").read_text()
     (root / "ptbxl_database.csv").write_text(text.replace("strat_fold", "fold"))
-    with pytest.raises(CgdmerError, match=r"ptbxl_database\.csv has no column strat_fold"):
+    with pytest.raises(CgdmerError, match=r"ptbxl_database\.csv has no column \"strat_fold\""):
         open_source(root, 100)

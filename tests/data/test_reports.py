@@ -22,6 +22,7 @@ from cgdmer_jax.data.reports import (
     load_tokenizer,
     load_word_piece,
     save_tokenizer,
+    shared_words,
     tokenizer_sha256,
     touched,
     train_wordpiece,
@@ -154,6 +155,49 @@ def test_tokenizer_is_the_same_for_any_order_of_the_texts_and_any_process():
     }
     shuffled = random.Random(9).sample(TEXTS * 3, 18)
     assert hashes == {tokenizer_sha256(train_wordpiece(shuffled, 90)) + "\n"}
+
+
+# Patient and report: a name in one patient's many reports, one in four patients', one in five's.
+NAMED = [
+    *((f"p{row}", TEXTS[row % 6]) for row in range(60)),
+    *(("p7", "herr wurzelbacher normales ekg"),) * 40,
+    *((f"p{row}", "befund katzenellenbogen") for row in (1, 2, 3, 4)),
+    *((f"p{row}", "gelesen von sauerbruch") for row in (1, 2, 3, 4, 5)),
+]
+
+
+def pieces(tokenizer: Tokenizer) -> set[str]:
+    """Entries of two letters and more."""
+    found = {name.removeprefix("##") for name in tokenizer.get_vocab() if name not in SPECIAL_TOKENS}
+    return {piece for piece in found if len(piece) > 1}
+
+
+def test_pieces_are_parts_of_words_that_enough_patients_share():
+    tokenizer = train_wordpiece(shared_words(NAMED, 5), 500, letters_of={report for _, report in NAMED})
+    holders = {word: {p for p, report in NAMED if word in report.split()} for _, r in NAMED for word in r.split()}
+    shared = {word for word, patients in holders.items() if len(patients) >= 5}
+    assert "sauerbruch" in shared and not {"wurzelbacher", "katzenellenbogen", "herr", "befund"} & shared
+    assert pieces(tokenizer) and all(any(piece in word for word in shared) for piece in pieces(tokenizer))
+    assert "sauerbruch" in tokenizer.get_vocab(), "what five patients share enters whole"
+    for name in ("wurzelbacher", "katzenellenbogen"):
+        assert "[UNK]" not in tokenizer.encode(name).tokens and len(tokenizer.encode(name).tokens) > 8
+    everything = train_wordpiece([report for _, report in NAMED], 500)
+    assert {"wurzelbacher", "katzenellenbogen"} <= pieces(everything), "the names would have entered whole"
+
+
+def test_with_one_patient_asked_for_the_vocabulary_is_that_of_all_words():
+    texts = [report for _, report in NAMED]
+    ours = train_wordpiece(shared_words(NAMED, 1), 300, letters_of=texts)
+    assert tokenizer_sha256(ours) == tokenizer_sha256(train_wordpiece(texts, 300))
+
+
+def test_vocabulary_of_shared_words_is_the_same_for_any_order_of_the_reports():
+    shuffled = random.Random(3).sample(NAMED, len(NAMED))
+    ours, theirs = (
+        train_wordpiece(shared_words(reports, 5), 200, letters_of=[report for _, report in reports])
+        for reports in (NAMED, shuffled)
+    )
+    assert tokenizer_sha256(ours) == tokenizer_sha256(theirs)
 
 
 def test_vocabulary_has_at_most_the_wanted_size_and_special_tokens_first():

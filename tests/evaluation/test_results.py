@@ -1,6 +1,7 @@
 """results.json: fields, unique key, figures of macro rows, paired differences."""
 
 import json
+import subprocess
 from dataclasses import replace
 
 import numpy as np
@@ -184,12 +185,25 @@ def test_written_document_is_strict_json_and_reads_back(case, tmp_path):
     def refuse(name):
         raise AssertionError(f"{name} is not JSON")
 
-    assert json.loads(path.read_text(), parse_constant=refuse) == results.read_results(path)
-    document = results.read_results(path)
+    written, document = json.loads(path.read_text(), parse_constant=refuse), results.read_results(path)
+    assert written == document | {"sha256": written["sha256"]}
     assert document["rows"] == rows and document["command"] == "python -m experiments.evaluate"
     assert "numpy" in document["environment"]["packages"]
     (rare,) = rows_by(document["rows"], metric="auroc", **{"class": "RARE"})
     assert rare["value"] is None and rare["n_positive"] == 0
+
+
+def test_another_figure_in_the_file_is_refused_and_an_older_file_without_hash_is_read(tmp_path):
+    path = tmp_path / "results.json"
+    row = results.plain_row(SETTING, "affirmed_share", "MI", 0.25, n=10, n_positive=0)
+    results.write_results(path, "command", [row], {"step": 3})
+    content = path.read_text()
+    path.write_text(content.replace("0.25", "0.75"))
+    with pytest.raises(CgdmerError, match=r"results\.json differs from what was written .* evaluate the run again"):
+        results.read_results(path)
+    before = {name: value for name, value in json.loads(content).items() if name != "sha256"}
+    path.write_text(json.dumps(before))
+    assert results.read_results(path) == before
 
 
 def test_plain_row_fits_the_table():
@@ -199,3 +213,56 @@ def test_plain_row_fits_the_table():
     interval = bootstrap.Interval(0.1, 0.3)
     row = results.plain_row(SETTING, "x", "all", 0.2, n=10, n_positive=5, interval=interval, n_seeds=3)
     assert (row["value"], row["low"], row["high"], row["n_seeds"]) == (0.2, 0.1, 0.3, 3)
+
+
+def git(folder, *words):
+    who = ("-c", "user.name=a", "-c", "user.email=a@b")
+    subprocess.run(("git", "-C", str(folder), *who, *words), check=True, capture_output=True)
+
+
+def test_the_commit_is_that_of_the_program_and_never_of_a_checkout_that_it_is_installed_in(tmp_path, monkeypatch):
+    installed = tmp_path / ".venv/results.py"
+    installed.parent.mkdir()
+    installed.write_text("")
+    (tmp_path / "own.py").write_text("")
+    git(tmp_path, "init")
+    git(tmp_path, "add", "own.py")
+    git(tmp_path, "commit", "-m", "somebody's own work")
+    monkeypatch.setattr(results, "__file__", str(installed))
+    assert results.commit() is None
+    monkeypatch.setattr(results, "__file__", str(tmp_path / "own.py"))
+    own = results.commit()
+    assert len(own) == 40
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))  # as in a hook of another repository
+    assert results.commit() == own
+    (tmp_path / "own.py").write_text("changed")
+    assert results.commit() == own + "+"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"value": "0.8"}, "row 0 of .*r.json holds '0.8' as value"),
+        ({"value": float("nan")}, "holds 'nan' as value"),
+        ({"n": 3.5}, "holds '3.5' as n"),
+        ({"seen_in_training": 0}, "holds '0' as seen_in_training"),
+        ({"protocol": "cleaner"}, "has an unknown protocol"),
+        ({"task": ["a"]}, "as task"),
+    ],
+)
+def test_a_row_edited_by_hand_is_told_with_its_file_and_number(changes, words, tmp_path):
+    row = results.plain_row(SETTING, "auroc", "A", 0.5, n=9, n_positive=4)
+    results.write_results(tmp_path / "r.json", "", [row], {})
+    document = json.loads((tmp_path / "r.json").read_text())
+    del document["sha256"]  # as in a file of an earlier version
+    document["rows"][0] |= changes
+    (tmp_path / "r.json").write_text(json.dumps(document))
+    with pytest.raises(CgdmerError, match=words):
+        results.read_results(tmp_path / "r.json")
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"rows": 1', "[]", '{"command": 1}', "\0", "7"])
+def test_a_results_file_that_is_no_results_file_is_told_with_its_name(content, tmp_path):
+    (tmp_path / "r.json").write_text(content)
+    with pytest.raises(CgdmerError, match=r"r\.json .*evaluate the run again"):
+        results.read_results(tmp_path / "r.json")

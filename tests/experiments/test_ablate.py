@@ -79,7 +79,7 @@ class Folder:
             (run / "environment.json").write_text("[{}]")
             (run / "config.json").write_text('{"method_name": "cgdmer"}')
         else:
-            leave_evaluation(run)
+            leave_evaluation(run, open_corpus((self.store,)).fingerprint)
         return 0
 
 
@@ -89,7 +89,7 @@ def scores_of(run: str):
     return np.random.default_rng([ord(c) for c in run]).random(LABELS.shape) + skill * LABELS
 
 
-def leave_evaluation(run):
+def leave_evaluation(run, fingerprint):
     out = run / "evaluation" / "synthetic" / "validation"
     out.mkdir(parents=True)
     name = run.name.rsplit("-", 1)[0]
@@ -98,7 +98,7 @@ def leave_evaluation(run):
         evaluation="probe", task="findings", domain="in", supervision="labels", seen_in_training=False,
     )  # fmt: skip
     rows = rows_for_scores(setting, [scores_of(name)], LABELS, ("A", "B"), probabilities=False).rows
-    write_results(out / "results.json", "", rows, {})
+    write_results(out / "results.json", "", rows, {"store": fingerprint})
     arrays = {
         "probe/cgdmer/main": scores_of(name).astype(np.float32),
         "labels": LABELS,

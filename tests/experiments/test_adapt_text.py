@@ -11,7 +11,8 @@ from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.data.report_texts import ReportTexts, of_corpus
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.huggingface import load_text_encoder
-from cgdmer_jax.training.log import read_metrics, untimed
+from cgdmer_jax.training.log import untimed
+from cgdmer_jax.training.metrics_file import read_metrics
 from experiments import training_run
 from experiments.adapt_text import main
 from tests.data.small_stores import write_store

@@ -3,11 +3,16 @@
 report.html and predictions.npz hold them on purpose: they are results for the owner of the recordings, no logs.
 """
 
+import getpass
+import json
 import re
+import socket
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from cgdmer_jax.data.reports import SPECIAL_TOKENS
 from configs import quickstart
 from experiments import convert, embed, evaluate, export_model
 from experiments.pretrain import pretrain
@@ -16,8 +21,9 @@ from tests.data.ptbxl_root import line, write_record, write_root
 from tests.data.small_stores import write_store
 
 CANARY = "quokka"
+SURNAME = "wombatowski"  # in the reports of four patients, one fewer than a vocabulary asks for
 TOLD = re.compile(rf"{CANARY}|\b[pr]\d+\b", re.IGNORECASE)  # reports; patients and records of write_store
-REPORTS = [f"{CANARY} number {row}" for row in range(200)]
+REPORTS = [f"{CANARY} number {row}" + f" {SURNAME}" * (row < 4) for row in range(200)]
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +65,32 @@ def test_evaluate(folder, capfd):
 
 
 def test_export_model(folder, model, capfd):
-    """The tokenizer has the words of the training reports; they are what it is."""
     assert export_model.main([f"--run={folder / 'run'}", f"--out={folder / 'again'}"]) == 0
     assert_silent(capfd, *(model / name for name in ("README.md", "config.json", "input.json")))
+
+
+def test_the_model_folder_holds_no_word_of_few_patients(model):
+    """The tokenizer has words of the training reports; which ones, the card says."""
+    vocabulary = json.loads((model / "tokenizer.json").read_text())["model"]["vocab"]
+    pieces = {entry.removeprefix("##") for entry in vocabulary} - {*SPECIAL_TOKENS}
+    assert {piece for piece in pieces if len(piece) > 1 and piece not in f"{CANARY} number"} == set()
+    assert {*SURNAME} <= pieces, "letters that stand in no other word are there all the same"
+    assert "stands in those of at least 5 patients" in (model / "README.md").read_text()
+    assert_nowhere(model, SURNAME)
+
+
+def test_the_model_folder_tells_neither_who_was_trained_on_nor_where(folder, model):
+    patients = [f"p{row}" for row in range(200)]
+    hashes = [sha256(f"{prefix}{one}".encode()).hexdigest() for one in patients for prefix in ("", "synthetic:")]
+    assert_nowhere(model, str(folder), folder.name, str(Path.cwd()), getpass.getuser(), socket.gethostname(), *hashes)
+    assert json.loads((model / "input.json").read_text())["trained_on"][0]["n_patients"] == 160
+    assert "- synthetic: 160 patients" in (model / "README.md").read_text()
+
+
+def assert_nowhere(folder: Path, *words: str) -> None:
+    for file in folder.rglob("*"):
+        content = file.read_bytes()
+        assert not [word for word in words if len(word) > 3 and word.encode() in content], file
 
 
 def test_embed(model, tmp_path, capfd):

@@ -9,7 +9,7 @@ from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.data.splits import in_folds
 from cgdmer_jax.evaluation.diagnostics import rank
 from cgdmer_jax.evaluation.report_diagnostics import diagnostics_section
-from cgdmer_jax.training.log import read_metrics
+from cgdmer_jax.training.metrics_file import read_metrics
 from experiments.parts import Parts
 from tests.evaluation.test_report import Page
 from tests.small_runs import make_store, start_command, start_pretrain

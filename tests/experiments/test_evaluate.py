@@ -16,6 +16,7 @@ from configs import quickstart
 from experiments.evaluate import PARTS, evaluate
 from experiments.pretrain import pretrain
 from tests.evaluation.test_report import Page
+from tests.sealed_files import rewrite
 
 ASKED = {"checkpoint": None, "features": ("main", "specific"), "random_seeds": 2, "kernels": 20}
 
@@ -222,7 +223,7 @@ def test_patients_that_were_trained_on_are_marked(evaluated, tmp_path):
     scored = open_corpus((str(store),)).patient_id[open_corpus((str(store),)).fold == 9][0]
     contract["trained_on"][0]["patient_sha256"].append(build.patient_sha256(scored))
     original = (run / "input.json").read_text()
-    (run / "input.json").write_text(json.dumps(contract))
+    rewrite(run / "input.json", **contract)
     try:
         assert prepare(run, str(store), "validation", None).base.seen_in_training
     finally:

@@ -8,13 +8,15 @@ import pytest
 from safetensors.numpy import load_file
 
 import cgdmer_jax
+from cgdmer_jax.contract import without_patients
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.results import Setting, plain_row, write_results
-from experiments.export_model import main
+from experiments.export_model import main, vocabulary
 from experiments.pretrain import pretrain
 from experiments.trained import load_run
 from tests.data.small_stores import write_store
 from tests.experiments.toy_runs import toy_config, toy_known
+from tests.sealed_files import rewrite
 
 SETTING = Setting("synthetic", "test", "toy", "run", "main", 1, "probe", "findings", "in", "labels", False)
 
@@ -47,7 +49,7 @@ def score(run, value: float, checkpoint: str):
 def test_the_folder_holds_the_weights_of_the_last_checkpoint_and_loads(run):
     export(run)
     ours, theirs = load_file(run.parent / "model/model.safetensors"), load_run(run, None).variables
-    assert cgdmer_jax.load(run.parent / "model").contract == load_run(run, None).contract
+    assert cgdmer_jax.load(run.parent / "model").contract == without_patients(load_run(run, None).contract, None)
     line, counted = theirs.params["line"], theirs.state["n"]
     expected = {"params/line/kernel": line["kernel"], "params/line/bias": line["bias"], "state/n": counted}
     assert ours.keys() == expected.keys()
@@ -72,10 +74,33 @@ def test_the_card_shows_figures_of_this_checkpoint_only(run):
 
 
 def test_a_store_that_was_removed_leaves_its_licence_unknown(run):
-    config = json.loads((run / "config.json").read_text())
-    config["data"]["stores"] = ["gone"]
-    (run / "config.json").write_text(json.dumps(config))
+    data = json.loads((run / "config.json").read_text())["data"]
+    rewrite(run / "config.json", data=data | {"stores": ["gone"]})
     assert "licence: not known here" in export(run)
+
+
+def test_with_a_key_the_owner_can_ask_for_patients(run, tmp_path):
+    key = tmp_path / "key"
+    key.write_bytes(b"k" * 15)
+    with pytest.raises(CgdmerError, match=r"has 15 bytes, fewer than 16; make one"):
+        export(run, f"--patient_key={key}")
+    key.write_bytes(b"k" * 16)
+    assert "under a key of the owner" in export(run, f"--patient_key={key}")
+    model = cgdmer_jax.load(run.parent / "model")
+    expected = [True, False, False]
+    assert model.was_trained_on_patient(["synthetic:p0", "synthetic:p9", "p0"], b"k" * 16).tolist() == expected
+
+
+def test_the_card_says_whose_words_the_vocabulary_has(run):
+    def said(**data) -> str:
+        config = load_run(run, None).config
+        with config.unlocked():
+            config.data.update(data)
+        return vocabulary(config)
+
+    assert "of at least 5 patients" in said()
+    assert "without a bound" in said(min_patients=1)
+    assert "was given" in said(tokenizer="/home/somebody/tokenizer") and "somebody" not in said(tokenizer="/somebody")
 
 
 def test_an_existing_folder_is_refused(run):

@@ -30,9 +30,9 @@ TASKS = {"super", "sub", "sub_exact", "form", "rhythm"}
 
 @pytest.fixture(scope="module")
 def scored(tmp_path_factory):
-    """(run, store, tables) after both protocols on validation and `merl` on test, and where test reads are noted."""
+    """(run, store, tables) after both protocols on validation and `merl` on test."""
     folder = tmp_path_factory.mktemp("merl")
-    store, run, reads = folder / "store", folder / "run", folder / "test_reads.jsonl"
+    store, run = folder / "store", folder / "run"
     root = write_root(folder / "root", [line(number, scp_codes=CODES[number // 20 % 2]) for number in RECORDS])
     convert(ptbxl.open_source(root, 100), store, rate=100, processes=1, progress=False)
     tables = write_tables(folder / "tables", [(n, n // 2, n // 2 % 10 + 1) for n in RECORDS])
@@ -44,14 +44,12 @@ def scored(tmp_path_factory):
     config.optimizer.steps = 2
     config.run.validation_records = 8
     assert pretrain(config, run) == 0
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(command, "TEST_READS", reads)
-        merl = {"protocol": "merl", "tables": tables}
-        command.evaluate(run, str(store), "validation", **ASKED, parts=("probe",))
-        command.evaluate(run, str(store), "validation", **ASKED, **merl)
-        assert not reads.exists()
-        command.evaluate(run, str(store), "test", **ASKED, **merl)
-    return run, store, tables, reads
+    merl = {"protocol": "merl", "tables": tables}
+    command.evaluate(run, str(store), "validation", **ASKED, parts=("probe",))
+    command.evaluate(run, str(store), "validation", **ASKED, **merl)
+    assert not (run / "test_reads.jsonl").exists()
+    command.evaluate(run, str(store), "test", **ASKED, **merl)
+    return run, store, tables
 
 
 def _rows(scored, split="test", **wanted):
@@ -119,7 +117,7 @@ def test_collections_that_are_not_given_have_rows_without_signals(scored):
 
 
 def test_only_the_test_split_is_noted_as_a_read_and_it_is_read_by_the_release_s_roles(scored):
-    (read,) = scored[3].read_text().splitlines()
+    (read,) = (scored[0] / "test_reads.jsonl").read_text().splitlines()
     assert json.loads(read).keys() == {"command", "checkpoint", "store", "date"}
     n = {split: {row["n"] for row in _rows(scored, split) if row["n"]} for split in ("validation", "test")}
     saved = {split: np.load(scored[0] / f"evaluation/ptbxl/{split}/merl/predictions.npz") for split in n}
@@ -128,7 +126,7 @@ def test_only_the_test_split_is_noted_as_a_read_and_it_is_read_by_the_release_s_
 
 
 def test_both_protocols_stand_side_by_side_in_print_and_share_their_features(scored, capsys):
-    run, store, tables, _ = scored
+    run, store, tables = scored
     made = sorted((run / "evaluation/ptbxl/validation").glob("features-*"))
     command.evaluate(run, str(store), "validation", **ASKED, protocol="merl", tables=tables, parts=("probe",))
     printed = capsys.readouterr().out
@@ -183,7 +181,7 @@ def test_a_store_of_csn_gives_its_two_tables_with_the_released_and_the_exact_lab
 
 
 def test_a_store_of_another_collection_and_one_that_lacks_a_whole_role_are_refused(scored, tmp_path):
-    run, store, _, _ = scored
+    run, store, _ = scored
     fewer = write_tables(tmp_path / "tables", [(n + 1000, n // 2, n // 2 % 10 + 1) for n in RECORDS])
     with pytest.raises(CgdmerError, match="holds none of the records of merl's super to fit"):
         command.evaluate(run, str(store), "validation", **ASKED, protocol="merl", tables=fewer)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.training.log import read_metrics
+from cgdmer_jax.training.metrics_file import read_metrics
 from configs import merl
 from experiments import evaluate
 from experiments.encode_texts import encode_texts

@@ -1,7 +1,5 @@
 """What goes into results/: everything but the single classes, word for word."""
 
-import json
-
 from cgdmer_jax.evaluation.results import Setting, plain_row, read_results, write_results
 from experiments.publish import main
 
@@ -17,5 +15,5 @@ def test_single_classes_are_left_out_and_the_rest_is_as_it_was(tmp_path):
     single = plain_row(SETTING, "auroc", "AFIB", 0.9, n=9, n_positive=4)
     write_results(tmp_path / "results.json", "a command", [kept[0], single, *kept[1:]], {"run": "x"})
     assert main([f"--results={tmp_path / 'results.json'}", f"--out={tmp_path / 'out/r.json'}"]) == 0
-    before, after = json.loads((tmp_path / "results.json").read_text()), read_results(tmp_path / "out/r.json")
+    before, after = read_results(tmp_path / "results.json"), read_results(tmp_path / "out/r.json")
     assert after == before | {"rows": kept}

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from cgdmer_jax.training.checkpoint import Checkpoints
-from cgdmer_jax.training.log import read_metrics
+from cgdmer_jax.training.metrics_file import read_metrics
 from tests.several_hosts import hosts, wait_for_step
 from tests.small_runs import make_store
 

@@ -11,7 +11,7 @@ from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.huggingface import load_text_encoder
 from cgdmer_jax.models.text_tower import join_blocks
-from cgdmer_jax.training.log import read_metrics
+from cgdmer_jax.training.metrics_file import read_metrics
 from configs import cgdmer
 from experiments.export_model import export_model
 from experiments.pretrain import pretrain

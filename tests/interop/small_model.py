@@ -1,6 +1,8 @@
 """A small CG-DMER with random weights as a model folder: made in seconds, refused and used in tests."""
 
 import functools
+import json
+from hashlib import sha256
 from pathlib import Path
 
 import jax
@@ -9,7 +11,8 @@ from cgdmer_jax.contract import UNIT, InputContract, TrainedOn
 from cgdmer_jax.data.reports import tokenizer_sha256, train_wordpiece
 from cgdmer_jax.data.special_tokens import full_stop_id
 from cgdmer_jax.interop.encoder import blank_batch
-from cgdmer_jax.interop.pretrained import save_model
+from cgdmer_jax.interop.pretrained import FILE_HASHES, OWN_HASH, save_model
+from cgdmer_jax.json_file import own_sha256
 from cgdmer_jax.methods.make import make_method
 from cgdmer_jax.waveform import LEADS
 from configs.cgdmer import get_config
@@ -58,6 +61,14 @@ def small_model() -> dict:
         "origin": {"run": "none"},
         "card": "a card",
     }
+
+
+def reseal(folder: Path, **fields: object) -> None:
+    """Hashes of the files as they are now, and other fields: what somebody who damages a folder on purpose would do."""
+    config = json.loads((folder / "config.json").read_text()) | fields
+    config |= {field: sha256((folder / file).read_bytes()).hexdigest() for field, file in FILE_HASHES.items()}
+    config[OWN_HASH] = own_sha256(config, OWN_HASH)
+    (folder / "config.json").write_text(json.dumps(config))
 
 
 def write_small_model(folder: Path) -> Path:

@@ -198,13 +198,11 @@ def test_a_damaged_tokenizer_is_named(folder):
         load_text_encoder(folder)
 
 
-def test_a_hub_id_without_network_says_which_files_to_place(monkeypatch):
+def test_a_hub_address_without_network_says_which_files_to_place(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    words = (
-        r"nobody/nothing-at-all .*is network, or place config\.json, tokenizer\.json and model\.safetensors .*folder"
-    )
+    words = r"the network, or place config\.json, tokenizer\.json and model\.safetensors .*folder"
     with pytest.raises(CgdmerError, match=words) as caught:
-        load_text_encoder("nobody/nothing-at-all")
+        load_text_encoder("hf://nobody/nothing-at-all@v1")
     assert one_paragraph(caught.value)
 
 

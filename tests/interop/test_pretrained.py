@@ -1,9 +1,14 @@
 """The model folder: what goes in comes out to the bit, and what is not exactly that is refused by name."""
 
+import hashlib
+import hmac
 import json
+import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -11,8 +16,11 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import cgdmer_jax
+from cgdmer_jax.contract import TrainedOn, patient_sha256, without_patients
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.pretrained import FILES, load, save_model
+from cgdmer_jax.json_file import own_sha256
+from tests.interop.small_model import reseal
 
 
 @pytest.fixture
@@ -71,22 +79,20 @@ def reshape(tensors):
     tensors["params/log_inverse_temperature"] = tensors["params/log_inverse_temperature"].reshape(1)
 
 
-def alter(tensors):
-    tensors["params/log_inverse_temperature"] = np.asarray(tensors["params/log_inverse_temperature"] + 1)
-
-
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         (rename, "log_inverse_temperature is missing; params/other is not known"),
         (narrow, r"log_inverse_temperature is F16\[\], expected F32\[\]"),
         (reshape, r"log_inverse_temperature is F32\[1\], expected F32\[\]"),
-        (alter, "differs from what was exported"),
         (dict.clear, "is missing; .* and [0-9]+ more"),
     ],
 )
-def test_weights_that_are_not_the_exported_ones_are_refused_by_name(copy, change, words):
+def test_weights_that_do_not_fit_the_config_are_refused_by_name(copy, change, words):
     change_weights(copy, change)
+    with pytest.raises(CgdmerError, match=r"model\.safetensors differs from what was exported \(sha256\)"):
+        load(copy)
+    reseal(copy)
     with pytest.raises(CgdmerError, match=words):
         load(copy)
 
@@ -94,6 +100,9 @@ def test_weights_that_are_not_the_exported_ones_are_refused_by_name(copy, change
 def test_cut_weights_are_refused(copy):
     file = copy / "model.safetensors"
     file.write_bytes(file.read_bytes()[:-7])
+    with pytest.raises(CgdmerError, match="differs from what was exported"):
+        load(copy)
+    reseal(copy)
     with pytest.raises(CgdmerError, match="cannot be read"):
         load(copy)
 
@@ -111,6 +120,9 @@ def test_another_tokenizer_is_refused(copy):
     vocabulary = tokenizer["model"]["vocab"]
     vocabulary["sinusitis"] = vocabulary.pop(max(vocabulary, key=vocabulary.get))
     file.write_text(json.dumps(tokenizer))
+    with pytest.raises(CgdmerError, match=r"tokenizer\.json differs from what was exported"):
+        load(copy)
+    reseal(copy)
     with pytest.raises(CgdmerError, match="not the tokenizer of this model"):
         load(copy)
 
@@ -118,6 +130,7 @@ def test_another_tokenizer_is_refused(copy):
 def test_a_truncated_tokenizer_is_refused(copy):
     file = copy / "tokenizer.json"
     file.write_text(file.read_text()[:-40])
+    reseal(copy)
     with pytest.raises(CgdmerError, match=r"tokenizer\.json is no tokenizer that can be read"):
         load(copy)
 
@@ -125,7 +138,7 @@ def test_a_truncated_tokenizer_is_refused(copy):
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"format_version": 9}, "has format version 9, this program reads 1"),
+        ({"format_version": 9}, "has format version 9, this program reads 1 and 2"),
         ({"surprise": 1}, "differs in the field surprise"),
         ({"method_name": "cgdmr"}, "differs from what was exported"),
         ({"max_tokens": "36"}, "differs from what was exported"),
@@ -138,24 +151,122 @@ def test_a_config_of_another_kind_is_refused(copy, fields, words):
         load(copy)
 
 
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"format_version": "2"}, "has format version '2'"),
+        ({"max_tokens": "36"}, "holds '36' as max_tokens, which is of the wrong type"),
+        ({"max_tokens": 0}, "holds max_tokens 0, expected 1 to"),
+        ({"max_tokens": 10**12}, "holds max_tokens 1000000000000, expected 1 to"),
+        ({"method": []}, r"holds '\[\]' as method, which is of the wrong type"),
+        ({"method": {"ecg": 5}}, "CgDmerConfig and the config differ in"),
+        ({"method_name": "cgdmr"}, 'Did you mean "cgdmer"'),
+    ],
+)
+def test_a_config_of_wrong_types_is_refused_even_with_the_right_hash(copy, fields, words):
+    reseal(copy, **fields)
+    with pytest.raises(CgdmerError, match=words):
+        load(copy)
+
+
+def test_a_field_of_the_method_of_a_wrong_type_is_refused_by_name(copy):
+    method = json.loads((copy / "config.json").read_text())["method"]
+    for changed, words in (
+        ({"embedding": "12"}, "embedding of CgDmerConfig is '12', expected int"),
+        ({"ecg": 5}, "5 stands where the fields of"),
+        ({"hide_ratio": True}, "hide_ratio of CgDmerConfig is True, expected float"),
+    ):
+        reseal(copy, method=method | changed)
+        with pytest.raises(CgdmerError, match=words):
+            load(copy)
+
+
+@pytest.mark.parametrize("name", ["config.json", "input.json"])
+def test_deep_nesting_is_one_sentence(copy, name):
+    (copy / name).write_text("[" * 200_000 + "]" * 200_000)
+    if name != "config.json":
+        reseal(copy)
+    with pytest.raises(CgdmerError, match="nested more than"):
+        load(copy)
+
+
+def test_a_card_that_differs_is_refused_and_may_be_absent(copy):
+    card = copy / "README.md"
+    card.write_text(card.read_text() + "AUROC 1.0")
+    with pytest.raises(CgdmerError, match=r"README\.md differs from what was exported .* or delete the card"):
+        load(copy)
+    card.unlink()
+    load(copy)
+
+
+def test_a_folder_of_version_1_loads_with_the_same_values(copy, model, recordings_mv):
+    """As commit b09bd52 wrote it: no hashes of tokenizer and card, patients' hashes and no count in input.json."""
+    contract = json.loads((copy / "input.json").read_text())
+    for store in contract["trained_on"]:
+        del store["n_patients"], store["patient_hmac_sha256"]
+        store["patient_sha256"] = ["ef" * 32, "01" * 32]
+    (copy / "input.json").write_text(json.dumps(contract))
+    reseal(copy)
+    config = json.loads((copy / "config.json").read_text()) | {"format_version": 1}
+    del config["tokenizer_sha256"], config["card_sha256"]
+    config["config_sha256"] = own_sha256(config, "config_sha256")
+    (copy / "config.json").write_text(json.dumps(config))
+    ours, theirs = load(model), load(copy)
+    assert theirs.contract.trained_on[0].n_patients == 2
+    args = (recordings_mv, 500, ours.contract.leads, "mV")
+    np.testing.assert_array_equal(ours.embed(*args), theirs.embed(*args))
+
+
+def test_every_file_is_as_readable_as_the_umask_allows(exported, tmp_path):
+    before = os.umask(0o027)
+    try:
+        save_model(tmp_path / "m", **exported)
+    finally:
+        os.umask(before)
+    assert {file.name: oct(file.stat().st_mode & 0o777) for file in (tmp_path / "m").iterdir()} == dict.fromkeys(
+        [*FILES, "README.md"], "0o640"
+    )
+
+
+@pytest.mark.parametrize("name", [*FILES, "README.md"])
+def test_a_file_that_may_not_be_read_is_not_called_missing(copy, name, monkeypatch):
+    opened = Path.open
+
+    def refused(path, *words, **more):
+        if path.name == name:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *words, **more)
+
+    monkeypatch.setattr(Path, "open", refused)  # whoever runs the tests as root may read everything
+    with pytest.raises(CgdmerError, match=rf"{name} cannot be read \(Permission denied\)"):
+        load(copy)
+
+
+def test_keyed_hashes_of_patients_are_compared_by_the_owner_of_the_key_alone(exported, tmp_path):
+    key = b"a secret of 16 by"
+    patients = ["ptbxl:7", "ptbxl:8"]
+    store = TrainedOn("ptbxl", "f" * 64, tuple(map(patient_sha256, patients)), ())
+    contract = replace(exported["contract"], trained_on=(store,))
+    save_model(tmp_path / "m", **exported | {"contract": without_patients(contract, key)})
+    encoder = load(tmp_path / "m")
+    (part,) = encoder.contract.trained_on
+    first = hashlib.sha256(b"ptbxl:7").hexdigest()
+    assert hmac.new(key, first.encode(), "sha256").hexdigest() in part.patient_hmac_sha256
+    assert part.n_patients == 2 and first not in (tmp_path / "m/input.json").read_text()
+    asked = ["ptbxl:7", "ptbxl:9", "ptbxl:8", "7"]
+    assert encoder.was_trained_on_patient(asked, key).tolist() == [True, False, True, False]
+    assert not encoder.was_trained_on_patient(asked, b"another secret of").any()
+    save_model(tmp_path / "n", **exported | {"contract": without_patients(contract, None)})
+    with pytest.raises(CgdmerError, match="no hashes of patients to compare with; export it with --patient_key"):
+        load(tmp_path / "n").was_trained_on_patient(asked, key)
+
+
 @pytest.mark.parametrize("field", ["filter", "scaling", "cleaning_version"])
 def test_an_input_contract_that_is_not_the_exported_one_is_refused(copy, field):
     file = copy / "input.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {field: "other"}))
     with pytest.raises(CgdmerError, match=r"input\.json differs from what was exported"):
         load(copy)
-
-
-def test_a_wrong_path_and_a_hub_id_without_network_say_what_to_do(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(CgdmerError, match="there is no model folder"):
-        load(tmp_path / "nothing")
-    assert not capsys.readouterr().out, "a path was looked for on the hub"
-    both = r"is neither a folder here nor a repository .* mend its path, .* or place model\.safetensors, .* in a folder"
-    with pytest.raises(CgdmerError, match=both):
-        load("models/misspelt")
-    asked = "there is no folder models/misspelt here: asking the Hugging Face hub for the repository of that name"
-    assert capsys.readouterr().out.strip() == asked
 
 
 def test_loading_imports_neither_optax_nor_orbax_nor_the_training_room(model, tmp_path):

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import pytest
 
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.training.log import MetricsLog, StepLogger, read_metrics, untimed
+from cgdmer_jax.training.log import MetricsLog, StepLogger, untimed
+from cgdmer_jax.training.metrics_file import read_metrics
 from tests.full_disk import files_of_at_most
 
 
@@ -48,8 +49,33 @@ def test_from_scratch_everything_is_cut_and_no_file_is_no_error(tmp_path):
 def test_a_broken_line_within_is_named(tmp_path):
     path = tmp_path / "metrics.jsonl"
     path.write_text('{"step": 1}\n{"step"\n{"step": 3}\n')
-    with pytest.raises(CgdmerError, match=r"line 2 of .*metrics\.jsonl is no JSON"):
+    with pytest.raises(CgdmerError, match=r"line 2 of .*metrics\.jsonl is not valid JSON"):
         read_metrics(path)
+
+
+def test_every_single_bit_of_the_file_is_named_or_harmless(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    log = MetricsLog(path)
+    log.write({"step": 1, "loss": 0.5, "rate": None})
+    log.write({"step": 2, "validation_loss": float("inf")})
+    content, records = path.read_bytes(), read_metrics(path)
+    assert records == [{"step": 1, "loss": 0.5, "rate": None}, {"step": 2, "validation_loss": float("inf")}]
+    for place in range(8 * len(content)):
+        damaged = bytearray(content)
+        damaged[place // 8] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        with pytest.raises(CgdmerError, match=r"line [12] of .*metrics\.jsonl .* correct or delete that line"):
+            read_metrics(path)
+
+
+def test_lines_of_earlier_versions_without_checksum_are_read(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": 1, "loss": 0.25}\n{"step": 2}\n')
+    MetricsLog(path).write({"step": 3, "loss": 0.125})
+    records = [{"step": 1, "loss": 0.25}, {"step": 2}, {"step": 3, "loss": 0.125}]
+    assert read_metrics(path) == records
+    MetricsLog(path).cut_after(2)
+    assert read_metrics(path) == records[:2]
 
 
 def test_lines_wait_while_the_disk_is_full_and_come_whole_when_there_is_room(tmp_path):

@@ -1,5 +1,6 @@
 """A run folder belongs to one config and to one process."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -42,8 +43,7 @@ def test_what_begin_writes_is_read_back(tmp_path):
     assert flat(run.config()) == flat(CONFIG)
     assert run.contract() == CONTRACT
     run.begin(CONFIG, {"command": "second"}, CONTRACT)
-    known = json.loads((run.path / "environment.json").read_text())
-    assert [e["command"] for e in known] == ["first", "second"]
+    assert [start["command"] for start in run.starts()] == ["first", "second"]
     assert sorted(p.name for p in run.path.iterdir()) == ["config.json", "environment.json", "input.json"]
 
 
@@ -53,7 +53,7 @@ def test_what_a_start_measured_stands_in_its_own_entry(tmp_path):
     run.begin(CONFIG, {"command": "killed"}, CONTRACT)  # a start that was killed has no figures
     run.begin(CONFIG, {"command": "third"}, CONTRACT)
     run.finish({"last_step": 9})
-    assert json.loads((run.path / "environment.json").read_text()) == [
+    assert run.starts() == [
         {"command": "first", "last_step": 3},
         {"command": "killed"},
         {"command": "third", "last_step": 9},
@@ -130,8 +130,99 @@ def test_a_missing_or_broken_file_of_the_folder_is_named(tmp_path):
         RunFolder(tmp_path).config()
     run = begun(tmp_path / "run")
     (run.path / "config.json").write_text("{")
-    with pytest.raises(CgdmerError, match=r"config\.json is no JSON"):
+    with pytest.raises(CgdmerError, match=r"config\.json is not valid JSON"):
         run.check(CONFIG, ())
+
+
+def flipped(path, old: str, new: str):
+    content = path.read_text()
+    assert old in content
+    path.write_text(content.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "read"),
+    [
+        ("config.json", '"seed": 0', '"seed": 2', RunFolder.config),
+        ("config.json", '"tokenizer/tokenizer.json"', '"tokenizer/tokenizer.jsoo"', RunFolder.config),
+        ("config.json", '"sha256"', '"sha257"', RunFolder.config),
+        ("input.json", '"rate": 50.0', '"rate": 51.0', RunFolder.contract),
+        ("input.json", '"name": "synthetic"', '"name": "syntheuic"', RunFolder.contract),
+        ("environment.json", "first", "fisst", RunFolder.starts),
+        ("tokenizer/tokenizer.json", "rhythm", "rhytim", RunFolder.checked_tokenizer),
+    ],
+)
+def test_one_other_letter_in_a_file_is_named(tmp_path, name, old, new, read):
+    run = RunFolder(tmp_path / "run")
+    (run.path / "tokenizer").mkdir(parents=True)
+    (run.path / "tokenizer/tokenizer.json").write_text('{"rhythm": 7}')
+    run.begin(CONFIG, {"command": "first"}, CONTRACT)
+    read(run)
+    flipped(run.path / name, old, new)
+    with pytest.raises(CgdmerError, match=rf"{name} (differs from what was written|has lost its sha256)"):
+        read(run)
+
+
+def without_hashes(run: RunFolder) -> None:
+    """The folder as commit b09bd52 wrote it."""
+    for name in ("config.json", "input.json"):
+        fields = json.loads((run.path / name).read_text())
+        (run.path / name).write_text(json.dumps({k: v for k, v in fields.items() if k not in ("sha256", "files")}))
+    (run.path / "environment.json").write_text(json.dumps(run.starts()))
+
+
+def test_an_older_folder_is_read_goes_on_and_is_sealed_from_then_on(tmp_path):
+    run = begun(tmp_path / "run")
+    (run.path / "tokenizer").mkdir()
+    (run.path / "tokenizer/tokenizer.json").write_text("{}")
+    without_hashes(run)
+    assert flat(run.config()) == flat(CONFIG) and run.contract() == CONTRACT
+    assert run.checked_tokenizer() == run.tokenizer and run.starts() == [{"command": "first"}]
+    run.check(CONFIG, ())
+    run.begin(CONFIG, {"command": "second"}, run.contract())
+    assert [start["command"] for start in run.starts()] == ["first", "second"]
+    (run.path / "tokenizer/tokenizer.json").write_text("{ }")
+    with pytest.raises(CgdmerError, match=r"tokenizer\.json differs from what was written"):
+        run.checked_tokenizer()
+
+
+def test_a_kill_between_any_two_writes_of_a_start_leaves_a_folder_that_goes_on(tmp_path, monkeypatch):
+    """Each file holds its own hash, so that old and new ones may stand beside each other."""
+    changed_config = CONFIG | {"run": {"log_every": 99}}
+    for n_written in range(4):
+        run = begun(tmp_path / f"run{n_written}")
+        before, counter = os.replace, iter(range(9))
+
+        def killed(source, target, before=before, counter=counter, limit=n_written):
+            if next(counter) == limit:
+                raise KeyboardInterrupt
+            before(source, target)
+
+        with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
+            patch.setattr(os, "replace", killed)
+            run.begin(changed_config, {"command": "second"}, CONTRACT)
+        run.check(changed_config, ())
+        assert run.contract() == CONTRACT and run.starts()[0] == {"command": "first"}
+        run.begin(changed_config, {"command": "third"}, CONTRACT)
+        assert flat(run.config()) == flat(changed_config)
+
+
+def test_a_field_younger_than_the_run_has_the_value_of_then(tmp_path):
+    run = begun(tmp_path / "run")
+    assert run.unsaid() == {"data.min_patients": 1} and RunFolder(tmp_path / "none").unsaid() == {}
+    run.check(changed(min_patients=1), ())
+    with pytest.raises(CgdmerError, match=r"data\.min_patients: 1 -> 5"):
+        run.check(changed(min_patients=5), ())
+
+
+@pytest.mark.parametrize("content", ["[" * 200_000, "[]", '"text"', "5"])
+def test_a_file_of_another_kind_is_one_sentence(tmp_path, content):
+    run = begun(tmp_path / "run")
+    for name, read in (("config.json", run.config), ("input.json", run.contract), ("environment.json", run.starts)):
+        (run.path / name).write_text(content)
+        if not (content == "[]" and name == "environment.json"):
+            with pytest.raises(CgdmerError, match=f"{name} is "):
+                read()
 
 
 def test_a_file_is_whole_or_absent(tmp_path, monkeypatch):

@@ -47,12 +47,13 @@ class Source:
     tables: dict[str, str]  # file name -> sha256 of every table that was read
     rate: float  # Hz of the recordings as they are read
     remarks: list[str] = field(default_factory=list)  # what a user should know of this folder, one sentence each
+    folder: Path | None = None  # of the recordings; while it is gone no missing file is a record's own fault
 
 
-def _open_ptbxl(root: Path, rate: int) -> Source:
+def _open_ptbxl(root: Path, rate: int, follow_links: bool) -> Source:
     from cgdmer_jax.data.sources import ptbxl  # here, because ptbxl itself imports the classes above
 
-    return ptbxl.open_source(root, rate)
+    return ptbxl.open_source(root, rate, follow_links=follow_links)
 
 
 def _ptbxl_reports(root: Path) -> list[tuple[int, str]]:
@@ -63,6 +64,6 @@ def _ptbxl_reports(root: Path) -> list[tuple[int, str]]:
 
 # Collections whose reports can be read without the recordings: name -> (fold, report as published) of each record.
 REPORTS: dict[str, Callable[[Path], list[tuple[int, str]]]] = {"ptbxl": _ptbxl_reports}
-# Collections that are read from a folder: name -> open(root, wanted rate in Hz). The `synthetic` source has
-# no folder; it is opened by its own module.
-SOURCES: dict[str, Callable[[Path, int], Source]] = {"ptbxl": _open_ptbxl}
+# Collections that are read from a folder: name -> open(root, wanted rate in Hz, whether links may leave the root).
+# The `synthetic` source has no folder; it is opened by its own module.
+SOURCES: dict[str, Callable[[Path, int, bool], Source]] = {"ptbxl": _open_ptbxl}

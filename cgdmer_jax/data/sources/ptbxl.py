@@ -6,13 +6,14 @@ rhythm) or its diagnostic class or subclass (super, sub). Codes are kept as publ
 MERL's tables strip underscores; classes are ordered alphabetically, MERL's columns in no order.
 """
 
-import ast
-import csv
-import hashlib
-import io
+import math
+import os
+import re
 from functools import partial
 from pathlib import Path
 
+from cgdmer_jax.data.csv_table import Table, read_table
+from cgdmer_jax.data.record_files import listed_path
 from cgdmer_jax.data.sources import LabelClass, Source, SourceRecord
 from cgdmer_jax.data.wfdb_reader import RecordError, Recording, read_wfdb
 from cgdmer_jax.errors import CgdmerError
@@ -37,6 +38,9 @@ NEEDED = {
     ],
 }
 FOLDERS = {100: ("records100", "filename_lr"), 500: ("records500", "filename_hr")}  # Hz -> folder, column
+RESTORE = "restore the published table"
+# "{'NORM': 100.0, 'SR': 0.0}"
+_CODES = re.compile(r"\{(?:'[^'\\]*': *\d+(?:\.\d+)?(?:, *(?=')|(?=\})))*\}", re.ASCII)
 AGE_UNKNOWN = 300.0  # how 1.0.3 writes "above 89 or missing"
 SEX = {"0": "male", "1": "female", "": None}
 SUPER_NAMES = {
@@ -73,53 +77,50 @@ SUB_NAMES = {
 }
 
 
-def open_source(root: Path, rate: int) -> Source:
-    """PTB-XL in its published layout; reads the folder of the wanted rate (Hz) if there, else the other."""
-    database, database_sha256 = _read_table(root, DATABASE)
-    statements, statements_sha256 = _read_table(root, STATEMENTS)
+def open_source(root: Path, rate: int, *, follow_links: bool = False) -> Source:
+    """PTB-XL in its published layout; reads the folder of the wanted rate (Hz) if there, else the other.
+
+    With `follow_links` recordings may be links that leave the root, such as to a shared disk.
+    """
+    database, statements = _table(root, DATABASE), _table(root, STATEMENTS)
     folder_rate, remarks = _choose_folder(root, rate)
-    class_of = _classes_of_codes(statements)
-    records = [_record(line, class_of, FOLDERS[folder_rate][1]) for line in database]
-    remarks += _unlisted(root, FOLDERS[folder_rate][0], records)
+    class_of = _classes_of_codes(statements.lines)
+    folder, column = FOLDERS[folder_rate]
+    records = [_record(line, class_of, column) for line in database.lines]
+    remarks += _unlisted(root, folder, records)
     return Source(
         name="ptbxl",
         licence=LICENCE,
         citation=CITATION,
         records=records,
-        tasks=_tasks(statements),
-        read=partial(read_recording, root, float(folder_rate)),
-        tables={DATABASE: database_sha256, STATEMENTS: statements_sha256},
+        tasks=_tasks(statements.lines),
+        read=partial(read_recording, root, float(folder_rate), follow_links),
+        tables={DATABASE: database.sha256, STATEMENTS: statements.sha256},
         rate=float(folder_rate),
         remarks=remarks,
+        folder=root / folder,
     )
 
 
 def read_reports(root: Path) -> list[tuple[int, str]]:
     """Fold and report, as published, of every listed record; the table alone is enough, no recording is needed."""
-    return [(int(_number(line, "strat_fold")), line["report"]) for line in _read_table(root, DATABASE)[0]]
+    return [(_whole_number(line, "strat_fold"), line["report"]) for line in _table(root, DATABASE).lines]
 
 
-def read_recording(root: Path, rate: float, record: SourceRecord) -> Recording:
+def read_recording(root: Path, rate: float, follow_links: bool, record: SourceRecord) -> Recording:
     """The record's WFDB files below the root folder; `rate` (Hz) is that of the folder they lie in."""
-    path = root / record.location
-    recording = read_wfdb(path)
+    path = listed_path(root, record.location, record.record_id)
+    recording = read_wfdb(path, None if follow_links else root)
     if recording.rate != rate:
         sentence = f"its rate is {recording.rate:g} Hz in a folder of {rate:g} Hz; fetch the record again"
         raise RecordError(str(path), "rate", "rate", sentence)
     return recording
 
 
-def _read_table(root: Path, name: str) -> tuple[list[dict[str, str]], str]:
-    """Lines of a CSV table and the sha256 of its bytes."""
-    file = root / name
-    if not file.is_file():
+def _table(root: Path, name: str) -> Table:
+    if not os.path.isfile(root / name):
         raise CgdmerError(f"{name} is not in {root}; --root is the folder of PTB-XL that holds {DATABASE}")
-    content = file.read_bytes()
-    reader = csv.DictReader(io.StringIO(content.decode("utf-8"), newline=""))
-    for column in NEEDED[name]:
-        if column not in (reader.fieldnames or []):
-            raise CgdmerError(f"{file}: {name} has no column {column}; restore the published table")
-    return list(reader), hashlib.sha256(content).hexdigest()
+    return read_table(root / name, NEEDED[name], RESTORE)
 
 
 def _choose_folder(root: Path, rate: int) -> tuple[int, list[str]]:
@@ -169,8 +170,10 @@ def _tasks(statements: list[dict[str, str]]) -> dict[str, tuple[LabelClass, ...]
 
 def _record(line: dict[str, str], class_of: dict[str, dict[str, str]], file_column: str) -> SourceRecord:
     """One line of ptbxl_database.csv."""
-    if line["sex"] not in SEX:
+    if line["sex"].strip() not in SEX:
         raise _unreadable(line, "sex")
+    if not line["ecg_id"].strip():
+        raise CgdmerError(f"{DATABASE} has a record without ecg_id; {RESTORE}")
     codes = _scp_codes(line)
     labels = {}
     for task, table in class_of.items():
@@ -181,14 +184,13 @@ def _record(line: dict[str, str], class_of: dict[str, dict[str, str]], file_colu
                 f'{DATABASE}: record {line["ecg_id"]} has the code "{code}", which {STATEMENTS} lacks; '
                 "restore the published tables"
             )
-    age = _number(line, "age") if line["age"] else AGE_UNKNOWN
     return SourceRecord(
         record_id=line["ecg_id"],
-        patient_id=str(int(_number(line, "patient_id"))),  # written as 15709.0
-        fold=int(_number(line, "strat_fold")),
+        patient_id=str(_whole_number(line, "patient_id")),  # written as 15709.0
+        fold=_whole_number(line, "strat_fold"),
         report=line["report"],
-        age=None if age == AGE_UNKNOWN else age,
-        sex=SEX[line["sex"]],
+        age=_age(line),
+        sex=SEX[line["sex"].strip()],
         device=line["device"].strip() or None,
         labels=labels,
         location=line[file_column],
@@ -197,20 +199,35 @@ def _record(line: dict[str, str], class_of: dict[str, dict[str, str]], file_colu
 
 def _scp_codes(line: dict[str, str]) -> tuple[str, ...]:
     """SCP codes of a record; their likelihoods (0 = not stated) are not used, as in the benchmark."""
-    try:
-        codes = ast.literal_eval(line["scp_codes"])
-    except (ValueError, SyntaxError) as error:
-        raise _unreadable(line, "scp_codes") from error
-    if not isinstance(codes, dict):
+    if not _CODES.fullmatch(line["scp_codes"].strip()):
         raise _unreadable(line, "scp_codes")
-    return tuple(codes)
+    return tuple(re.findall(r"'([^']*)'", line["scp_codes"]))
+
+
+def _age(line: dict[str, str]) -> float | None:
+    if not line["age"].strip():
+        return None
+    age = _number(line, "age")
+    if not 0 <= age <= AGE_UNKNOWN:
+        raise _unreadable(line, "age")
+    return None if age == AGE_UNKNOWN else age
+
+
+def _whole_number(line: dict[str, str], column: str) -> int:
+    number = _number(line, column)
+    if not number.is_integer():
+        raise _unreadable(line, column)
+    return int(number)
 
 
 def _number(line: dict[str, str], column: str) -> float:
     try:
-        return float(line[column])
+        number = float(line[column])
     except ValueError as error:
         raise _unreadable(line, column) from error
+    if not math.isfinite(number):
+        raise _unreadable(line, column)
+    return number
 
 
 def _unreadable(line: dict[str, str], column: str) -> CgdmerError:

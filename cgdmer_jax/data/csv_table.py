@@ -1,0 +1,63 @@
+"""CSV tables that somebody else wrote or damaged: bounded, whole in every line, and empty where nothing was meant.
+
+A frame written by pandas has "nan" where a report or an age is missing. That is settled here, for every column of
+every table, and not in the cleaning of reports: those rules have a version that stores and models carry, and prompts
+pass through them, where "none" may be a word.
+"""
+
+import csv
+import hashlib
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.json_file import read_bounded
+
+MOST_BYTES = 1 << 25  # five times PTB-XL's
+MOST_LINES = 100_000
+# Cells that say that there is no value, in lower case; pandas reads most of them so by default.
+NOTHING = frozenset(
+    "nan -nan #nan 1.#qnan -1.#qnan 1.#ind -1.#ind none null nil na n/a n.a. <na> #na #n/a nat - -- . ?".split()
+)
+
+
+class Table(NamedTuple):
+    """A CSV file."""
+
+    columns: tuple[str, ...]
+    lines: list[dict[str, str]]  # cell by column; "" where nothing is written
+    sha256: str  # of its bytes
+
+
+def written(cell: str) -> str:
+    """The cell itself (blanks too: the fingerprint of a source holds them), or "" where it spells nothing."""
+    return "" if cell.strip().casefold() in NOTHING else cell
+
+
+def read_table(file: Path, needed: Sequence[str], remedy: str) -> Table:
+    """Every line with as many cells as the header; `needed` columns must be there; `remedy` ends the sentence."""
+    content = read_bounded(file, remedy=remedy, most_bytes=MOST_BYTES)
+    try:
+        reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
+        columns = tuple(next(reader, ()))
+        for column in needed:
+            if column not in columns:
+                raise CgdmerError(f'{file} has no column "{column}"; {remedy}')
+        if len(set(columns)) < len(columns):
+            raise CgdmerError(f"{file} has two columns of one name; {remedy}")
+        lines = []
+        for cells in reader:
+            if not cells:
+                continue  # a blank line
+            if len(cells) != len(columns):
+                found = f"line {reader.line_num} has {len(cells)} cells and its header {len(columns)}"
+                raise CgdmerError(f"{file}: {found}; {remedy}")
+            if len(lines) == MOST_LINES:
+                raise CgdmerError(f"{file} has more than the {MOST_LINES:,} lines that are read; {remedy}")
+            lines.append({column: written(cell) for column, cell in zip(columns, cells, strict=True)})
+    except (csv.Error, UnicodeDecodeError) as error:
+        what = "is not UTF-8" if isinstance(error, UnicodeDecodeError) else f"is no CSV table ({error})"
+        raise CgdmerError(f"{file} {what}; {remedy}") from error
+    return Table(columns, lines, hashlib.sha256(content).hexdigest())

@@ -1,0 +1,51 @@
+"""Reading from a folder of checkpoints in which a run may be training: it removes the older ones as it goes on."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.methods.protocol import Variables
+from cgdmer_jax.training.manifest import MANIFEST, file_sha256
+
+
+class Restored(NamedTuple):
+    """What was read, and where it stood."""
+
+    variables: Variables
+    step: int
+    sha256: str  # manifest_sha256
+
+
+def manifest_sha256(folder: Path) -> str | None:
+    """Names a checkpoint by content, the key of everything cached from it; None where it is no longer there."""
+    try:
+        return file_sha256(folder / MANIFEST)
+    except FileNotFoundError:
+        return None
+
+
+def read_steadily(folder: Path, choose: Callable[[], int | None], read: Callable[[int], Variables]) -> Restored | None:
+    """What is read of the chosen step. One that is removed or replaced meanwhile is given up, and chosen anew.
+
+    `choose` raises when there is nothing more to choose from, or finds None.
+    """
+    while (step := choose()) is not None:
+        checkpoint = folder / str(step)
+        before = manifest_sha256(checkpoint)
+        try:
+            variables = read(step)
+        except (OSError, ValueError):  # Orbax and TensorStore have many names for a file that is gone
+            if before is not None and manifest_sha256(checkpoint) == before:
+                raise
+        else:
+            # Removed after the last byte was read, it is as good as ever.
+            if before is not None and manifest_sha256(checkpoint) in (before, None):
+                return Restored(variables, step, before)
+        if jax.process_count() > 1:  # the others may have read it
+            raise CgdmerError(
+                f"{checkpoint} was removed while it was read, by the run that trains there; give the same command again"
+            )
+    return None

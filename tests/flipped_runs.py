@@ -1,0 +1,96 @@
+"""A run folder and a model folder, written whole, and what a program reads of them after a bit was flipped."""
+
+import contextlib
+import io
+from hashlib import sha256
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from cgdmer_jax import load
+from cgdmer_jax.evaluation.report_diagnostics import read_section
+from cgdmer_jax.evaluation.results import Setting, plain_row, read_results, write_results
+from cgdmer_jax.npz_file import read_arrays
+from cgdmer_jax.sealed_json import sealed
+from cgdmer_jax.training.metrics_file import read_metrics
+from cgdmer_jax.training.run_folder import write_json
+from experiments.export_model import figures
+from experiments.pretrain import pretrain
+from experiments.trained import cached, load_run
+from tests.data.small_stores import write_store
+from tests.experiments.toy_runs import toy_config, toy_known
+from tests.interop.small_model import write_small_model
+from tests.test_waveform import heart
+
+REPORTS = [f"report number {row}" for row in range(60)]
+SETTING = Setting("synthetic", "test", "toy", "run", "main", 1, "probe", "findings", "in", "labels", False)
+EVALUATED = "evaluation/synthetic/test"
+LINES = np.arange(7)
+TABLES = ("gradients", "ranks", "predictability", "gap", "probes", "lengths")
+DIAGNOSTICS = {name: [] for name in TABLES} | {
+    "command": "python -m experiments.diagnose",
+    "step": 6,
+    "store": "synthetic",
+    "split": "test",
+    "gradients": [{"term": "align", "norm": 0.25, "weight": 1.0, "weighted_norm": 0.25}],
+    "seconds": 1.0,
+}
+
+
+def make_run(folder: Path) -> None:
+    """Trained, scored and diagnosed, with the caches of an evaluation."""
+    store = write_store(folder.with_name("store-of-run"), REPORTS)
+    with toy_known(), contextlib.redirect_stdout(io.StringIO()):
+        assert pretrain(toy_config(store), folder) == 0
+        checkpoint = load_run(folder, None).checkpoint
+    row = plain_row(SETTING, "auroc", "macro_ge10", 0.8125, n=6, n_positive=3)
+    write_results(folder / EVALUATED / "results.json", "python -m x", [row], {"checkpoint": checkpoint})
+    write_json(folder / EVALUATED / "diagnostics.json", sealed(DIAGNOSTICS))
+    arrays = {"scores": np.arange(12.0), "record_id": np.array(["r1", "r2"])}
+    np.savez_compressed(folder / EVALUATED / "predictions.npz", **arrays)
+    _features(folder)
+
+
+def _features(folder: Path) -> dict[str, np.ndarray]:
+    return cached(folder / EVALUATED / "features.npz", LINES, lambda: {"main": np.arange(7, dtype=np.float32)})
+
+
+def run_values(folder: Path) -> object:
+    """All that going on, evaluating, exporting and the report read of a run."""
+    with toy_known(), contextlib.redirect_stdout(io.StringIO()):
+        run = load_run(folder, None)
+        shown, features = figures(run), _features(folder)
+    scored = folder / EVALUATED
+    predictions = read_arrays(scored / "predictions.npz", remedy="evaluate again")
+    return repr(
+        (
+            run.config.to_json(),
+            run.contract,
+            run.tokenizer.to_str(),
+            run.folder.starts(),
+            (run.step, run.checkpoint),
+            [(array.dtype, array.tobytes()) for array in map(np.asarray, jax.tree.leaves(run.variables))],
+            read_metrics(run.folder.metrics),
+            (shown, read_results(scored / "results.json"), read_section(scored / "diagnostics.json")),
+            {name: (array.dtype, array.tobytes()) for name, array in predictions.items()},
+            {name: array.tobytes() for name, array in features.items()},
+        )
+    )
+
+
+def make_model(folder: Path) -> None:
+    write_small_model(folder)
+
+
+def model_values(folder: Path) -> object:
+    """What a user of the folder gets and reads."""
+    encoder = load(folder)
+    about = {"rate": 500, "leads": encoder.contract.leads, "unit": "mV"}
+    made = (
+        encoder.embed(heart(500), **about),
+        encoder.embed_text(["sinus rhythm. normal ecg."]),
+        encoder.zero_shot(heart(500), {"AFIB": "atrial fibrillation"}, **about),
+    )
+    card = sha256((folder / "README.md").read_bytes()).hexdigest()
+    return repr((encoder.contract, [array.tobytes() for array in made], card))

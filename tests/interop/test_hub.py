@@ -1,0 +1,70 @@
+"""The Hugging Face hub is asked by hf://owner/name@revision alone, for that revision and the named files."""
+
+from pathlib import Path
+
+import pytest
+
+from cgdmer_jax import load
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.interop.hub import FORM
+from cgdmer_jax.interop.huggingface import load_text_encoder
+from cgdmer_jax.interop.sklearn_features import EcgFeatures
+from configs import cgdmer, merl
+from tests.interop.bert_folder import write_bert
+
+COMMIT = "0123456789" * 4
+
+
+@pytest.fixture
+def asked(monkeypatch, tmp_path):
+    """What the hub is asked for; it answers with the folder "bert"."""
+    calls = []
+
+    def answer(repository, *, revision, allow_patterns):
+        calls.append((repository, revision, allow_patterns))
+        return str(tmp_path / "bert")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", answer)
+    return calls
+
+
+@pytest.mark.parametrize("name", ["models/quickstart", "owner/name@main", "hf:/owner/name@v1", "HF://owner/name@v1"])
+@pytest.mark.parametrize("read", [load, load_text_encoder])
+def test_a_name_that_is_no_folder_is_never_a_download(asked, read, name):
+    with pytest.raises(CgdmerError, match="there is no"):
+        read(name)
+    assert not asked
+
+
+def test_a_path_is_never_a_download(asked):
+    with pytest.raises(CgdmerError, match="there is no"):
+        load(Path("hf://owner/name@v1"))
+    assert not asked
+
+
+def test_a_missing_folder_named_as_on_the_hub_is_told_the_form_of_an_address():
+    with pytest.raises(CgdmerError, match=r"hub is meant, write hf://models/quickstart@REVISION"):
+        load("models/quickstart")
+
+
+@pytest.mark.parametrize("address", ["hf://owner/name", "hf://owner/name@", "hf://name@v1", "hf://owner/name@a b"])
+def test_an_address_without_a_revision_is_refused(asked, address):
+    for read in (load, load_text_encoder, lambda name: EcgFeatures(name).fit([])):
+        with pytest.raises(CgdmerError, match=f"is not of the form {FORM}; give the commit"):
+            read(address)
+    assert not asked
+
+
+def test_the_revision_and_safetensors_alone_are_asked_for(asked, tmp_path):
+    write_bert(tmp_path / "bert")
+    tower = load_text_encoder(f"hf://owner/name@{COMMIT}")
+    assert tower.facts.family == "bert"
+    ((repository, revision, patterns),) = asked
+    assert (repository, revision) == ("owner/name", COMMIT)
+    assert {pattern.rpartition(".")[2] for pattern in patterns} == {"json", "safetensors"}
+
+
+def test_configs_name_a_commit():
+    for config in (cgdmer.get_config("minilm"), merl.get_config()):
+        name = config.method.text_tower
+        assert name.startswith("hf://") and len(name.partition("@")[2]) == 40

@@ -24,7 +24,7 @@ from cgdmer_jax.training.stop import SIGNALS
 from experiments import command, path_arguments
 from experiments.ablation_grid import Planned, check_makeable, choose, load_grid, plan
 from experiments.ablation_table import array_name, table_of, write_figure, write_lines, write_table
-from experiments.evaluation_folders import needed_folder
+from experiments.evaluation_folders import check_writable, needed_folder
 from experiments.finished_runs import differs, json_path, seeds_lost
 from experiments.short_paths import short_fields, short_words
 
@@ -61,8 +61,8 @@ def main(words: list[str]) -> int:
         print(f"  {one.row} seed {one.seed}: {', '.join(f'{n}={v}' for n, v in one.overrides.items())}")
     if args.dry_run:
         return 0
-    for folder in (args.workdir, args.out):
-        path_arguments.output_folder(folder)
+    check_writable(out)
+    path_arguments.output_folder(workdir)
     path_arguments.output_file(args.figure)
     failed = []
     for one in to_run:

@@ -42,6 +42,8 @@ def output_file(text: str | Path) -> Path:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         try_out(file)
+    except FileExistsError as error:
+        raise PathError(f"{file} cannot be written ({file.parent} is no folder); name another file") from error
     except OSError as error:
         raise PathError(f"{file} cannot be written ({reason_of(error)}); name another file") from error
     return file

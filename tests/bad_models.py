@@ -77,7 +77,7 @@ def hub_without_network(folder: Path) -> Outcome:
         return raised(lambda: load_text_encoder("hf://nobody/nothing-at-all@v1"))
 
 
-def embedding(folder: Path, spoil: Callable[[Path], None], *words: str, out: str = "e.npz") -> Outcome:
+def embedding(folder: Path, spoil: Callable[[Path], None], *, out: str = "e.npz") -> Outcome:
     """`embed` of two recordings, one of them spoilt."""
     for number in (1, 2):
         write_record(folder / f"records/r{number}", clean(number), 100)

@@ -105,6 +105,10 @@ def evaluate(
     """
     known_parts = PARTS if protocol == "clean" else MERL_PARTS
     check_request(protocol, tables, parts or (), features or ())
+    if kernels < 1 or random_seeds < 0:
+        raise CgdmerError(
+            f"--kernels={kernels} --random_seeds={random_seeds}: give a kernel at least, no seeds or some"
+        )
     begun = time.monotonic()
     sort = {} if tables is None else {"sort": merl_records(tables)}
     state = prepare(run, store, split, checkpoint, protocol=protocol, **sort)

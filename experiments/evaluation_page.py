@@ -72,7 +72,8 @@ def facts_of(state: Evaluation, line: str, origin: dict) -> dict[str, str]:
     return {
         "Run": f"{state.base.run}, step {run.step}",
         "Method": run.config.method_name,
-        "Store": f"{info['name']}, {state.corpus.n_records:,} records, {state.corpus.rate:g} Hz ({info['licence']})",
+        "Store": f"{info['name']} (fingerprint {state.corpus.fingerprint[:8]}), {state.corpus.n_records:,} records, "
+        f"{state.corpus.rate:g} Hz ({info['licence']})",
         "Protocol": f"{state.base.protocol}; split {state.base.split}: {_roles(state)}",
         "Trained on": ", ".join(f"{t.name} ({t.n_patients:,} patients)" for t in run.contract.trained_on),
         "Scored records seen in training": str(state.overlap),

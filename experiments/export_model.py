@@ -125,8 +125,9 @@ def figures(run: Trained) -> list[Figure]:
         results = read_results(path)
         if results["origin"].get("checkpoint") != run.checkpoint:
             continue
+        store = path.relative_to(run.folder.evaluation).parts[0]  # two stores of a collection are told apart
         found += [
-            _figure(row)
+            _figure(row, store)
             for row in results["rows"]
             if row["evaluation"] in SHOWN
             and row["protocol"] == "clean"
@@ -137,12 +138,12 @@ def figures(run: Trained) -> list[Figure]:
     return list(dict.fromkeys(found))  # the last checkpoint may have been asked for by its step too
 
 
-def _figure(row: dict) -> Figure:
+def _figure(row: dict, store: str) -> Figure:
     what = [row["method"].replace("_", " "), row["evaluation"].replace("_", "-"), row["feature"], row["variant"]]
     marks = [row["domain"], row["supervision"]] + ["seen in training"] * row["seen_in_training"]
     return Figure(
         what=", ".join(part for part in what if part),
-        store=row["store"],
+        store=store,
         split=row["split"],
         task=row["task"],
         value=row["value"],

@@ -15,7 +15,7 @@ from cgdmer_jax.evaluation.protocols import FRACTIONS, MAX_TEST, SEED, enough_to
 from cgdmer_jax.evaluation.results import Setting, plain_row
 from cgdmer_jax.evaluation.sgd_probe import SgdPath, best_epoch, fit_sgd
 from experiments.probes import embed_encoders
-from experiments.scoring import Evaluation, Plan, Sorted, Task, split_lines
+from experiments.scoring import Evaluation, Plan, Sorted, Task, split_lines, unscorable
 from experiments.zero_shot import make_scorer, of_task, scores_of, tokens_of
 
 CKEPE = "ckepe"  # variant of the release's prompts
@@ -35,7 +35,13 @@ def merl_records(tables: Path) -> Callable[[Corpus, str], Sorted]:
         # With the whole folds of the split, so that protocol `clean` reads the same cached features.
         lines = np.unique(np.concatenate([split_lines(corpus, split), *(f.lines() for f in found)]))
         watched = np.unique(np.concatenate([f.line_of["score"] for f in found]))
-        return Sorted(lines, [f.task(corpus, lines) for f in found], watched)
+        tasks = [f.task(corpus, lines) for f in found]
+        if all(map(unscorable, tasks)):
+            raise CgdmerError(
+                f"store {corpus.stores[0].path} can score no task of the published tables (of {tasks[0].name}: "
+                f"{unscorable(tasks[0])}); give a store of the whole collection"
+            )
+        return Sorted(lines, tasks, watched)
 
     return sort
 

@@ -5,6 +5,7 @@ Every class stays in the run folder; a thousand classes by group, leads and shar
 
 from cgdmer_jax.evaluation.results import read_results, write_document
 from experiments import command, path_arguments
+from experiments.short_paths import short_line
 
 EXAMPLE = (
     "python -m experiments.publish --results=runs/ptbxl-nano/evaluation/ptbxl/test/results.json "
@@ -23,7 +24,8 @@ def main(words: list[str]) -> int:
     path_arguments.check_apart(args.out, args.results)
     document = read_results(args.results)
     kept = [row for row in document["rows"] if row["metric"] not in BY_CLASS or row["class"].startswith("macro_")]
-    write_document(args.out, document | {"rows": kept})
+    line = short_line(document["command"])  # an older evaluation may hold whole paths
+    write_document(args.out, document | {"command": line, "rows": kept})
     print(f"{args.out}: {len(kept)} of {len(document['rows'])} rows")
     return 0
 

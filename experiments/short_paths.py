@@ -1,6 +1,7 @@
 """Words without the folders of the machine that they were typed on: what is written into results travels."""
 
 import re
+import shlex
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
@@ -11,6 +12,14 @@ _IN_VALUE = re.compile(r"([,=])")  # paths by comma, NAME=FOLDER
 def short_words(words: Iterable[str]) -> list[str]:
     """Words of a command line; of `--flag=VALUE` the value alone is looked at."""
     return [flag + short(value) for flag, value in map(_split, words)]
+
+
+def short_line(line: str) -> str:
+    """The same of a command line that was written down; one that no shell would take is cut at its spaces."""
+    try:
+        return shlex.join(short_words(shlex.split(line)))
+    except ValueError:
+        return " ".join(short_words(line.split()))
 
 
 def short(value: str) -> str:

@@ -10,6 +10,8 @@ from unittest import mock
 
 import numpy as np
 
+from cgdmer_jax.data.sources import ptbxl
+from cgdmer_jax.data.wfdb_reader import Recording
 from experiments import convert
 from tests.data.ptbxl_root import line, write_record, write_root
 from tests.full_disk import files_of_at_most
@@ -125,6 +127,16 @@ def no_lead_name(root: Path, record: Path) -> None:
     file.write_text("\n".join([first, *signals]))
 
 
+def folder_in_place(root: Path, record: Path) -> None:
+    no_file(root, record)
+    record.with_suffix(".dat").mkdir()
+
+
+def linked_elsewhere(root: Path, record: Path) -> None:
+    file = record.with_suffix(".dat")
+    file.symlink_to(file.rename(root.parent / "elsewhere.dat"))
+
+
 def itself(root: Path, record: Path) -> None:
     record.with_suffix(".hea").write_text(f"{record.name}/2 12 100 200\n{record.name} 100\n{record.name} 100\n")
 
@@ -134,6 +146,36 @@ def nothing(root: Path, record: Path) -> None: ...
 
 def recording(spoil: Callable[[Path, Path], None], **changes: str) -> Callable[[Path], Outcome]:
     return lambda folder: conversion(folder, spoil, **changes)
+
+
+def most_are_missing(folder: Path) -> Outcome:
+    root = write_root(folder / "PTB-XL", [line(number) for number in range(1, 31)])
+    for number in range(5, 25):
+        (root / f"{line(number)['filename_lr']}.dat").unlink()
+    return converted(root, folder / "store")
+
+
+def folder_goes_away(folder: Path) -> Outcome:
+    """After the third record."""
+    root = write_root(folder / "PTB-XL", [line(number) for number in range(1, 5)])
+    read = ptbxl.read_wfdb
+
+    def read_and_remove(path: Path, below: Path | None) -> Recording:
+        recording = read(path, below)
+        if path.name == "00003_lr":
+            (root / "records100").rename(folder / "aside")
+        return recording
+
+    with mock.patch.object(ptbxl, "read_wfdb", read_and_remove):
+        return converted(root, folder / "store")
+
+
+def comes_back_after_the_seal(folder: Path) -> Outcome:
+    root = write_root(folder / "PTB-XL", [line(number) for number in range(1, 5)])
+    aside = (root / f"{SECOND}.dat").rename(folder / "aside.dat")
+    converted(root, folder / "store")
+    aside.rename(root / f"{SECOND}.dat")
+    return converted(root, folder / "store")
 
 
 def too_little_disk(folder: Path) -> Outcome:

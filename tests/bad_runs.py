@@ -96,3 +96,18 @@ def flipped_bit_in_contract(folder: Path) -> Outcome:
 def wrong_weights(folder: Path) -> Outcome:
     store = write_store(folder / "store", REPORTS)
     return training(folder, f"--config.data.stores={store}", f"--init_from={folder / 'nowhere'}")
+
+
+def scored(folder: Path, name: str, content: str) -> Outcome:
+    """An evaluation of a run in which that file was replaced."""
+    with toy_known():
+        file = toy_run(folder) / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+        return run(evaluate.main, [f"--run={folder / 'run'}", f"--store={folder / 'store'}", "--split=validation"])
+
+
+def store_without_the_split(folder: Path) -> Outcome:
+    other = write_store(folder / "other", REPORTS, folds=[1] * len(REPORTS))
+    with toy_known():
+        return run(evaluate.main, [f"--run={toy_run(folder)}", f"--store={other}", "--split=validation"])

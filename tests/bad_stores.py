@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cgdmer_jax.data import seal
+from cgdmer_jax.data.text_cache import read_table, write_table
 from tests.bad_recordings import converted
 from tests.bad_runs import REPORTS, training
 from tests.data.ptbxl_root import line, write_root
 from tests.data.small_stores import rewrite_info, write_store
-from tests.flipped_stores import make_store, store_values
 from tests.outcome import Outcome, raised
 
 
@@ -75,12 +75,13 @@ def unpacks(store: Path) -> None:
 
 
 def flipped_cache(folder: Path) -> Outcome:
-    make_store(folder / "store")
-    (cache,) = (folder / "store/cache").iterdir()
+    cache = folder / "store/tokens.npz"  # without the hash of a tokenizer in its name
+    cache.parent.mkdir()
+    write_table(cache, {}, {"tokens": np.arange(100)})
     content = bytearray(cache.read_bytes())
     content[100] ^= 1
     cache.write_bytes(content)
-    return raised(lambda: store_values(folder / "store"))
+    return raised(lambda: read_table(cache, {}, what="token cache", remedy="delete it"))
 
 
 def damaged_settings(folder: Path) -> Outcome:

@@ -5,17 +5,17 @@ score was seen.
 """
 
 import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from cgdmer_jax.data.split_tables import TABLES_ARE
 from cgdmer_jax.errors import CgdmerError, suggest
-from cgdmer_jax.json_file import parse_json, read_bounded
+from cgdmer_jax.json_file import parse_json, read_bounded, read_json
 
 FOLDER = Path(__file__).parent / "prompt_texts"
 PHRASINGS = 3
+RESTORE = "restore the published file"
 CKEPE = "CKEPE_prompt.json"  # put beside MERL's split tables, see TABLES_ARE (reference/methods.md 4.5)
 
 
@@ -70,15 +70,15 @@ def published_prompts(tables: Path, classes: Sequence[str]) -> list[str]:
     """MERL's own, one a class: a string of comma-joined phrases, lower-cased as the release does."""
     prompts = read_published(tables)
     if unknown := [name for name in classes if name not in prompts]:
-        raise CgdmerError(f"{tables / CKEPE} has no prompt for the class {unknown[0]}; restore the published file")
+        raise CgdmerError(f"{tables / CKEPE} has no prompt for the class {unknown[0]}; {RESTORE}")
     return [prompts[name] for name in classes]
 
 
 def read_published(tables: Path) -> dict[str, str]:
     """MERL's prompts by class, lower-cased."""
-    prompts = parse_json(_ckepe(tables), tables / CKEPE, remedy=TABLES_ARE)
+    prompts = parse_json(_ckepe(tables), tables / CKEPE, remedy=RESTORE)
     if not isinstance(prompts, dict) or not all(isinstance(prompt, str) for prompt in prompts.values()):
-        raise CgdmerError(f"{tables / CKEPE} does not hold one text for each class; {TABLES_ARE}")
+        raise CgdmerError(f"{tables / CKEPE} does not hold one text for each class; {RESTORE}")
     return {name: prompt.lower() for name, prompt in prompts.items()}
 
 
@@ -105,4 +105,4 @@ def _file(collection: str) -> Path:
 
 
 def _content(collection: str) -> dict:
-    return json.loads(_file(collection).read_text(encoding="utf-8"))
+    return read_json(_file(collection), remedy="correct it")

@@ -26,6 +26,8 @@ from cgdmer_jax.data.wfdb_reader import RecordError, Recording
 from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.waveform import WaveformError, condition
 
+LONGEST_REASON = 1000  # letters; a damaged header may have a megabyte where a rate belongs
+
 
 @dataclass(frozen=True)
 class ShardJob:
@@ -86,11 +88,11 @@ def _convert_record(job: ShardJob, record: SourceRecord, row: np.ndarray) -> dic
             derive_limb_leads=job.derive_limb_leads,
         )
     except WaveformError as error:
-        return {"problem": error.problem, "reason": str(error)}
+        return {"problem": error.problem, "reason": str(error)[:LONGEST_REASON]}
     except RecordError as error:
         # Without the folder: the same recordings elsewhere give the same bytes.
         folder = str(Path(error.record).parent)
-        return {"problem": error.problem, "reason": str(error).replace(f"{folder}/", "")}
+        return {"problem": error.problem, "reason": str(error).replace(f"{folder}/", "")[:LONGEST_REASON]}
     row[:] = conditioned.signal
     quality, agreement = conditioned.quality, conditioned.agreement
     return {

@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Bool, Int8
 
 from cgdmer_jax.data.csv_table import read_table
-from cgdmer_jax.data.splits import fold_of_patient, in_folds, probe_folds
+from cgdmer_jax.data.splits import N_FOLDS, fold_of_patient, in_folds, probe_folds
 from cgdmer_jax.errors import CgdmerError
 
 PARTS = ("train", "val", "test")
@@ -159,7 +159,7 @@ def _read(folder: Path, task: str, part: str) -> Part:
         if not set(of_line) <= {"0", "1"}:
             raise CgdmerError(f"{file}, line {number}: a label is neither 0 nor 1; restore the published table")
     try:
-        return Part(
+        read = Part(
             classes,
             tuple(layout.record_id(line) for line in lines),
             np.array([layout.fold(line) for line in lines], np.int8),
@@ -168,6 +168,9 @@ def _read(folder: Path, task: str, part: str) -> Part:
         )
     except (KeyError, ValueError, OverflowError) as error:
         raise CgdmerError(f"{file} cannot be read ({error}); restore the published table") from error
+    if np.any((read.fold < 1) | (read.fold > N_FOLDS)):
+        raise CgdmerError(f"{file} has a fold that is not 1 to {N_FOLDS}; restore the published table")
+    return read
 
 
 def _check(table: SplitTable, folder: Path) -> None:

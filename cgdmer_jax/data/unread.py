@@ -8,6 +8,7 @@ A disk that is unmounted during a conversion must not become a loss for good. So
 """
 
 import csv
+import io
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 from cgdmer_jax.data import seal
 from cgdmer_jax.data.record_files import RecordError
 from cgdmer_jax.data.sources import Source, SourceRecord
+from cgdmer_jax.data.store_info import read_info
 from cgdmer_jax.data.wfdb_reader import Recording
 from cgdmer_jax.errors import CgdmerError
 
@@ -47,7 +49,7 @@ def check_before_seal(source: Source, notes: Sequence[Note], partial: bool) -> N
     back = readable(source.read, (record for record, _ in unread))
     if back:
         raise CgdmerError(
-            f"{len(back)} records of {source.name} could not be read at first and can be read now (the first: "
+            f"{len(back)} record(s) of {source.name} could not be read at first and can be read now (the first: "
             f"{back[0].record_id}); run the same command again: it reads them"
         )
     if not partial and len(unread) > max(MOST_UNREAD, UNREAD_SHARE * len(notes)):
@@ -60,12 +62,13 @@ def check_before_seal(source: Source, notes: Sequence[Note], partial: bool) -> N
 
 def check_nothing_came_back(out: Path, source: Source) -> None:
     """Raises when a sealed store lacks records that can be read now."""
-    with (out / seal.REJECTED).open(newline="", encoding="utf-8") as file:
-        rows = [int(line["row"]) for line in csv.DictReader(file) if line["problem"] in UNREAD]
+    info, _ = read_info(out)
+    table = io.StringIO(seal.table_bytes(out, info, seal.REJECTED).decode(), newline="")
+    rows = [int(line["row"]) for line in csv.DictReader(table) if line["problem"] in UNREAD]
     back = readable(source.read, (source.records[row] for row in rows))
     if back:
         raise CgdmerError(
-            f"{out} was sealed without {len(back)} records that can be read now (the first: {back[0].record_id}); "
+            f"{out} was sealed without {len(back)} record(s) that can be read now (the first: {back[0].record_id}); "
             "delete that folder and run the same command again, or name another --out"
         )
 

@@ -20,6 +20,7 @@ from cgdmer_jax.waveform import LEADS, UNITS_IN_MV, WaveformError, canonical_lea
 MOST_SIGNALS = 64
 MOST_SAMPLES = 3_600_000  # an hour at 1 kHz
 MOST_HEADER_BYTES = 1_000_000
+LONGEST_NAME = 80  # of a signal, letters; the rest is cut off
 RATES_HZ = (50.0, 10_000.0)
 
 # The digital value that says "no measurement", by storage format (signal(5)); format 8 has none.
@@ -131,7 +132,7 @@ def _record_line(path: Path, fields: list[str]) -> tuple[int, float, int]:
 
 
 def _name(place: int, fields: list[str]) -> str:
-    return fields[8] or f"signal {place + 1} (without name)"
+    return fields[8][:LONGEST_NAME] or f"signal {place + 1} (without name)"
 
 
 def _signal_line(path: Path, place: int, fields: list[str]) -> SignalLine:

@@ -172,8 +172,8 @@ def read_results(path: Path) -> dict:
     if missing := {"command", "commit", "environment", "origin", "rows"} - document.keys():
         raise CgdmerError(f"{path} lacks {', '.join(sorted(missing))}; {REMEDY}")
     rows = document["rows"]
-    if not isinstance(document["origin"], dict) or not isinstance(rows, list):
-        raise CgdmerError(f'"origin" or "rows" of {path} has the wrong type; {REMEDY}')
+    if not all(isinstance(document[name], kind) for name, kind in (("command", str), ("origin", dict), ("rows", list))):
+        raise CgdmerError(f"{path} holds something else as command, origin or rows; {REMEDY}")
     for number, row in enumerate(rows):
         if problem := _problem_of(row):
             raise CgdmerError(f"row {number} of {path} {problem}; {REMEDY}")

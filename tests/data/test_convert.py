@@ -300,6 +300,15 @@ def test_a_patient_in_two_folds_is_refused_before_anything_is_written(tmp_path):
     assert not (tmp_path / "store").exists()
 
 
+@pytest.mark.parametrize("patient", ["nan", "", " ", "None"])
+def test_records_without_a_patient_are_not_taken_for_those_of_one(tmp_path, patient):
+    source = open_source(write_root(tmp_path / "root", [line(1), line(2)]), 100)
+    records = [replace(record, patient_id=patient, fold=1) for record in source.records]
+    with pytest.raises(CgdmerError, match=r"lists record 1 without a patient; .*an id of its own"):
+        convert(replace(source, records=records), tmp_path / "store", rate=100)
+    assert not (tmp_path / "store").exists()
+
+
 def test_when_no_record_can_be_read_nothing_is_kept_and_the_next_run_reads_them_again(tmp_path):
     root = write_root(tmp_path / "root", [line(1), line(2)])
     (root / "records100").rename(tmp_path / "aside")

@@ -100,3 +100,19 @@ def test_a_folder_without_merl_s_prompts_says_where_they_lie_upstream(tmp_path):
     words = r"CKEPE_prompt\.json is missing; .* cheliu-computation/MERL-ICML2024 .*zeroshot/CKEPE_prompt\.json"
     with pytest.raises(CgdmerError, match=words):
         prompts.published_prompts(tmp_path, ["NORM"])
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("[" * 200_000 + "]" * 200_000, "is nested more than 64 deep"),
+        ('["sinus rhythm"]', "does not hold one text for each class"),
+        ('{"NORM": ["normal ecg"]}', "does not hold one text for each class"),
+        ('{"NORM"', "is not valid JSON"),
+    ],
+    ids=["nested", "list", "values", "cut"],
+)
+def test_a_damaged_file_of_published_prompts_is_one_sentence(tmp_path, content, words):
+    (tmp_path / prompts.CKEPE).write_text(content)
+    with pytest.raises(CgdmerError, match=rf"CKEPE_prompt\.json {words}.*; restore the published file$"):
+        prompts.published_prompts(tmp_path, ["NORM"])

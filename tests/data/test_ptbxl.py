@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cgdmer_jax.data.convert import convert
 from cgdmer_jax.data.sources import SOURCES, Source
-from cgdmer_jax.data.sources.ptbxl import open_source
+from cgdmer_jax.data.sources.ptbxl import open_source, read_reports
+from cgdmer_jax.data.store import open_store
 from cgdmer_jax.data.wfdb_reader import RecordError
 from cgdmer_jax.errors import CgdmerError
 from tests.data.ptbxl_root import line, samples, write_root
@@ -176,12 +178,30 @@ def test_what_is_wrong_with_the_folder_is_told_in_one_sentence(tmp_path):
         ({"scp_codes": "{'NORN': 100.0}"}, 'record 1 has the code "NORN"'),
         ({"sex": "male"}, "record 1 has no readable sex"),
         ({"age": "old"}, "record 1 has no readable age"),
+        ({"scp_codes": "-" * 100_000}, "record 1 has no readable scp_codes"),
+        ({"scp_codes": "{" * 100_000}, "record 1 has no readable scp_codes"),
+        ({"age": "inf"}, "record 1 has no readable age"),
+        ({"age": "-3"}, "record 1 has no readable age"),
         ({"patient_id": ""}, "record 1 has no readable patient_id"),
+        ({"patient_id": "nan"}, "record 1 has no readable patient_id"),
+        ({"patient_id": "inf"}, "record 1 has no readable patient_id"),
+        ({"patient_id": "15.5"}, "record 1 has no readable patient_id"),
+        ({"strat_fold": "nan"}, "record 1 has no readable strat_fold"),
+        ({"strat_fold": "3.7"}, "record 1 has no readable strat_fold"),
+        ({"report": "x" * 200_000}, "field larger than field limit"),
     ],
 )
 def test_a_field_that_cannot_be_read_is_named_with_its_record(tmp_path, changes, words):
     root = write_root(tmp_path / "root", [line(1, **changes)])
     with pytest.raises(CgdmerError, match=words):
+        open_source(root, 100)
+
+
+def test_a_record_without_id_is_refused(tmp_path):
+    root = write_root(tmp_path / "root", [line(1)])
+    text = (root / "ptbxl_database.csv").read_text()
+    (root / "ptbxl_database.csv").write_text(text.replace("\n1,", "\nnan,"))
+    with pytest.raises(CgdmerError, match=r"ptbxl_database\.csv has a record without ecg_id; restore"):
         open_source(root, 100)
 
 
@@ -191,3 +211,41 @@ def test_a_table_without_a_needed_column_is_refused_by_name(tmp_path):
     (root / "ptbxl_database.csv").write_text(text.replace("strat_fold", "fold"))
     with pytest.raises(CgdmerError, match=r"ptbxl_database\.csv has no column \"strat_fold\""):
         open_source(root, 100)
+
+
+@pytest.mark.parametrize(
+    "nothing", ["nan", "NaN", " NaN ", "None", "null", "NA", "N/A", "<NA>", "nil", "-", ".", "NaT"]
+)
+def test_a_cell_that_spells_nothing_is_no_text_and_no_value_in_any_column(tmp_path, nothing):
+    changes = {"report": nothing, "age": nothing, "sex": nothing, "device": nothing}
+    root = write_root(tmp_path / "root", [line(1, **changes), line(2)])
+    first, second = open_source(root, 100).records
+    assert (first.report, first.age, first.sex, first.device) == ("", None, None, None)
+    assert second.report == "sinusrhythmus nummer 2"
+    assert read_reports(root) == [(1, ""), (2, "sinusrhythmus nummer 2")]
+    convert(open_source(root, 100), tmp_path / "store", rate=100, seconds=2.0, progress=False)
+    store = open_store(tmp_path / "store")
+    assert store.texts == ("sinusrhythmus nummer 2",) and store.column("text_id").tolist() == [-1, 0]
+    assert store.info["quality"]["no_report"] == 1
+
+
+@pytest.mark.parametrize("report", ["no nan", "none seen", "n", "not a number", "nanocardia", "keine"])
+def test_a_report_that_only_holds_such_a_word_is_kept(tmp_path, report):
+    assert open_source(write_root(tmp_path / "root", [line(1, report=report)]), 100).records[0].report == report
+
+
+def test_a_statement_that_pandas_wrote_with_nan_is_of_no_further_task(tmp_path):
+    root = write_root(tmp_path / "root", [line(1, scp_codes="{'SR': 0.0}")])
+    table = (root / "scp_statements.csv").read_text()
+    assert "SR,sinus rhythm,,,1.0,," in table
+    (root / "scp_statements.csv").write_text(
+        table.replace("SR,sinus rhythm,,,1.0,,", "SR,sinus rhythm,nan,nan,1.0,nan,nan")
+    )
+    assert open_source(root, 100).records[0].labels == {"super": (), "sub": (), "form": (), "rhythm": ("SR",)}
+
+
+def test_a_table_that_a_spreadsheet_marked_as_utf_8_is_read(tmp_path):
+    root = write_root(tmp_path / "root", [line(1)])
+    file = root / "ptbxl_database.csv"
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert open_source(root, 100).records[0].record_id == "1"

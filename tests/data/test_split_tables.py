@@ -123,6 +123,9 @@ def test_one_collection_needs_no_file_of_another(folder):
     [
         ("ecg_id,", "ecg_number,", "cannot be read .'ecg_id'"),
         ("NORM,MI", "NORM,CD", "other classes in its val table"),
+        (",9,", ",99,", "a fold that is not 1 to 10"),
+        (",9,", ",999,", "cannot be read"),
+        (",1,0\n", ",1\n", r"line \d+ has \d+ cells and its header"),
         (",1,0\n", ",2,0\n", r"line \d+: a label is neither 0 nor 1"),
     ],
 )

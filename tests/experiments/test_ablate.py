@@ -1,6 +1,7 @@
 """A grid of runs: what is refused first, what is skipped, what runs again, and the table that comes out."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ ROWS = {
     "random": {"overrides": {"method.masking": "random"}, "seeds": (0,)},
 }
 N = 60
+ablate_run_child = ablate.run_child  # before a test stands in for it
 LABELS = np.random.default_rng(0).random((N, 2)) < 0.4
 
 
@@ -148,6 +150,57 @@ def test_a_run_that_fails_keeps_no_other_from_its_turn_and_is_named(folder):
         folder.main()
     assert folder.calls[-1] == "evaluate random-seed0"
     assert not (folder.path / "ablation-both-seed1.json").exists()
+
+
+@pytest.mark.parametrize("call", ["pretrain both-seed1", "evaluate both-seed1"])
+def test_a_run_that_is_killed_keeps_no_other_from_its_turn(folder, call):
+    """As by a system that is short of memory."""
+    assert ablate_run_child([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]) == -9
+    folder.codes = {call: -9}
+    with pytest.raises(CgdmerError, match=r"1 runs failed \(both seed 1\)"):
+        folder.main()
+    assert folder.calls[-1] == "evaluate random-seed0"
+
+
+def test_a_run_that_left_no_curve_keeps_no_other_from_its_turn(folder, monkeypatch, capsys):
+    describe = ablate.describe
+
+    def without_curve(one, run):
+        if (one.row, one.seed) == ("both", 1):
+            (run / "metrics.jsonl").write_text("")
+        return describe(one, run)
+
+    monkeypatch.setattr(ablate, "describe", without_curve)
+    with pytest.raises(CgdmerError, match=r"1 runs failed \(both seed 1\)"):
+        folder.main()
+    assert "metrics.jsonl has no line of a training step" in capsys.readouterr().out
+    assert folder.calls[-1] == "evaluate random-seed0"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("both-seed0.json", b"[" * 99_999, "both-seed0.json is nested"),
+        ("both-seed0.json", b'{"rows": 3}', "both-seed0.json lacks"),
+        ("table.json", b"", "table.json is not valid JSON"),
+        ("both-seed0.npz", b"PK", "both-seed0.npz .*restore it, or delete it"),
+    ],
+)
+def test_a_damaged_file_of_a_finished_run_is_told_with_its_name(folder, name, content, words):
+    folder.main("--only=both")
+    (folder.path / f"ablation-{name}").write_bytes(content)
+    with pytest.raises(CgdmerError, match=words):
+        folder.main("--only=both")
+
+
+def test_what_is_written_of_a_grid_does_not_tell_where_it_was_run(folder):
+    folder.main()
+    files = [*folder.path.glob("*.json"), *folder.path.glob("*.npz"), folder.path / "a.svg"]
+    assert len(files) == 12
+    for file in files:
+        for place in (str(folder.path), str(Path(folder.store).parent)):
+            assert place.encode() not in file.read_bytes(), f"{file.name} tells {place}"
+    assert folder.json("both-seed0")["config"]["data.stores"] == [".../s"]
 
 
 def test_a_good_table_is_never_overwritten_by_one_of_fewer_rows(folder):

@@ -1,15 +1,19 @@
 """Diagnostics of a run of a few steps, end to end."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from cgdmer_jax.data.convert import convert
 from cgdmer_jax.data.corpus import open_corpus
+from cgdmer_jax.data.sources import synthetic
 from cgdmer_jax.data.splits import in_folds
 from cgdmer_jax.evaluation.diagnostics import rank
 from cgdmer_jax.evaluation.report_diagnostics import diagnostics_section
 from cgdmer_jax.training.metrics_file import read_metrics
+from experiments.diagnose import diagnose
 from experiments.parts import Parts
 from tests.evaluation.test_report import Page
 from tests.small_runs import make_store, start_command, start_pretrain
@@ -93,3 +97,17 @@ def test_a_report_that_was_fitted_on_is_never_a_held_out_one():
     parts = Parts({}, {}, text_id, roles)
     assert [parts.texts(role).tolist() for role in roles] == [[2, 4], [7], [9]]
     assert parts.with_text("score").tolist() == [5, 7, 8]
+
+
+def test_a_store_without_reports_has_every_figure_that_needs_none(run, tmp_path):
+    workdir, _, whole, _ = run
+    source = synthetic.open_source(300, 50, 0)
+    silent = replace(source, records=[replace(record, report="") for record in source.records])
+    convert(silent, tmp_path / "store", rate=50, processes=1, progress=False)
+    document = diagnose(workdir, str(tmp_path / "store"), "validation", checkpoint=None)
+    assert document["probes"] == whole["probes"], "recordings, folds and weights are the same"
+    assert [row["modality"] for row in document["ranks"]] == ["ecg", "ecg"]
+    assert document["ranks"] == whole["ranks"][:2] and document["gap"] == document["lengths"] == []
+    assert [row["r2"] is None for row in document["predictability"]] == [False, False, True, True]
+    assert "alignment by length: no scored record has a report" in document["left_out"]
+    assert json.loads((workdir / OUT / "diagnostics.json").read_text())["left_out"] == whole["left_out"]

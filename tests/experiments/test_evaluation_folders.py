@@ -61,11 +61,13 @@ def test_two_stores_and_two_checkpoints_of_a_run_each_keep_their_figures_in_any_
 
 
 def test_a_model_card_has_the_figures_of_its_checkpoint_once_each(folder):
+    scores(folder, "other")
     scores(folder, "own")
     scores(folder, "own", 6)  # the last one, asked for by its step
     shown = figures(load_run(folder / "run", None))
     assert shown and len(set(shown)) == len(shown)
-    assert {figure.store for figure in figures(load_run(folder / "run", 4))} == {"synthetic"}
+    other = open_corpus((str(folder / "other"),)).fingerprint[:8]
+    assert {figure.store for figure in shown} == {"synthetic", f"synthetic-{other}"}
 
 
 def test_a_look_at_a_test_split_is_noted_in_the_folder_of_the_run(folder, tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.evaluation.results import read_results
 from cgdmer_jax.training.metrics_file import read_metrics
 from configs import merl
 from experiments import evaluate
@@ -95,7 +96,7 @@ def test_stopped_at_step_2_it_ends_with_the_bits_of_the_whole_run(run, store, to
 def test_it_is_evaluated_as_any_method(run, store, monkeypatch):
     monkeypatch.chdir(ROOT)
     words = [f"--run={run}", f"--store={store}", "--split=validation", "--random_seeds=1", "--kernels=84"]
-    assert evaluate.main([*words, "--parts=probe,zero_shot,retrieval", "--features=main"]) == 0
+    assert evaluate.main([*words, "--parts=probe,zero_shot,retrieval"]) == 0
     found = next((run / "evaluation").glob("*/validation/results.json"))
     rows = json.loads(found.read_text())["rows"]
     kinds = {(row["method"], row["evaluation"], row["feature"]) for row in rows}
@@ -137,3 +138,8 @@ def test_a_released_file_becomes_a_run_that_gives_the_restatements_features(stor
         assert_close(found[name], expected)
     with pytest.raises(CgdmerError, match="is a run already"):
         import_merl(file, config, str(store), RunFolder(tmp_path / "run"))
+    (tmp_path / "run/metrics.jsonl").unlink(missing_ok=True)  # nothing was trained here
+    words = [f"--run={tmp_path / 'run'}", f"--store={store}", "--split=validation", "--random_seeds=0", "--kernels=84"]
+    assert evaluate.main([*words, "--parts=probe"]) == 0
+    (found,) = (tmp_path / "run/evaluation").glob("*/validation/results.json")
+    assert read_results(found)["origin"]["left_out"] == ["training curves: the run has no metrics.jsonl"]

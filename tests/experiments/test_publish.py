@@ -13,7 +13,8 @@ def test_single_classes_are_left_out_and_the_rest_is_as_it_was(tmp_path):
         plain_row(SETTING, "recall_at_10", "all", 0.25, n=9, n_positive=4),
     ]
     single = plain_row(SETTING, "auroc", "AFIB", 0.9, n=9, n_positive=4)
-    write_results(tmp_path / "results.json", "a command", [kept[0], single, *kept[1:]], {"run": "x"})
+    line = f"python -m experiments.evaluate --run={tmp_path}/run"  # as an older version wrote it
+    write_results(tmp_path / "results.json", line, [kept[0], single, *kept[1:]], {"run": "x"})
     assert main([f"--results={tmp_path / 'results.json'}", f"--out={tmp_path / 'out/r.json'}"]) == 0
     before, after = read_results(tmp_path / "results.json"), read_results(tmp_path / "out/r.json")
-    assert after == before | {"rows": kept}
+    assert after == before | {"rows": kept, "command": "python -m experiments.evaluate --run=.../run"}

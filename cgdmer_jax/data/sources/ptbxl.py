@@ -41,6 +41,7 @@ FOLDERS = {100: ("records100", "filename_lr"), 500: ("records500", "filename_hr"
 RESTORE = "restore the published table"
 # "{'NORM': 100.0, 'SR': 0.0}"
 _CODES = re.compile(r"\{(?:'[^'\\]*': *\d+(?:\.\d+)?(?:, *(?=')|(?=\})))*\}", re.ASCII)
+MOST_NAMED = 40
 AGE_UNKNOWN = 300.0  # how 1.0.3 writes "above 89 or missing"
 SEX = {"0": "male", "1": "female", "": None}
 SUPER_NAMES = {
@@ -242,7 +243,7 @@ def _unlisted(root: Path, folder: str, records: list[SourceRecord]) -> list[str]
     unlisted = sorted(name.rsplit("/", 1)[1] for name in found if name not in listed)
     if not unlisted:
         return []
-    return [
-        f"{len(unlisted)} recordings in {folder} are not in {DATABASE} (withdrawn) and were left out: "
-        + ", ".join(unlisted)
-    ]
+    names = ", ".join(unlisted[:MOST_NAMED])
+    if len(unlisted) > MOST_NAMED:
+        names += f" and {len(unlisted) - MOST_NAMED:,} more"
+    return [f"{len(unlisted)} recordings in {folder} are not in {DATABASE} (withdrawn) and were left out: {names}"]

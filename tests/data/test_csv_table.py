@@ -1,0 +1,45 @@
+"""Tables of others: every fault of one is one sentence, and none takes more memory than its bytes justify."""
+
+from pathlib import Path
+
+import pytest
+
+from cgdmer_jax.data import csv_table
+from cgdmer_jax.data.csv_table import read_table
+from cgdmer_jax.errors import CgdmerError
+
+
+def write(folder: Path, content: str | bytes) -> Path:
+    file = folder / "table.csv"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return file
+
+
+def test_cells_are_those_written_and_blank_lines_none(tmp_path):
+    file = write(tmp_path, 'a,"b c",d\n1,"x, ""y""\nz",\n\n2,nan, \n')
+    table = read_table(file, ("a", "d"), "restore it")
+    assert table.columns == ("a", "b c", "d")
+    assert table.lines == [{"a": "1", "b c": 'x, "y"\nz', "d": ""}, {"a": "2", "b c": "", "d": " "}]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", 'has no column "a"'),
+        ("b,c\n1,2\n", 'has no column "a"'),
+        ("a,a\n1,2\n", "two columns of one name"),
+        ("a,b\n1,2\n1\n", "line 3 has 1 cells and its header 2"),
+        ("a,b\n1,2,3\n", "line 2 has 3 cells and its header 2"),
+        ("a,b\n" + "x" * 200_000 + ",1\n", r"is no CSV table .field larger than field limit"),
+        ('a,b\n"1,2\n', "is no CSV table .unexpected end of data"),
+        ("a,b\nä,2\n".encode("latin-1"), "is not UTF-8"),
+        ("a\n" + "1\n" * 12, "more than the 10 lines"),
+        ("a\n" + "1" * 5000, "more than the 4000 bytes"),
+    ],
+)
+def test_what_is_wrong_with_a_table_is_one_sentence(tmp_path, monkeypatch, content, words):
+    monkeypatch.setattr(csv_table, "MOST_LINES", 10)
+    if "bytes" in words:
+        monkeypatch.setattr(csv_table, "MOST_BYTES", 4000)
+    with pytest.raises(CgdmerError, match=rf"table\.csv:? .*{words}.*; restore it$"):
+        read_table(write(tmp_path, content), ("a",), "restore it")

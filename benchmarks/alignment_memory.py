@@ -1,13 +1,11 @@
 """Memory of one device for the dense alignment loss and its gradient, against the global batch; nothing is run."""
 
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 
 from cgdmer_jax.methods import alignment
 from cgdmer_jax.training.sharding import BATCH, make_mesh
-from experiments import command
+from experiments import command, path_arguments
 from experiments.figures import write_figures
 
 EXAMPLE = "python -m benchmarks.alignment_memory --out=results/alignment-memory.json"
@@ -56,7 +54,7 @@ def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
     parser.add_argument("--batch_sizes", default="1024,4096,16384", help="global (default 1024,4096,16384)")
     parser.add_argument("--devices", type=int, default=8, help="fake CPU devices that share it (default 8)")
-    parser.add_argument("--out", type=Path, help="JSON file of the rows")
+    parser.add_argument("--out", type=path_arguments.output_file, help="JSON file of the rows")
     args = parser.parse_args(words)
     jax.config.update("jax_platforms", "cpu")
     jax.config.update("jax_num_cpu_devices", args.devices)

@@ -3,7 +3,6 @@
 import statistics
 import time
 from functools import partial
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +12,7 @@ from ml_collections import ConfigDict
 from benchmarks.train_step import method_of
 from cgdmer_jax.models.attention import KINDS, attention
 from cgdmer_jax.models.masking import kept_counts
-from experiments import command
+from experiments import command, path_arguments
 from experiments.figures import write_figures
 
 EXAMPLE = "python -m benchmarks.attention --config=configs/cgdmer.py:small --out=results/attention.json"
@@ -79,7 +78,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--kinds", default="", help=f"of {', '.join(KINDS[1:])} (default: those of the device)")
     parser.add_argument("--calls", type=int, default=5, help="in a row (default 5)")
     parser.add_argument("--repeats", type=int, default=5, help="default 5")
-    parser.add_argument("--out", type=Path, help="JSON file of the rows")
+    parser.add_argument("--out", type=path_arguments.output_file, help="JSON file of the rows")
     args, overrides = parser.parse_known_args(words)
     kinds = tuple(args.kinds.split(",")) if args.kinds else _of_device()
     rows = measure(command.load_config(args.config, overrides), kinds, calls=args.calls, repeats=args.repeats)

@@ -6,7 +6,7 @@ import statistics
 from pathlib import Path
 
 from cgdmer_jax.errors import CgdmerError
-from experiments import command
+from experiments import command, path_arguments
 from experiments.figures import write_figures
 
 EXAMPLE = "python -m benchmarks.code_size --out=results/code-size.json"
@@ -77,7 +77,7 @@ def measure() -> list[dict]:
 
 def main(words: list[str]) -> None:
     parser = command.parser(__doc__, EXAMPLE)
-    parser.add_argument("--out", type=Path, help="JSON file for the rows")
+    parser.add_argument("--out", type=path_arguments.output_file, help="JSON file for the rows")
     args = parser.parse_args(words)
     rows = measure()
     for row in rows:

@@ -4,8 +4,6 @@ With a pretrained text encoder: nano and minilm alone, and what forward and back
 frozen has no backward pass there, so that this is less than three times the forward one.
 """
 
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,7 +17,7 @@ from cgdmer_jax.methods.make import from_fields
 from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.models.flops import matmul_flops
 from configs.cgdmer import FROM_SCRATCH, get_config
-from experiments import command
+from experiments import command, path_arguments
 from experiments.figures import write_figures
 
 EXAMPLE = "python -m benchmarks.flops --out=results/flops.json"
@@ -68,8 +66,10 @@ def forward_and_backward(method: CgDmer, batch: Batch) -> int:
 
 def main(words: list[str]) -> None:
     parser = command.parser(__doc__, EXAMPLE)
-    parser.add_argument("--text", help="folder of a pretrained text encoder: nano beside minilm with it")
-    parser.add_argument("--out", type=Path, help="JSON file for the rows")
+    parser.add_argument(
+        "--text", type=path_arguments.names, help="folder of a pretrained text encoder: nano beside minilm with it"
+    )
+    parser.add_argument("--out", type=path_arguments.output_file, help="JSON file for the rows")
     args = parser.parse_args(words)
     architecture = architecture_of(load_text_encoder(args.text)) if args.text else None
     rows = []

@@ -33,7 +33,7 @@ from cgdmer_jax.training.optimizer import OptimizerConfig, make_optimizer
 from cgdmer_jax.training.state import start
 from cgdmer_jax.training.step import make_step
 from configs import cgdmer
-from experiments import command
+from experiments import command, path_arguments
 from experiments.encode_texts import vectors_of
 from experiments.figures import write_figures
 
@@ -185,14 +185,16 @@ def _run(loader: Loader, tower: TextTower | None, prepared: Callable[[Batch], Ba
 
 def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
-    parser.add_argument("--store", required=True, help="a converted store")
-    parser.add_argument("--text", required=True, help="folder of the text encoder (docs/text_encoders.md)")
+    parser.add_argument("--store", type=path_arguments.names, required=True, help="a converted store")
+    parser.add_argument(
+        "--text", type=path_arguments.names, required=True, help="folder of the text encoder (docs/text_encoders.md)"
+    )
     parser.add_argument("--batch_size", type=int, default=64)
     parser.add_argument("--steps", type=int, default=20, help="of each way, each time (default 20)")
     parser.add_argument("--repeats", type=int, default=5, help="turns of all three (default 5)")
     parser.add_argument("--max_tokens", type=int, default=64, help="longer reports are cut (default 64)")
     parser.add_argument("--smoke", action="store_true", help="two steps of eight records, once: does it run?")
-    parser.add_argument("--out", type=Path, help="JSON file of the rows")
+    parser.add_argument("--out", type=path_arguments.output_file, help="JSON file of the rows")
     args = parser.parse_args(words)
     size = {"batch_size": args.batch_size, "steps": args.steps, "repeats": args.repeats}
     if args.smoke:

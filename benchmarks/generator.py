@@ -3,10 +3,9 @@
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from cgdmer_jax.data.synthetic import generate, list_records
-from experiments import command
+from experiments import command, path_arguments
 from experiments.figures import write_figures
 
 EXAMPLE = "python -m benchmarks.generator --out=results/generator.json"
@@ -41,7 +40,7 @@ def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
     parser.add_argument("--records", type=int, default=2000, help="made in each repeat (default 2000)")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--out", type=Path, help="JSON file of the rows")
+    parser.add_argument("--out", type=path_arguments.output_file, help="JSON file of the rows")
     args = parser.parse_args(words)
     rows = []
     for what, rate in (("generate", 100), ("generate", 500), ("list", 100)):

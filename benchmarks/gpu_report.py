@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cgdmer_jax.errors import CgdmerError
-from experiments import command
+from experiments import command, path_arguments
 from experiments.figures import write_figures
 from experiments.model_flops import PEAK, chip_of
 from experiments.short_paths import short_words
@@ -161,7 +161,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--accelerator", choices=PEAK, help="whose peak counts (default: the GPU's own)")
     parser.add_argument("--minutes", type=float, default=20, help="what is not done by then is told so (default 20)")
     parser.add_argument("--smoke", action="store_true", help="smallest sizes, on any device: does it run?")
-    parser.add_argument("--out", type=Path, required=True, help="JSON file of the report")
+    parser.add_argument("--out", type=path_arguments.output_file, required=True, help="JSON file of the report")
     args = parser.parse_args(words)
     kind = None if args.smoke else _gpu_kind()
     if not args.smoke and kind is None:

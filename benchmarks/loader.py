@@ -10,7 +10,7 @@ import numpy as np
 
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.data.loader import Loader
-from experiments import command
+from experiments import command, path_arguments
 from experiments.figures import write_figures
 
 EXAMPLE = "python -m benchmarks.loader --store=stores/ptbxl100 --out=results/loader.json"
@@ -50,11 +50,11 @@ def measure(store: str, batch_size: int, n_batches: int, repeats: int) -> dict[s
 def main(words: list[str]) -> int:
     """Prints one line a batch size; writes the rows where --out says."""
     parser = command.parser(__doc__, EXAMPLE)
-    parser.add_argument("--store", required=True, help="a converted store")
+    parser.add_argument("--store", type=path_arguments.names, required=True, help="a converted store")
     parser.add_argument("--batch_sizes", type=int, nargs="+", default=[64, 256, 1024])
     parser.add_argument("--records", type=int, default=32768, help="gathered in each repeat (default 32768)")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--out", type=Path, help="JSON file of the rows")
+    parser.add_argument("--out", type=path_arguments.output_file, help="JSON file of the rows")
     args = parser.parse_args(words)
     rows = []
     for batch_size in args.batch_sizes:

@@ -1,7 +1,6 @@
 """Memory of one device in a training step against batch size and rematerialisation, as XLA plans it; nothing is run."""
 
 import os
-from pathlib import Path
 
 import jax
 from ml_collections import ConfigDict
@@ -11,7 +10,7 @@ from cgdmer_jax.models.transformer import REMAT_POLICIES
 from cgdmer_jax.training import placement
 from cgdmer_jax.training.sharding import BATCH, make_mesh
 from cgdmer_jax.training.step import make_step
-from experiments import command
+from experiments import command, path_arguments
 from experiments.figures import write_figures
 from experiments.training_run import state_shapes
 
@@ -46,7 +45,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--remats", default=",".join(REMAT_POLICIES), help="policies (default all)")
     parser.add_argument("--rate", type=int, default=100, help="Hz of the 10 s recordings (default 100)")
     parser.add_argument("--devices", type=int, help="so many fake CPU devices share the batch")
-    parser.add_argument("--out", type=Path, help="JSON file of the rows")
+    parser.add_argument("--out", type=path_arguments.output_file, help="JSON file of the rows")
     args, overrides = parser.parse_known_args(words)
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     if args.devices:

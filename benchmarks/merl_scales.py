@@ -12,7 +12,7 @@ from cgdmer_jax.data.reports import clean, encode, load_tokenizer
 from cgdmer_jax.data.split_tables import read_tables
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.training.run_folder import RunFolder
-from experiments import command
+from experiments import command, path_arguments
 from experiments.figures import write_figures
 
 EXAMPLE = (
@@ -54,9 +54,13 @@ def prompts_of(tables: Path) -> list[str]:
 
 def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
-    parser.add_argument("--run", type=Path, action="append", required=True, help="evaluated run; may be given again")
-    parser.add_argument("--tables", type=Path, required=True, help="folder merl_data_split of MERL's release")
-    parser.add_argument("--out", type=Path, help="JSON file of the rows")
+    parser.add_argument(
+        "--run", type=path_arguments.path, action="append", required=True, help="evaluated run; may be given again"
+    )
+    parser.add_argument(
+        "--tables", type=path_arguments.path, required=True, help="folder merl_data_split of MERL's release"
+    )
+    parser.add_argument("--out", type=path_arguments.output_file, help="JSON file of the rows")
     args = parser.parse_args(words)
     texts = prompts_of(args.tables)
     rows = [row for run in args.run for row in (*spreads(run), cut_prompts(run, texts))]

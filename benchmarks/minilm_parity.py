@@ -15,7 +15,7 @@ from cgdmer_jax.data.reports import clean
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.huggingface import TextTower, load_text_encoder
 from cgdmer_jax.models.text_states import mean_of_tokens
-from experiments import command
+from experiments import command, path_arguments
 from experiments.figures import write_figures
 
 EXAMPLE = (
@@ -109,9 +109,11 @@ def _theirs(folder: Path, texts: Sequence[str]) -> dict[str, list[Float[np.ndarr
 
 def main(words: list[str]) -> None:
     parser = command.parser(__doc__, EXAMPLE)
-    parser.add_argument("--folder", type=Path, required=True, help="of all-MiniLM-L6-v2 (docs/text_encoders.md)")
-    parser.add_argument("--table", type=Path, required=True, help="ptbxl_database.csv")
-    parser.add_argument("--out", type=Path, help="JSON file for the rows")
+    parser.add_argument(
+        "--folder", type=path_arguments.path, required=True, help="of all-MiniLM-L6-v2 (docs/text_encoders.md)"
+    )
+    parser.add_argument("--table", type=path_arguments.path, required=True, help="ptbxl_database.csv")
+    parser.add_argument("--out", type=path_arguments.output_file, help="JSON file for the rows")
     args = parser.parse_args(words)
     if not args.table.is_file():
         raise CgdmerError(f"there is no file {args.table}; name PTB-XL's ptbxl_database.csv")

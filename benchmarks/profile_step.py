@@ -12,7 +12,7 @@ import jax
 
 from benchmarks.train_step import batches_of, method_of, ours
 from cgdmer_jax.errors import CgdmerError
-from experiments import command
+from experiments import command, path_arguments
 from experiments.figures import write_figures
 
 EXAMPLE = "python -m benchmarks.profile_step --config=configs/cgdmer.py:small --out=results/profile.json"
@@ -66,7 +66,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--config", required=True, help="of CG-DMER; fields are overridden as --config.a.b=value")
     parser.add_argument("--steps", type=int, default=5, help="traced, after three others (default 5)")
     parser.add_argument("--most", type=int, default=20, help="kernels that are listed (default 20)")
-    parser.add_argument("--out", type=Path, help="JSON file of the rows")
+    parser.add_argument("--out", type=path_arguments.output_file, help="JSON file of the rows")
     args, overrides = parser.parse_known_args(words)
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     config = command.load_config(args.config, overrides)

@@ -3,14 +3,19 @@
 import subprocess
 import sys
 
-from experiments import command
+from experiments import command, path_arguments
 
 EXAMPLE = "python -m benchmarks.run_all --store=stores/ptbxl100"
 
 
 def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
-    parser.add_argument("--store", default="stores/synthetic100", help="for the loader (default: the quickstart's)")
+    parser.add_argument(
+        "--store",
+        type=path_arguments.names,
+        default="stores/synthetic100",
+        help="for the loader (default: the quickstart's)",
+    )
     args = parser.parse_args(words)
     of_loader = [f"--store={args.store}"]
     for name, more in {"generator": [], "store": [], "loader": of_loader, "flops": [], "code_size": []}.items():

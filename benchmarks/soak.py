@@ -20,7 +20,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.training.log import untimed
 from cgdmer_jax.training.loop import PREEMPTED
 from cgdmer_jax.training.metrics_file import read_metrics
-from experiments import command
+from experiments import command, path_arguments
 from experiments.figures import write_figures
 
 EXAMPLE = (
@@ -35,10 +35,12 @@ ENDS = (signal.SIGKILL, signal.SIGTERM)
 def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
     parser.add_argument("--config", required=True, help="FILE:SIZE; fields are changed as --config.a.b=value")
-    parser.add_argument("--workdir", required=True, type=Path, help="folder of both run folders")
+    parser.add_argument(
+        "--workdir", type=path_arguments.output_folder, required=True, help="folder of both run folders"
+    )
     parser.add_argument("--kills", type=int, default=20, help="how often one of them is ended (default 20)")
     parser.add_argument("--seed", type=int, default=0, help="of the steps at which (default 0)")
-    parser.add_argument("--out", type=Path, help="JSON file of the rows")
+    parser.add_argument("--out", type=path_arguments.output_file, help="JSON file of the rows")
     args, overrides = parser.parse_known_args(words)
     config = command.load_config(args.config, overrides)
     steps = config.optimizer.steps

@@ -15,7 +15,7 @@ from cgdmer_jax.data import seal
 from cgdmer_jax.data.store import REPORT_SCHEMA, open_store, record_schema
 from cgdmer_jax.data.store_info import sealed_info
 from cgdmer_jax.waveform import LEADS
-from experiments import command
+from experiments import command, path_arguments
 from experiments.figures import write_figures
 
 EXAMPLE = "python -m benchmarks.store --out=results/store.json"
@@ -171,7 +171,7 @@ def measure_gathering(folder: Path, n_samples: int) -> list[dict[str, Any]]:
 def main(words: list[str]) -> int:
     """Measures, prints and, with --out, writes the JSON."""
     parser = command.parser(__doc__, EXAMPLE)
-    parser.add_argument("--out", type=Path, help="JSON file to write, such as results/store.json")
+    parser.add_argument("--out", type=path_arguments.output_file, help="JSON file to write, such as results/store.json")
     args = parser.parse_args(words)
     with tempfile.TemporaryDirectory() as folder:
         rows = measure_opening(Path(folder) / "large")

@@ -9,7 +9,6 @@ import resource
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +23,7 @@ from cgdmer_jax.methods.make import from_fields, make_method
 from cgdmer_jax.training.optimizer import OptimizerConfig
 from cgdmer_jax.training.sharding import make_mesh, place_batch
 from cgdmer_jax.training.step import make_step
-from experiments import command
+from experiments import command, path_arguments
 from experiments.figures import write_figures
 from experiments.model_flops import PEAK, flop_a_record
 from experiments.training_run import first_state
@@ -188,7 +187,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--rate", type=int, default=RATE, help=f"Hz of the 10 s recordings (default {RATE})")
     parser.add_argument("--repeats", type=int, default=5, help="turns of all ways (default 5)")
     parser.add_argument("--accelerator", default="", choices=["", *PEAK], help="for the model-FLOPs utilisation")
-    parser.add_argument("--out", type=Path, help="JSON file of the rows")
+    parser.add_argument("--out", type=path_arguments.output_file, help="JSON file of the rows")
     args, overrides = parser.parse_known_args(words)
     # Both frameworks are to fit into the memory of one device; read when JAX first looks for devices.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")

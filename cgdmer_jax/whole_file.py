@@ -16,8 +16,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 
     Synced before the rename: after a power cut, too, no name leads to half a file.
     """
-    # Host and process in the name: two that write the same cache do not write into each other's file.
-    unfinished = path.with_name(f"{path.name}.{os.uname().nodename}.{os.getpid()}{UNFINISHED}")
+    unfinished = _unfinished(path)
     try:
         with unfinished.open("wb") as file:
             yield file
@@ -29,6 +28,17 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         if isinstance(error, OSError) and error.filename is None:
             error.filename = str(path)  # a write that fails does not say where
         raise
+
+
+def try_out(path: Path) -> None:
+    """Raises the OSError that `whole_file` would, of permissions, name or disk; leaves nothing behind."""
+    _unfinished(path).open("wb").close()
+    _unfinished(path).unlink()
+
+
+def _unfinished(path: Path) -> Path:
+    # Host and process in the name: two that write the same cache do not write into each other's file.
+    return path.with_name(f"{path.name}.{os.uname().nodename}.{os.getpid()}{UNFINISHED}")
 
 
 def write_whole(path: Path, content: str | bytes) -> None:

@@ -20,7 +20,7 @@ from cgdmer_jax.npz_file import read_arrays
 from cgdmer_jax.training.loop import PREEMPTED
 from cgdmer_jax.training.metrics_file import read_metrics
 from cgdmer_jax.training.run_folder import RunFolder, flat
-from experiments import command, early_stop
+from experiments import command, early_stop, path_arguments
 from experiments.ablation_grid import Planned, check_makeable, choose, load_grid, plan
 from experiments.ablation_table import array_name, table_of, write_figure, write_lines, write_table
 from experiments.evaluation_folders import check_writable, needed_folder
@@ -35,19 +35,25 @@ EVALUATE = (f"--split={SPLIT}", "--features=main", "--parts=probe,zero_shot,retr
 
 def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
-    parser.add_argument("--grid", required=True, help="Python file with get_grid()")
-    parser.add_argument("--store", required=True, help="converted store: trained on and scored")
+    parser.add_argument("--grid", type=path_arguments.names, required=True, help="Python file with get_grid()")
+    parser.add_argument(
+        "--store", type=path_arguments.names, required=True, help="converted store: trained on and scored"
+    )
     parser.add_argument("--only", default="", help="rows to run, by comma (default: all)")
-    parser.add_argument("--workdir", default="runs/ablations", help="folder of the run folders")
-    parser.add_argument("--out", default="results", help="folder of the JSON files")
-    parser.add_argument("--figure", default="docs/img/ablation.svg", help="where the figure is drawn")
+    parser.add_argument(
+        "--workdir", type=path_arguments.path, default="runs/ablations", help="folder of the run folders"
+    )
+    parser.add_argument("--out", type=path_arguments.path, default="results", help="folder of the JSON files")
+    parser.add_argument(
+        "--figure", type=path_arguments.path, default="docs/img/ablation.svg", help="where the figure is drawn"
+    )
     parser.add_argument("--dry_run", action="store_true", help="say what would run, and stop")
     args = parser.parse_args(words)
     grid = load_grid(args.grid)
     chosen = choose(grid, args.only)
     planned, corpus = plan(grid, args.store), open_corpus((args.store,))
     check_makeable(planned, corpus)
-    workdir, out = Path(args.workdir), Path(args.out)
+    workdir, out = args.workdir, args.out
     to_run = [one for one in planned if one.row in chosen and _is_open(one, out)]
     print(f"{len(to_run)} of {len(planned)} runs of the grid are to be done now")
     for one in to_run:
@@ -55,6 +61,8 @@ def main(words: list[str]) -> int:
     if args.dry_run:
         return 0
     check_writable(out)
+    path_arguments.output_folder(workdir)
+    path_arguments.output_file(args.figure)
     early_stop.from_now_on("stopped between two runs; the same command goes on with those not finished")
     failed = []
     for one in to_run:
@@ -68,7 +76,7 @@ def main(words: list[str]) -> int:
         if code != 0:
             failed.append(f"{one.row} seed {one.seed}")
     finished = [path for one in planned if not differs(one, path := json_path(one, out))]
-    problems = tell(finished, grid["reference"], out / "ablation-table.json", args.grid, Path(args.figure))
+    problems = tell(finished, grid["reference"], out / "ablation-table.json", args.grid, args.figure)
     if failed:
         problems += [f"{len(failed)} runs failed ({', '.join(failed)}); look above, then give the same command"]
     if problems:
@@ -222,4 +230,4 @@ def with_interval(row: dict, samples: ablation.Samples | None) -> dict:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run(main, resumes=True)

@@ -29,7 +29,7 @@ from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.metrics_file import read_metrics
 from cgdmer_jax.training.optimizer import OptimizerConfig
 from cgdmer_jax.training.run_folder import RunFolder
-from experiments import build, command
+from experiments import build, command, path_arguments
 from experiments.figures import write_figures
 from experiments.model_flops import share_a_record
 from experiments.short_paths import short, short_fields
@@ -43,13 +43,24 @@ FIGURES = "adaptation.json"
 
 def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
-    parser.add_argument("--text", required=True, help="folder or hf://owner/name@revision of the text encoder")
+    parser.add_argument(
+        "--text",
+        type=path_arguments.names,
+        required=True,
+        help="folder or hf://owner/name@revision of the text encoder",
+    )
     where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("--store", help="converted store; several by comma")
-    where.add_argument("--reports", help="folder of a collection's published table (ptbxl_database.csv), instead")
+    where.add_argument("--store", type=path_arguments.names, help="converted store; several by comma")
+    where.add_argument(
+        "--reports",
+        type=path_arguments.names,
+        help="folder of a collection's published table (ptbxl_database.csv), instead",
+    )
     parser.add_argument("--source", default="ptbxl", help="whose table --reports holds (default ptbxl)")
-    parser.add_argument("--workdir", help="run folder (default runs/adapted-NAME)")
-    parser.add_argument("--out", help="folder of the adapted encoder (default WORKDIR/tower)")
+    parser.add_argument("--workdir", type=path_arguments.output_folder, help="run folder (default runs/adapted-NAME)")
+    parser.add_argument(
+        "--out", type=path_arguments.output_folder, help="folder of the adapted encoder (default WORKDIR/tower)"
+    )
     known, overrides = parser.parse_known_args(words)
     config = command.load_config(CONFIG, overrides)  # fields are changed as --config.a.b=value
     config.method.text_tower = known.text
@@ -198,4 +209,4 @@ def write_tower(out: Path, config: ConfigDict, variables: Variables, tokenizer: 
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run(main, resumes=True)

@@ -5,26 +5,32 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.training.run_folder import flat
+from experiments import path_arguments
 from experiments.short_paths import short_words
 
 
-def run(main: Callable[[list[str]], int | None]) -> None:
-    """Exit codes: 0 done, 1 error (one sentence on stderr), 75 preempted and saved."""
+def run(main: Callable[[list[str]], int | None], *, resumes: bool = False) -> None:
+    """Exit codes: 0 done, 1 error (one sentence on stderr), 75 preempted and saved.
+
+    `resumes`: given again after an interruption, the command goes on from what it had saved.
+    """
+    again = "the same command goes on from what was saved" if resumes else "the same command begins anew"
     try:
         sys.exit(main(sys.argv[1:]) or 0)
     except CgdmerError as error:
         print(f"error: {error}", file=sys.stderr)
     except OSError as error:  # a full disk, a folder without permission
         where = f"{error.filename}: " if error.filename else ""
-        print(f"error: {where}{error.strerror or error}; mend that, then the same command", file=sys.stderr)
+        print(f"error: {where}{error.strerror or error}; after that is put right, {again}", file=sys.stderr)
     except KeyboardInterrupt:
-        print("error: interrupted; the same command goes on from what was saved", file=sys.stderr)
+        print(f"error: interrupted; {again}", file=sys.stderr)
     sys.exit(1)
 
 
@@ -37,7 +43,7 @@ def command_line() -> str:
 
 def parser(doc: str, example: str) -> argparse.ArgumentParser:
     """A parser whose --help ends with an example, `python -m MODULE ...`, that works."""
-    return argparse.ArgumentParser(
+    return _Parser(
         prog=" ".join(example.split()[:3]),
         description=doc,
         epilog=f"example:\n  {example}",
@@ -46,11 +52,18 @@ def parser(doc: str, example: str) -> argparse.ArgumentParser:
     )
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One sentence and exit code 1, as for any other mistake, where argparse prints the usage and ends with 2."""
+        raise CgdmerError(f"{message}; {self.prog} --help shows all arguments and an example")
+
+
 def load_config(spec: str, overrides: list[str]) -> ConfigDict:
     """`configs/cgdmer.py:nano` and `--config.a.b=value` words -> a locked config, or one sentence."""
     file = spec.split(":")[0]
     if not Path(file).is_file():
         raise CgdmerError(f"--config={spec}: there is no file {file}; configs/ holds those of the project")
+    overrides = [path_arguments.names(word) for word in overrides]
     for word in overrides:
         if not word.startswith("--config.") or "=" not in word:
             raise CgdmerError(f'argument "{word}" is not known; config fields are given as --config.a.b=value')

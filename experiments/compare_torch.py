@@ -1,8 +1,6 @@
 """Compares CG-DMER in JAX with CG-DMER in PyTorch: loss, terms and gradients, then curves from equal weights."""
 
-from pathlib import Path
-
-from experiments import command
+from experiments import command, path_arguments
 from experiments.figures import write_figures
 
 EXAMPLE = "python -m experiments.compare_torch --config=configs/cgdmer.py:nano --out=results/torch-parity.json"
@@ -12,7 +10,7 @@ def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
     parser.add_argument("--config", required=True, help="of CG-DMER; fields are overridden as --config.a.b=value")
     parser.add_argument("--steps", type=int, help="of each curve (default 10 in float64, 50 in float32)")
-    parser.add_argument("--out", type=Path, help="JSON file of the rows")
+    parser.add_argument("--out", type=path_arguments.output_file, help="JSON file of the rows")
     args, overrides = parser.parse_known_args(words)
     from experiments.torch_cgdmer.parity import compare  # --help needs no torch
 

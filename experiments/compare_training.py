@@ -15,7 +15,7 @@ from cgdmer_jax.evaluation.results import commit, environment
 from cgdmer_jax.training.loop import PREEMPTED
 from cgdmer_jax.training.metrics_file import read_metrics
 from cgdmer_jax.training.run_folder import RunFolder, flat
-from experiments import command
+from experiments import command, path_arguments
 from experiments.ablate import EVALUATE, SPLIT, kept_rows, run_child
 from experiments.ablation_table import table_rows, text_tables, write_lines
 from experiments.evaluation_folders import needed_folder, scored_folder
@@ -31,10 +31,12 @@ OURS, THEIRS = "jax", "torch"
 def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
     parser.add_argument("--config", required=True, help="of CG-DMER; fields are changed as --config.a.b=value")
-    parser.add_argument("--store", required=True, help="converted store: trained on and scored")
+    parser.add_argument(
+        "--store", type=path_arguments.names, required=True, help="converted store: trained on and scored"
+    )
     parser.add_argument("--seeds", default="0,1,2", help="by comma (default 0,1,2)")
-    parser.add_argument("--workdir", required=True, type=Path, help="folder of the run folders")
-    parser.add_argument("--out", required=True, type=Path, help="JSON file of the comparison")
+    parser.add_argument("--workdir", type=path_arguments.output_folder, required=True, help="folder of the run folders")
+    parser.add_argument("--out", type=path_arguments.output_file, required=True, help="JSON file of the comparison")
     args, overrides = parser.parse_known_args(words)
     config = command.load_config(args.config, overrides)
     documents, samples = [], {}
@@ -90,4 +92,4 @@ def describe(side: str, seed: int, run: Path, store: str) -> tuple[dict, dict[st
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run(main, resumes=True)

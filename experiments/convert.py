@@ -14,7 +14,7 @@ from cgdmer_jax.data.sources import SOURCES, Source
 from cgdmer_jax.data.store import open_store
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.waveform import FILTERS
-from experiments import command, early_stop
+from experiments import command, early_stop, path_arguments
 from experiments.figures import write_figures
 
 EXAMPLE = "python -m experiments.convert --source=ptbxl --root=data/ptb-xl --rate=100 --out=stores/ptbxl100"
@@ -36,7 +36,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     """Command line of this program."""
     parser = command.parser(__doc__, EXAMPLE)
     parser.add_argument("--source", required=True, help=f"collection: {', '.join([*SOURCES, SYNTHETIC])}")
-    parser.add_argument("--root", type=Path, help="folder of the collection (not for synthetic)")
+    parser.add_argument("--root", type=path_arguments.path, help="folder of the collection (not for synthetic)")
     parser.add_argument("--rate", type=int, default=100, help="Hz of the store (default 100)")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of every record (default 10)")
     parser.add_argument("--filter", default="none", help=f"one of {', '.join(FILTERS)} (Hz, zero phase)")
@@ -51,7 +51,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--partial", action="store_true", help="the folder holds a part of the listed recordings: leave out the others"
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder of the store")
+    parser.add_argument("--out", type=path_arguments.path, required=True, help="folder of the store")
     parser.add_argument(
         "--processes",
         type=int,
@@ -60,7 +60,9 @@ def parse(words: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--records", type=int, default=3400, help="synthetic only: how many (default 3400)")
     parser.add_argument("--seed", type=int, default=0, help="synthetic only: which ones (default 0)")
-    parser.add_argument("--figures", type=Path, help="JSON file for what was measured: counts, seconds, records/s")
+    parser.add_argument(
+        "--figures", type=path_arguments.output_file, help="JSON file for what was measured: counts, seconds, records/s"
+    )
     return parser.parse_args(words)
 
 
@@ -143,4 +145,4 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run(main, resumes=True)

@@ -18,7 +18,7 @@ from cgdmer_jax.evaluation.report_diagnostics import diagnostics_text
 from cgdmer_jax.evaluation.results import commit, environment
 from cgdmer_jax.sealed_json import sealed
 from cgdmer_jax.training.run_folder import write_json
-from experiments import command
+from experiments import command, path_arguments
 from experiments.evaluation_folders import check_writable, folder_of, folder_of_step
 from experiments.gradients import fixed_batch, gradient_norms, term_weights
 from experiments.parts import Parts, embed_parts
@@ -33,8 +33,8 @@ MV_PER_UV = 1e-3
 
 def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
-    parser.add_argument("--run", required=True, help="run folder of experiments.pretrain")
-    parser.add_argument("--store", required=True, help="converted store")
+    parser.add_argument("--run", type=path_arguments.path, required=True, help="run folder of experiments.pretrain")
+    parser.add_argument("--store", type=path_arguments.names, required=True, help="converted store")
     # Diagnostics serve choices, and those are made on validation.
     parser.add_argument("--split", required=True, choices=("validation",), help="what is scored")
     parser.add_argument(

@@ -1,13 +1,11 @@
 """Draws one synthetic record of every finding on ECG paper, so that a reader can judge the generator."""
 
-from pathlib import Path
-
 import numpy as np
 
 from cgdmer_jax.data.synthetic import generate
 from cgdmer_jax.data.synthetic_hearts import FINDINGS
 from cgdmer_jax.evaluation.ecg_paper import ecg_page_svg
-from experiments import command
+from experiments import command, path_arguments
 
 EXAMPLE = "python -m experiments.draw_pages --out=docs/img"
 RATE = 250  # Hz; enough for a line on paper
@@ -16,7 +14,9 @@ CANDIDATES = 300
 
 def main(words: list[str]) -> None:
     parser = command.parser(__doc__, EXAMPLE)
-    parser.add_argument("--out", type=Path, required=True, help="folder for synthetic_<finding>.svg")
+    parser.add_argument(
+        "--out", type=path_arguments.output_folder, required=True, help="folder for synthetic_<finding>.svg"
+    )
     parser.add_argument("--seed", type=int, default=1, help="patients to draw from (default 1)")
     flags = parser.parse_args(words)
     flags.out.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from cgdmer_jax.interop.huggingface import TextTower, load_text_encoder
 from cgdmer_jax.interop.text_architecture import weights_sha256
 from cgdmer_jax.models.text_tower import POOLINGS, pool
 from cgdmer_jax.progress import progress_bar
-from experiments import build, command
+from experiments import build, command, path_arguments
 
 EXAMPLE = "python -m experiments.encode_texts --store=stores/ptbxl100 --text=minilm"
 AT_ONCE = 64
@@ -22,8 +22,18 @@ STEP = 8  # texts are padded to a multiple of so many tokens: that many fewer sh
 
 def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
-    parser.add_argument("--store", required=True, help="converted store; several by comma, as a run names them")
-    parser.add_argument("--text", required=True, help="folder or hf://owner/name@revision of the text encoder")
+    parser.add_argument(
+        "--store",
+        type=path_arguments.names,
+        required=True,
+        help="converted store; several by comma, as a run names them",
+    )
+    parser.add_argument(
+        "--text",
+        type=path_arguments.names,
+        required=True,
+        help="folder or hf://owner/name@revision of the text encoder",
+    )
     parser.add_argument("--pooling", choices=POOLINGS, default="mean", help="from tokens to a vector (default mean)")
     parser.add_argument("--max_tokens", type=int, default=64, help="longer reports are cut (default 64)")
     args = parser.parse_args(words)

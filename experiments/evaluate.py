@@ -14,7 +14,7 @@ from cgdmer_jax.evaluation.protocols import MACRO
 from cgdmer_jax.evaluation.report import text_table
 from cgdmer_jax.evaluation.results import read_results, write_results
 from cgdmer_jax.npz_file import write_arrays
-from experiments import command
+from experiments import command, path_arguments
 from experiments.evaluation_folders import RESULTS, check_writable, folder_of, folder_of_step
 from experiments.evaluation_page import read_extras, report
 from experiments.groups import add_groups
@@ -48,11 +48,13 @@ EMBEDDED = "synthetic"  # made anew by anyone: reading its test split spends not
 
 def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
-    parser.add_argument("--run", required=True, help="run folder of experiments.pretrain")
-    parser.add_argument("--store", required=True, help="converted store")
+    parser.add_argument("--run", type=path_arguments.path, required=True, help="run folder of experiments.pretrain")
+    parser.add_argument("--store", type=path_arguments.names, required=True, help="converted store")
     parser.add_argument("--split", required=True, choices=("validation", "test"), help="what is scored")
     parser.add_argument("--protocol", default="clean", choices=tuple(MACRO), help="default clean")
-    parser.add_argument("--tables", type=Path, help="for merl: its finetune/data_split (docs/evaluation.md)")
+    parser.add_argument(
+        "--tables", type=path_arguments.path, help="for merl: its finetune/data_split (docs/evaluation.md)"
+    )
     parser.add_argument(
         "--checkpoint", type=int, help="step; its results get a folder of their own (default: the last)"
     )
@@ -212,4 +214,4 @@ def note_test_read(state: Evaluation, line: str) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run(main, resumes=True)

@@ -15,7 +15,7 @@ from cgdmer_jax.evaluation.results import commit, read_results
 from cgdmer_jax.interop.model_card import Figure, StoreFacts, model_card
 from cgdmer_jax.interop.pretrained import save_model
 from cgdmer_jax.training.run_folder import YOUNGER, flat
-from experiments import build, command
+from experiments import build, command, path_arguments
 from experiments.evaluation_folders import RESULTS
 from experiments.short_paths import short
 from experiments.text_towers import tower_name
@@ -28,18 +28,18 @@ SHOWN = ("probe", "zero_shot")
 
 def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
-    parser.add_argument("--run", required=True, help="run folder of experiments.pretrain")
-    parser.add_argument("--out", required=True, help="model folder, made anew")
+    parser.add_argument("--run", type=path_arguments.path, required=True, help="run folder of experiments.pretrain")
+    parser.add_argument("--out", type=path_arguments.new_folder, required=True, help="model folder, made anew")
     parser.add_argument("--checkpoint", type=int, help="step (default: the last)")
     parser.add_argument(
         "--patient_key",
-        type=Path,
+        type=path_arguments.path,
         help="file with a secret of yours: the folder then holds keyed hashes of the training patients (default: none)",
     )
     args = parser.parse_args(words)
     key = None if args.patient_key is None else read_key(args.patient_key)
-    export_model(load_run(Path(args.run), args.checkpoint), Path(args.out), key)
-    print(f"{args.out}: read {args.out}/README.md; in Python: cgdmer_jax.load({args.out!r})")
+    export_model(load_run(args.run, args.checkpoint), args.out, key)
+    print(f"{args.out}: read {args.out}/README.md; in Python: cgdmer_jax.load({str(args.out)!r})")
     return 0
 
 

@@ -22,7 +22,7 @@ from cgdmer_jax.training import sharding
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.optimizer import OptimizerConfig
 from cgdmer_jax.training.run_folder import RunFolder
-from experiments import build, command
+from experiments import build, command, path_arguments
 from experiments.text_towers import with_architecture, with_tower
 from experiments.training_run import first_state
 
@@ -36,10 +36,15 @@ THEIRS = TrainedOn("mimic-iv-ecg", "released weights", (), ())
 
 def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
-    parser.add_argument("--weights", required=True, type=Path, help="the released file, *_ckpt.pth")
+    parser.add_argument("--weights", type=path_arguments.path, required=True, help="the released file, *_ckpt.pth")
     parser.add_argument("--config", required=True, help="FILE:SIZE of that file; fields as --config.a.b=value")
-    parser.add_argument("--store", required=True, help="a store of the rate and length they trained on: 500 Hz, 10 s")
-    parser.add_argument("--out", required=True, type=Path, help="run folder to make")
+    parser.add_argument(
+        "--store",
+        type=path_arguments.names,
+        required=True,
+        help="a store of the rate and length they trained on: 500 Hz, 10 s",
+    )
+    parser.add_argument("--out", type=path_arguments.output_folder, required=True, help="run folder to make")
     known, overrides = parser.parse_known_args(words)
     import_merl(known.weights, command.load_config(known.config, overrides), known.store, RunFolder(known.out))
     return 0

@@ -5,7 +5,7 @@ from pathlib import Path
 from cgdmer_jax.data.split_tables import SplitTable, read_tables, tables_sha256
 from cgdmer_jax.evaluation.metrics import ENOUGH_POSITIVES
 from cgdmer_jax.evaluation.protocols import FRACTIONS
-from experiments import command
+from experiments import command, path_arguments
 from experiments.figures import write_figures
 
 EXAMPLE = "python -m experiments.merl_tables --tables=data/merl_data_split --out=results/merl-tables.json"
@@ -13,8 +13,13 @@ EXAMPLE = "python -m experiments.merl_tables --tables=data/merl_data_split --out
 
 def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
-    parser.add_argument("--tables", type=Path, required=True, help="MERL's finetune/data_split (docs/evaluation.md)")
-    parser.add_argument("--out", type=Path, help="JSON file for the counts")
+    parser.add_argument(
+        "--tables",
+        type=path_arguments.input_folder,
+        required=True,
+        help="MERL's finetune/data_split (docs/evaluation.md)",
+    )
+    parser.add_argument("--out", type=path_arguments.output_file, help="JSON file for the counts")
     args = parser.parse_args(words)
     tables = read_tables(args.tables)
     for table in tables:

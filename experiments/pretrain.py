@@ -25,7 +25,7 @@ from cgdmer_jax.training.optimizer import OptimizerConfig
 from cgdmer_jax.training.run_folder import RunFolder, flat
 from cgdmer_jax.training.state import TrainState
 from cgdmer_jax.training.together import check_same, of_first, together
-from experiments import build, command
+from experiments import build, command, path_arguments
 from experiments.dry_run import dry_run
 from experiments.figures import write_figures
 from experiments.gradients import make_diagnosis
@@ -44,14 +44,16 @@ EXAMPLE = (
 def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
     parser.add_argument("--config", required=True, help="FILE:SIZE; fields are changed as --config.a.b=value")
-    parser.add_argument("--workdir", help="run folder, made or continued")
-    parser.add_argument("--init_from", help="run folder whose latest checkpoint gives the first weights")
+    parser.add_argument("--workdir", type=path_arguments.names, help="run folder, made or continued")
+    parser.add_argument(
+        "--init_from", type=path_arguments.names, help="run folder whose latest checkpoint gives the first weights"
+    )
     parser.add_argument(
         "--allow_changed", default="", help="config fields, by comma, that may differ from the run's own"
     )
     parser.add_argument("--dry_run", metavar="DATAxFSDP", help="compile for so many devices, print what it takes, stop")
     parser.add_argument("--accelerator", default="h100", help=f"of --dry_run: {', '.join(PEAK)}")
-    parser.add_argument("--dry_run_out", type=Path, help="JSON file of its figures")
+    parser.add_argument("--dry_run_out", type=path_arguments.output_file, help="JSON file of its figures")
     several = parser.add_argument_group("several hosts (docs/pods.md)")
     several.add_argument("--coordinator", help=f"HOST:PORT of process 0, or {hosts.CLOUD_TPU} on the VMs of a TPU")
     several.add_argument("--processes", type=int, default=0, help="number of hosts, a process each")
@@ -232,4 +234,4 @@ def _with_given_weights(state: TrainState, given: RunFolder) -> TrainState:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run(main, resumes=True)

@@ -24,7 +24,7 @@ from cgdmer_jax.interop.huggingface import load_text_encoder
 from cgdmer_jax.interop.text_folder import read_origin
 from cgdmer_jax.methods.cgdmer import CgDmer
 from cgdmer_jax.models.text_states import mean_of_tokens
-from experiments import build, command, trained
+from experiments import build, command, path_arguments, trained
 from experiments.encode_texts import vectors_of
 from experiments.scoring import Task, make_task, unscorable
 
@@ -40,19 +40,27 @@ TEXTS_AT_ONCE = 256
 
 def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
-    parser.add_argument("--store", required=True, help="converted store with labels and reports")
+    parser.add_argument(
+        "--store", type=path_arguments.names, required=True, help="converted store with labels and reports"
+    )
     parser.add_argument(
         "--text",
+        type=path_arguments.names,
         action="append",
         default=[],
         metavar="NAME=FOLDER",
         help="a text encoder (FOLDER or hf://owner/name@revision)",
     )
     parser.add_argument(
-        "--run", action="append", default=[], metavar="NAME=RUN", help="a cgdmer run's own text encoder"
+        "--run",
+        type=path_arguments.names,
+        action="append",
+        default=[],
+        metavar="NAME=RUN",
+        help="a cgdmer run's own text encoder",
     )
     parser.add_argument("--max_tokens", type=int, default=64, help="of --text; longer reports are cut (default 64)")
-    parser.add_argument("--out", type=Path, required=True, help="JSON of the rows")
+    parser.add_argument("--out", type=path_arguments.output_file, required=True, help="JSON of the rows")
     args = parser.parse_args(words)
     corpus = open_corpus((args.store,))
     build.check_cleaning(corpus)

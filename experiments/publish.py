@@ -3,10 +3,8 @@
 Every class stays in the run folder; a thousand classes by group, leads and share of labels would be megabytes here.
 """
 
-from pathlib import Path
-
 from cgdmer_jax.evaluation.results import read_results, write_document
-from experiments import command
+from experiments import command, path_arguments
 from experiments.short_paths import short_line
 
 EXAMPLE = (
@@ -18,9 +16,12 @@ BY_CLASS = ("auroc", "auprc", "brier", "ece")  # metrics that each class has bes
 
 def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
-    parser.add_argument("--results", type=Path, required=True, help="results.json of experiments.evaluate")
-    parser.add_argument("--out", type=Path, required=True, help="file in results/")
+    parser.add_argument(
+        "--results", type=path_arguments.path, required=True, help="results.json of experiments.evaluate"
+    )
+    parser.add_argument("--out", type=path_arguments.output_file, required=True, help="file in results/")
     args = parser.parse_args(words)
+    path_arguments.check_apart(args.out, args.results)
     document = read_results(args.results)
     kept = [row for row in document["rows"] if row["metric"] not in BY_CLASS or row["class"].startswith("macro_")]
     line = short_line(document["command"])  # an older evaluation may hold whole paths

@@ -7,7 +7,7 @@ from pathlib import Path
 from cgdmer_jax.data.convert import convert
 from cgdmer_jax.data.sources import synthetic
 from configs import quickstart as settings
-from experiments import build, command
+from experiments import build, command, path_arguments
 from experiments.evaluate import evaluate
 from experiments.figures import write_figures
 from experiments.pretrain import pretrain
@@ -17,7 +17,9 @@ EXAMPLE = "python -m experiments.quickstart --workdir=runs/quickstart"
 
 def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
-    parser.add_argument("--workdir", default="runs/quickstart", help="run folder (default runs/quickstart)")
+    parser.add_argument(
+        "--workdir", type=path_arguments.path, default="runs/quickstart", help="run folder (default runs/quickstart)"
+    )
     args = parser.parse_args(words)
     config = settings.get_config()
     store = config.data.stores[0]
@@ -55,4 +57,4 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run(main, resumes=True)

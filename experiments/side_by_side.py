@@ -1,21 +1,22 @@
 """Puts the first tables of several evaluations into one, as Markdown: runs and protocols beside each other."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.protocols import MACRO
 from cgdmer_jax.evaluation.report import first_table
 from cgdmer_jax.evaluation.report_tables import plain, text_cell
 from cgdmer_jax.evaluation.results import read_results
-from experiments import command
+from experiments import command, path_arguments
 
 EXAMPLE = "python -m experiments.side_by_side --results results/merl-protocol-*.json"
 
 
 def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
-    parser.add_argument("--results", type=Path, nargs="+", required=True, help="files of evaluate or publish")
+    parser.add_argument(
+        "--results", type=path_arguments.path, nargs="+", required=True, help="files of evaluate or publish"
+    )
     args = parser.parse_args(words)
     print(markdown([read_results(file)["rows"] for file in args.results]))
     return 0

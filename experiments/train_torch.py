@@ -4,8 +4,6 @@ What comes out is a run folder that experiments.evaluate reads like ours. It can
 PyTorch's optimiser is not in it.
 """
 
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
@@ -21,7 +19,7 @@ from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.log import MetricsLog
 from cgdmer_jax.training.optimizer import OptimizerConfig
 from cgdmer_jax.training.run_folder import RunFolder
-from experiments import build, command
+from experiments import build, command, path_arguments
 from experiments.pretrain import make_loader
 from experiments.training_run import first_state, loop_config
 from experiments.validation import make_validation
@@ -31,8 +29,10 @@ EXAMPLE = "python -m experiments.train_torch --run=runs/ptbxl-nano --workdir=run
 
 def main(words: list[str]) -> int:
     parser = command.parser(__doc__, EXAMPLE)
-    parser.add_argument("--run", required=True, type=Path, help="run folder of experiments.pretrain, from scratch")
-    parser.add_argument("--workdir", required=True, type=Path, help="run folder to make")
+    parser.add_argument(
+        "--run", type=path_arguments.path, required=True, help="run folder of experiments.pretrain, from scratch"
+    )
+    parser.add_argument("--workdir", type=path_arguments.output_folder, required=True, help="run folder to make")
     args = parser.parse_args(words)
     train(RunFolder(args.run), RunFolder(args.workdir))
     return 0

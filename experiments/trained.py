@@ -21,6 +21,7 @@ from cgdmer_jax.contract import InputContract
 from cgdmer_jax.data.corpus import Corpus
 from cgdmer_jax.data.reports import load_tokenizer
 from cgdmer_jax.data.tokens import TokenTable
+from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.protocol import Method, Variables
 from cgdmer_jax.npz_file import read_arrays, write_arrays
 from cgdmer_jax.progress import progress_bar

@@ -7,14 +7,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from pandas import DataFrame
+
 from cgdmer_jax import load
+from cgdmer_jax.waveform import LEADS
 from tests.bad_models import (
+    a_file_in_the_way,
+    another_format,
     cut_weights,
+    embedding,
+    half_a_minute,
     hub_without_network,
     hub_without_revision,
     longer_vocabulary,
     misspelt_folder,
     model,
+    no_signal_but_a_folder,
     other_dtype,
     prepared,
     renamed,
@@ -120,6 +128,24 @@ CASES = (
         "microvolts said to be millivolts (use)", lambda f: prepared(f, signal=1000 * heart(500)), None, 'likely "uV"'
     ),
     Case("a rate below the model's", lambda f: prepared(f, rate=50), None, "below the 100 Hz"),
+    Case(
+        "a table with names (use)", lambda f: prepared(f, signal=DataFrame(heart(500))), None, "columns would be lost"
+    ),
+    Case(
+        "leads given as a set",
+        lambda f: prepared(f, leads=set(LEADS)),
+        None,
+        "leads is a set, expected several in order",
+    ),
+    Case("a folder in place of a signal file (embed)", lambda f: embedding(f, no_signal_but_a_folder), 0, "1 left out"),
+    Case("a recording of 30 s (embed)", lambda f: embedding(f, half_a_minute), 0, "r2: its first 10 of 30 s are used"),
+    Case("a recording of another format (embed)", lambda f: embedding(f, another_format), 0, r"1 \.edf: left out"),
+    Case(
+        "output in what is no folder (embed)",
+        lambda f: embedding(f, a_file_in_the_way, out="file/e.npz"),
+        1,
+        r"file/e\.npz cannot be written",
+    ),
     Case("[time, lead] instead of [lead, time]", lambda f: prepared(f, signal=heart(500).T), None, "transpose it"),
     Case("empty report", recording(nothing, report=" "), 0, "no clinical text"),
     Case('report "nan" of a pandas frame', recording(nothing, report="nan"), 0, "no clinical text"),

@@ -11,9 +11,12 @@ from cgdmer_jax import load
 from cgdmer_jax.contract import prepare
 from cgdmer_jax.interop.huggingface import load_text_encoder
 from cgdmer_jax.waveform import LEADS
+from experiments import embed
+from tests.bad_recordings import clean
+from tests.data.ptbxl_root import write_record
 from tests.interop.bert_folder import VOCABULARY, word_tokenizer, write_bert
 from tests.interop.small_model import reseal, write_small_model
-from tests.outcome import Outcome, raised
+from tests.outcome import Outcome, raised, run
 from tests.test_waveform import heart
 
 
@@ -72,3 +75,30 @@ def hub_without_revision(folder: Path) -> Outcome:
 def hub_without_network(folder: Path) -> Outcome:
     with mock.patch("huggingface_hub.constants.HF_HUB_OFFLINE", True):
         return raised(lambda: load_text_encoder("hf://nobody/nothing-at-all@v1"))
+
+
+def embedding(folder: Path, spoil: Callable[[Path], None], *, out: str = "e.npz") -> Outcome:
+    """`embed` of two recordings, one of them spoilt."""
+    for number in (1, 2):
+        write_record(folder / f"records/r{number}", clean(number), 100)
+    spoil(folder / "records/r2")
+    write_small_model(folder / "model")
+    return run(embed.main, [f"--model={folder / 'model'}", f"--records={folder / 'records'}", f"--out={folder / out}"])
+
+
+def no_signal_but_a_folder(record: Path) -> None:
+    record.with_suffix(".dat").unlink()
+    record.with_suffix(".dat").mkdir()
+
+
+def half_a_minute(record: Path) -> None:
+    write_record(record, clean(2, seconds=30), 100)
+
+
+def another_format(record: Path) -> None:
+    record.with_suffix(".dat").rename(record.with_suffix(".edf"))
+    record.with_suffix(".hea").unlink()
+
+
+def a_file_in_the_way(record: Path) -> None:
+    (record.parents[1] / "file").write_text("")

@@ -22,9 +22,9 @@ from tests.test_waveform import heart
 SECOND = line(2)["filename_lr"]
 
 
-def clean(number: int) -> np.ndarray:
-    """Digital values [sample, lead] of two seconds that give no reason for any mark; another size each."""
-    electrodes = np.array([-0.4, 0.3, 0.5, -0.4, 0.6, 0.4, 0.8, 1.0, 0.9])[:, None] * heart(leads=1, seconds=2)
+def clean(number: int, seconds: float = 2) -> np.ndarray:
+    """Digital values [sample, lead] that give no reason for any mark; another size each."""
+    electrodes = np.array([-0.4, 0.3, 0.5, -0.4, 0.6, 0.4, 0.8, 1.0, 0.9])[:, None] * heart(leads=1, seconds=seconds)
     return np.rint((800 + 100 * number) * leads_of(*electrodes[:3], electrodes[3:]).T).astype("<i2")
 
 

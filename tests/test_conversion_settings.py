@@ -30,7 +30,7 @@ RATE = 500.0
 BASE = {"rate": 100.0, "seconds": 2.0, "filter": "none", "derive_limb_leads": False}
 # Each setting with another value. 2.003 s are 200.3 samples: the crop before resampling is not that of 2 s.
 OTHER = {"rate": 125.0, "seconds": 2.003, "filter": "bandpass_0.5_40", "derive_limb_leads": True}
-CHANGES_NO_SAMPLE = {"source", "out", "processes", "progress", "rows_per_shard"}
+CHANGES_NO_SAMPLE = {"source", "out", "processes", "progress", "rows_per_shard", "partial"}
 
 
 def recording(row: int) -> np.ndarray:

@@ -114,7 +114,7 @@ def convert(
         rejected=info["rejected"],
         quality=info["quality"],
         extra_leads=info["extra_leads"],
-        remarks=source.remarks,
+        remarks=info["remarks"],
         n_converted=n_converted,
         wall_seconds=time.perf_counter() - began,
     )
@@ -240,7 +240,7 @@ def _seal(source: Source, job: ShardJob, settings: dict[str, Any], partial: bool
         "cleaning_version": settings["cleaning_version"],
         "licence": source.licence,
         "citation": source.citation,
-        "remarks": source.remarks,
+        "remarks": [*source.remarks, *_longer(kept_notes, job.seconds)],
         "source": {
             "rate": source.rate,
             "tables": source.tables,
@@ -254,6 +254,12 @@ def _seal(source: Source, job: ShardJob, settings: dict[str, Any], partial: bool
         },
     }
     write_whole(job.out / seal.DATASET, sealed_info(info))
+
+
+def _longer(notes: list[dict[str, Any]], seconds: float) -> list[str]:
+    """A remark when recordings were cut, else none."""
+    n_longer = sum(note["longer"] for note in notes)
+    return [f"{n_longer:,} records are longer than {seconds:g} s; their first {seconds:g} s are kept"] * (n_longer > 0)
 
 
 def _marked(notes: list[dict[str, Any]]) -> dict[str, int]:

@@ -110,6 +110,7 @@ def _convert_record(job: ShardJob, record: SourceRecord, row: np.ndarray) -> dic
         "limb_leads_disagree": agreement.disagree,
         "samples_filled": int(np.sum(conditioned.n_filled)),
         "valid_length": int(conditioned.valid_length),
+        "longer": recording.signal_mv.shape[1] > round(job.seconds * recording.rate),
         "signal_sha256": signal_sha256(row),
         "extra_leads": list(dict.fromkeys(recording.extra_leads + conditioned.extra_leads)),
     }

@@ -11,6 +11,7 @@ import pytest
 
 from cgdmer_jax.errors import CgdmerError
 from configs.cgdmer import FROM_SCRATCH
+from experiments import command
 from experiments.command import command_line, load_config, run
 
 ROOT = Path(__file__).parents[2]
@@ -122,8 +123,12 @@ def raising(error):
         (lambda words: None, 0, ""),
         (lambda words: 75, 75, ""),
         (raising(CgdmerError("what, where, what to do")), 1, "error: what, where, what to do\n"),
-        (raising(OSError(28, "No space left on device", "runs/a")), 1, "error: runs/a: No space left on device; mend"),
-        (raising(KeyboardInterrupt()), 1, "error: interrupted; the same command goes on"),
+        (
+            raising(OSError(28, "No space left on device", "runs/a")),
+            1,
+            "error: runs/a: No space left on device; after that is put right, the same command begins anew",
+        ),
+        (raising(KeyboardInterrupt()), 1, "error: interrupted; the same command begins anew"),
     ],
 )
 def test_exit_codes_and_one_line_on_stderr(main, code, words, capsys):
@@ -132,6 +137,37 @@ def test_exit_codes_and_one_line_on_stderr(main, code, words, capsys):
     printed = capsys.readouterr()
     assert caught.value.code == code and printed.out == ""
     assert printed.err.startswith(words) and printed.err.count("\n") == (code == 1)
+
+
+RESUMING = {"ablate", "adapt_text", "compare_training", "convert", "evaluate", "pretrain", "quickstart"}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_commands_that_keep_what_they_did_say_so_when_interrupted_and_no_others(name, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [name])
+    source = (ROOT / f"experiments/{name}.py").read_text()
+    call = source[source.index('if __name__ == "__main__"') :].splitlines()[1]  # what this command ends with
+    with pytest.raises(SystemExit):
+        exec(call.strip(), {"command": command, "main": raising(KeyboardInterrupt())})
+    goes_on = "goes on from what was saved" in capsys.readouterr().err
+    assert goes_on == (name in RESUMING)
+
+
+def test_a_wrong_argument_is_one_sentence_and_exit_code_1(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["x"])
+    with pytest.raises(SystemExit) as caught:
+        run(lambda words: command.parser("doc", "python -m experiments.x --a=1").parse_args(["--b=2"]))
+    printed = capsys.readouterr().err
+    assert caught.value.code == 1
+    assert printed == (
+        "error: unrecognized arguments: --b=2; python -m experiments.x --help shows all arguments and an example\n"
+    )
+
+
+def test_the_home_folder_stands_for_itself_in_a_config_field(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert load_config(NANO, ["--config.data.stores=~/a"]).data.stores == ("/home/me/a",)
+    assert load_config(NANO, ["--config.data.stores=('~/a','b~/c')"]).data.stores == ("/home/me/a", "b~/c")
 
 
 def test_a_programming_mistake_keeps_its_traceback():

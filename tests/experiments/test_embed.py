@@ -1,5 +1,8 @@
 """A user's own folder of WFDB records to embeddings, by the command."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -36,6 +39,92 @@ def test_every_usable_record_is_embedded_and_the_others_are_named(folder, tmp_pa
         assert made["record"].tolist() == ["a", "c", "deep/b"]
         expected = load(folder / "model").embed(clean(1).T / 1000, 100, LEADS, "mV")
         np.testing.assert_allclose(made["embedding"][0], expected, atol=1e-5)
+
+
+@pytest.fixture
+def records(tmp_path):
+    write_record(tmp_path / "records/a", clean(1), 100)
+    return tmp_path / "records"
+
+
+def embedded(folder, records, *more: str) -> dict:
+    out = records.parent / "e.npz"
+    assert main([f"--model={folder / 'model'}", f"--records={records}", f"--out={out}", *more]) == 0
+    with np.load(out) as made:
+        return dict(made)
+
+
+def header_only(record: Path, file_name: str) -> None:
+    write_record(record, clean(3), 100)
+    header = record.with_name(record.name + ".hea")
+    header.write_text(header.read_text().replace(f"{record.name}.dat", file_name))
+
+
+def test_a_record_that_cannot_be_read_is_left_out_and_costs_the_others_nothing(folder, records, capsys):
+    write_record(records / "z", clean(2), 100)
+    header_only(records / "long", "x" * 300 + ".dat")
+    write_record(records / "folder", clean(3), 100)
+    (records / "folder.dat").unlink()
+    (records / "folder.dat").mkdir()
+    (records / "gone.hea").symlink_to(records / "nowhere")
+    (records / "own.hea").symlink_to(records / "own.hea")
+    os.mkfifo(records / "pipe.hea")
+    (records / "x.edf").write_bytes(b"0")
+    made = embedded(folder, records)
+    assert made["record"].tolist() == ["a", "z"]
+    printed = capsys.readouterr().out
+    for name in ("long", "folder", "gone", "own", "pipe"):
+        assert f"{name}: left out: record" in printed
+    assert "1 .edf: left out: no WFDB record" in printed
+    assert "2 records, 32 wide; 6 left out" in printed  # everything that was there
+
+
+def test_of_a_long_recording_the_first_seconds_are_used_and_that_is_told(folder, records, capsys):
+    parts = [clean(number, seconds=10) for number in (5, 6, 7)]
+    write_record(records / "long", np.concatenate([*parts, clean(8, seconds=1.5)]), 100)
+    encoder = load(folder / "model")
+    expected = encoder.embed([part.T / 1000 for part in parts], 100, LEADS, "mV")
+    first = embedded(folder, records)
+    assert "long: its first 10 of 31.5 s are used" in capsys.readouterr().out
+    np.testing.assert_allclose(first["embedding"][1], expected[0], atol=1e-5)
+    every = embedded(folder, records, "--windows=all")
+    assert every["record"].tolist() == ["a", *["long"] * 4]
+    assert every["start_s"].tolist() == [0, 0, 10, 20, 30]
+    np.testing.assert_allclose(every["embedding"][1:4], expected, atol=1e-5)
+    printed = capsys.readouterr().out
+    assert "5 windows of 2 records, 32 wide; 0 left out" in printed and "s are used" not in printed
+    centre = embedded(folder, records, "--windows=centre")
+    assert centre["start_s"].tolist() == [0, 10.75]
+    assert "long: its central 10 of 31.5 s are used" in capsys.readouterr().out
+
+
+def test_a_window_that_cannot_be_used_is_left_out_and_the_short_rest_is_named(folder, records, capsys):
+    flat = np.zeros((1000, 12), "<i2")
+    write_record(records / "long", np.concatenate([clean(5, seconds=10), flat, clean(6, seconds=10.5)]), 100)
+    made = embedded(folder, records, "--windows=all")
+    assert made["start_s"].tolist() == [0, 0, 20]
+    printed = capsys.readouterr().out
+    assert "long from 10 s: left out: every lead is without measurement" in printed
+    assert "long: its last 0.5 s are too short for a window and are not used" in printed
+    assert "3 windows of 2 records, 32 wide; 0 left out, and 1 of their windows" in printed
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_anything_is_loaded(folder, records, tmp_path):
+    words = ["--model=nowhere", f"--records={records}"]
+    with pytest.raises(CgdmerError, match=r"does not end in \.npz"):
+        main([*words, f"--out={records / 'a.dat'}"])
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CgdmerError, match=r"argument --out: .*file/e\.npz cannot be written"):
+        main([*words, f"--out={tmp_path / 'file/e.npz'}"])
+    with pytest.raises(CgdmerError, match="argument --records: there is no folder"):
+        main(["--model=nowhere", f"--records={tmp_path / 'none'}", f"--out={tmp_path / 'e.npz'}"])
+
+
+def test_the_home_folder_and_a_folder_that_is_not_there_yet_serve_as_output(folder, records, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "model").symlink_to(folder / "model")
+    assert main(["--model=~/model", "--records=~/records", "--out=~/results/new/e.npz"]) == 0
+    assert (tmp_path / "results/new/e.npz").is_file()
 
 
 def test_a_folder_without_records_is_refused(folder, tmp_path):

@@ -7,7 +7,7 @@ them when their run goes on.
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -45,7 +45,10 @@ class RunFolder:
         return config, files
 
     def unsaid(self) -> dict[str, object]:
-        """Fields that this run's config is too old to have, with the value that it was trained with."""
+        """Fields that this run's config is too old to have, with the value that it was trained with.
+
+        They never enter it: else the command that started the run would be refused once it had gone on.
+        """
         if not self.exists():
             return {}
         known = flat(self.config())
@@ -102,6 +105,7 @@ class RunFolder:
 
         A run that reads no recordings has no contract.
         """
+        config = _without(config, self.unsaid())
         known, files = (self.starts(), self._config_and_files()[1]) if self.exists() else ([], {})
         if not files:
             written = [path for path in sorted(self.tokenizer.rglob("*")) if path.is_file()]
@@ -158,6 +162,15 @@ def flat(config: dict, prefix: str = "") -> dict[str, object]:
         else:
             out[prefix + name] = list(value) if isinstance(value, tuple) else value
     return out
+
+
+def _without(config: dict, names: Container[str], prefix: str = "") -> dict:
+    """A nested config less these fields, named as `flat` names them."""
+    return {
+        name: _without(value, names, f"{prefix}{name}.") if isinstance(value, dict) else value
+        for name, value in config.items()
+        if prefix + name not in names
+    }
 
 
 def check_config(old: dict, new: dict, allowed: tuple[str, ...], where: Path) -> None:

@@ -101,6 +101,20 @@ def test_a_signal_between_two_runs_of_a_grid_says_so(tmp_path, monkeypatch, caps
     assert capsys.readouterr().err == "stopped between two runs; the same command goes on with those not finished\n"
 
 
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_while_a_run_of_a_grid_is_started_ends_that_run_too(monkeypatch, listening, number):
+    begin, children = subprocess.Popen, []
+
+    def stopped_at_once(*words, **more):
+        children.append(begin(*words, **more))
+        os.kill(os.getpid(), number)
+        return children[0]
+
+    monkeypatch.setattr(ablate.subprocess, "Popen", stopped_at_once)
+    assert ablate.run_child([sys.executable, "-c", "import time; time.sleep(600)"]) == 75
+    assert children[0].poll() is not None
+
+
 def test_no_handler_is_changed_where_no_command_listens():
     before = [signal.getsignal(number) for number in SIGNALS]
     early_stop.listen_in(["python", "-m", "experiments.evaluate"])

@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import jax
 import pytest
 
 from experiments import ablate, convert, early_stop, pretrain, training_run
@@ -82,6 +84,14 @@ def test_after_training_the_sentence_says_so(tmp_path, monkeypatch, capsys, list
     with toy_known(), pytest.raises(SystemExit) as stopped:
         pretrain.pretrain(config, tmp_path / "run")
     assert stopped.value.code == 75 and capsys.readouterr().err.endswith(f"\n{AFTER}\n")
+
+
+def test_of_several_hosts_none_listens_for_itself_after_training(tmp_path, monkeypatch, listening):
+    config = toy_config(write_store(tmp_path / "s", [f"report {row}" for row in range(60)]))
+    monkeypatch.setattr(training_run, "jax", SimpleNamespace(**vars(jax) | {"process_count": lambda: 2}))
+    with toy_known():
+        assert pretrain.pretrain(config, tmp_path / "run") == 0
+    assert [signal.getsignal(number) for number in SIGNALS] == [early_stop.StopAtOnce(BEFORE)] * 2
 
 
 @pytest.mark.parametrize("number", SIGNALS)

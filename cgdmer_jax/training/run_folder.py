@@ -19,6 +19,9 @@ from cgdmer_jax.whole_file import sha256_of, write_whole
 
 FILES = "files"  # field of config.json: sha256 of files that are written once, by their path in the folder
 REMEDY = "restore it from a backup"
+CONFIG_REMEDY = (
+    f"undo the edit, or {REMEDY}; a field is changed where the run goes on: --config.a.b=VALUE --allow_changed=a.b"
+)
 FREE = "run."  # fields that may differ when a run goes on: log, validation and checkpoint intervals
 YOUNGER = {"data.min_patients": 1}  # fields younger than some run folders, with the value that those runs had
 
@@ -38,7 +41,7 @@ class RunFolder:
 
     def _config_and_files(self) -> tuple[dict, dict[str, str]]:
         fields = self._read("config.json")
-        config = unsealed(fields, self.path / "config.json", remedy=REMEDY)
+        config = unsealed(fields, self.path / "config.json", remedy=CONFIG_REMEDY)
         files = config.pop(FILES, {})
         if files and SEAL not in fields:
             raise CgdmerError(f"{self.path / 'config.json'} has lost its {SEAL}; {REMEDY}")

@@ -69,6 +69,10 @@ class RunFolder:
                 raise CgdmerError(f"{path} differs from what was written (sha256); {REMEDY}")
         return self.tokenizer
 
+    def seals_tokenizer(self) -> bool:
+        """Whether config.json holds the hash of its file; of older folders only the contract has one, of its words."""
+        return bool(self._config_and_files()[1])
+
     def exists(self) -> bool:
         return not self._is_missing(self.path / "config.json")
 

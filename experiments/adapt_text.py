@@ -75,6 +75,7 @@ def main(words: list[str]) -> int:
 def adapt_text(config: ConfigDict, workdir: Path, out: Path) -> int:
     """Trains to the end or to a stop signal; then writes the figures and the adapted encoder. The exit code."""
     run = RunFolder(workdir)
+    check_out(out, run)
     config, tower = with_architecture(config, run)
     mesh = sharding.make_mesh(tuple(config.run.mesh))
     sharding.check_batch_size(config.data.batch_size, mesh)
@@ -94,6 +95,15 @@ def adapt_text(config: ConfigDict, workdir: Path, out: Path) -> int:
     write_tower(out, config, state.variables, tokenizer, run)
     print(f"{out}: the adapted encoder, for --config.method.text_tower={out}")
     return code
+
+
+def check_out(out: Path, run: RunFolder) -> None:
+    """Refuses, before anything is trained, a folder that holds anything but this run's encoder."""
+    if not out.exists():
+        return
+    before = read_origin(out)
+    if before is None or Path(str(before.get("run"))).name != run.path.name:
+        raise CgdmerError(f"--out={out} exists already; name a new folder, nothing is written over")
 
 
 def read_reports(config: ConfigDict) -> ReportTexts:

@@ -47,6 +47,8 @@ def encode_texts(stores: Sequence[str], text: str, pooling: str, max_tokens: int
     build.check_cleaning(corpus)
     tower = load_text_encoder(text)
     encoding = Encoding(weights_sha256(tower.params), tokenizer_sha256(tower.tokenizer), pooling, max_tokens)
+    for store in corpus.stores:
+        path_arguments.output_folder(encoding.path(store).parent)
     vectors, n_cut = vectors_of(tower, corpus.texts, pooling, max_tokens)
     for path in write_vectors(corpus, encoding, vectors):
         print(f"{path}: {vectors.shape[1]} numbers a text")

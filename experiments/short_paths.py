@@ -23,7 +23,7 @@ def short_line(line: str) -> str:
 
 
 def short(value: str) -> str:
-    """`/home/me/stores/a` -> `.../a`: of an absolute path, of a file: address, of `~` and of one with `..` the last part is kept.
+    """`/home/me/stores/a` -> `.../a`: the last part of an absolute path, a file: address, one with `~` or `..`.
 
     Relative paths stay as they are. It does not depend on the current folder, so that equal paths stay equal.
     """

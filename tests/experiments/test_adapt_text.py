@@ -118,6 +118,14 @@ def test_other_reports_are_refused_when_a_run_goes_on(adapted, tower, table, tmp
         main([*words, f"--reports={tmp_path}"])
 
 
+def test_a_folder_of_something_else_is_refused_before_anything_is_trained(table, tower, tmp_path):
+    words = [f"--reports={table}", f"--text={tower}", f"--workdir={tmp_path / 'run'}", *SMALL]
+    for out in (tmp_path, tower):
+        with pytest.raises(CgdmerError, match="exists already; name a new folder"):
+            main([*words, f"--out={out}"])
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("kind", ["t5", "bert without pooler"])
 def test_two_steps_with_an_encoder_that_has_no_pooler_end_with_one_that_moved(kind, table, tmp_path):
     """T5 has no mask token either: `<extra_id_0>` stands for hidden words."""

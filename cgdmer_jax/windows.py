@@ -31,7 +31,7 @@ def split(
     """Windows of `seconds`; of `all`, the last may be shorter, down to what is accepted as a recording."""
     if which not in WINDOWS:
         raise CgdmerError(f'there are no windows "{which}".{suggest(str(which), WINDOWS)}')
-    length, size = signal.shape[-1], round(seconds * rate)
+    length, size = signal.shape[-1], max(1, round(seconds * rate))
     if length <= size:
         return Split([Window(0.0, signal)], None)
     if which == "all":

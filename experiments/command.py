@@ -21,6 +21,11 @@ def run(main: Callable[[list[str]], int | None], *, resumes: bool = False) -> No
 
     `resumes`: given again after an interruption, the command goes on from what it had saved.
     """
+    for stream in (
+        sys.stdout,
+        sys.stderr,
+    ):  # a file's name may be no text, and no name shall end the work on the others
+        stream.reconfigure(errors="backslashreplace")
     again = "the same command goes on from what was saved" if resumes else "the same command begins anew"
     try:
         sys.exit(main(sys.argv[1:]) or 0)

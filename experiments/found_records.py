@@ -2,8 +2,11 @@
 
 import os
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from cgdmer_jax.data.wfdb_header import MOST_HEADER_BYTES
 
 HEADER = ".hea"
 # Recordings of other formats, and signal files of WFDB, which are nothing without a header.
@@ -26,11 +29,10 @@ def find_records(root: Path) -> Found:
     folders, sentences, n_unread = _folders(root)
     records, others = [], {}
     for folder, files in folders:
-        headers = [name for name in files if name.endswith(HEADER)]
+        headers = {name for name in files if name.endswith(HEADER) and name != HEADER}
         records += [folder / name.removesuffix(HEADER) for name in headers]
-        for name in files:
-            if reason := _reason(folder, name, headers):
-                others.setdefault((Path(name).suffix.lower(), reason), []).append(_name(folder / name, root))
+        for name, reason in _not_read(folder, files, headers):
+            others.setdefault((_kind(name), reason), []).append(_name(folder / name, root))
     for (kind, reason), names in sorted(others.items()):
         shown = ", ".join(sorted(names)[:MOST_NAMED]) + (", ..." if len(names) > MOST_NAMED else "")
         sentences.append(f"{len(names)} {kind}: left out: {reason} ({shown})")
@@ -82,27 +84,38 @@ def _identity(folder: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _reason(folder: Path, name: str, headers: list[str]) -> str | None:
-    """Why a file that may hold a recording is not read; None for records and for files of other purpose."""
-    stem, ending = os.path.splitext(name)
-    kind = ending.lower()
-    if kind == HEADER and ending != HEADER:
-        return "a header ends in .hea; rename it, and the file that it names"
-    if kind in FOREIGN:
-        return "no WFDB record; convert it to .hea and .dat first"
-    if kind in SIGNALS and f"{stem}{HEADER}" not in headers and not _is_named(folder, name, headers):
-        return "no header (.hea) names it; fetch that too"
-    return None
+def _not_read(folder: Path, files: list[str], headers: set[str]) -> Iterator[tuple[str, str]]:
+    """Files that may hold a recording and are not read, with the reason; none for records and other files."""
+    alone = []
+    for name in files:
+        kind = _kind(name)
+        if kind == HEADER and name not in headers:
+            yield name, "a header is called NAME.hea; rename it, and the file that it names"
+        elif kind in FOREIGN:
+            yield name, "no WFDB record; convert it to .hea and .dat first"
+        elif kind in SIGNALS and f"{os.path.splitext(name)[0]}{HEADER}" not in headers:
+            alone.append(name)
+    named = _named_in(folder, headers) if alone else set()
+    for name in alone:
+        if os.fsencode(name) not in named:
+            yield name, "no header (.hea) names it; fetch that too"
 
 
-def _is_named(folder: Path, name: str, headers: list[str]) -> bool:
-    """Whether a signal line of some header begins with that file name."""
+def _named_in(folder: Path, headers: set[str]) -> set[bytes]:
+    """First words of all lines of these headers: file names, where a line is of a signal."""
+    words = set()
     for header in headers:
+        if not os.path.isfile(folder / header):  # opening a pipe would wait for its writer
+            continue
         try:
             with (folder / header).open("rb") as file:
-                text = file.read(1_000_000)
+                text = file.read(MOST_HEADER_BYTES)
         except OSError:
             continue  # reading the record will say so
-        if any(line.split()[:1] == [os.fsencode(name)] for line in text.splitlines()):
-            return True
-    return False
+        words.update(word for line in text.splitlines() for word in line.split(maxsplit=1)[:1])
+    return words
+
+
+def _kind(name: str) -> str:
+    """Ending in lower case; that of ".hea" too, which has nothing before it."""
+    return os.path.splitext(f"_{name}")[1].lower()

@@ -137,6 +137,7 @@ def test_an_amplitude_no_heart_has_is_refused_with_the_likely_unit(factor, unit,
     [
         (heart(50), 50, LEADS, "mV", "rate is 50 Hz, below the 100 Hz"),
         (heart(), float("nan"), LEADS, "mV", "rate is nan"),
+        (heart(), 1e308, LEADS, "mV", r"rate is 1e\+308 Hz, expected at most 1e\+06"),
         (heart(), 100, LEADS, "mmHg", 'unit is "mmHg"'),
         (heart(), 100, [f"E{k}" for k in range(12)], "mV", "no lead among"),
         (heart(), 100, ["II"] * 12, "mV", "are both II"),

@@ -1,6 +1,7 @@
 """What is handed in: masks, invalid values and byte order keep their meaning; lost labels and orders are refused."""
 
 import dataclasses
+from collections import deque
 
 import numpy as np
 import pandas as pd
@@ -44,6 +45,7 @@ def marked(dtype: str, mark: int) -> np.ndarray:
         (masked(WHOLE_UV / 1000), "mV"),
         (masked(WHOLE_UV.astype(np.int16)), "uV"),
         (list(masked(WHOLE_UV / 1000)), "mV"),
+        (deque(masked(WHOLE_UV / 1000)), "mV"),
         (tuple(map(tuple, with_gap())), "mV"),
         (np.asmatrix(with_gap()), "mV"),
         (with_gap().astype(">f8"), "mV"),
@@ -56,6 +58,7 @@ def marked(dtype: str, mark: int) -> np.ndarray:
         "masked",
         "masked int16",
         "list of masked",
+        "deque of masked",
         "tuples",
         "matrix",
         "big-endian",
@@ -71,6 +74,13 @@ def test_every_way_to_say_not_measured_prepares_the_same_samples(signal, unit):
     made = prepare(CONTRACT, signal, 100, LEADS, unit)
     np.testing.assert_array_equal(made.signal, expected.signal)
     np.testing.assert_array_equal(made.quality.nan_share, expected.quality.nan_share)
+
+
+def test_masks_in_lists_within_lists_are_kept():
+    """Recordings as lists of leads, as EcgFeatures takes them; NumPy alone keeps the masks of one level."""
+    recordings = [list(masked(WHOLE_UV / 1000)), list(masked(WHOLE_UV / 1000))]
+    np.testing.assert_array_equal(plain_signal(recordings), np.stack([with_gap(), with_gap()]))
+    assert np.isnan(plain_signal([[1.0, np.ma.masked, 3.0], [1.0, 2.0, 3.0]])).sum() == 1
 
 
 def test_a_lead_that_is_masked_as_a_whole_is_absent():
@@ -94,6 +104,13 @@ class Quantity:
         return heart()
 
 
+class NeedsGrad:
+    """As a tensor of torch that is part of a graph."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
+
+
 @pytest.mark.parametrize(
     ("signal", "words"),
     [
@@ -109,6 +126,11 @@ class Quantity:
         ([[1.0, 2.0], [1.0]], "no array of numbers"),
         (np.zeros(3, [("I", float), ("II", float)]), "expected real numbers"),
         (np.full((2, 3), np.inf, np.float16), r"it overflowed \(65,504\)"),
+        ([pd.Series([1.0, 2.0]), pd.Series([3.0, 4.0])], "a signal is a Series, whose iloc would be lost"),
+        ([Quantity(), Quantity()], "a signal is a Quantity, whose unit would be lost"),
+        (NeedsGrad(), "no array of numbers .*requires grad"),
+        (3.0, "a signal is a single number"),
+        (np.array(3), "a signal is a single number"),
     ],
 )
 def test_what_would_lose_labels_or_values_is_refused_in_one_sentence(signal, words):

@@ -49,3 +49,7 @@ def test_windows_follow_each_other_without_gap_at_any_rate():
 def test_an_unknown_choice_is_refused():
     with pytest.raises(CgdmerError, match='Did you mean "centre"'):
         split(MINUTE, 100, 10, "center")
+
+
+def test_a_rate_of_less_than_a_sample_a_window_is_left_to_prepare():
+    assert [w.signal.shape[1] for w in split(MINUTE[:, :200], 0.01, 10, "all").windows] == [1] * 200

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import tensorstore as ts
 
+from cgdmer_jax.contract import MOST_SAMPLES
 from cgdmer_jax.data import seal
 from cgdmer_jax.data.csv_table import written
 from cgdmer_jax.data.shard_notes import PARTIAL, is_done, read_notes
@@ -91,8 +92,12 @@ def convert(
     n_rows = len(source.records)
     conditioning = (float(rate), float(seconds), filter, derive_limb_leads)
     job = ShardJob(out, *conditioning, rows_per_shard, n_rows, source.read, source.folder)
-    if job.n_samples < 1 or processes < 1:
-        raise CgdmerError(f"rate {rate}, seconds {seconds} and processes {processes} must all be positive")
+    fits = rate > 0 and seconds > 0 and rate * seconds <= MOST_SAMPLES  # False of "nan", too
+    if not fits or job.n_samples < 1 or processes < 1:
+        raise CgdmerError(
+            f"rate {rate}, seconds {seconds} and processes {processes} must all be positive, and a record may have "
+            f"{MOST_SAMPLES:,} samples a lead at most"
+        )
     if filter not in FILTERS:
         raise CgdmerError(f'there is no filter "{filter}".{suggest(filter, FILTERS)}')
     settings = settings_of(source, job)

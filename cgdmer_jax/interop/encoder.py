@@ -91,7 +91,11 @@ class Encoder:
                 "the model has no hashes of patients to compare with; export it with --patient_key, or compare "
                 "recordings (was_trained_on)"
             )
-        return np.array([patient_hmac_sha256(patient_sha256(one), key) in keyed for one in patients], bool)
+        names = list(in_order(patients, "patients"))
+        for name in names:
+            if not isinstance(name, str):
+                raise CgdmerError(f'patients holds {name!r}, expected text; give "<collection>:<id>" of each')
+        return np.array([patient_hmac_sha256(patient_sha256(name), key) in keyed for name in names], bool)
 
     def embed_text(self, texts: Iterable[str]) -> Float[np.ndarray, "text embedding"]:
         """Unit vectors in the space of the feature `aligned`; reports or prompts, cleaned as in training."""

@@ -326,7 +326,8 @@ def _read_or_die(root: Path, record: SourceRecord) -> Recording:
 def test_an_unknown_filter_or_a_length_of_nothing_is_refused(root, tmp_path):
     with pytest.raises(CgdmerError, match=r'no filter "bandpas".*"bandpass_0.5_40"'):
         run(root, tmp_path / "store", filter="bandpas")
-    for changes in ({"rate": 0}, {"seconds": -1.0}, {"processes": 0}):
+    lengths = [{"seconds": value} for value in (-1.0, 0.001, float("nan"), float("inf"), 1e30, 100_001.0)]
+    for changes in ({"rate": 0}, {"rate": -100, "seconds": -2.0}, {"processes": 0}, *lengths):
         with pytest.raises(CgdmerError, match=r"must all be positive"):
             run(root, tmp_path / "store", **changes)
 

@@ -205,3 +205,9 @@ def test_an_empty_tuple_takes_names_and_nothing_else():
     )
     with pytest.raises(CgdmerError, match="of another type"):
         load_config("configs/cgdmer.py:nano", ["--config.data.leave_out=(3,)"])
+
+
+def test_a_file_name_that_is_no_text_is_printed_with_escapes_and_ends_nothing(capsys):
+    with pytest.raises(SystemExit) as end:
+        run(lambda words: print("caf\udce9: left out"))
+    assert end.value.code == 0 and capsys.readouterr().out == "caf\\udce9: left out\n"

@@ -55,16 +55,17 @@ def test_recordings_in_other_forms_are_counted_by_kind_with_the_reason(root):
         "lone.mat",
         "deep/lone.dat",
         "UPPER.HEA",
+        "deep/.hea",  # not the record "deep", whose header would stand beside that folder
         "notes.txt",
         "t.csv",
     ):
         (root / name).write_text("")
     found = find_records(root)
-    assert names(root) == ["a", "deep/er/b"] and found.n_left_out == 7
+    assert names(root) == ["a", "deep/er/b"] and found.n_left_out == 8
     assert found.sentences == [
         "1 .dat: left out: no header (.hea) names it; fetch that too (deep/lone.dat)",
         "4 .edf: left out: no WFDB record; convert it to .hea and .dat first (deep/z.edf, w.edf, x.edf, ...)",
-        "1 .hea: left out: a header ends in .hea; rename it, and the file that it names (UPPER.HEA)",
+        "2 .hea: left out: a header is called NAME.hea; rename it, and the file that it names (UPPER.HEA, deep/.hea)",
         "1 .mat: left out: no header (.hea) names it; fetch that too (lone.mat)",
     ]
 
@@ -73,6 +74,18 @@ def test_a_signal_file_that_a_header_of_another_name_names_is_not_left_out(root)
     (root / "many.hea").write_text("many 1 100 10\nshared.dat 16 1000/mV 16 0 0 0 0 II\n")
     (root / "shared.dat").write_text("")
     assert find_records(root).n_left_out == 0
+
+
+def test_however_many_signal_files_lack_a_header_each_header_is_read_once(root, monkeypatch):
+    opened, of_path = [], Path.open
+    monkeypatch.setattr(
+        Path, "open", lambda self, *how, **more: opened.append(self.name) or of_path(self, *how, **more)
+    )
+    for number in range(20):
+        (root / f"lone{number}.dat").write_bytes(b"")
+    os.mkfifo(root / "pipe.hea")  # would never end
+    opened.clear()
+    assert find_records(root).n_left_out == 20 and opened == ["a.hea"]
 
 
 def test_a_folder_that_cannot_be_read_is_named_and_counted(root, monkeypatch):

@@ -259,6 +259,9 @@ def test_keyed_hashes_of_patients_are_compared_by_the_owner_of_the_key_alone(exp
     save_model(tmp_path / "n", **exported | {"contract": without_patients(contract, None)})
     with pytest.raises(CgdmerError, match="no hashes of patients to compare with; export it with --patient_key"):
         load(tmp_path / "n").was_trained_on_patient(asked, key)
+    for given, words in ((asked[0], "patients is a str, expected several"), ({*asked}, "patients is a set")):
+        with pytest.raises(CgdmerError, match=words):
+            encoder.was_trained_on_patient(given, key)
 
 
 @pytest.mark.parametrize("field", ["filter", "scaling", "cleaning_version"])

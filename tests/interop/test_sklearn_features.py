@@ -53,7 +53,7 @@ def test_a_parameter_of_another_kind_is_refused_when_fitting(model, recordings_m
 def test_anything_but_numbers_by_record_lead_and_time_is_refused(model, recordings_mv):
     for given, words in (
         (recordings_mv[0], r"expected \[record, lead, time\]"),
-        ([["a"]], "expected real numbers"),
+        ([["a"]], "a signal is a str"),
         (recordings_mv.astype(object), "holds object, expected real numbers"),
     ):
         with pytest.raises(CgdmerError, match=words):
@@ -65,7 +65,7 @@ def test_what_is_masked_in_an_array_or_in_a_list_of_recordings_was_not_measured(
     nan[:, 4, 100:900] = np.nan
     masked[:, 4, 100:900] = np.ma.masked
     expected = EcgFeatures(model, rate=500).fit_transform(nan)
-    for given in (masked, list(masked)):
+    for given in (masked, list(masked), [list(one) for one in masked]):
         np.testing.assert_array_equal(EcgFeatures(model, rate=500).fit_transform(given), expected)
 
 

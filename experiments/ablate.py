@@ -141,17 +141,21 @@ def run_one(one: Planned, corpus: Corpus, workdir: Path, out: Path) -> int:
 
 def run_child(words: list[str]) -> int:
     """Its exit code; Ctrl-C and SIGTERM are handed on, waited for, and end in 75 whatever the child was doing."""
-    # A session of its own: Ctrl-C in a terminal would otherwise reach it twice, and twice means at once.
-    child = subprocess.Popen(words, start_new_session=True)
-    told = []
+    children, told = [], []
 
     def tell(number, _):
         told.append(number)
-        child.terminate()
+        for child in children:
+            child.terminate()
 
+    # Before the child begins: a signal between the two would end this process and leave the child at work.
     before = {number: signal.signal(number, tell) for number in early_stop.SIGNALS}
     try:
-        code = child.wait()
+        # A session of its own: Ctrl-C in a terminal would otherwise reach it twice, and twice means at once.
+        children.append(subprocess.Popen(words, start_new_session=True))
+        if told:
+            children[0].terminate()
+        code = children[0].wait()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

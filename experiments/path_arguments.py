@@ -15,7 +15,7 @@ class PathError(CgdmerError, argparse.ArgumentTypeError):
 
 
 def names(text: str) -> str:
-    """One folder or several by comma, NAME=FOLDER, --config.a.b=FOLDER, or a name that is no folder (a hub id)."""
+    """One folder or several by comma, NAME=FOLDER, --config.a.b=FOLDER, or an address (hf://owner/name@revision)."""
     return re.sub(r"(?<![^,=('\"])~(?=/|$)", os.path.expanduser("~"), text)
 
 

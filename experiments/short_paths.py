@@ -23,7 +23,7 @@ def short_line(line: str) -> str:
 
 
 def short(value: str) -> str:
-    """`/home/me/stores/a` -> `.../a`: of an absolute path, of `~` and of one with `..` the last part is kept.
+    """`/home/me/stores/a` -> `.../a`: of an absolute path, of a file: address, of `~` and of one with `..` the last part is kept.
 
     Relative paths stay as they are. It does not depend on the current folder, so that equal paths stay equal.
     """
@@ -48,4 +48,4 @@ def _split(word: str) -> tuple[str, str]:
 
 
 def _tells_a_place(piece: str) -> bool:
-    return piece.startswith(("/", "~")) or ".." in PurePosixPath(piece).parts
+    return piece.startswith(("/", "~", "file:")) or ".." in PurePosixPath(piece).parts

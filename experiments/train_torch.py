@@ -44,7 +44,7 @@ def train(ours: RunFolder, made: RunFolder) -> None:
 
     if made.checkpoints.exists():
         raise CgdmerError(f"{made.path} holds a run already; take another --workdir")
-    config, tokenizer = ConfigDict(ours.config()), load_tokenizer(ours.tokenizer)
+    config, tokenizer = ConfigDict(ours.config()), load_tokenizer(ours.checked_tokenizer())
     corpus = open_corpus(tuple(config.data.stores))
     method = build.make_method(config, ours.contract(), tokenizer)
     optimizer_config, (run_config, n_validation) = (

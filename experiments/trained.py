@@ -19,14 +19,14 @@ import cgdmer_jax
 from cgdmer_jax.batch import Batch
 from cgdmer_jax.contract import InputContract
 from cgdmer_jax.data.corpus import Corpus
-from cgdmer_jax.data.reports import load_tokenizer
+from cgdmer_jax.data.reports import load_tokenizer, tokenizer_sha256
 from cgdmer_jax.data.tokens import TokenTable
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.protocol import Method, Variables
 from cgdmer_jax.npz_file import read_arrays, write_arrays
 from cgdmer_jax.progress import progress_bar
 from cgdmer_jax.training.checkpoint import Checkpoints
-from cgdmer_jax.training.run_folder import RunFolder
+from cgdmer_jax.training.run_folder import REMEDY, RunFolder
 from cgdmer_jax.training.state import NEVER, TrainState
 from experiments import build
 
@@ -56,6 +56,8 @@ def load_run(path: Path, step: int | None) -> Trained:
     folder = RunFolder(path)
     config, contract = ConfigDict(folder.config()), folder.contract()
     tokenizer = load_tokenizer(folder.checked_tokenizer())
+    if not folder.seals_tokenizer() and tokenizer_sha256(tokenizer) != contract.tokenizer_sha256:
+        raise CgdmerError(f"{folder.tokenizer} is not the tokenizer of this run (sha256 in input.json); {REMEDY}")
     method = build.make_method(config, contract, tokenizer)
     checkpoints = Checkpoints(folder.checkpoints, keep_last=1)
     checkpoints.latest()  # raises before anything is compiled where there is none

@@ -100,7 +100,8 @@ def train_in(
                 log=log,
                 stop=stop,
             )
-        early_stop.from_now_on(early_stop.AFTER)
+        if jax.process_count() == 1:  # one of several would end the others with it; JAX's own listening ends none
+            early_stop.from_now_on(early_stop.AFTER)
         if is_first():
             run.finish(measured(first, int(state.step), time.monotonic() - begun, config.data.batch_size))
     if checkpoints.n_failed:

@@ -14,8 +14,8 @@ Key = dict[str, str | int]
 
 
 def read_table(path: Path, key: Key, *, what: str, remedy: str) -> dict[str, np.ndarray]:
-    """Arrays by name; `what` the file is and the `remedy` end the error of one that is damaged or stale."""
-    arrays = read_arrays(path, remedy=f"it holds {what}: {remedy}")
+    """Arrays by name; of a file that is damaged or stale the error says `what` it is, and ends with the `remedy`."""
+    arrays = read_arrays(path, remedy=remedy)
     found = parse_json(str(arrays.pop("key", "")).encode(), path, remedy=remedy)
     differing = [field for field, value in key.items() if not isinstance(found, dict) or found.get(field) != value]
     if differing:

@@ -31,7 +31,7 @@ KINDS = {
     **dict.fromkeys(("value", "low", "high"), int | float | None),
     **dict.fromkeys(("n", "n_positive", "n_seeds"), int),
 }
-REMEDY = "restore the file, or evaluate the run again"
+REMEDY = "restore the file, or delete it and evaluate the run again"
 SEED = 0  # of the draw of training seeds in an interval
 UNKNOWN = bootstrap.Interval(math.nan, math.nan)
 ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")  # set in a git hook, for another checkout

@@ -36,7 +36,7 @@ def snapshot(address: str, *, patterns: Sequence[str], needed: str) -> Path:
     try:
         folder = snapshot_download(found["repository"], revision=found["revision"], allow_patterns=list(patterns))
     except (OSError, ValueError) as error:  # no network, no such repository or revision, a name that the hub refuses
-        reason = str(error).strip().splitlines()[0].split(". ")[0]
+        reason = str(error).strip().partition("\n")[0].split(". ")[0]
         raise CgdmerError(
             f"{address} could not be fetched from the Hugging Face hub ({type(error).__name__}: {reason}); check the "
             f"name, the revision and the network, or place {needed} in a folder and give its path"

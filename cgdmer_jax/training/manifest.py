@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.json_file import read_json
-from cgdmer_jax.whole_file import write_whole
+from cgdmer_jax.whole_file import sha256_of, write_whole
 
 MANIFEST = "manifest.json"
 FIELDS = {"step", "validation_loss", "arrays", "files"}
@@ -21,7 +21,7 @@ class DamagedCheckpoint(CgdmerError):
 
 def write_manifest(folder: Path, step: int, validation_loss: float | None, arrays: dict[str, list]) -> None:
     """Describes what is in the folder; renamed into place, so that it is whole or absent."""
-    files = {str(p.relative_to(folder)): file_sha256(p) for p in sorted(folder.rglob("*")) if p.is_file()}
+    files = {str(p.relative_to(folder)): sha256_of(p) for p in sorted(folder.rglob("*")) if p.is_file()}
     manifest = {"step": step, "validation_loss": validation_loss, "arrays": arrays, "files": files}
     files[MANIFEST] = _own_sha256(manifest)
     write_whole(folder / MANIFEST, json.dumps(manifest))
@@ -44,27 +44,18 @@ def read_manifest(folder: Path) -> dict:
 def verify(folder: Path) -> None:
     """Raises unless every file of the checkpoint, the manifest included, has the hash written down for it."""
     manifest = read_manifest(folder)
-    expected_of = dict(manifest["files"])
-    # The manifest first: damage to one of its hashes must not be blamed on the file of that hash.
-    if expected_of.pop(MANIFEST, None) != _own_sha256(manifest):
-        raise _damaged(folder / MANIFEST, "differs from what was written (sha256)")
-    for name, expected in expected_of.items():
+    for name, expected in manifest["files"].items():
         path = folder / name
-        if name == MANIFEST:
+        if name == MANIFEST:  # compared already, so that damage to one of its hashes is not blamed on that file
             continue
         if not path.exists():
             raise _damaged(path, "is missing")
         try:
-            found = file_sha256(path)
+            found = sha256_of(path)
         except OSError as error:  # a bad sector, or a share that lost it
             raise _damaged(path, f"cannot be read ({reason_of(error)})") from error
         if found != expected:
             raise _damaged(path, "differs from what was written (sha256)")
-
-
-def file_sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _own_sha256(manifest: dict) -> str:

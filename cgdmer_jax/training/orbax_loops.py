@@ -6,6 +6,7 @@ a loop that is closed, which prints a traceback for each, after the one sentence
 
 import asyncio
 import logging
+import traceback
 
 SETTLE_S = 60  # what has not ended by then is left behind, as by any other loop
 
@@ -14,16 +15,11 @@ class SettlingLoop(asyncio.SelectorEventLoop):
     """Closes once everything begun in it has ended."""
 
     def close(self) -> None:
-        if not self.is_closed():
-            self.run_until_complete(_settle())
-        super().close()
-
-
-class SettlingLoops(asyncio.DefaultEventLoopPolicy):
-    """Makes them wherever this process asks for a new loop: Orbax offers no other way in."""
-
-    def new_event_loop(self) -> SettlingLoop:
-        return SettlingLoop()
+        try:
+            if not self.is_closed():
+                self.run_until_complete(_settle())
+        finally:
+            super().close()
 
 
 class _RaisedAnyway(logging.Filter):
@@ -34,13 +30,23 @@ class _RaisedAnyway(logging.Filter):
 
 
 RAISED_ANYWAY = _RaisedAnyway()  # one object, which a logger takes once
+_others_loop = asyncio.new_event_loop
+
+
+def _new_event_loop() -> asyncio.AbstractEventLoop:
+    """A settling loop for Orbax; for every other caller what there was before."""
+    asking = (frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_stack(None))
+    return SettlingLoop() if any(name.startswith("orbax.") for name in asking) else _others_loop()
 
 
 def settle_after_failures() -> None:
-    """For the rest of the process; a second call changes nothing."""
+    """For the rest of the process; a second call changes nothing.
+
+    Orbax takes no loop: it calls `asyncio.new_event_loop`, which is replaced. An event loop policy would be asked for
+    every loop of the process, those of a notebook or a web server too, and Python 3.14 deprecates it.
+    """
     logging.getLogger("absl").addFilter(RAISED_ANYWAY)
-    if not isinstance(asyncio.get_event_loop_policy(), SettlingLoops):
-        asyncio.set_event_loop_policy(SettlingLoops())
+    asyncio.new_event_loop = _new_event_loop
 
 
 async def _settle() -> None:

@@ -8,7 +8,8 @@ import jax
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.protocol import Variables
-from cgdmer_jax.training.manifest import MANIFEST, file_sha256
+from cgdmer_jax.training.manifest import MANIFEST
+from cgdmer_jax.whole_file import sha256_of
 
 
 class Restored(NamedTuple):
@@ -22,7 +23,7 @@ class Restored(NamedTuple):
 def manifest_sha256(folder: Path) -> str | None:
     """Names a checkpoint by content, the key of everything cached from it; None where it is no longer there."""
     try:
-        return file_sha256(folder / MANIFEST)
+        return sha256_of(folder / MANIFEST)
     except FileNotFoundError:
         return None
 

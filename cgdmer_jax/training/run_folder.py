@@ -7,7 +7,7 @@ them when their run goes on.
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +20,9 @@ from cgdmer_jax.whole_file import sha256_of, write_whole
 FILES = "files"  # field of config.json: sha256 of files that are written once, by their path in the folder
 MOST_INPUT_BYTES = 1 << 28  # two hashes a recording and patient, some 100 bytes: a few million recordings
 REMEDY = "restore it from a backup"
+CONFIG_REMEDY = (
+    f"undo the edit, or {REMEDY}; a field is changed where the run goes on: --config.a.b=VALUE --allow_changed=a.b"
+)
 FREE = "run."  # fields that may differ when a run goes on: log, validation and checkpoint intervals
 YOUNGER = {"data.min_patients": 1}  # fields younger than some run folders, with the value that those runs had
 
@@ -39,14 +42,17 @@ class RunFolder:
 
     def _config_and_files(self) -> tuple[dict, dict[str, str]]:
         fields = self._read("config.json")
-        config = unsealed(fields, self.path / "config.json", remedy=REMEDY)
+        config = unsealed(fields, self.path / "config.json", remedy=CONFIG_REMEDY)
         files = config.pop(FILES, {})
         if files and SEAL not in fields:
             raise CgdmerError(f"{self.path / 'config.json'} has lost its {SEAL}; {REMEDY}")
         return config, files
 
     def unsaid(self) -> dict[str, object]:
-        """Fields that this run's config is too old to have, with the value that it was trained with."""
+        """Fields that this run's config is too old to have, with the value that it was trained with.
+
+        They never enter it: else the command that started the run would be refused once it had gone on.
+        """
         if not self.exists():
             return {}
         known = flat(self.config())
@@ -63,6 +69,10 @@ class RunFolder:
             if path.is_file() and sha256_of(path) != sha256:  # who reads a missing one says what to do
                 raise CgdmerError(f"{path} differs from what was written (sha256); {REMEDY}")
         return self.tokenizer
+
+    def seals_tokenizer(self) -> bool:
+        """Whether config.json holds the hash of its file; of older folders only the contract has one, of its words."""
+        return bool(self._config_and_files()[1])
 
     def exists(self) -> bool:
         return not self._is_missing(self.path / "config.json")
@@ -103,6 +113,7 @@ class RunFolder:
 
         A run that reads no recordings has no contract.
         """
+        config = _without(config, self.unsaid())
         known, files = (self.starts(), self._config_and_files()[1]) if self.exists() else ([], {})
         if not files:
             written = [path for path in sorted(self.tokenizer.rglob("*")) if path.is_file()]
@@ -159,6 +170,15 @@ def flat(config: dict, prefix: str = "") -> dict[str, object]:
         else:
             out[prefix + name] = list(value) if isinstance(value, tuple) else value
     return out
+
+
+def _without(config: dict, names: Container[str], prefix: str = "") -> dict:
+    """A nested config less these fields, named as `flat` names them."""
+    return {
+        name: _without(value, names, f"{prefix}{name}.") if isinstance(value, dict) else value
+        for name, value in config.items()
+        if prefix + name not in names
+    }
 
 
 def check_config(old: dict, new: dict, allowed: tuple[str, ...], where: Path) -> None:

@@ -199,7 +199,7 @@ def test_another_figure_in_the_file_is_refused_and_an_older_file_without_hash_is
     results.write_results(path, "command", [row], {"step": 3})
     content = path.read_text()
     path.write_text(content.replace("0.25", "0.75"))
-    with pytest.raises(CgdmerError, match=r"results\.json differs from what was written .* evaluate the run again"):
+    with pytest.raises(CgdmerError, match=r"results\.json differs from what was written .* delete it and evaluate the"):
         results.read_results(path)
     before = {name: value for name, value in json.loads(content).items() if name != "sha256"}
     path.write_text(json.dumps(before))

@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import jax
 import pytest
 
 from experiments import ablate, convert, early_stop, pretrain, training_run
@@ -84,6 +86,14 @@ def test_after_training_the_sentence_says_so(tmp_path, monkeypatch, capsys, list
     assert stopped.value.code == 75 and capsys.readouterr().err.endswith(f"\n{AFTER}\n")
 
 
+def test_of_several_hosts_none_listens_for_itself_after_training(tmp_path, monkeypatch, listening):
+    config = toy_config(write_store(tmp_path / "s", [f"report {row}" for row in range(60)]))
+    monkeypatch.setattr(training_run, "jax", SimpleNamespace(**vars(jax) | {"process_count": lambda: 2}))
+    with toy_known():
+        assert pretrain.pretrain(config, tmp_path / "run") == 0
+    assert [signal.getsignal(number) for number in SIGNALS] == [early_stop.StopAtOnce(BEFORE)] * 2
+
+
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_in_a_conversion_is_answered_as_ctrl_c_is(tmp_path, monkeypatch, capsys, listening, number):
     monkeypatch.setattr(convert, "convert", lambda *words, **more: os.kill(os.getpid(), number))
@@ -99,6 +109,20 @@ def test_a_signal_between_two_runs_of_a_grid_says_so(tmp_path, monkeypatch, caps
         ablate.main(["--grid=configs/ablations/cgdmer.py", f"--store={store}", f"--out={tmp_path}"])
     assert stopped.value.code == 75
     assert capsys.readouterr().err == "stopped between two runs; the same command goes on with those not finished\n"
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_while_a_run_of_a_grid_is_started_ends_that_run_too(monkeypatch, listening, number):
+    begin, children = subprocess.Popen, []
+
+    def stopped_at_once(*words, **more):
+        children.append(begin(*words, **more))
+        os.kill(os.getpid(), number)
+        return children[0]
+
+    monkeypatch.setattr(ablate.subprocess, "Popen", stopped_at_once)
+    assert ablate.run_child([sys.executable, "-c", "import time; time.sleep(600)"]) == 75
+    assert children[0].poll() is not None
 
 
 def test_no_handler_is_changed_where_no_command_listens():

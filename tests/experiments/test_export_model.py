@@ -57,6 +57,17 @@ def test_the_folder_holds_the_weights_of_the_last_checkpoint_and_loads(run):
         np.testing.assert_array_equal(ours[name], value)
 
 
+def test_a_damaged_tokenizer_of_an_older_run_is_known_by_its_contract(run):
+    """Its config.json holds no hash, neither its own nor the tokenizer's."""
+    config, tokenizer = run / "config.json", run / "tokenizer/tokenizer.json"
+    older = {name: value for name, value in json.loads(config.read_text()).items() if name not in ("files", "sha256")}
+    config.write_text(json.dumps(older))
+    load_run(run, None)
+    tokenizer.write_text(tokenizer.read_text().replace('"report"', '"reporu"'))
+    with pytest.raises(CgdmerError, match=r"tokenizer is not the tokenizer of this run \(sha256 in input\.json\)"):
+        load_run(run, None)
+
+
 def test_the_card_names_data_origin_and_purpose(run):
     card = export(run)
     assert "not a medical device" in card

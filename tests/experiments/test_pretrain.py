@@ -305,12 +305,13 @@ def test_marked_records_are_left_out_of_training_and_counted(config, store, monk
 
 
 def test_a_run_that_is_older_than_a_field_goes_on_as_it_was_begun(config, run):
-    """Made before data.min_patients, when a vocabulary took every word: the same command goes on, and says so."""
+    """Made before data.min_patients, when a vocabulary took every word: the same command goes on, however often."""
     data = {name: value for name, value in RunFolder(run).config()["data"].items() if name != "min_patients"}
     rewrite(run / "config.json", data=data)
-    config.optimizer.steps = 8
-    assert pretrain(config, run, allowed=("optimizer.steps",)) == 0
-    assert RunFolder(run).config()["data"]["min_patients"] == 1
+    for steps in (8, 10):
+        config.optimizer.steps = steps
+        assert pretrain(config, run, allowed=("optimizer.steps",)) == 0
+        assert RunFolder(run).unsaid() == {"data.min_patients": 1}
 
 
 def test_a_tokenizer_that_was_damaged_is_refused_when_the_run_goes_on(config, run):

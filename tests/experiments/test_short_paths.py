@@ -19,6 +19,7 @@ from tests.small_runs import ROOT
         ("--out=../../home/ada/a.json", "--out=.../a.json"),
         ("/home/me/tools/own.py", ".../own.py"),
         ("--store=/data/a,/data/b/", "--store=.../a,.../b"),
+        ("--store=file:///home/me/stores/a,gs://bucket/b", "--store=.../a,gs://bucket/b"),
         ("--text=minilm=/home/me/minilm", "--text=minilm=.../minilm"),
         ("--config.data.stores=('/home/me/a','stores/b')", "--config.data.stores=('.../a','stores/b')"),
         ("--store=stores/ptbxl100", "--store=stores/ptbxl100"),

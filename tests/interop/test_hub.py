@@ -64,6 +64,15 @@ def test_the_revision_and_safetensors_alone_are_asked_for(asked, tmp_path):
     assert {pattern.rpartition(".")[2] for pattern in patterns} == {"json", "safetensors"}
 
 
+def test_a_failure_without_a_word_is_told_too(monkeypatch):
+    def fail(*words, **more):
+        raise OSError
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fail)
+    with pytest.raises(CgdmerError, match=r"could not be fetched from the Hugging Face hub \(OSError: \); check"):
+        load("hf://owner/name@v1")
+
+
 def test_configs_name_a_commit():
     for config in (cgdmer.get_config("minilm"), merl.get_config()):
         name = config.method.text_tower

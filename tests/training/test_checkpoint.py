@@ -91,11 +91,11 @@ def test_a_missing_file_is_refused_by_name(two):
 def test_a_file_that_cannot_be_read_is_refused_by_name_and_the_step_before_is_used(two, monkeypatch):
     def read(path):
         if path.parent.parts[-2:] != ("5", "state"):
-            return file_sha256(path)
+            return sha256_of(path)
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    file_sha256 = manifest.file_sha256
-    monkeypatch.setattr(manifest, "file_sha256", read)
+    sha256_of = manifest.sha256_of
+    monkeypatch.setattr(manifest, "sha256_of", read)
     told = []
     assert restored_step(two, told) == 3
     assert len(told) == 1 and "/5/state/" in told[0] and "cannot be read (Input/output error)" in told[0]

@@ -7,14 +7,13 @@ import jax
 import pytest
 
 from cgdmer_jax.training.checkpoint import Checkpoints, NotWritten
-from cgdmer_jax.training.orbax_loops import settle_after_failures
+from cgdmer_jax.training.orbax_loops import SettlingLoop
 from tests.full_disk import disk_of_files
 from tests.training.toy import new_state
 
 
 def test_a_loop_closes_once_what_was_begun_in_it_has_ended():
-    settle_after_failures()
-    loop, may_end, ended = asyncio.new_event_loop(), threading.Event(), []
+    loop, may_end, ended = SettlingLoop(), threading.Event(), []
 
     async def fail():
         raise ValueError("the first of many")
@@ -31,6 +30,23 @@ def test_a_loop_closes_once_what_was_begun_in_it_has_ended():
     may_end.set()
     loop.close()
     assert ended == [True] and loop.is_closed()
+
+
+def test_orbax_alone_gets_such_loops_and_everyone_else_those_of_before(tmp_path):
+    """A notebook or a web server trains in a thread; its own loops and its policy stay as they are."""
+    policy, made = type(asyncio.get_event_loop_policy()), type(asyncio.new_event_loop())
+    with Checkpoints(tmp_path / "c", 1) as checkpoints:
+        checkpoints.save(new_state(8), None)
+    assert type(asyncio.get_event_loop_policy()) is policy
+    assert [type(loop) for loop in closed(asyncio.new_event_loop(), asyncio.Runner().get_loop())] == [made] * 2
+    for_orbax = eval("new_event_loop()", {"__name__": "orbax.checkpoint", "new_event_loop": asyncio.new_event_loop})
+    assert [type(loop) for loop in closed(for_orbax)] == [SettlingLoop]
+
+
+def closed(*loops):
+    for loop in loops:
+        loop.close()
+    return loops
 
 
 @pytest.mark.parametrize("n_files", range(1, 14))

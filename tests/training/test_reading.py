@@ -8,7 +8,8 @@ import pytest
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.training import checkpoint
 from cgdmer_jax.training.checkpoint import Checkpoints
-from cgdmer_jax.training.manifest import DamagedCheckpoint, file_sha256
+from cgdmer_jax.training.manifest import DamagedCheckpoint
+from cgdmer_jax.whole_file import sha256_of
 from tests.training.test_checkpoint import files_of
 from tests.training.toy import bytes_of, new_state
 
@@ -59,7 +60,7 @@ def test_the_latest_removed_while_it_is_read_is_exchanged_for_the_next(two, monk
     acted = meanwhile(monkeypatch, moment, lambda: save(two, 8, keep_last=1))
     restored = Checkpoints(two, 9).restore_variables(None, new_state())
     assert acted and Checkpoints(two, 9).steps() == [8]
-    assert (restored.step, restored.sha256) == (8, file_sha256(two / "8" / "manifest.json"))
+    assert (restored.step, restored.sha256) == (8, sha256_of(two / "8" / "manifest.json"))
     assert bytes_of(restored.variables) == bytes_of(state_of(8).variables)
 
 
@@ -78,7 +79,7 @@ def test_one_that_is_half_removed_is_exchanged_for_the_next(saved, tmp_path, mon
         # Where nothing was needed of the file, the whole of step 5 was still there to be read.
         assert restored.step in (5, 8)
         assert bytes_of(restored.variables) == bytes_of(state_of(restored.step).variables)
-        assert restored.sha256 == file_sha256((two if restored.step == 8 else saved) / f"{restored.step}/manifest.json")
+        assert restored.sha256 == sha256_of((two if restored.step == 8 else saved) / f"{restored.step}/manifest.json")
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -97,7 +98,7 @@ def test_a_step_written_anew_while_it_is_read_is_read_anew(two, monkeypatch):
     meanwhile(monkeypatch, "ocp.load", write_anew)
     restored = Checkpoints(two, 9).restore_variables(5, new_state())
     assert bytes_of(restored.variables) == bytes_of(state_of(6).variables)
-    assert restored.sha256 == file_sha256(two / "5" / "manifest.json")
+    assert restored.sha256 == sha256_of(two / "5" / "manifest.json")
 
 
 @pytest.mark.parametrize("moment", MOMENTS)

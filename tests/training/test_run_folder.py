@@ -219,6 +219,14 @@ def test_a_kill_between_any_two_writes_of_a_start_leaves_a_folder_that_goes_on(t
         assert flat(run.config()) == flat(changed_config)
 
 
+def test_an_edit_of_config_json_is_told_how_fields_are_changed(tmp_path):
+    run = begun(tmp_path / "run")
+    file = run.path / "config.json"
+    file.write_text(file.read_text().replace('"seed": 0', '"seed": 2'))
+    with pytest.raises(CgdmerError, match=r"differs .* undo the edit, .* --allow_changed=a\.b$"):
+        run.check(CONFIG, ())
+
+
 def test_a_field_younger_than_the_run_has_the_value_of_then(tmp_path):
     run = begun(tmp_path / "run")
     assert run.unsaid() == {"data.min_patients": 1} and RunFolder(tmp_path / "none").unsaid() == {}

@@ -1,6 +1,7 @@
 """What all commands share: one sentence on an error, the exit code, and --config with its overrides."""
 
 import argparse
+import io
 import shlex
 import sys
 from collections.abc import Callable
@@ -25,7 +26,8 @@ def run(main: Callable[[list[str]], int | None], *, resumes: bool = False) -> No
         sys.stdout,
         sys.stderr,
     ):  # a file's name may be no text, and no name shall end the work on the others
-        stream.reconfigure(errors="backslashreplace")
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     again = "the same command goes on from what was saved" if resumes else "the same command begins anew"
     try:
         sys.exit(main(sys.argv[1:]) or 0)

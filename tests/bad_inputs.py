@@ -166,7 +166,7 @@ CASES = (
         "store: a value of dataset.json changed",
         store_with(changed_value),
         1,
-        r"dataset\.json differs .* \(its sha256\)",
+        r"dataset\.json differs .* \(sha256\)",
     ),
     Case("store: samples said to be big-endian", store_with(big_endian), 1, r"zarr\.json does not describe"),
     Case("store: zarr.json nested 200,000 deep", store_with(nested), 1, r"zarr\.json is nested more than 64 deep"),

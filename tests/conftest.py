@@ -2,6 +2,7 @@
 
 import os
 import platform
+import signal
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from tests import xla_options
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Inherited by the commands that tests start, so that what is compared to the bit was compiled alike.
 xla_options.set_options()
+# A shell that starts tests in the background has them ignore Ctrl-C, and so all processes that they start and signal.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 hook = install_import_hook("cgdmer_jax", "beartype.beartype")
 # Of properties: the number of examples stands beside each test; a limit in seconds would fail on a busy machine.
 settings.register_profile("tests", deadline=None)

@@ -14,6 +14,7 @@ import tensorstore as ts
 
 from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.json_file import read_json
+from cgdmer_jax.whole_file import sha256_of
 
 FORMAT_VERSION = 4
 READABLE_VERSIONS = (3, 4)  # 3: dataset.json without its own hash
@@ -102,12 +103,6 @@ def shard_path(folder: Path, shard: int) -> Path:
 def shard_bytes(rows: int, n_samples: int, rows_per_shard: int) -> int:
     """Size of a shard that holds that many records: each with its checksum, then the index with one of its own."""
     return rows * (N_LEADS * n_samples * 2 + CRC_BYTES) + INDEX_ENTRY_BYTES * rows_per_shard + CRC_BYTES
-
-
-def sha256_of(path: Path) -> str:
-    """Hex sha256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def seal_shard(folder: Path, shard: int, n_samples: int) -> dict[str, Any]:

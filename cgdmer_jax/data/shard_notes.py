@@ -10,11 +10,10 @@ from typing import Any
 
 from cgdmer_jax.data import seal
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.json_file import own_sha256, read_json
+from cgdmer_jax.sealed_json import read_sealed, sealed
 from cgdmer_jax.whole_file import write_whole
 
 PARTIAL = ".partial"  # folder of notes; removed once the store is sealed
-OWN_HASH = "sha256"
 
 
 def notes_path(out: Path, shard: int) -> Path:
@@ -24,12 +23,13 @@ def notes_path(out: Path, shard: int) -> Path:
 
 def write_notes(out: Path, shard: int, entry: dict[str, Any], records: list[dict[str, Any]]) -> None:
     """Marks the shard as done; `entry` is its line of the seal, `records` has one entry a row."""
-    write_sealed(notes_path(out, shard), {"seal": entry, "records": records})
+    write_whole(notes_path(out, shard), json.dumps(sealed({"seal": entry, "records": records})))
 
 
 def read_notes(out: Path, shard: int) -> dict[str, Any]:
     """What `write_notes` wrote, or an error."""
-    notes = read_sealed(notes_path(out, shard), "run the same command again: it converts that shard again")
+    remedy = "run the same command again: it converts that shard again"
+    notes = read_sealed(notes_path(out, shard), remedy=remedy, required=True)
     if notes["seal"]["file"] != seal.shard_name(shard):
         raise CgdmerError(f"{notes_path(out, shard)} belongs to another shard; run the same command again")
     return notes
@@ -41,16 +41,3 @@ def is_done(out: Path, shard: int, n_samples: int) -> bool:
         return read_notes(out, shard)["seal"] == seal.seal_shard(out, shard, n_samples)
     except (CgdmerError, OSError):
         return False
-
-
-def write_sealed(path: Path, fields: dict[str, Any]) -> None:
-    """A JSON object with its own hash."""
-    write_whole(path, json.dumps(fields | {OWN_HASH: own_sha256(fields, OWN_HASH)}))
-
-
-def read_sealed(path: Path, remedy: str) -> dict[str, Any]:
-    """What `write_sealed` wrote, or an error that ends with the remedy."""
-    fields = read_json(path, remedy=remedy)
-    if not isinstance(fields, dict) or fields.get(OWN_HASH) != own_sha256(fields, OWN_HASH):
-        raise CgdmerError(f"{path} is not what was written (its sha256); {remedy}")
-    return fields

@@ -13,10 +13,10 @@ from typing import Any
 from cgdmer_jax.contract import UNIT
 from cgdmer_jax.data import seal
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.json_file import own_sha256, read_json
+from cgdmer_jax.json_file import read_json
+from cgdmer_jax.sealed_json import SEAL, sealed, unsealed
 from cgdmer_jax.waveform import FILTERS, LEADS
 
-OWN_HASH = "sha256"  # field of dataset.json
 _REMEDY = "copy the store again from where it was whole, or delete it and convert again"
 _FILE = {"file": str, "bytes": int, "sha256": str}
 # The shape of every field: [shape] is a list of such, {str: shape} names of one's own, other dicts fixed names.
@@ -67,11 +67,12 @@ def read_info(path: Path) -> tuple[dict[str, Any], str]:
             f"{' and '.join(map(str, seal.READABLE_VERSIONS))}; "
             "convert its source again with this program, or use the version that made it"
         )
-    needed = _FIELDS.keys() | ({OWN_HASH} if version == seal.FORMAT_VERSION else set())
+    needed = _FIELDS.keys() | ({SEAL} if version == seal.FORMAT_VERSION else set())
     if missing := needed - info.keys():
         raise CgdmerError(f"{file} lacks {', '.join(sorted(missing))}; {_REMEDY}")
-    if OWN_HASH in info and (version == 3 or info[OWN_HASH] != own_sha256(info, OWN_HASH)):
-        raise CgdmerError(f"{file} differs from what was written (its sha256); {_REMEDY}")
+    if version == 3 and SEAL in info:  # one bit of the version
+        raise CgdmerError(f"{file} differs from what was written (sha256); {_REMEDY}")
+    info = unsealed(info, file, remedy=_REMEDY)
     if problem := next(_problems(info), None):
         raise CgdmerError(f"{file} cannot be right: {problem}; {_REMEDY}")
     return info, _fingerprint(info)
@@ -79,15 +80,15 @@ def read_info(path: Path) -> tuple[dict[str, Any], str]:
 
 def sealed_info(info: dict[str, Any]) -> str:
     """Text of dataset.json with its own hash."""
-    return json.dumps(info | {OWN_HASH: own_sha256(info, OWN_HASH)}, indent=1, ensure_ascii=False)
+    return json.dumps(sealed(info), indent=1, ensure_ascii=False)
 
 
 def _fingerprint(info: dict[str, Any]) -> str:
     """sha256 of everything in dataset.json but the remarks: what was left out of a store is not in it.
 
-    The hash that format 4 added says nothing about the records, so both formats give equal records one fingerprint.
+    The version counts as 3: the hash that 4 added says nothing about the records, and equal ones have one fingerprint.
     """
-    telling = {field: value for field, value in info.items() if field not in {"remarks", OWN_HASH}}
+    telling = {field: value for field, value in info.items() if field != "remarks"}
     return hashlib.sha256(json.dumps(telling | {"format_version": 3}, sort_keys=True).encode()).hexdigest()
 
 

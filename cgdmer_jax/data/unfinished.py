@@ -15,13 +15,14 @@ from typing import Any
 
 from cgdmer_jax.data import seal
 from cgdmer_jax.data.reports import CLEANING_VERSION
-from cgdmer_jax.data.shard_notes import OWN_HASH, PARTIAL, read_sealed, write_sealed
+from cgdmer_jax.data.shard_notes import PARTIAL
 from cgdmer_jax.data.shard_writer import ShardJob
 from cgdmer_jax.data.sources import Source
 from cgdmer_jax.data.store_info import read_info
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.json_file import read_json
-from cgdmer_jax.whole_file import UNFINISHED
+from cgdmer_jax.sealed_json import sealed, unsealed
+from cgdmer_jax.whole_file import UNFINISHED, write_whole
 
 SETTINGS = "settings.json"  # in the .partial folder
 LOCK = "lock"
@@ -92,7 +93,7 @@ def unfinished_store(out: Path, settings: dict[str, Any]) -> Iterator[None]:
         if (partial / SETTINGS).is_file():
             check_same(out, settings, _begun_settings(out))
         else:
-            write_sealed(partial / SETTINGS, settings)
+            write_whole(partial / SETTINGS, json.dumps(sealed(settings)))
         yield
 
 
@@ -101,8 +102,8 @@ def _begun_settings(out: Path) -> dict[str, Any]:
     remedy = f"delete {out} and run the same command again"
     path = out / PARTIAL / SETTINGS
     settings = read_json(path, remedy=remedy)
-    is_old = isinstance(settings, dict) and settings.get("format_version") == 3 and OWN_HASH not in settings
-    return settings if is_old else read_sealed(path, remedy)
+    is_old = isinstance(settings, dict) and settings.get("format_version") == 3
+    return unsealed(settings, path, remedy=remedy, required=not is_old)
 
 
 def check_disk_space(job: ShardJob, n_records: int) -> None:

@@ -3,7 +3,7 @@
 A disk that is unmounted during a conversion must not become a loss for good. So, of records without files:
 - a shard in which they occur looks whether the folder is there and whether what it read before still can be read;
 - a store is not sealed while one of them can be read after all, nor, unless the collection is said to be partial, when
-  they pile up: beyond MOST_UNREAD of them and UNREAD_SHARE of all;
+  they pile up (`_most_unread`);
 - the next run of the same command tries every one of them again, also those of a sealed store.
 """
 
@@ -22,8 +22,6 @@ from cgdmer_jax.data.wfdb_reader import Recording
 from cgdmer_jax.errors import CgdmerError
 
 UNREAD = ("no_header", "no_signal_file", "unreadable", "outside")  # problems that say nothing about a recording
-MOST_UNREAD = 10
-UNREAD_SHARE = 0.01
 
 Read = Callable[[SourceRecord], Recording]
 Note = dict[str, Any]  # of shard_writer
@@ -52,12 +50,17 @@ def check_before_seal(source: Source, notes: Sequence[Note], partial: bool) -> N
             f"{len(back)} record(s) of {source.name} could not be read at first and can be read now (the first: "
             f"{back[0].record_id}); run the same command again: it reads them"
         )
-    if not partial and len(unread) > max(MOST_UNREAD, UNREAD_SHARE * len(notes)):
+    if not partial and len(unread) > _most_unread(len(notes)):
         raise CgdmerError(
             f"{len(unread):,} of the {len(notes):,} records of {source.name} could not be read, so nothing was sealed "
             f"(the first: {unread[0][1]['reason']}); bring the files back and run the same command again, or add "
             "--partial if the folder holds a part of the collection"
         )
+
+
+def _most_unread(n_records: int) -> float | int:
+    """How many may be lost one by one: 1 % of many, 10 of some hundreds, a tenth of fewer, and one of any number."""
+    return max(1, min(10, n_records / 10), n_records / 100)
 
 
 def check_nothing_came_back(out: Path, source: Source) -> None:

@@ -13,11 +13,12 @@ from pathlib import Path
 
 from cgdmer_jax.contract import InputContract
 from cgdmer_jax.errors import CgdmerError, reason_of
-from cgdmer_jax.json_file import read_json
+from cgdmer_jax.json_file import MOST_BYTES, read_json
 from cgdmer_jax.sealed_json import SEAL, sealed, unsealed
 from cgdmer_jax.whole_file import sha256_of, write_whole
 
 FILES = "files"  # field of config.json: sha256 of files that are written once, by their path in the folder
+MOST_INPUT_BYTES = 1 << 28  # two hashes a recording and patient, some 100 bytes: a few million recordings
 REMEDY = "restore it from a backup"
 CONFIG_REMEDY = (
     f"undo the edit, or {REMEDY}; a field is changed where the run goes on: --config.a.b=VALUE --allow_changed=a.b"
@@ -58,7 +59,7 @@ class RunFolder:
         return {name: value for name, value in YOUNGER.items() if name not in known}
 
     def contract(self) -> InputContract:
-        fields = self._read("input.json")
+        fields = self._read("input.json", most_bytes=MOST_INPUT_BYTES)
         return InputContract.from_fields(unsealed(fields, self.path / "input.json", remedy=REMEDY))
 
     def checked_tokenizer(self) -> Path:
@@ -144,14 +145,14 @@ class RunFolder:
     def _not_writable(self, error: OSError) -> CgdmerError:
         return CgdmerError(f"--workdir={self.path} cannot be written ({error.strerror}); choose a folder you own")
 
-    def _read(self, name: str):
+    def _read(self, name: str, most_bytes: int = MOST_BYTES):
         path = self.path / name
         if self._is_missing(path):
             raise CgdmerError(
                 f"{path} is missing, so {self.path} is not a whole run folder; "
                 "give the folder that experiments.pretrain wrote (--workdir)"
             )
-        return read_json(path, remedy=REMEDY)
+        return read_json(path, remedy=REMEDY, most_bytes=most_bytes)
 
     def _is_missing(self, path: Path) -> bool:
         try:

@@ -58,7 +58,7 @@ def as_format_3(store: Path, **fields: object) -> Path:
 )
 def test_any_value_of_dataset_json_that_is_not_what_was_written_is_refused(store, change):
     (store / "dataset.json").write_text(json.dumps(change(info_of(store))))
-    with pytest.raises(CgdmerError, match=r"dataset\.json differs from what was written \(its sha256\); copy"):
+    with pytest.raises(CgdmerError, match=r"dataset\.json differs from what was written \(sha256\); copy"):
         open_store(store)
 
 

@@ -13,6 +13,7 @@ from unittest import mock
 import numpy as np
 import pytest
 
+from cgdmer_jax.data import unread
 from cgdmer_jax.data.convert import Summary, convert
 from cgdmer_jax.data.sources import Source, SourceRecord
 from cgdmer_jax.data.sources.ptbxl import open_source
@@ -128,6 +129,14 @@ def test_missing_files_that_pile_up_are_not_sealed_unless_the_collection_is_part
     (tmp_path / "aside").rename(folder)
     assert run(open_source(root, 100), out).n_records == N_RECORDS
     assert digests(out) == whole
+
+
+@pytest.mark.parametrize(
+    ("n_records", "n_missing"), [(1, 1), (4, 1), (12, 1), (50, 5), (100, 10), (600, 10), (21_799, 217)]
+)
+def test_how_many_records_may_lack_their_files(n_records, n_missing):
+    """Two of twelve are a folder that was not copied; two of a hundred are two records."""
+    assert n_missing <= unread._most_unread(n_records) < n_missing + 1
 
 
 def test_a_sealed_store_says_that_what_it_lacks_can_be_read_now(root, tmp_path, whole):

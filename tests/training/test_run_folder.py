@@ -1,6 +1,7 @@
 """A run folder belongs to one config and to one process."""
 
 import contextlib
+import dataclasses
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 
 from cgdmer_jax.contract import UNIT, InputContract, TrainedOn
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.json_file import MOST_BYTES
 from cgdmer_jax.training.run_folder import RunFolder, check_config, flat, write_json
 from cgdmer_jax.waveform import LEADS
 
@@ -45,6 +47,16 @@ def test_what_begin_writes_is_read_back(tmp_path):
     run.begin(CONFIG, {"command": "second"}, CONTRACT)
     assert [start["command"] for start in run.starts()] == ["first", "second"]
     assert sorted(p.name for p in run.path.iterdir()) == ["config.json", "environment.json", "input.json"]
+
+
+def test_the_contract_of_a_run_on_millions_of_recordings_is_read_back(tmp_path):
+    """CODE has 2.3 million recordings of 1.7 million patients; here a million patients, 75 MB of JSON."""
+    many = dataclasses.replace(
+        CONTRACT, trained_on=(TrainedOn("code", "f" * 64, ("a" * 64,) * 1_000_000, ("b" * 16,)),)
+    )
+    run = RunFolder(tmp_path)
+    run.begin(CONFIG, {"command": "first"}, many)
+    assert (tmp_path / "input.json").stat().st_size > MOST_BYTES and run.contract() == many
 
 
 def test_what_a_start_measured_stands_in_its_own_entry(tmp_path):

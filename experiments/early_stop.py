@@ -4,8 +4,8 @@ Importing JAX takes seconds in which a scheduler may change its mind, so this im
 listens itself from its first step on (cgdmer_jax/training/stop.py).
 """
 
+import os
 import signal
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import FrameType
@@ -24,7 +24,7 @@ class StopAtOnce:
     sentence: str
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        print(self.sentence, file=sys.stderr, flush=True)
+        os.write(2, f"{self.sentence}\n".encode())  # not print: the signal may come within a write to sys.stderr
         raise SystemExit(STOPPED)
 
 

@@ -111,7 +111,8 @@ def scored(folder: Path, name: str, content: str) -> Outcome:
         file = toy_run(folder) / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content)
-        return run(evaluate.main, [f"--run={folder / 'run'}", f"--store={folder / 'store'}", "--split=validation"])
+        words = [f"--run={folder / 'run'}", f"--store={folder / 'store'}", "--split=validation"]
+        return run(evaluate.main, words, resumes=True)
 
 
 def store_without_the_split(folder: Path) -> Outcome:

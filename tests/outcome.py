@@ -17,8 +17,8 @@ class Outcome(NamedTuple):
     sentence: str
 
 
-def run(main: Callable[[list[str]], int], words: list[str]) -> Outcome:
-    """A command as its process would end."""
+def run(main: Callable[[list[str]], int], words: list[str], *, resumes: bool = False) -> Outcome:
+    """A command as its process would end; `resumes` as the command gives it to `command.run`."""
     out, err = io.StringIO(), io.StringIO()
     with (
         contextlib.redirect_stdout(out),
@@ -26,7 +26,7 @@ def run(main: Callable[[list[str]], int], words: list[str]) -> Outcome:
         mock.patch.object(sys, "argv", ["x", *words]),
     ):
         try:
-            command.run(main)
+            command.run(main, resumes=resumes)
         except SystemExit as end:
             code = end.code
     said = next((text for text in err.getvalue().splitlines() if text.startswith("error: ")), "")

@@ -49,6 +49,8 @@ from cgdmer_jax.progress import progress_bar
 from cgdmer_jax.waveform import FILTERS, LEADS
 from cgdmer_jax.whole_file import write_whole
 
+MOST_SHARD_BYTES = 1 << 32  # of samples, which each process holds of the shard that it writes
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -97,6 +99,12 @@ def convert(
         raise CgdmerError(
             f"rate {rate}, seconds {seconds} and processes {processes} must all be positive, and a record may have "
             f"{MOST_SAMPLES:,} samples a lead at most"
+        )
+    block = min(n_rows, rows_per_shard) * seal.N_LEADS * job.n_samples * 2
+    if block > MOST_SHARD_BYTES:
+        raise CgdmerError(
+            f"records of {seconds:g} s at {rate:g} Hz make shards of {block / 1e9:.0f} GB, each held in memory by its "
+            f"process, and at most {MOST_SHARD_BYTES / 1e9:.0f} GB are; give fewer seconds or a lower rate"
         )
     if filter not in FILTERS:
         raise CgdmerError(f'there is no filter "{filter}".{suggest(filter, FILTERS)}')

@@ -332,6 +332,13 @@ def test_an_unknown_filter_or_a_length_of_nothing_is_refused(root, tmp_path):
             run(root, tmp_path / "store", **changes)
 
 
+def test_a_shard_that_no_memory_holds_is_refused_before_anything_is_read(root, tmp_path, monkeypatch):
+    monkeypatch.setattr("cgdmer_jax.data.convert.MOST_SHARD_BYTES", 1_000_000)
+    with pytest.raises(CgdmerError, match=r"records of 100 s at 100 Hz make shards of .* GB.*give fewer seconds"):
+        run(root, tmp_path / "store", seconds=100.0, rows_per_shard=1024)
+    assert not (tmp_path / "store").exists()
+
+
 def test_an_absent_lead_is_marked_and_stored_as_zeros(tmp_path):
     def read(record: SourceRecord) -> Recording:
         signal_mv = samples(1, 100, SECONDS).T.astype(np.float32) / 1000

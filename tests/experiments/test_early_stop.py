@@ -65,7 +65,7 @@ def test_a_command_that_begins_anew_ends_by_the_signal_itself(tmp_path):
     [(pretrain, "open_corpus"), (pretrain, "first_state"), (training_run, "_begin"), (training_run, "make_step")],
 )
 def test_a_signal_while_a_run_is_set_up_ends_it_and_the_same_command_starts_it(
-    tmp_path, monkeypatch, capsys, listening, room, name, number
+    tmp_path, monkeypatch, capfd, listening, room, name, number
 ):
     config = toy_config(write_store(tmp_path / "s", [f"report {row}" for row in range(60)]))
     with toy_known():
@@ -74,16 +74,16 @@ def test_a_signal_while_a_run_is_set_up_ends_it_and_the_same_command_starts_it(
             with pytest.raises(SystemExit) as stopped:
                 pretrain.pretrain(config, tmp_path / "run")
         assert stopped.value.code == 75
-        assert capsys.readouterr().err == f"{BEFORE}\n"
+        assert capfd.readouterr().err == f"{BEFORE}\n"
         assert pretrain.pretrain(config, tmp_path / "run") == 0
 
 
-def test_after_training_the_sentence_says_so(tmp_path, monkeypatch, capsys, listening):
+def test_after_training_the_sentence_says_so(tmp_path, monkeypatch, capfd, listening):
     config = toy_config(write_store(tmp_path / "s", [f"report {row}" for row in range(60)]))
     monkeypatch.setattr(training_run, "measured", lambda *words: os.kill(os.getpid(), signal.SIGTERM))
     with toy_known(), pytest.raises(SystemExit) as stopped:
         pretrain.pretrain(config, tmp_path / "run")
-    assert stopped.value.code == 75 and capsys.readouterr().err.endswith(f"\n{AFTER}\n")
+    assert stopped.value.code == 75 and capfd.readouterr().err.endswith(f"\n{AFTER}\n")
 
 
 def test_of_several_hosts_none_listens_for_itself_after_training(tmp_path, monkeypatch, listening):
@@ -95,20 +95,20 @@ def test_of_several_hosts_none_listens_for_itself_after_training(tmp_path, monke
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_a_signal_in_a_conversion_is_answered_as_ctrl_c_is(tmp_path, monkeypatch, capsys, listening, number):
+def test_a_signal_in_a_conversion_is_answered_as_ctrl_c_is(tmp_path, monkeypatch, capfd, listening, number):
     monkeypatch.setattr(convert, "convert", lambda *words, **more: os.kill(os.getpid(), number))
     assert convert.main(["--source=synthetic", "--records=20", f"--out={tmp_path / 's'}"]) == 75
-    assert capsys.readouterr().err == "interrupted; the same command continues\n"
+    assert capfd.readouterr().err == "interrupted; the same command continues\n"
 
 
-def test_a_signal_between_two_runs_of_a_grid_says_so(tmp_path, monkeypatch, capsys, listening):
+def test_a_signal_between_two_runs_of_a_grid_says_so(tmp_path, monkeypatch, capfd, listening):
     store = write_store(tmp_path / "s", [f"report {row}" for row in range(40)])
     monkeypatch.setattr(ablate, "run_one", lambda *words: os.kill(os.getpid(), signal.SIGTERM))
     monkeypatch.chdir(ROOT)
     with pytest.raises(SystemExit) as stopped:
         ablate.main(["--grid=configs/ablations/cgdmer.py", f"--store={store}", f"--out={tmp_path}"])
     assert stopped.value.code == 75
-    assert capsys.readouterr().err == "stopped between two runs; the same command goes on with those not finished\n"
+    assert capfd.readouterr().err == "stopped between two runs; the same command goes on with those not finished\n"
 
 
 @pytest.mark.parametrize("number", SIGNALS)

@@ -103,12 +103,10 @@ def evaluate(
 
     What it reads and where it writes is looked at before anything is computed.
     """
-    known_parts = PARTS if protocol == "clean" else MERL_PARTS
+    known = PARTS if protocol == "clean" else MERL_PARTS
     check_request(protocol, tables, parts or (), features or ())
     if kernels < 1 or random_seeds < 0:
-        raise CgdmerError(
-            f"--kernels={kernels} --random_seeds={random_seeds}: give a kernel at least, no seeds or some"
-        )
+        raise CgdmerError(f"--kernels={kernels} --random_seeds={random_seeds}: expected at least 1 and at least 0")
     begun = time.monotonic()
     sort = {} if tables is None else {"sort": merl_records(tables)}
     state = prepare(run, store, split, checkpoint, protocol=protocol, **sort)
@@ -125,14 +123,7 @@ def evaluate(
     if split == "test" and state.base.store != EMBEDDED:
         note_test_read(state, line)  # before the first figure: an evaluation that fails half way has been a look
     plan = Plan(features, random_seeds, kernels, cache, tables)
-    chosen = [name for name in known_parts if parts is None or name in (*parts, "probe")]
-    for name in chosen:
-        if name in NEED_TASKS and not state.tasks:
-            state.leave_out(f"part {name}", "the store has no task that can be scored")
-            continue
-        start = time.monotonic()
-        known_parts[name](state, plan)
-        state.seconds[name] = round(time.monotonic() - start, 1)
+    run_parts(state, plan, {name: part for name, part in known.items() if parts is None or name in (*parts, "probe")})
     add_differences(state, features[0]) if protocol == "clean" else add_no_signals(state)
     facts |= {"seconds": state.seconds, "left_out": state.left_out}
     write_results(out / RESULTS, line, state.rows, facts)
@@ -144,6 +135,17 @@ def evaluate(
     print(f"{', '.join(f'{name} {s:.0f} s' for name, s in state.seconds.items())}; {total:.0f} s in all")
     print(f"report: {out / 'report.html'}")
     return state
+
+
+def run_parts(state: Evaluation, plan: Plan, parts: dict[str, Callable[[Evaluation, Plan], None]]) -> None:
+    """One after the other, with the seconds that each took; those that need a task are left out without one."""
+    for name, part in parts.items():
+        if name in NEED_TASKS and not state.tasks:
+            state.leave_out(f"part {name}", "the store has no task that can be scored")
+            continue
+        start = time.monotonic()
+        part(state, plan)
+        state.seconds[name] = round(time.monotonic() - start, 1)
 
 
 def check_request(protocol: str, tables: Path | None, parts: tuple[str, ...], features: tuple[str, ...]) -> None:

@@ -191,14 +191,19 @@ def prepare(
         protocol=protocol,
     )
     state = Evaluation(loaded, corpus, table, records.lines, [], base, overlap)
-    for task in records.tasks:
+    add_scorable(state, records.tasks)
+    if not len(state.scored_records()):
+        raise CgdmerError(f"store {store} has no record in the {split} split; give a store that has some")
+    return state
+
+
+def add_scorable(state: Evaluation, tasks: list[Task]) -> None:
+    """The tasks that this store can score; the others are left out."""
+    for task in tasks:
         if reason := unscorable(task):
             state.leave_out(f"task {task.name}", reason)
         else:
             state.tasks.append(task)
-    if not len(state.scored_records()):
-        raise CgdmerError(f"store {store} has no record in the {split} split; give a store that has some")
-    return state
 
 
 def unscorable(task: Task) -> str | None:

@@ -94,20 +94,7 @@ def convert(
     n_rows = len(source.records)
     conditioning = (float(rate), float(seconds), filter, derive_limb_leads)
     job = ShardJob(out, *conditioning, rows_per_shard, n_rows, source.read, source.folder)
-    fits = rate > 0 and seconds > 0 and rate * seconds <= MOST_SAMPLES  # False of "nan", too
-    if not fits or job.n_samples < 1 or processes < 1:
-        raise CgdmerError(
-            f"rate {rate}, seconds {seconds} and processes {processes} must all be positive, and a record may have "
-            f"{MOST_SAMPLES:,} samples a lead at most"
-        )
-    block = min(n_rows, rows_per_shard) * seal.N_LEADS * job.n_samples * 2
-    if block > MOST_SHARD_BYTES:
-        raise CgdmerError(
-            f"records of {seconds:g} s at {rate:g} Hz make shards of {block / 1e9:.0f} GB, each held in memory by its "
-            f"process, and at most {MOST_SHARD_BYTES / 1e9:.0f} GB are; give fewer seconds or a lower rate"
-        )
-    if filter not in FILTERS:
-        raise CgdmerError(f'there is no filter "{filter}".{suggest(filter, FILTERS)}')
+    _check_settings(job, processes)
     settings = settings_of(source, job)
     if (out / seal.DATASET).is_file():
         check_same(out, settings, settings_of_sealed(out))
@@ -131,6 +118,24 @@ def convert(
         n_converted=n_converted,
         wall_seconds=time.perf_counter() - began,
     )
+
+
+def _check_settings(job: ShardJob, processes: int) -> None:
+    rate, seconds = job.rate, job.seconds
+    fits = rate > 0 and seconds > 0 and rate * seconds <= MOST_SAMPLES  # False of "nan", too
+    if not fits or job.n_samples < 1 or processes < 1:
+        raise CgdmerError(
+            f"rate {rate:g}, seconds {seconds:g} and processes {processes} must all be positive, and a record may have "
+            f"{MOST_SAMPLES:,} samples a lead at most"
+        )
+    block = min(job.n_rows, job.rows_per_shard) * seal.N_LEADS * job.n_samples * 2
+    if block > MOST_SHARD_BYTES:
+        raise CgdmerError(
+            f"records of {seconds:g} s at {rate:g} Hz make shards of {block / 1e9:.0f} GB, each held in memory by its "
+            f"process, and at most {MOST_SHARD_BYTES / 1e9:.0f} GB are; give fewer seconds or a lower rate"
+        )
+    if job.filter not in FILTERS:
+        raise CgdmerError(f'there is no filter "{job.filter}".{suggest(job.filter, FILTERS)}')
 
 
 def _check_source(source: Source) -> None:

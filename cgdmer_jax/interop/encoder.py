@@ -15,6 +15,7 @@ from cgdmer_jax.data.reports import clean, encode
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.given_input import Signal, check_rate_and_unit, in_order, lead_names, plain_signal
 from cgdmer_jax.methods.protocol import Method, Variables
+from cgdmer_jax.waveform import LEADS, canonical_lead
 from cgdmer_jax.windows import split
 
 Signals = Signal | Iterable[Signal]
@@ -158,6 +159,9 @@ class Encoder:
             raise CgdmerError(
                 f'lead "{name}" is none of the twelve; rename it or leave it out.{suggest(name, self.contract.leads)}'
             )
+        if unused := _unused(signal, leads, prepared):
+            why = "flat, clipped, or not measured for over a twentieth of the time"
+            warnings.warn(f"{', '.join(unused)}: not used, as if it were not given ({why})", stacklevel=2)
         return prepared
 
     def _batches(self, prepared: Iterator[Prepared], size: int) -> Iterator[tuple[Batch, int]]:
@@ -229,6 +233,13 @@ def blank_batch(size: int, contract: InputContract, max_tokens: int) -> Batch:
         text_id=np.full(size, NO_TEXT, np.int32),
         text_columns={},
     )
+
+
+def _unused(signal: Num[np.ndarray, "lead time"], leads: tuple[str, ...], prepared: Prepared) -> list[str]:
+    """Leads of which something was measured, and which the model is not shown all the same."""
+    absent = {lead for lead, used in zip(LEADS, prepared.lead_mask, strict=True) if not used}
+    measured = np.isfinite(signal).any(1)
+    return [name for name, some in zip(leads, measured, strict=True) if some and canonical_lead(name) in absent]
 
 
 def _is_one(signal: Signals) -> bool:

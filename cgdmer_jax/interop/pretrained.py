@@ -127,7 +127,7 @@ def load(name: str | Path) -> Encoder:
 def _resolve(name: str | Path) -> Path:
     if is_hub_address(name):
         return snapshot(name, patterns=(*FILES, CARD), needed=", ".join(FILES))
-    if not (folder := Path(name)).is_dir():
+    if not (folder := Path(name).expanduser()).is_dir():
         raise CgdmerError(
             f"there is no model folder {name}; experiments.export_model makes one from a run folder{hub_hint(name)}"
         )

@@ -1,6 +1,7 @@
 """An encoder in use: the same recording however it is given, whole batches or one by one; else one clear sentence."""
 
 import dataclasses
+import warnings
 
 import jax
 import jax.numpy as jnp
@@ -60,6 +61,21 @@ def test_a_lead_left_out_and_a_lead_of_nan_are_the_same_absent_lead(encoder, rec
     np.testing.assert_array_equal(
         encoder.embed(nan, 500, LEADS, "mV"), encoder.embed(recordings_mv[:, :11], 500, LEADS[:11], "mV")
     )
+
+
+def test_a_lead_that_is_not_used_though_it_was_measured_is_named(encoder, recordings_mv):
+    gaps = recordings_mv[0].copy()
+    gaps[3, : gaps.shape[1] // 5] = np.nan
+    gaps[4] = np.nan
+    with pytest.warns(
+        UserWarning, match=r"^aVR: not used, as if it were not given \(flat, clipped, or not measured"
+    ) as told:
+        made = encoder.embed(gaps, 500, LEADS, "mV")
+    assert len(told) == 1
+    gaps[3] = np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(made, encoder.embed(gaps, 500, LEADS, "mV"))
 
 
 def test_what_is_masked_was_not_measured_in_an_array_a_list_and_one_signal(encoder, recordings_mv):

@@ -5,6 +5,7 @@ an embedding. `.ci/run` calls it on the newest interpreter; the whole test suite
 """
 
 import json
+import os
 import platform
 import signal
 import subprocess
@@ -52,6 +53,7 @@ def run_until(metrics: Path, step: int, *words: str) -> None:
 def smoke(folder: Path) -> None:
     """Raises on the first thing that is not as the README says."""
     store, workdir, model = folder / "store", folder / "run", folder / "model"
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder / "cache")  # the resumed run need not compile again
     run("-m", "experiments.convert", "--source=synthetic", "--records=600", f"--out={store}")
     pretrain = [
         *("-m", "experiments.pretrain", "--config=configs/quickstart.py", f"--workdir={workdir}"),

@@ -132,7 +132,7 @@ def patient_sha256(patient: str) -> str:
 
 
 def patient_hmac_sha256(patient_hash: str, key: bytes) -> str:
-    """What stands for a patient, given by `patient_sha256`, to those alone who have the key."""
+    """Keyed hash of a patient's `patient_sha256`; only those who have the key can tell whose it is."""
     return hmac.new(key, patient_hash.encode(), "sha256").hexdigest()
 
 

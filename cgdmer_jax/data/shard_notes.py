@@ -27,7 +27,7 @@ def write_notes(out: Path, shard: int, entry: dict[str, Any], records: list[dict
 
 
 def read_notes(out: Path, shard: int) -> dict[str, Any]:
-    """What `write_notes` wrote, or an error."""
+    """Notes that `write_notes` wrote; damaged ones raise."""
     remedy = "run the same command again: it converts that shard again"
     notes = read_sealed(notes_path(out, shard), remedy=remedy, required=True)
     if notes["seal"]["file"] != seal.shard_name(shard):

@@ -13,7 +13,7 @@ from cgdmer_jax.whole_file import sha256_of
 
 
 class Restored(NamedTuple):
-    """What was read, and where it stood."""
+    """Variables that were read, and the checkpoint that they come from."""
 
     variables: Variables
     step: int

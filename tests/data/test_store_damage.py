@@ -299,7 +299,10 @@ def test_a_part_that_is_a_link_to_elsewhere_is_refused(store, tmp_path, name):
 
 def test_a_store_that_is_reached_through_a_link_opens(store, tmp_path):
     (tmp_path / "link").symlink_to(store)
-    open_store(tmp_path / "link").verify()
+    linked, direct = open_store(tmp_path / "link"), open_store(store)
+    linked.verify()
+    assert linked.fingerprint == direct.fingerprint
+    np.testing.assert_array_equal(linked.read(np.arange(3)), direct.read(np.arange(3)))
 
 
 def test_a_file_that_cannot_be_read_is_one_sentence(store):

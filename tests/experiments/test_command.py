@@ -9,10 +9,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from cgdmer_jax import cli
+from cgdmer_jax.cli import run
+from cgdmer_jax.config import load_config
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.provenance import command_line
 from configs.cgdmer import FROM_SCRATCH
-from experiments import command
-from experiments.command import command_line, load_config, run
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = sorted(p.stem for p in (ROOT / "experiments").glob("*.py") if 'if __name__ == "__main__"' in p.read_text())
@@ -149,7 +151,7 @@ def test_the_commands_that_keep_what_they_did_say_so_when_interrupted_and_no_oth
     source = (ROOT / f"experiments/{name}.py").read_text()
     call = source[source.index('if __name__ == "__main__"') :].splitlines()[1]  # what this command ends with
     with pytest.raises(SystemExit):
-        exec(call.strip(), {"command": command, "main": raising(KeyboardInterrupt())})
+        exec(call.strip(), {"command": cli, "main": raising(KeyboardInterrupt())})
     goes_on = "goes on from what was saved" in capsys.readouterr().err
     assert goes_on == (name in RESUMING)
 
@@ -157,7 +159,7 @@ def test_the_commands_that_keep_what_they_did_say_so_when_interrupted_and_no_oth
 def test_a_wrong_argument_is_one_sentence_and_exit_code_1(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["x"])
     with pytest.raises(SystemExit) as caught:
-        run(lambda words: command.parser("doc", "python -m experiments.x --a=1").parse_args(["--b=2"]))
+        run(lambda words: cli.parser("doc", "python -m experiments.x --a=1").parse_args(["--b=2"]))
     printed = capsys.readouterr().err
     assert caught.value.code == 1
     assert printed == (
@@ -192,8 +194,8 @@ def test_a_wrong_store_is_one_sentence_and_exit_code_1(tmp_path):
 
 @pytest.mark.parametrize("size", FROM_SCRATCH)  # the others: tests/test_configs.py
 def test_every_size_has_the_fields_of_the_method(size):
-    from cgdmer_jax.methods.cgdmer import CgDmerConfig
-    from cgdmer_jax.methods.make import from_fields
+    from cgdmer_jax.config import from_fields
+    from cgdmer_jax.methods.cgdmer.method import CgDmerConfig
 
     config = load_config(f"configs/cgdmer.py:{size}", [])
     assert from_fields(CgDmerConfig, config.method.to_dict()).ecg.width == config.method.ecg.width

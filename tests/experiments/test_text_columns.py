@@ -9,13 +9,13 @@ import pytest
 
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.data.loader import Loader
-from cgdmer_jax.data.tokens import token_table
+from cgdmer_jax.data.token_table import token_table
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.huggingface import load_text_encoder
 from cgdmer_jax.interop.text_architecture import architecture_of
-from cgdmer_jax.models.text_tower import pool
-from experiments.encode_texts import encode_texts
-from experiments.text_columns import with_columns
+from cgdmer_jax.models.text.tower import pool
+from cgdmer_jax.recipes.text_columns import with_columns
+from cgdmer_jax.recipes.text_vectors import encode_texts
 from tests.data.small_stores import write_store
 from tests.experiments.toy_runs import toy_config
 from tests.interop.tower_folder import write_tower

@@ -87,7 +87,7 @@ def load_config(spec: str, overrides: list[str]) -> ConfigDict:
 
 
 def shipped_folder() -> Path:
-    """Folder of the configs that come with the package: `configs/` beside it in a checkout, inside it once installed."""
+    """Folder of the configs that come with the package: `configs/` beside it in a checkout, inside it if installed."""
     inside = Path(__file__).with_name("configs")
     return inside if inside.is_dir() else Path(__file__).parents[1] / "configs"
 

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "cgdmer_jax"
 # Errors, whole files, checked JSON and arrays, the progress bar: free to all.
 EVERYWHERE = {"errors", "whole_file", "json_file", "sealed_json", "npz_file", "progress"}
-# Room -> what it may import beside itself and EVERYWHERE. A room is a folder or a file; the longest name that fits holds.
+# Room -> what it may import beside itself and EVERYWHERE. A room is a folder or a file; the longest name holds.
 ALLOWED: dict[str, set[str]] = {
     **{name: EVERYWHERE for name in EVERYWHERE},
     "batch": set(),

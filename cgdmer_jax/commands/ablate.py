@@ -14,7 +14,6 @@ from cgdmer_jax.studies.one_run import _is_open, run_one, tell
 from cgdmer_jax.training.loop import PREEMPTED
 
 EXAMPLE = "python -m experiments.ablate --grid=configs/ablations/cgdmer.py --store=stores/ptbxl100 --only=both,masked"
-# Floors do not differ between rows: they are computed with the final run, not with each.
 
 
 def main(words: list[str]) -> int:

@@ -7,29 +7,19 @@ seal. Records that cannot be used are set aside in rejected.csv with the reason.
 import argparse
 import os
 import sys
-from pathlib import Path
 
 from cgdmer_jax import cli, early_stop, path_arguments
 from cgdmer_jax.data.sources import SOURCES
 from cgdmer_jax.data.sources.source import Source
-from cgdmer_jax.data.store.convert import Summary, convert
+from cgdmer_jax.data.store.convert import convert
 from cgdmer_jax.data.store.store import open_store
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.provenance import write_figures
+from cgdmer_jax.recipes.conversion import describe, measured
 from cgdmer_jax.waveform.conditioning import FILTERS
 
 EXAMPLE = "python -m experiments.convert --source=ptbxl --root=data/ptb-xl --rate=100 --out=stores/ptbxl100"
 SYNTHETIC = "synthetic"
-# What conversion marks, by column of records.parquet; nothing of it is changed.
-FOUND = {
-    "lead_absent": "a lead that was not recorded, flat or clipped, and is left out (lead_mask)",
-    "lead_flagged": "a lead with gaps or clipped samples (lead_flagged)",
-    "lead_implausible": "a lead of an amplitude that no heart has (lead_implausible)",
-    "lead_derived": "a limb lead derived from two others (lead_derived)",
-    "arms_swapped": "suspicion of exchanged arm electrodes (arms_swapped)",
-    "limb_leads_disagree": "limb leads that contradict each other: exchanged names or parts (limb_leads_disagree)",
-    "no_report": "no clinical text: they train reconstruction alone (text_id -1)",
-}
 INTERRUPTED = 75  # exit code: stopped, and the same command continues
 
 
@@ -78,45 +68,6 @@ def open_source(args: argparse.Namespace) -> Source:
     if args.root is None:
         raise CgdmerError(f"source {args.source} is read from a folder; name it with --root")
     return SOURCES[args.source](args.root, args.rate, args.follow_links)
-
-
-def describe(summary: Summary, out: Path) -> str:
-    """What the user reads at the end."""
-    n_rejected = sum(summary.rejected.values())
-    lines = [f"{out}: {summary.n_records:,} records in {summary.n_rows:,} rows, {n_rejected:,} rejected"]
-    lines += [f"  {problem}: {count:,} (see rejected.csv)" for problem, count in summary.rejected.items()]
-    lines += [f"  {count:,} records: {FOUND[column]}" for column, count in summary.quality.items() if count]
-    lines += [
-        f'  {count:,} records: signal "{name}" is none of the twelve leads and is not kept'
-        for name, count in summary.extra_leads.items()
-    ]
-    lines += [f"  {remark}" for remark in summary.remarks]
-    if summary.n_converted:
-        lines.append(
-            f"  {summary.n_converted:,} records converted in {summary.wall_seconds:.1f} s, "
-            f"{summary.records_per_second:,.0f} records/s"
-        )
-    else:
-        lines.append("  it is complete and its bytes agree with its seal; nothing was converted")
-    return "\n".join(lines)
-
-
-def measured(summary: Summary, args: argparse.Namespace) -> dict:
-    """The row of --figures."""
-    return {
-        "store": args.out.name,
-        "source": args.source,
-        "rate": args.rate,
-        "rows": summary.n_rows,
-        "records": summary.n_records,
-        "rejected": summary.rejected,
-        "quality": summary.quality,
-        "extra_leads": summary.extra_leads,
-        "converted": summary.n_converted,  # in this run; fewer than rows when it continued an earlier one
-        "seconds": round(summary.wall_seconds, 2),
-        "records_per_second": round(summary.records_per_second, 1),
-        "processes": args.processes,
-    }
 
 
 def main(words: list[str]) -> int:

@@ -13,7 +13,7 @@ from cgdmer_jax.data.text.prompts import prompts_sha256
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.evaluation.baselines import add_differences, add_floors
 from cgdmer_jax.evaluation.evaluation import Evaluation, Plan, prepare
-from cgdmer_jax.evaluation.evaluation_folders import RESULTS, check_writable, folder_of, folder_of_step
+from cgdmer_jax.evaluation.evaluation_folders import check_writable, folder_of, folder_of_step
 from cgdmer_jax.evaluation.label_fractions import add_label_fractions
 from cgdmer_jax.evaluation.linear_probe import probe_encoders
 from cgdmer_jax.evaluation.merl_protocol import add_merl_zero_shot, add_no_signals, add_sgd_probes, merl_records
@@ -24,7 +24,7 @@ from cgdmer_jax.evaluation.retrieval import add_retrieval
 from cgdmer_jax.evaluation.subgroups import add_groups
 from cgdmer_jax.evaluation.zero_shot import add_zero_shot
 from cgdmer_jax.metrics.protocols import MACRO
-from cgdmer_jax.metrics.results import read_results, write_results
+from cgdmer_jax.metrics.results import RESULTS, read_results, write_results
 from cgdmer_jax.npz_file import write_arrays
 from cgdmer_jax.recipes.embedding import feature_names
 from cgdmer_jax.report.page import text_table

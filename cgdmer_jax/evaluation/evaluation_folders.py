@@ -6,10 +6,8 @@ from pathlib import Path
 from cgdmer_jax.contract import InputContract
 from cgdmer_jax.data.corpus import Corpus
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.metrics.results import read_results
+from cgdmer_jax.metrics.results import RESULTS, read_results
 from cgdmer_jax.training.run_folder import RunFolder
-
-RESULTS = "results.json"
 
 
 def folder_of(run: RunFolder, contract: InputContract, corpus: Corpus, split: str) -> Path:

@@ -238,3 +238,6 @@ def _key(setting: Setting, metric: str, klass: str) -> dict:
 def _number(value: float) -> float | None:
     """Six decimals; null where undefined."""
     return round(float(value), 6) if math.isfinite(value) else None
+
+
+RESULTS = "results.json"

@@ -9,10 +9,9 @@ from cgdmer_jax.config import flat
 from cgdmer_jax.contract import TrainedOn, without_patients
 from cgdmer_jax.data.store.store import Store, open_store
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.evaluation.evaluation_folders import RESULTS
 from cgdmer_jax.interop.model_card import Figure, StoreFacts, model_card
 from cgdmer_jax.interop.pretrained import save_model
-from cgdmer_jax.metrics.results import read_results
+from cgdmer_jax.metrics.results import RESULTS, read_results
 from cgdmer_jax.provenance import commit
 from cgdmer_jax.recipes import build
 from cgdmer_jax.recipes.pretrained_text import tower_name

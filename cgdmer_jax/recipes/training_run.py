@@ -6,7 +6,6 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
 import jax
-import optax
 from jax.sharding import Mesh
 from jaxtyping import PRNGKeyArray
 from ml_collections import ConfigDict
@@ -25,7 +24,7 @@ from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.coordination import is_first, of_first
 from cgdmer_jax.training.log import MetricsLog
 from cgdmer_jax.training.mirrors import open_mirrors
-from cgdmer_jax.training.optimizer import OptimizerConfig, make_optimizer, schedule
+from cgdmer_jax.training.optimizer import Optimizer, OptimizerConfig, make_optimizer, schedule
 from cgdmer_jax.training.run_folder import RunFolder
 from cgdmer_jax.training.sharding import place_batch
 from cgdmer_jax.training.state import TrainState, start
@@ -39,7 +38,7 @@ class Parts:
 
     method: Method
     state: TrainState  # of step 0, every array where training wants it
-    optimizer: optax.GradientTransformation
+    optimizer: Optimizer
     optimizer_config: OptimizerConfig
     key: PRNGKeyArray  # of the draws
     batches: Callable[[int, int], Generator[Batch]]

@@ -28,6 +28,7 @@ from cgdmer_jax.training.loop import PREEMPTED
 from cgdmer_jax.training.run_folder import RunFolder
 
 SPLIT = "validation"  # choices are made there, always
+# Floors do not differ between rows: they are computed with the final run, not with each.
 EVALUATE = (f"--split={SPLIT}", "--features=main", "--parts=probe,zero_shot,retrieval", "--random_seeds=0")
 
 

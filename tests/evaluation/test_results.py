@@ -229,9 +229,9 @@ def test_the_commit_is_that_of_the_program_and_never_of_a_checkout_that_it_is_in
     git(tmp_path, "init")
     git(tmp_path, "add", "own.py")
     git(tmp_path, "commit", "-m", "somebody's own work")
-    monkeypatch.setattr(results, "__file__", str(installed))
+    monkeypatch.setattr(provenance, "__file__", str(installed))
     assert provenance.commit() is None
-    monkeypatch.setattr(results, "__file__", str(tmp_path / "own.py"))
+    monkeypatch.setattr(provenance, "__file__", str(tmp_path / "own.py"))
     own = provenance.commit()
     assert len(own) == 40
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))  # as in a hook of another repository

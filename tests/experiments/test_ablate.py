@@ -52,7 +52,7 @@ class Folder:
         self.path, self.store, self.calls = path, store, []
         self.codes = {}
         self.write(ROWS)
-        monkeypatch.setattr(ablate, "run_child", self._run)
+        monkeypatch.setattr(one_run, "run_child", self._run)
 
     def write(self, rows, **common):
         (self.path / "grid.py").write_text(GRID.format(rows=repr(rows), common=repr({"optimizer.steps": 3} | common)))
@@ -170,7 +170,7 @@ def test_a_run_that_left_no_curve_keeps_no_other_from_its_turn(folder, monkeypat
             (run / "metrics.jsonl").write_text("")
         return describe(one, run)
 
-    monkeypatch.setattr(ablate, "describe", without_curve)
+    monkeypatch.setattr(one_run, "describe", without_curve)
     with pytest.raises(CgdmerError, match=r"1 runs failed \(both seed 1\)"):
         folder.main()
     assert "metrics.jsonl has no line of a training step" in capsys.readouterr().out

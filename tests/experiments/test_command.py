@@ -39,7 +39,7 @@ def test_help_of_every_command_shows_an_example(name):
 def test_a_comparison_without_torch_says_how_to_install_it(name, tmp_path, monkeypatch):
     comparison = importlib.import_module(f"experiments.{name}")  # with SciPy, which trips over a torch that is None
     monkeypatch.setitem(sys.modules, "torch", None)
-    for module in [module for module in sys.modules if module.startswith("experiments.torch_cgdmer")]:
+    for module in [module for module in sys.modules if module.startswith("baselines.torch_cgdmer")]:
         monkeypatch.delitem(sys.modules, module)
     words = {"compare_torch": [f"--config={NANO}"], "train_torch": [f"--run={tmp_path}", f"--workdir={tmp_path}"]}
     with pytest.raises(CgdmerError, match=r"needs PyTorch.*pip install"):
@@ -106,7 +106,8 @@ def test_the_command_line_is_that_of_the_process_whichever_module_asks(monkeypat
 
 def test_a_module_that_calls_another_command_records_the_command_that_ran(tmp_path):
     """As the quickstart calls the evaluation: what is written must be what was typed."""
-    (tmp_path / "outer.py").write_text("from experiments import build\nprint(build.run_environment()['command'])\n")
+    source = "from cgdmer_jax.recipes import build\nprint(build.run_environment()['command'])\n"
+    (tmp_path / "outer.py").write_text(source)
     environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
     words = ["-m", "outer", "--x=1"]
     done = subprocess.run([sys.executable, *words], env=environment, capture_output=True, text=True, check=True)
@@ -148,10 +149,13 @@ RESUMING = {"ablate", "adapt_text", "compare_training", "convert", "evaluate", "
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_commands_that_keep_what_they_did_say_so_when_interrupted_and_no_others(name, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", [name])
-    source = (ROOT / f"experiments/{name}.py").read_text()
+    program = importlib.import_module(f"experiments.{name}")
+    module = importlib.import_module(f"cgdmer_jax.commands.{name}") if name in cli.command_names() else program
+    monkeypatch.setattr(module, "main", raising(KeyboardInterrupt()))
+    source = Path(program.__file__).read_text()
     call = source[source.index('if __name__ == "__main__"') :].splitlines()[1]  # what this command ends with
     with pytest.raises(SystemExit):
-        exec(call.strip(), {"command": cli, "main": raising(KeyboardInterrupt())})
+        exec(call.strip(), vars(program))
     goes_on = "goes on from what was saved" in capsys.readouterr().err
     assert goes_on == (name in RESUMING)
 

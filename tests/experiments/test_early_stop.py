@@ -10,7 +10,7 @@ import jax
 import pytest
 
 from cgdmer_jax import early_stop
-from cgdmer_jax.commands import ablate, convert, pretrain
+from cgdmer_jax.commands import ablate, convert
 from cgdmer_jax.early_stop import AFTER, BEFORE, RESUMING, SIGNALS
 from cgdmer_jax.recipes import pretrain as recipe
 from cgdmer_jax.recipes import training_run
@@ -66,7 +66,7 @@ def test_a_command_that_begins_anew_ends_by_the_signal_itself(tmp_path):
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize(
     ("room", "name"),
-    [(pretrain, "open_corpus"), (pretrain, "first_state"), (training_run, "_begin"), (training_run, "make_step")],
+    [(recipe, "open_corpus"), (recipe, "first_state"), (training_run, "_begin"), (training_run, "make_step")],
 )
 def test_a_signal_while_a_run_is_set_up_ends_it_and_the_same_command_starts_it(
     tmp_path, monkeypatch, capfd, listening, room, name, number
@@ -124,7 +124,7 @@ def test_a_signal_while_a_run_of_a_grid_is_started_ends_that_run_too(monkeypatch
         os.kill(os.getpid(), number)
         return children[0]
 
-    monkeypatch.setattr(ablate.subprocess, "Popen", stopped_at_once)
+    monkeypatch.setattr(one_run.subprocess, "Popen", stopped_at_once)
     assert one_run.run_child([sys.executable, "-c", "import time; time.sleep(600)"]) == 75
     assert children[0].poll() is not None
 

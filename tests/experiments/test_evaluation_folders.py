@@ -75,7 +75,7 @@ def test_a_model_card_has_the_figures_of_its_checkpoint_once_each(folder):
 
 def test_a_look_at_a_test_split_is_noted_in_the_folder_of_the_run(folder, tmp_path, monkeypatch):
     before = (ROOT / "results/test_reads.jsonl").read_bytes()
-    monkeypatch.setattr(evaluate, "EMBEDDED", "no collection is")
+    monkeypatch.setattr(evaluation, "EMBEDDED", "no collection is")
     scores(folder, "own", split="test")
     scores(folder, "own", split="validation")
     (noted,) = map(json.loads, (folder / "run/test_reads.jsonl").read_text().splitlines())

@@ -56,7 +56,7 @@ def made(folder, tmp_path_factory):
 def test_a_store_that_takes_no_vectors_is_told_before_the_work(folder, tmp_path, monkeypatch):
     store = write_store(tmp_path / "a", REPORTS)
     (tmp_path / "a/cache").write_text("a file in the place of the folder")
-    monkeypatch.setattr("experiments.encode_texts.vectors_of", lambda *_: pytest.fail("they were encoded first"))
+    monkeypatch.setattr("cgdmer_jax.recipes.text_vectors.vectors_of", lambda *_: pytest.fail("they were encoded first"))
     with pytest.raises(CgdmerError, match=r"nothing can be written to .*cache"):
         encode_texts([store], str(folder), "mean", 8)
 

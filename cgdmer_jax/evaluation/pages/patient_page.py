@@ -13,7 +13,7 @@ from cgdmer_jax.metrics.calibration import fit_calibration
 from cgdmer_jax.metrics.standardise import moments
 from cgdmer_jax.report.ecg_paper import ecg_page_svg
 from cgdmer_jax.report.patient import Case, Finding, Neighbour, Neighbours
-from cgdmer_jax.report.quality_notes import RECORD_WORDS, remarks
+from cgdmer_jax.waveform.quality_notes import RECORD_WORDS, remarks
 
 NEIGHBOURS = 5
 

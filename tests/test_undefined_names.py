@@ -1,4 +1,4 @@
-"""Names that nothing defines. Ruff's F821 is off in pyproject.toml, since it reads jaxtyping's axis strings as names."""
+"""Names that nothing defines. Ruff's F821 is off in pyproject.toml: it takes jaxtyping's axis strings for names."""
 
 import io
 import json
@@ -25,7 +25,9 @@ def undefined_names(*places: Path) -> list[str]:
         "--output-format=json",
         "--exit-zero",
     ]
-    done = subprocess.run([*asked, *map(str, places)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [*asked, "--output-format=json", *map(str, places)], capture_output=True, text=True, check=True
+    )
     found = []
     for hit in json.loads(done.stdout):
         file, place = Path(hit["filename"]), (hit["location"]["row"], hit["location"]["column"] - 1)

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from cgdmer_jax.batch import NO_TEXT
 from cgdmer_jax.data.splits import in_folds, probe_folds
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.evaluation.evaluation import Evaluation
+from cgdmer_jax.evaluation.subject import Subject
 from cgdmer_jax.methods.cgdmer.method import CgDmer
 from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.metrics.diagnostics import Draws
@@ -23,12 +23,12 @@ ROLES = ("fit", "choose", "score")
 
 @dataclass(frozen=True)
 class Parts:
-    """Features by name; `ecg` has a line for each of state.lines, `text` one for each text id: NaN if not of these."""
+    """Features by name; `ecg` has a line a line of the subject, `text` one a text id: NaN if not of these."""
 
     ecg: embedding.Features
     text: embedding.Features
-    text_id: Int[np.ndarray, "record"]  # of each of state.lines; NO_TEXT without clinical text
-    roles: dict[str, Int[np.ndarray, "member"]]  # positions in state.lines
+    text_id: Int[np.ndarray, "record"]  # of each line; NO_TEXT without clinical text
+    roles: dict[str, Int[np.ndarray, "member"]]  # positions among the lines
 
     def with_text(self, role: str) -> Int[np.ndarray, "record"]:
         """Positions of that role that have a report."""
@@ -51,30 +51,30 @@ class Parts:
         return Draws(*(self.ecg[name][i] for i in at)), Draws(*(self.text[name][self.text_id[i]] for i in at))
 
 
-def embed_parts(state: Evaluation, out: Path) -> Parts:
+def embed_parts(subject: Subject, out: Path) -> Parts:
     """Runs both encoders over everything that the split needs; the recordings' features are cached in `out`."""
-    run = state.trained
+    run = subject.trained
     if not isinstance(run.method, CgDmer):
         raise CgdmerError(
-            f"{run.folder.path} is a run of {state.base.method}, which has no shared and specific parts to diagnose; "
+            f"{run.folder.path} is a run of {subject.base.method}, which has no shared and specific parts to diagnose; "
             "give a run of cgdmer"
         )
     features_of = embedding.embedder(run.method, NAMES)
-    name = f"features-{run.checkpoint[:16]}-{state.corpus.fingerprint[:16]}-{'+'.join(NAMES)}.npz"
+    name = f"features-{run.checkpoint[:16]}-{subject.corpus.fingerprint[:16]}-{'+'.join(NAMES)}.npz"
     ecg = embedding.cached(
         out / name,
-        state.lines,
-        lambda: embedding.embed(features_of, run.variables, state.corpus, state.lines, state.table, "embed"),
+        subject.lines,
+        lambda: embedding.embed(features_of, run.variables, subject.corpus, subject.lines, subject.table, "embed"),
     )
-    text_id = state.corpus.text_id[state.lines]
-    folds, fold = probe_folds(state.base.split), state.corpus.fold[state.lines]
+    text_id = subject.corpus.text_id[subject.lines]
+    folds, fold = probe_folds(subject.base.split), subject.corpus.fold[subject.lines]
     roles = {role: np.flatnonzero(in_folds(fold, getattr(folds, role))) for role in ROLES}
-    return Parts(ecg, _embed_texts(state, ecg, np.unique(text_id[text_id != NO_TEXT])), text_id, roles)
+    return Parts(ecg, _embed_texts(subject, ecg, np.unique(text_id[text_id != NO_TEXT])), text_id, roles)
 
 
-def _embed_texts(state: Evaluation, ecg: embedding.Features, ids: Int[np.ndarray, "text"]) -> embedding.Features:
+def _embed_texts(subject: Subject, ecg: embedding.Features, ids: Int[np.ndarray, "text"]) -> embedding.Features:
     """Unmasked reports, pooled as the loss pools them; lines of other ids stay NaN."""
-    method = state.trained.method
+    method = subject.trained.method
 
     @jax.jit
     def features_of(variables: Variables, tokens, mask) -> dict[str, Float[np.ndarray, "text feature"]]:
@@ -85,13 +85,13 @@ def _embed_texts(state: Evaluation, ecg: embedding.Features, ids: Int[np.ndarray
         return {"shared": pooled.shared, "specific": pooled.specific, "aligned": aligned}
 
     if not len(ids):
-        return {name: np.full((len(state.table.tokens), ecg[name].shape[1]), np.nan, np.float32) for name in ecg}
+        return {name: np.full((len(subject.table.tokens), ecg[name].shape[1]), np.nan, np.float32) for name in ecg}
     made: embedding.Features = {}
     for first in range(0, len(ids), TEXTS_AT_ONCE):
         part = ids[first : first + TEXTS_AT_ONCE]
         filled = np.pad(part, (0, TEXTS_AT_ONCE - len(part)), mode="edge")  # one shape, compiled once
-        features = features_of(state.trained.variables, state.table.tokens[filled], state.table.mask[filled])
+        features = features_of(subject.trained.variables, subject.table.tokens[filled], subject.table.mask[filled])
         for name, value in features.items():
-            table = made.setdefault(name, np.full((len(state.table.tokens), value.shape[1]), np.nan, np.float32))
+            table = made.setdefault(name, np.full((len(subject.table.tokens), value.shape[1]), np.nan, np.float32))
             table[part] = np.asarray(value)[: len(part)]
     return made

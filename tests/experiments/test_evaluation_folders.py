@@ -9,7 +9,6 @@ import pytest
 from cgdmer_jax.commands import evaluate
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.evaluation import evaluate as evaluation
-from cgdmer_jax.evaluation.evaluate import PARTS
 from cgdmer_jax.evaluation.evaluation_folders import scored_folder
 from cgdmer_jax.metrics.results import read_results
 from cgdmer_jax.recipes.embedding import cached
@@ -84,7 +83,7 @@ def test_a_look_at_a_test_split_is_noted_in_the_folder_of_the_run(folder, tmp_pa
 
 
 def test_a_folder_that_cannot_be_written_is_told_before_the_work(folder, monkeypatch):
-    monkeypatch.setitem(PARTS, "probe", lambda *_: pytest.fail("it was scored first"))
+    monkeypatch.setattr(evaluation, "embed_records", lambda *_: pytest.fail("it was scored first"))
     (folder / "run/evaluation/synthetic/test/step-4").parent.mkdir(parents=True, exist_ok=True)
     (folder / "run/evaluation/synthetic/test/step-4").write_text("a file in the place of the folder")
     with pytest.raises(FileExistsError):

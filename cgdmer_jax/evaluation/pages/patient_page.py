@@ -6,9 +6,10 @@ import numpy as np
 from cgdmer_jax.batch import NO_TEXT
 from cgdmer_jax.data.sources.source import LabelClass
 from cgdmer_jax.data.splits import in_folds, probe_folds
-from cgdmer_jax.evaluation.evaluation import Evaluation, Task
+from cgdmer_jax.evaluation.embedded import Embedded, Headline
 from cgdmer_jax.evaluation.pages.patient_page_facts import case_origin, of_training, training_reports
 from cgdmer_jax.evaluation.retrieval import embed_texts
+from cgdmer_jax.evaluation.subject import Subject, Task
 from cgdmer_jax.metrics.calibration import fit_calibration
 from cgdmer_jax.metrics.standardise import moments
 from cgdmer_jax.report.ecg_paper import ecg_page_svg
@@ -18,8 +19,8 @@ from cgdmer_jax.waveform.quality_notes import RECORD_WORDS, remarks
 NEIGHBOURS = 5
 
 
-def make_case(state: Evaluation, feature: str) -> Case:
-    """The first scored record; `feature` is the headline, which the probes read."""
+def make_case(state: Subject, embedded: Embedded, headline: Headline) -> Case:
+    """The first scored record."""
     at = state.shown_record()  # place among the embedded records
     line = state.lines[at : at + 1]
     length = int(state.corpus.length[line[0]])
@@ -32,15 +33,14 @@ def make_case(state: Evaluation, feature: str) -> Case:
         subtitle=patient_words(state.corpus.column("sex")[line[0]], float(state.corpus.column("age")[line[0]])),
         lead_mask=state.corpus.lead_mask[line[0]],
     )
-    features = state.features[f"{state.base.method}/{feature}"][0]
     return Case(
         svg=svg,
-        findings=[finding for task in state.tasks for finding in _findings(state, task, features, at)],
+        findings=[finding for task in state.tasks for finding in _findings(state, task, headline, at)],
         remarks=_remarks(state, int(line[0])),
         report=None if text_id == NO_TEXT else state.corpus.texts[text_id],
-        reports=_nearest_reports(state, at),
-        recordings=_nearest_recordings(state, features, at),
-        origin=case_origin(state, at),
+        reports=_nearest_reports(state, embedded.own["aligned"][at]),
+        recordings=_nearest_recordings(state, headline, at),
+        origin=case_origin(state, headline, at),
     )
 
 
@@ -49,10 +49,11 @@ def patient_words(sex: str | None, age: float) -> str:
     return f"{sex or 'sex unknown'}, {'age unknown' if np.isnan(age) else f'{age:.0f} years'}"
 
 
-def _findings(state: Evaluation, task: Task, features: np.ndarray, at: int) -> list[Finding]:
+def _findings(state: Subject, task: Task, headline: Headline, at: int) -> list[Finding]:
     """Of one task; calibrated on the fold that chose C, which the probe's weights never saw."""
-    calibration = fit_calibration(task.headline.scores(features[task.choose]), task.labels[task.choose])
-    (probabilities,) = calibration.probabilities(task.headline.scores(features[at : at + 1]))
+    probe, x = headline.probes[task.name], headline.x
+    calibration = fit_calibration(probe.scores(x[task.choose]), task.labels[task.choose])
+    (probabilities,) = calibration.probabilities(probe.scores(x[at : at + 1]))
     prevalence = task.labels[task.fit].mean(0)
     return [
         Finding(
@@ -68,39 +69,39 @@ def _findings(state: Evaluation, task: Task, features: np.ndarray, at: int) -> l
             probabilities,
             prevalence,
             task.labels[at],
-            task.headline.fitted,
+            probe.fitted,
             strict=True,
         )
     ]
 
 
-def _remarks(state: Evaluation, line: int) -> list[str]:
+def _remarks(state: Subject, line: int) -> list[str]:
     corpus = state.corpus
     columns = ("lead_flagged", "lead_implausible", "lead_derived")
     marks = {"lead_absent": ~corpus.lead_mask[line]} | {name: corpus.column(name)[line] for name in columns}
     return remarks(marks, {name: bool(corpus.column(name)[line]) for name in RECORD_WORDS})
 
 
-def _nearest_reports(state: Evaluation, at: int) -> Neighbours | None:
+def _nearest_reports(state: Subject, aligned: np.ndarray) -> Neighbours | None:
     """Distinct reports of the training folds, by the aligned vectors."""
     ids = np.unique(training_reports(state))
     if not len(ids):
         return None
-    text = embed_texts(state, jax.jit(state.trained.method.embed_text), state.trained.variables, ids)
-    distance = 1 - text @ state.features[f"{state.base.method}/aligned"][0][at]
+    text = embed_texts(state.table, jax.jit(state.trained.method.embed_text), state.trained.variables, ids)
+    distance = 1 - text @ aligned
     found = [Neighbour(f"report {ids[k]}", state.corpus.texts[ids[k]], float(distance[k])) for k in _nearest(distance)]
     return Neighbours(f"the {len(ids):,} distinct reports {of_training(state)}", float(np.median(distance)), found)
 
 
-def _nearest_recordings(state: Evaluation, features: np.ndarray, at: int) -> Neighbours | None:
+def _nearest_recordings(state: Subject, headline: Headline, at: int) -> Neighbours | None:
     """Recordings of the fitting folds, by the headline feature as the first task's probe standardises it."""
     folds = probe_folds(state.base.split).fit
     fitted = np.flatnonzero(in_folds(state.corpus.fold[state.lines], folds))
     if not len(fitted):
         return None
-    probe = state.tasks[0].headline if state.tasks else None
-    mean, std = (probe.mean, probe.std) if probe else moments(features[fitted], "training")
-    standard = (features - mean) / std
+    probe = headline.probes[state.tasks[0].name] if state.tasks else None
+    mean, std = (probe.mean, probe.std) if probe else moments(headline.x[fitted], "training")
+    standard = (headline.x - mean) / std
     standard /= np.linalg.norm(standard, axis=1, keepdims=True)
     distance = 1 - standard[fitted] @ standard[at]
     record_id = state.corpus.column("record_id")
@@ -115,7 +116,7 @@ def _nearest(distance: np.ndarray) -> np.ndarray:
     return np.argsort(distance, kind="stable")[:NEIGHBOURS]
 
 
-def _labels(state: Evaluation, at: int) -> str:
+def _labels(state: Subject, at: int) -> str:
     """Name and code of every label, each once whatever number of tasks has it."""
     own = [
         label

@@ -5,14 +5,15 @@ import numpy as np
 import cgdmer_jax
 from cgdmer_jax.batch import NO_TEXT
 from cgdmer_jax.data.splits import SPLITS, probe_folds
-from cgdmer_jax.evaluation.evaluation import Evaluation
+from cgdmer_jax.evaluation.embedded import Headline
 from cgdmer_jax.evaluation.leaks import find_overlap
+from cgdmer_jax.evaluation.subject import Subject
 from cgdmer_jax.provenance import commit, environment
 
 FILTERS = {"none": "no filter"}  # others are told by their name
 
 
-def case_origin(state: Evaluation, at: int) -> dict[str, str]:
+def case_origin(state: Subject, headline: Headline, at: int) -> dict[str, str]:
     """Of the record at this place among the embedded ones."""
     run, corpus, line = state.trained, state.corpus, int(state.lines[at])
     contract = run.contract
@@ -36,8 +37,8 @@ def case_origin(state: Evaluation, at: int) -> dict[str, str]:
         f"its patient was {patient}, the recording {recording}",
         "Its report": _own_report(state, line),
         "Probes": "; ".join(
-            f"{task.name}: fitted on {len(task.fit):,} recordings, C = {task.headline.strength:g} chosen and "
-            f"probabilities calibrated on {len(task.choose):,}"
+            f"{task.name}: fitted on {len(task.fit):,} recordings, C = {headline.probes[task.name].strength:g} chosen "
+            f"and probabilities calibrated on {len(task.choose):,}"
             for task in state.tasks
         ),
         "Protocol": f"{state.base.protocol}, split {state.base.split}: probes fitted on folds {listed(folds.fit)}, "
@@ -59,13 +60,13 @@ def listed(folds: tuple[int, ...]) -> str:
     return f"{folds[0]}-{folds[-1]}" if whole else ", ".join(map(str, folds))
 
 
-def training_reports(state: Evaluation) -> np.ndarray:
+def training_reports(state: Subject) -> np.ndarray:
     """Text ids of the training folds' reports, one a recording that has a report."""
     ids = state.corpus.text_id[state.corpus.lines("train")]
     return ids[ids != NO_TEXT]
 
 
-def of_training(state: Evaluation, folds: tuple[int, ...] = SPLITS["train"]) -> str:
+def of_training(state: Subject, folds: tuple[int, ...] = SPLITS["train"]) -> str:
     """Of which training folds something is, and whether this very store was trained on.
 
     By fingerprint: a collection of the same name may have been converted from other records.
@@ -79,7 +80,7 @@ def of_training(state: Evaluation, folds: tuple[int, ...] = SPLITS["train"]) -> 
     return f"of folds {listed(folds)} ({seen})"
 
 
-def _own_report(state: Evaluation, line: int) -> str:
+def _own_report(state: Subject, line: int) -> str:
     number = state.corpus.text_id[line]
     if number == NO_TEXT:
         return "none, or without clinical text"

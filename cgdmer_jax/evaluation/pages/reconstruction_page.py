@@ -4,23 +4,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cgdmer_jax.evaluation.evaluation import Evaluation
-from cgdmer_jax.evaluation.reconstruction import masked_by, reconstructor
+from cgdmer_jax.evaluation.reconstruction import Reconstruct, masked_by
+from cgdmer_jax.evaluation.subject import Subject
 from cgdmer_jax.recipes import build, embedding
 from cgdmer_jax.report.ecg_paper import ecg_page_svg
 from cgdmer_jax.report.page import EcgPage
 
 
-def reconstruction_pages(state: Evaluation) -> list[EcgPage]:
+def reconstruction_pages(state: Subject, reconstruct: Reconstruct | None) -> list[EcgPage]:
     """A page of the first scored record, or none for a method that reconstructs nothing."""
     run = state.trained
-    if not hasattr(run.method, "reconstruct"):
+    if reconstruct is None:
         return []
     line = state.lines[[state.shown_record()]]
     batch, _ = next(iter(build.read_batches(state.corpus, line, state.table, embedding.EVALUATION_BATCH)))
     masked = masked_by(run, run.config.method.masking)
     draws = jax.jit(masked.draw)(jax.random.key(0), batch, jnp.float32(1))
-    made_mv, _, hidden = (part[0] for part in reconstructor(state)(batch, draws))
+    made_mv, _, hidden = (part[0] for part in reconstruct(batch, draws))
     n = made_mv.shape[1]
     record_id = state.corpus.column("record_id")[line[0]]
     svg = ecg_page_svg(

@@ -1,5 +1,6 @@
 """The report page of one evaluation: what stands at its head, and which parts its protocol has."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -7,10 +8,12 @@ import jax
 
 from cgdmer_jax.data.splits import probe_folds
 from cgdmer_jax.evaluation.diagnostics import FILE as DIAGNOSTICS
-from cgdmer_jax.evaluation.evaluation import Evaluation
+from cgdmer_jax.evaluation.outcome import Outcome, leave_out
 from cgdmer_jax.evaluation.pages.patient_page import make_case
 from cgdmer_jax.evaluation.pages.patient_page_facts import listed, versions
 from cgdmer_jax.evaluation.pages.reconstruction_page import reconstruction_pages
+from cgdmer_jax.evaluation.parts import Clean
+from cgdmer_jax.evaluation.subject import Subject
 from cgdmer_jax.metrics_file import read_metrics
 from cgdmer_jax.report.diagnostics import read_section
 from cgdmer_jax.report.page import write_report
@@ -36,37 +39,41 @@ class Extras(NamedTuple):
 
     metrics: list[dict]  # of the training; [] of a run that has none
     diagnostics: list[str]  # HTML sections
+    left_out: tuple[str, ...]
 
 
-def read_extras(state: Evaluation, out: Path, protocol: str) -> Extras:
+def read_extras(state: Subject, out: Path, protocol: str) -> Extras:
     """Read before anything is scored: a damaged file is told while no work can be lost. What is absent is left out."""
     metrics, diagnosed = state.trained.folder.metrics, out / DIAGNOSTICS
-    if not metrics.exists():
-        state.leave_out("training curves", f"the run has no {metrics.name}")
+    there = metrics.exists()
     shown = protocol == "clean" and diagnosed.exists()
     return Extras(
-        read_metrics(metrics) if metrics.exists() else [],
+        read_metrics(metrics) if there else [],
         [read_section(diagnosed)] if shown else [],
+        () if there else (leave_out("training curves", f"the run has no {metrics.name}"),),
     )
 
 
-def report(state: Evaluation, path: Path, line: str, origin: dict, feature: str, extras: Extras) -> None:
-    """`feature` is the headline; one patient's page and reconstructions belong to protocol `clean`."""
-    protocol, clean = state.base.protocol, state.base.protocol == "clean"
+def report(
+    state: Subject, path: Path, line: str, origin: dict, outcome: Outcome, clean: Clean | None, extras: Extras
+) -> None:
+    """Shows the outcome; one patient's page and reconstructions belong to protocol `clean`, None of the other."""
+    protocol = state.base.protocol
+    case = [case_section(make_case(state, clean.embedded, clean.headline))] if clean else []
     write_report(
         path,
         title=f"{state.base.method} on {state.base.store}, {state.base.split} split, protocol {protocol}",
-        facts=facts_of(state, line, origin),
-        rows=state.rows,
+        facts=facts_of(state, line, origin, outcome.left_out),
+        rows=outcome.rows,
         own_method=state.base.method,
         curves=CURVES,
         metrics=extras.metrics,
-        pages=reconstruction_pages(state) if clean else [],
-        more=[case_section(make_case(state, feature)), *extras.diagnostics] if clean else [],
+        pages=reconstruction_pages(state, clean.reconstruct) if clean else [],
+        more=[*case, *extras.diagnostics],
     )
 
 
-def facts_of(state: Evaluation, line: str, origin: dict) -> dict[str, str]:
+def facts_of(state: Subject, line: str, origin: dict, left_out: Sequence[str]) -> dict[str, str]:
     """Head of the report."""
     run, info = state.trained, state.corpus.stores[0].info
     return {
@@ -78,14 +85,14 @@ def facts_of(state: Evaluation, line: str, origin: dict) -> dict[str, str]:
         "Trained on": ", ".join(f"{t.name} ({t.n_patients:,} patients)" for t in run.contract.trained_on),
         "Scored records seen in training": str(state.overlap),
         "Prompts": f"{origin['prompts'][:16]} (sha256)" if origin["prompts"] else "none for this collection",
-        **({"Left out": "; ".join(state.left_out)} if state.left_out else {}),
+        **({"Left out": "; ".join(left_out)} if left_out else {}),
         "Command": line,
         "Device": str(jax.devices()[0]),
         "Versions": versions(),
     }
 
 
-def _roles(state: Evaluation) -> str:
+def _roles(state: Subject) -> str:
     """Who is fitted, chosen on and scored."""
     if state.base.protocol == "merl":
         return MERL_ROLES[state.base.split]

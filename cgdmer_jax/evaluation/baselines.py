@@ -13,6 +13,7 @@ from cgdmer_jax.evaluation.subject import Subject, Task
 from cgdmer_jax.metrics.features import convolve, draw_kernels, hand36
 from cgdmer_jax.metrics.results import Scored, paired_row
 from cgdmer_jax.metrics.ridge import fit_ridge
+from cgdmer_jax.metrics.score_key import ScoreKey
 
 CONVOLUTIONS = ("random_convolutions", "ridge")  # method and feature of its rows
 HAND36 = ("hand36", "hand36")
@@ -50,7 +51,7 @@ def convolutions(subject: Subject, n_kernels: int) -> Convolved:
     return convolve(kernels, signal, n_threads=provenance.n_cpus())
 
 
-def differences(scored: Mapping[str, Scored], tasks: Sequence[Task], own: tuple[str, str]) -> Outcome:
+def differences(scored: Mapping[ScoreKey, Scored], tasks: Sequence[Task], own: tuple[str, str]) -> Outcome:
     """Paired differences of the headline probe (`own`: method and feature) to each floor that was made.
 
     At each share of the labels.
@@ -58,9 +59,9 @@ def differences(scored: Mapping[str, Scored], tasks: Sequence[Task], own: tuple[
     rows = []
     for task in tasks:
         for floor in (("random_weights", own[1]), CONVOLUTIONS, HAND36):
-            start = f"{task.name}/probe/{'/'.join(floor)}"
-            for name, reference in scored.items():
-                mine = scored.get(name.replace(start, f"{task.name}/probe/{'/'.join(own)}"))
-                if name.startswith(start) and mine is not None:
+            for key, reference in scored.items():
+                mine = scored.get(key._replace(method=own[0], feature=own[1]))
+                of_floor = (key.task, key.evaluation, key.method, key.feature) == (task.name, "probe", *floor)
+                if of_floor and mine is not None:
                     rows.append(paired_row(mine, reference, variant=f"minus_{floor[0]}"))
     return Outcome(tuple(rows))

@@ -23,6 +23,7 @@ from cgdmer_jax.evaluation.reconstruction import reconstructor
 from cgdmer_jax.evaluation.subject import Subject, clean_records, prepare
 from cgdmer_jax.metrics.protocols import MACRO
 from cgdmer_jax.metrics.results import RESULTS, read_results, write_results
+from cgdmer_jax.metrics.score_key import ScoreKey
 from cgdmer_jax.npz_file import write_arrays
 from cgdmer_jax.recipes.embedding import feature_names
 from cgdmer_jax.recipes.trained_run import Trained
@@ -198,9 +199,9 @@ def origin(subject: Subject, tables: Path | None) -> dict:
     } | ({"tables": tables_sha256(tables, subject.base.store)} if tables else {})
 
 
-def save_predictions(subject: Subject, predictions: Mapping[str, np.ndarray], path: Path) -> None:
+def save_predictions(subject: Subject, predictions: Mapping[ScoreKey, np.ndarray], path: Path) -> None:
     """Scores [record, class] ([seed, record, class] of several seeds), labels and ids: any later metric's input."""
-    arrays = dict(predictions)
+    arrays = {key.text(): scores for key, scores in predictions.items()}
     for task in subject.tasks:
         scored = subject.lines[task.score]
         arrays[f"{task.name}/labels"] = task.labels[task.score]

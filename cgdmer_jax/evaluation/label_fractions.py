@@ -12,11 +12,11 @@ from cgdmer_jax.evaluation.outcome import Outcome, score, together, without
 from cgdmer_jax.evaluation.subject import Subject, Task
 from cgdmer_jax.metrics.probe import fit_probe_path
 from cgdmer_jax.metrics.ridge import fit_ridge_path
+from cgdmer_jax.metrics.score_key import VAL_LABELS
 from cgdmer_jax.metrics.stratify import stratified_draw
 
 FRACTIONS = (0.1, 0.01)
 N_SEEDS = 5
-VAL_LABELS = ("full", "cut")
 
 
 class Fitted(NamedTuple):

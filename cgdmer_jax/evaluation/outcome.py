@@ -4,21 +4,24 @@ What cannot be scored is left out by its name and reason, and ends nothing else.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 from jaxtyping import Bool, Float, Int16
 
 from cgdmer_jax.metrics.results import Scored, Setting, rows_for_scores
+from cgdmer_jax.metrics.score_key import ScoreKey, key_of
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Rows of results.json in their order; sets of scores by the name that predictions.npz gives them."""
+    """Rows of results.json in their order, and the sets of scores behind them."""
 
     rows: tuple[dict, ...] = ()
-    predictions: dict[str, np.ndarray] = field(default_factory=dict)
-    scored: dict[str, Scored] = field(default_factory=dict)  # the same sets' rows and bootstrap, for paired differences
+    predictions: dict[ScoreKey, np.ndarray] = field(default_factory=dict)
+    scored: dict[ScoreKey, Scored] = field(
+        default_factory=dict
+    )  # rows and bootstrap of the same sets
     left_out: tuple[str, ...] = ()
 
 
@@ -27,8 +30,8 @@ def together(outcomes: Iterable[Outcome]) -> Outcome:
     made = list(outcomes)
     return Outcome(
         tuple(row for one in made for row in one.rows),
-        {name: scores for one in made for name, scores in one.predictions.items()},
-        {name: scored for one in made for name, scored in one.scored.items()},
+        {key: scores for one in made for key, scores in one.predictions.items()},
+        {key: scored for one in made for key, scored in one.scored.items()},
         tuple(sentence for one in made for sentence in one.left_out),
     )
 
@@ -69,13 +72,5 @@ def score(
     )
     # Of every seed: the score of a mean over seeds would be an ensemble's.
     every = np.stack(scores).astype(np.float32)
-    name = f"{setting.task}/{name_of(setting)}"
-    return Outcome(tuple(scored.rows), {name: every[0] if len(every) == 1 else every}, {name: scored})
-
-
-def name_of(setting: Setting) -> str:
-    """What scores are called in predictions.npz: the fields that tell them apart, where they are not the usual."""
-    parts = [setting.evaluation, setting.method, setting.feature, setting.variant]
-    parts += [setting.leads] if setting.leads != "all" else []
-    parts += [setting.label_fraction, setting.val_labels] if setting.label_fraction < 1 else []
-    return "/".join(str(part) for part in parts if part)
+    key = key_of(asdict(setting))
+    return Outcome(tuple(scored.rows), {key: every[0] if len(every) == 1 else every}, {key: scored})

@@ -3,10 +3,10 @@
 import jax
 import jax.numpy as jnp
 
-from cgdmer_jax.methods import alignment
+from cgdmer_jax import cli, path_arguments
+from cgdmer_jax.methods.losses import contrastive
+from cgdmer_jax.provenance import write_figures
 from cgdmer_jax.training.sharding import BATCH, make_mesh
-from experiments import command, path_arguments
-from experiments.figures import write_figures
 
 EXAMPLE = "python -m benchmarks.alignment_memory --out=results/alignment-memory.json"
 EMBEDDING, TOKENS, VOCABULARY = 256, 64, 4096  # of configs/cgdmer.py:base
@@ -14,24 +14,24 @@ GIB = 2**30
 
 
 def info_nce(ecg, text, text_id, tokens):
-    return alignment.info_nce(ecg, text, alignment.pair_up(text_id, None, same_text="ignored"), jnp.float32(0.07))
+    return contrastive.info_nce(ecg, text, contrastive.pair_up(text_id, None, same_text="ignored"), jnp.float32(0.07))
 
 
 def siglip(ecg, text, text_id, tokens):
-    pairs = alignment.pair_up(text_id, None, same_text="ignored")
-    return alignment.siglip(ecg, text, pairs, jnp.float32(10), jnp.float32(-10))
+    pairs = contrastive.pair_up(text_id, None, same_text="ignored")
+    return contrastive.siglip(ecg, text, pairs, jnp.float32(10), jnp.float32(-10))
 
 
 def statements_left_out(ecg, text, text_id, tokens):
     """InfoNCE under `statement_dropout`: reports that became equal are no negatives."""
-    pairs = alignment.pair_up(text_id, alignment.same_tokens(tokens), same_text="ignored")
-    return alignment.info_nce(ecg, text, pairs, jnp.float32(0.07))
+    pairs = contrastive.pair_up(text_id, contrastive.same_tokens(tokens), same_text="ignored")
+    return contrastive.info_nce(ecg, text, pairs, jnp.float32(0.07))
 
 
 def near_duplicates(ecg, text, text_id, tokens):
     """InfoNCE under `near_duplicate`: nearly equal reports are no negatives."""
-    alike = alignment.near_duplicates(tokens, tokens > 0, vocabulary=VOCABULARY, threshold=0.9)
-    return alignment.info_nce(ecg, text, alignment.pair_up(text_id, alike, same_text="ignored"), jnp.float32(0.07))
+    alike = contrastive.near_duplicates(tokens, tokens > 0, vocabulary=VOCABULARY, threshold=0.9)
+    return contrastive.info_nce(ecg, text, contrastive.pair_up(text_id, alike, same_text="ignored"), jnp.float32(0.07))
 
 
 LOSSES = (info_nce, siglip, statements_left_out, near_duplicates)
@@ -51,7 +51,7 @@ def planned(loss, batch_size: int) -> float:
 
 
 def main(words: list[str]) -> int:
-    parser = command.parser(__doc__, EXAMPLE)
+    parser = cli.parser(__doc__, EXAMPLE)
     parser.add_argument("--batch_sizes", default="1024,4096,16384", help="global (default 1024,4096,16384)")
     parser.add_argument("--devices", type=int, default=8, help="fake CPU devices that share it (default 8)")
     parser.add_argument("--out", type=path_arguments.output_file, help="JSON file of the rows")
@@ -70,4 +70,4 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

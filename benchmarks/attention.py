@@ -10,10 +10,11 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from benchmarks.train_step import method_of
+from cgdmer_jax import cli, path_arguments
+from cgdmer_jax.config import load_config
 from cgdmer_jax.models.attention import KINDS, attention
-from cgdmer_jax.models.masking import kept_counts
-from experiments import command, path_arguments
-from experiments.figures import write_figures
+from cgdmer_jax.models.masking.slots import kept_counts
+from cgdmer_jax.provenance import write_figures
 
 EXAMPLE = "python -m benchmarks.attention --config=configs/cgdmer.py:small --out=results/attention.json"
 
@@ -73,7 +74,7 @@ def _total(q, k, v, length, kind):
 
 
 def main(words: list[str]) -> int:
-    parser = command.parser(__doc__, EXAMPLE)
+    parser = cli.parser(__doc__, EXAMPLE)
     parser.add_argument("--config", required=True, help="of CG-DMER; fields are overridden as --config.a.b=value")
     parser.add_argument("--kinds", default="", help=f"of {', '.join(KINDS[1:])} (default: those of the device)")
     parser.add_argument("--calls", type=int, default=5, help="in a row (default 5)")
@@ -81,7 +82,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--out", type=path_arguments.output_file, help="JSON file of the rows")
     args, overrides = parser.parse_known_args(words)
     kinds = tuple(args.kinds.split(",")) if args.kinds else _of_device()
-    rows = measure(command.load_config(args.config, overrides), kinds, calls=args.calls, repeats=args.repeats)
+    rows = measure(load_config(args.config, overrides), kinds, calls=args.calls, repeats=args.repeats)
     for row in rows:
         print(f"{row['stack']:14} {row['shape']!s:26} {row['kind']:8} {row['milliseconds']:9.3f} ms")
     if args.out:
@@ -94,4 +95,4 @@ def _of_device() -> tuple[str, ...]:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

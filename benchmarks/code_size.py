@@ -5,9 +5,9 @@ import re
 import statistics
 from pathlib import Path
 
+from cgdmer_jax import cli, path_arguments
 from cgdmer_jax.errors import CgdmerError
-from experiments import command, path_arguments
-from experiments.figures import write_figures
+from cgdmer_jax.provenance import write_figures
 
 EXAMPLE = "python -m benchmarks.code_size --out=results/code-size.json"
 
@@ -76,7 +76,7 @@ def measure() -> list[dict]:
 
 
 def main(words: list[str]) -> None:
-    parser = command.parser(__doc__, EXAMPLE)
+    parser = cli.parser(__doc__, EXAMPLE)
     parser.add_argument("--out", type=path_arguments.output_file, help="JSON file for the rows")
     args = parser.parse_args(words)
     rows = measure()
@@ -87,4 +87,4 @@ def main(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -8,17 +8,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from cgdmer_jax import cli, path_arguments
 from cgdmer_jax.batch import Batch
+from cgdmer_jax.config import from_fields
 from cgdmer_jax.interop.huggingface import load_text_encoder
 from cgdmer_jax.interop.text_architecture import architecture_of
-from cgdmer_jax.methods.cgdmer import CgDmer, CgDmerConfig
-from cgdmer_jax.methods.cgdmer_flops import ECG_SIDE, TEXT_SIDE, flops_by_part
-from cgdmer_jax.methods.make import from_fields
+from cgdmer_jax.methods.cgdmer.flops import ECG_SIDE, TEXT_SIDE, flops_by_part
+from cgdmer_jax.methods.cgdmer.method import CgDmer, CgDmerConfig
 from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.models.flops import matmul_flops
+from cgdmer_jax.provenance import write_figures
 from configs.cgdmer import FROM_SCRATCH, get_config
-from experiments import command, path_arguments
-from experiments.figures import write_figures
 
 EXAMPLE = "python -m benchmarks.flops --out=results/flops.json"
 
@@ -65,7 +65,7 @@ def forward_and_backward(method: CgDmer, batch: Batch) -> int:
 
 
 def main(words: list[str]) -> None:
-    parser = command.parser(__doc__, EXAMPLE)
+    parser = cli.parser(__doc__, EXAMPLE)
     parser.add_argument(
         "--text", type=path_arguments.names, help="folder of a pretrained text encoder: nano beside minilm with it"
     )
@@ -92,4 +92,4 @@ def main(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -15,27 +15,27 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from cgdmer_jax import cli, path_arguments
 from cgdmer_jax.batch import Batch
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.data.loader import Loader
-from cgdmer_jax.data.reports import encode
+from cgdmer_jax.data.text.tokenizer import encode
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.huggingface import TextTower, load_text_encoder
-from cgdmer_jax.methods import alignment
+from cgdmer_jax.methods.losses import contrastive
 from cgdmer_jax.methods.protocol import Aux, Variables
 from cgdmer_jax.models.dense import Dense
-from cgdmer_jax.models.ecg_vit import EcgVit, patchify
+from cgdmer_jax.models.ecg.scaling import scale
+from cgdmer_jax.models.ecg.vit import EcgVit, patchify
 from cgdmer_jax.models.heads import masked_mean, unit
-from cgdmer_jax.models.masking import all_valid, valid_tokens
-from cgdmer_jax.models.scaling import scale
-from cgdmer_jax.models.text_tower import pool
+from cgdmer_jax.models.masking.slots import all_valid, valid_tokens
+from cgdmer_jax.models.text.tower import pool
+from cgdmer_jax.provenance import write_figures
+from cgdmer_jax.recipes.text_vectors import vectors_of
 from cgdmer_jax.training.optimizer import OptimizerConfig, make_optimizer
 from cgdmer_jax.training.state import start
 from cgdmer_jax.training.step import make_step
 from configs import cgdmer
-from experiments import command, path_arguments
-from experiments.encode_texts import vectors_of
-from experiments.figures import write_figures
 
 EXAMPLE = "python -m benchmarks.frozen_tower --store=stores/ptbxl100 --text=minilm --out=results/frozen-tower.json"
 VECTORS = "text_vectors"
@@ -76,8 +76,8 @@ class Aligned:
             params = jax.lax.stop_gradient(variables.params["text_tower"])
             vectors = pool(self.tower.module.apply({"params": params}, batch.tokens, length), length, "mean")
         points = self.network.apply({"params": variables.params["own"]}, *self._ecg(batch), vectors)
-        pairs = alignment.pair_up(batch.text_id, None, same_text="ignored")
-        loss = alignment.info_nce(*points, pairs, jnp.float32(0.07))
+        pairs = contrastive.pair_up(batch.text_id, None, same_text="ignored")
+        loss = contrastive.info_nce(*points, pairs, jnp.float32(0.07))
         return loss, Aux(variables.state, {})
 
     def _ecg(self, batch: Batch):
@@ -184,7 +184,7 @@ def _run(loader: Loader, tower: TextTower | None, prepared: Callable[[Batch], Ba
 
 
 def main(words: list[str]) -> int:
-    parser = command.parser(__doc__, EXAMPLE)
+    parser = cli.parser(__doc__, EXAMPLE)
     parser.add_argument("--store", type=path_arguments.names, required=True, help="a converted store")
     parser.add_argument(
         "--text", type=path_arguments.names, required=True, help="folder of the text encoder (docs/text_encoders.md)"
@@ -211,4 +211,4 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -4,9 +4,9 @@ import statistics
 import time
 from collections.abc import Callable
 
-from cgdmer_jax.data.synthetic import generate, list_records
-from experiments import command, path_arguments
-from experiments.figures import write_figures
+from cgdmer_jax import cli, path_arguments
+from cgdmer_jax.data.synthetic.dataset import generate, list_records
+from cgdmer_jax.provenance import write_figures
 
 EXAMPLE = "python -m benchmarks.generator --out=results/generator.json"
 
@@ -37,7 +37,7 @@ def measure(what: str, rate: int, n: int, repeats: int) -> dict[str, str | int |
 
 def main(words: list[str]) -> int:
     """Prints one line a kind of work; writes the rows where --out says."""
-    parser = command.parser(__doc__, EXAMPLE)
+    parser = cli.parser(__doc__, EXAMPLE)
     parser.add_argument("--records", type=int, default=2000, help="made in each repeat (default 2000)")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--out", type=path_arguments.output_file, help="JSON file of the rows")
@@ -52,4 +52,4 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -14,11 +14,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from cgdmer_jax import cli, path_arguments
 from cgdmer_jax.errors import CgdmerError
-from experiments import command, path_arguments
-from experiments.figures import write_figures
-from experiments.model_flops import PEAK, chip_of
-from experiments.short_paths import short_words
+from cgdmer_jax.provenance import write_figures
+from cgdmer_jax.recipes.utilisation import PEAK, chip_of
+from cgdmer_jax.short_paths import short_words
 
 EXAMPLE = "python -m benchmarks.gpu_report --out=results/gpu-report.json"
 LAST_LINES = 8
@@ -157,7 +157,7 @@ def report(accelerator: str, minutes: float, smoke: bool) -> list[dict]:
 
 
 def main(words: list[str]) -> int:
-    parser = command.parser(__doc__, EXAMPLE)
+    parser = cli.parser(__doc__, EXAMPLE)
     parser.add_argument("--accelerator", choices=PEAK, help="whose peak counts (default: the GPU's own)")
     parser.add_argument("--minutes", type=float, default=20, help="what is not done by then is told so (default 20)")
     parser.add_argument("--smoke", action="store_true", help="smallest sizes, on any device: does it run?")
@@ -183,4 +183,4 @@ def _gpu_kind() -> str | None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from cgdmer_jax import cli, path_arguments
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.data.loader import Loader
-from experiments import command, path_arguments
-from experiments.figures import write_figures
+from cgdmer_jax.provenance import write_figures
 
 EXAMPLE = "python -m benchmarks.loader --store=stores/ptbxl100 --out=results/loader.json"
 
@@ -49,7 +49,7 @@ def measure(store: str, batch_size: int, n_batches: int, repeats: int) -> dict[s
 
 def main(words: list[str]) -> int:
     """Prints one line a batch size; writes the rows where --out says."""
-    parser = command.parser(__doc__, EXAMPLE)
+    parser = cli.parser(__doc__, EXAMPLE)
     parser.add_argument("--store", type=path_arguments.names, required=True, help="a converted store")
     parser.add_argument("--batch_sizes", type=int, nargs="+", default=[64, 256, 1024])
     parser.add_argument("--records", type=int, default=32768, help="gathered in each repeat (default 32768)")
@@ -69,4 +69,4 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

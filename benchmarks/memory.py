@@ -6,13 +6,14 @@ import jax
 from ml_collections import ConfigDict
 
 from benchmarks.train_step import SEED, method_of, optimizer_of, shapes_of_batch
+from cgdmer_jax import cli, path_arguments
+from cgdmer_jax.config import load_config
 from cgdmer_jax.models.transformer import REMAT_POLICIES
+from cgdmer_jax.provenance import write_figures
+from cgdmer_jax.recipes.training_run import state_shapes
 from cgdmer_jax.training import placement
 from cgdmer_jax.training.sharding import BATCH, make_mesh
 from cgdmer_jax.training.step import make_step
-from experiments import command, path_arguments
-from experiments.figures import write_figures
-from experiments.training_run import state_shapes
 
 EXAMPLE = "python -m benchmarks.memory --config=configs/cgdmer.py:base --batch_sizes=64,256 --out=results/memory.json"
 GIB = 2**30
@@ -39,7 +40,7 @@ def planned(config: ConfigDict, rate: int) -> dict:
 
 
 def main(words: list[str]) -> int:
-    parser = command.parser(__doc__, EXAMPLE)
+    parser = cli.parser(__doc__, EXAMPLE)
     parser.add_argument("--config", required=True, help="of CG-DMER; fields are overridden as --config.a.b=value")
     parser.add_argument("--batch_sizes", default="64,256", help="global (default 64,256)")
     parser.add_argument("--remats", default=",".join(REMAT_POLICIES), help="policies (default all)")
@@ -51,7 +52,7 @@ def main(words: list[str]) -> int:
     if args.devices:
         jax.config.update("jax_platforms", "cpu")
         jax.config.update("jax_num_cpu_devices", args.devices)
-    config = command.load_config(args.config, overrides)
+    config = load_config(args.config, overrides)
     rows = []
     for batch_size in map(int, args.batch_sizes.split(",")):
         for remat in args.remats.split(","):
@@ -66,4 +67,4 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

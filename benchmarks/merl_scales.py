@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from cgdmer_jax.data.prompts import published_prompts
-from cgdmer_jax.data.reports import clean, encode, load_tokenizer
-from cgdmer_jax.data.split_tables import read_tables
+from cgdmer_jax import cli, path_arguments
+from cgdmer_jax.data.published_splits import published_prompts, read_tables
+from cgdmer_jax.data.text.cleaning import clean
+from cgdmer_jax.data.text.tokenizer import encode, load_tokenizer
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.provenance import write_figures
 from cgdmer_jax.training.run_folder import RunFolder
-from experiments import command, path_arguments
-from experiments.figures import write_figures
 
 EXAMPLE = (
     "python -m benchmarks.merl_scales --run=runs/text-scratch --run=runs/merl --tables=data/merl_data_split "
@@ -53,7 +53,7 @@ def prompts_of(tables: Path) -> list[str]:
 
 
 def main(words: list[str]) -> int:
-    parser = command.parser(__doc__, EXAMPLE)
+    parser = cli.parser(__doc__, EXAMPLE)
     parser.add_argument(
         "--run", type=path_arguments.path, action="append", required=True, help="evaluated run; may be given again"
     )
@@ -72,4 +72,4 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

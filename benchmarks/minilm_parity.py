@@ -11,12 +11,12 @@ import numpy as np
 from jaxtyping import Float, Int32
 from tqdm import tqdm
 
-from cgdmer_jax.data.reports import clean
+from cgdmer_jax import cli, path_arguments
+from cgdmer_jax.data.text.cleaning import clean
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.huggingface import TextTower, load_text_encoder
-from cgdmer_jax.models.text_states import mean_of_tokens
-from experiments import command, path_arguments
-from experiments.figures import write_figures
+from cgdmer_jax.models.text.states import mean_of_tokens
+from cgdmer_jax.provenance import write_figures
 
 EXAMPLE = (
     "python -m benchmarks.minilm_parity --folder=minilm --table=ptbxl_database.csv --out=results/minilm_parity.json"
@@ -108,7 +108,7 @@ def _theirs(folder: Path, texts: Sequence[str]) -> dict[str, list[Float[np.ndarr
 
 
 def main(words: list[str]) -> None:
-    parser = command.parser(__doc__, EXAMPLE)
+    parser = cli.parser(__doc__, EXAMPLE)
     parser.add_argument(
         "--folder", type=path_arguments.path, required=True, help="of all-MiniLM-L6-v2 (docs/text_encoders.md)"
     )
@@ -130,4 +130,4 @@ def main(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -11,9 +11,10 @@ from pathlib import Path
 import jax
 
 from benchmarks.train_step import batches_of, method_of, ours
+from cgdmer_jax import cli, path_arguments
+from cgdmer_jax.config import load_config
 from cgdmer_jax.errors import CgdmerError
-from experiments import command, path_arguments
-from experiments.figures import write_figures
+from cgdmer_jax.provenance import write_figures
 
 EXAMPLE = "python -m benchmarks.profile_step --config=configs/cgdmer.py:small --out=results/profile.json"
 # First match counts. Names as NVIDIA's libraries and XLA give them to their kernels.
@@ -62,14 +63,14 @@ def table(kernels: Counter, steps: int, most: int) -> list[dict]:
 
 
 def main(words: list[str]) -> int:
-    parser = command.parser(__doc__, EXAMPLE)
+    parser = cli.parser(__doc__, EXAMPLE)
     parser.add_argument("--config", required=True, help="of CG-DMER; fields are overridden as --config.a.b=value")
     parser.add_argument("--steps", type=int, default=5, help="traced, after three others (default 5)")
     parser.add_argument("--most", type=int, default=20, help="kernels that are listed (default 20)")
     parser.add_argument("--out", type=path_arguments.output_file, help="JSON file of the rows")
     args, overrides = parser.parse_known_args(words)
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    config = command.load_config(args.config, overrides)
+    config = load_config(args.config, overrides)
     run = ours(method_of(config), config, batches_of(config))
     run(3)
     with tempfile.TemporaryDirectory() as folder:
@@ -85,4 +86,4 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from cgdmer_jax.batch import Batch
-from cgdmer_jax.waveform import LEADS
+from cgdmer_jax.waveform.conditioning import LEADS
 
 FIRST_WORD, FEWEST_WORDS = 5, 8
 

@@ -3,13 +3,13 @@
 import subprocess
 import sys
 
-from experiments import command, path_arguments
+from cgdmer_jax import cli, path_arguments
 
 EXAMPLE = "python -m benchmarks.run_all --store=stores/ptbxl100"
 
 
 def main(words: list[str]) -> int:
-    parser = command.parser(__doc__, EXAMPLE)
+    parser = cli.parser(__doc__, EXAMPLE)
     parser.add_argument(
         "--store",
         type=path_arguments.names,
@@ -28,4 +28,4 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -16,12 +16,13 @@ from pathlib import Path
 import numpy as np
 from orbax.checkpoint import v1 as ocp
 
+from cgdmer_jax import cli, path_arguments
+from cgdmer_jax.config import load_config
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.metrics_file import read_metrics
+from cgdmer_jax.provenance import write_figures
 from cgdmer_jax.training.log import untimed
 from cgdmer_jax.training.loop import PREEMPTED
-from cgdmer_jax.training.metrics_file import read_metrics
-from experiments import command, path_arguments
-from experiments.figures import write_figures
 
 EXAMPLE = (
     "python -m benchmarks.soak --config=configs/quickstart.py --workdir=runs/soak --out=results/soak.json "
@@ -33,7 +34,7 @@ ENDS = (signal.SIGKILL, signal.SIGTERM)
 
 
 def main(words: list[str]) -> int:
-    parser = command.parser(__doc__, EXAMPLE)
+    parser = cli.parser(__doc__, EXAMPLE)
     parser.add_argument("--config", required=True, help="FILE:SIZE; fields are changed as --config.a.b=value")
     parser.add_argument(
         "--workdir", type=path_arguments.output_folder, required=True, help="folder of both run folders"
@@ -42,7 +43,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the steps at which (default 0)")
     parser.add_argument("--out", type=path_arguments.output_file, help="JSON file of the rows")
     args, overrides = parser.parse_known_args(words)
-    config = command.load_config(args.config, overrides)
+    config = load_config(args.config, overrides)
     steps = config.optimizer.steps
     if args.kills >= steps:
         raise CgdmerError(f"--kills={args.kills} does not fit into {steps} steps; ask for fewer")
@@ -155,4 +156,4 @@ def hashes(folder: Path, step: int) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

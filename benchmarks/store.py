@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import tensorstore as ts
 
-from cgdmer_jax.data import seal
-from cgdmer_jax.data.store import REPORT_SCHEMA, open_store, record_schema
-from cgdmer_jax.data.store_info import sealed_info
-from cgdmer_jax.waveform import LEADS
-from experiments import command, path_arguments
-from experiments.figures import write_figures
+from cgdmer_jax import cli, path_arguments
+from cgdmer_jax.data.store import seal
+from cgdmer_jax.data.store.store import REPORT_SCHEMA, open_store, record_schema
+from cgdmer_jax.data.store.store_info import sealed_info
+from cgdmer_jax.provenance import write_figures
+from cgdmer_jax.waveform.conditioning import LEADS
 
 EXAMPLE = "python -m benchmarks.store --out=results/store.json"
 
@@ -170,7 +170,7 @@ def measure_gathering(folder: Path, n_samples: int) -> list[dict[str, Any]]:
 
 def main(words: list[str]) -> int:
     """Measures, prints and, with --out, writes the JSON."""
-    parser = command.parser(__doc__, EXAMPLE)
+    parser = cli.parser(__doc__, EXAMPLE)
     parser.add_argument("--out", type=path_arguments.output_file, help="JSON file to write, such as results/store.json")
     args = parser.parse_args(words)
     with tempfile.TemporaryDirectory() as folder:
@@ -185,4 +185,4 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

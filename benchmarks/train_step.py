@@ -16,17 +16,18 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from benchmarks.random_batch import random_batch
+from cgdmer_jax import cli, path_arguments
 from cgdmer_jax.batch import Batch
+from cgdmer_jax.config import from_fields, load_config
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.methods.cgdmer import CgDmer
-from cgdmer_jax.methods.make import from_fields, make_method
+from cgdmer_jax.methods.cgdmer.method import CgDmer
+from cgdmer_jax.methods.make import make_method
+from cgdmer_jax.provenance import write_figures
+from cgdmer_jax.recipes.training_run import first_state
+from cgdmer_jax.recipes.utilisation import PEAK, flop_a_record
 from cgdmer_jax.training.optimizer import OptimizerConfig
 from cgdmer_jax.training.sharding import make_mesh, place_batch
 from cgdmer_jax.training.step import make_step
-from experiments import command, path_arguments
-from experiments.figures import write_figures
-from experiments.model_flops import PEAK, flop_a_record
-from experiments.training_run import first_state
 
 EXAMPLE = "python -m benchmarks.train_step --config=configs/cgdmer.py:nano --out=results/train-step-nano.json"
 WAYS = ("ours", "torch", "torch.compile")
@@ -83,7 +84,7 @@ def ours(method: CgDmer, config: ConfigDict, batches: list[Batch]) -> Run:
 def torchs(method: CgDmer, config: ConfigDict, batches: list[Batch], *, compiled: bool) -> Run:
     import torch
 
-    from experiments.torch_cgdmer import training, weights
+    from baselines.torch_cgdmer import training, weights
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     network, terms = weights.network_of(method)
@@ -180,7 +181,7 @@ def peak_gib(way: str) -> float:
 
 
 def main(words: list[str]) -> int:
-    parser = command.parser(__doc__, EXAMPLE)
+    parser = cli.parser(__doc__, EXAMPLE)
     parser.add_argument("--config", required=True, help="of CG-DMER; fields are overridden as --config.a.b=value")
     parser.add_argument("--ways", default=",".join(WAYS), help=f"of {', '.join(WAYS)} (default all)")
     parser.add_argument("--steps", type=int, default=10, help="of each way, each time (default 10)")
@@ -194,7 +195,7 @@ def main(words: list[str]) -> int:
     ways = tuple(args.ways.split(","))
     if unknown := set(ways) - set(WAYS):
         raise CgdmerError(f"--ways has {sorted(unknown)[0]}; there are {', '.join(WAYS)}")
-    config = command.load_config(args.config, overrides)
+    config = load_config(args.config, overrides)
     times = {"steps": args.steps, "repeats": args.repeats}
     rows = measure(config, ways, **times, accelerator=args.accelerator, rate=args.rate)
     for row in rows:
@@ -209,4 +210,4 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -18,9 +18,9 @@ from jaxtyping import Bool, Int16
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.given_input import Signal, check_rate_and_unit, lead_names, plain_signal
 from cgdmer_jax.json_file import parse_json
-from cgdmer_jax.limb_leads import Agreement
-from cgdmer_jax.quality import LeadQuality
-from cgdmer_jax.waveform import FILTERS, LEADS, condition
+from cgdmer_jax.waveform.conditioning import FILTERS, LEADS, condition
+from cgdmer_jax.waveform.limb_leads import Agreement
+from cgdmer_jax.waveform.quality import LeadQuality
 
 UNIT = "uV int16"
 HASHES = ("patient_sha256", "signal_sha256", "patient_hmac_sha256")  # fields of TrainedOn

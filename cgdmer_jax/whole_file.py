@@ -1,6 +1,7 @@
 """Files that are whole or absent: written beside their place under another name, then renamed into it."""
 
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,3 +52,8 @@ def sha256_of(path: Path) -> str:
     """Hex sha256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_json(path: Path, value: object) -> None:
+    """Whole or not at all."""
+    write_whole(path, json.dumps(value, indent=1) + "\n")

@@ -1,7 +1,7 @@
 """CG-DMER, `--config=configs/cgdmer.py:SIZE` with SIZE quickstart, nano, tiny, small, base or minilm.
 
 Plain values; any field is overridden as `--config.a.b=value`. What the method's fields mean stands beside them in
-cgdmer_jax/methods/cgdmer_config.py, the optimiser's in cgdmer_jax/training/optimizer.py.
+cgdmer_jax/methods/cgdmer/config.py, the optimiser's in cgdmer_jax/training/optimizer.py.
 """
 
 from ml_collections import ConfigDict

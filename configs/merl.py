@@ -1,7 +1,7 @@
 """MERL, `--config=configs/merl.py:SIZE` or `:SIZE,PRESET`, SIZE of SIZES and PRESET of PRESETS below (docs/merl.md).
 
 Plain values; any field is overridden as `--config.a.b=value`. What the method's fields mean stands beside them in
-cgdmer_jax/methods/merl_config.py. Facts: methods.md 4.2 (sizes), 4.4 and 4.9 (presets).
+cgdmer_jax/methods/merl/config.py. Facts: methods.md 4.2 (sizes), 4.4 and 4.9 (presets).
 """
 
 from ml_collections import ConfigDict

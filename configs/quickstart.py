@@ -2,7 +2,7 @@
 
 from ml_collections import ConfigDict
 
-from configs import cgdmer
+from cgdmer_jax.config import shipped
 
 RECORDS = 4500
 RATE = 100
@@ -11,7 +11,7 @@ KERNELS = 300  # of the random-convolution floor
 
 
 def get_config(_: str = "") -> ConfigDict:
-    config = cgdmer.get_config("quickstart")
+    config = shipped("cgdmer").get_config("quickstart")
     config.data.stores = ("stores/synthetic100",)
     config.data.batch_size = 32
     config.data.vocabulary = 1024

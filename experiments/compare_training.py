@@ -8,18 +8,19 @@ import shutil
 import sys
 from pathlib import Path
 
+from cgdmer_jax import cli, path_arguments, provenance
+from cgdmer_jax.config import flat, load_config
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.evaluation.ablation import Samples
-from cgdmer_jax.evaluation.results import commit, environment
+from cgdmer_jax.evaluation.evaluation_folders import needed_folder, scored_folder
+from cgdmer_jax.metrics_file import read_metrics
+from cgdmer_jax.provenance import commit, environment
+from cgdmer_jax.short_paths import short_fields
+from cgdmer_jax.studies.one_run import EVALUATE, SPLIT, kept_rows, run_child
+from cgdmer_jax.studies.paired import Samples
+from cgdmer_jax.studies.table import table_rows, text_tables, write_lines
 from cgdmer_jax.training.loop import PREEMPTED
-from cgdmer_jax.training.metrics_file import read_metrics
-from cgdmer_jax.training.run_folder import RunFolder, flat
-from experiments import command, path_arguments
-from experiments.ablate import EVALUATE, SPLIT, kept_rows, run_child
-from experiments.ablation_table import table_rows, text_tables, write_lines
-from experiments.evaluation_folders import needed_folder, scored_folder
-from experiments.short_paths import short_fields
+from cgdmer_jax.training.run_folder import RunFolder
 
 EXAMPLE = (
     "python -m experiments.compare_training --config=configs/cgdmer.py:nano --store=stores/ptbxl100 "
@@ -29,7 +30,7 @@ OURS, THEIRS = "jax", "torch"
 
 
 def main(words: list[str]) -> int:
-    parser = command.parser(__doc__, EXAMPLE)
+    parser = cli.parser(__doc__, EXAMPLE)
     parser.add_argument("--config", required=True, help="of CG-DMER; fields are changed as --config.a.b=value")
     parser.add_argument(
         "--store", type=path_arguments.names, required=True, help="converted store: trained on and scored"
@@ -38,7 +39,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--workdir", type=path_arguments.output_folder, required=True, help="folder of the run folders")
     parser.add_argument("--out", type=path_arguments.output_file, required=True, help="JSON file of the comparison")
     args, overrides = parser.parse_known_args(words)
-    config = command.load_config(args.config, overrides)
+    config = load_config(args.config, overrides)
     documents, samples = [], {}
     for seed in map(int, args.seeds.split(",")):
         for side in (OURS, THEIRS):
@@ -51,7 +52,7 @@ def main(words: list[str]) -> int:
             document, samples[side, seed] = describe(side, seed, run, args.store)
             documents.append(document)
     rows = table_rows(documents, THEIRS, samples)
-    head = {"command": command.command_line(), "commit": commit(), "environment": environment()}
+    head = {"command": provenance.command_line(), "commit": commit(), "environment": environment()}
     head |= {
         "config": short_fields(flat(config.to_dict())),
         "runs": [{n: d[n] for n in ("row", "seed", "metrics")} for d in documents],
@@ -92,4 +93,4 @@ def describe(side: str, seed: int, run: Path, store: str) -> tuple[dict, dict[st
 
 
 if __name__ == "__main__":
-    command.run(main, resumes=True)
+    cli.run(main, resumes=True)

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from cgdmer_jax.data.synthetic import generate
-from cgdmer_jax.data.synthetic_hearts import FINDINGS
-from cgdmer_jax.evaluation.ecg_paper import ecg_page_svg
-from experiments import command, path_arguments
+from cgdmer_jax import cli, path_arguments
+from cgdmer_jax.data.synthetic.dataset import generate
+from cgdmer_jax.data.synthetic.hearts import FINDINGS
+from cgdmer_jax.report.ecg_paper import ecg_page_svg
 
 EXAMPLE = "python -m experiments.draw_pages --out=docs/img"
 RATE = 250  # Hz; enough for a line on paper
@@ -13,7 +13,7 @@ CANDIDATES = 300
 
 
 def main(words: list[str]) -> None:
-    parser = command.parser(__doc__, EXAMPLE)
+    parser = cli.parser(__doc__, EXAMPLE)
     parser.add_argument(
         "--out", type=path_arguments.output_folder, required=True, help="folder for synthetic_<finding>.svg"
     )
@@ -40,4 +40,4 @@ def purest(findings: list[tuple[str, ...]], code: str) -> int:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

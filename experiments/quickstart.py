@@ -1,60 +1,6 @@
-"""The README's first command: makes the embedded recordings, pretrains CG-DMER on them and scores it."""
+"""`python -m experiments.quickstart`: cgdmer_jax/commands/quickstart.py."""
 
-import resource
-import time
-from pathlib import Path
-
-from cgdmer_jax.data.convert import convert
-from cgdmer_jax.data.sources import synthetic
-from configs import quickstart as settings
-from experiments import build, command, path_arguments
-from experiments.evaluate import evaluate
-from experiments.figures import write_figures
-from experiments.pretrain import pretrain
-
-EXAMPLE = "python -m experiments.quickstart --workdir=runs/quickstart"
-
-
-def main(words: list[str]) -> int:
-    parser = command.parser(__doc__, EXAMPLE)
-    parser.add_argument(
-        "--workdir", type=path_arguments.path, default="runs/quickstart", help="run folder (default runs/quickstart)"
-    )
-    args = parser.parse_args(words)
-    config = settings.get_config()
-    store = config.data.stores[0]
-    run = Path(args.workdir)
-
-    shares, start = {}, time.monotonic()
-    source = synthetic.open_source(settings.RECORDS, settings.RATE, settings.DATA_SEED)
-    convert(source, Path(store), rate=settings.RATE, processes=build.n_cpus())
-    shares["recordings"] = time.monotonic() - start
-
-    start = time.monotonic()
-    code = pretrain(config, run)
-    shares["pretraining"] = time.monotonic() - start
-    if code:
-        return code
-
-    start = time.monotonic()
-    evaluate(
-        run,
-        store,
-        "test",
-        checkpoint=None,
-        features=("main",),
-        random_seeds=1,
-        kernels=settings.KERNELS,
-        parts=("probe", "zero_shot", "floors", "retrieval"),
-    )
-    shares["evaluation"] = time.monotonic() - start
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    rows = [{"part": name, "seconds": round(seconds, 1)} for name, seconds in shares.items()]
-    write_figures(run / "quickstart.json", [*rows, {"part": "all", "peak_memory_gib": round(memory, 2)}])
-    print(", ".join(f"{name} {seconds:.0f} s" for name, seconds in shares.items()), end="; ")
-    print(f"{sum(shares.values()):.0f} s in all, {memory:.1f} GiB at most")
-    return 0
-
+from cgdmer_jax.cli import run_command
 
 if __name__ == "__main__":
-    command.run(main, resumes=True)
+    run_command("quickstart")

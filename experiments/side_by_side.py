@@ -1,49 +1,6 @@
-"""Puts the first tables of several evaluations into one, as Markdown: runs and protocols beside each other."""
+"""`python -m experiments.side_by_side`: cgdmer_jax/commands/side_by_side.py."""
 
-from collections.abc import Sequence
-
-from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.evaluation.protocols import MACRO
-from cgdmer_jax.evaluation.report import first_table
-from cgdmer_jax.evaluation.report_tables import plain, text_cell
-from cgdmer_jax.evaluation.results import read_results
-from experiments import command, path_arguments
-
-EXAMPLE = "python -m experiments.side_by_side --results results/merl-protocol-*.json"
-
-
-def main(words: list[str]) -> int:
-    parser = command.parser(__doc__, EXAMPLE)
-    parser.add_argument(
-        "--results", type=path_arguments.path, nargs="+", required=True, help="files of evaluate or publish"
-    )
-    args = parser.parse_args(words)
-    print(markdown([read_results(file)["rows"] for file in args.results]))
-    return 0
-
-
-def markdown(evaluations: Sequence[list[dict]]) -> str:
-    """Macro AUROC, a column a task: by protocol, then by evaluation, then in the order given."""
-    check_comparable(evaluations)
-    tables = [(rows[0]["run"], *first_table(rows)) for rows in evaluations]
-    tasks = list(dict.fromkeys(task for _, of_run, _ in tables for task in of_run))
-    lines = [(*name, run, of_task) for run, _, of_run in tables for name, of_task in of_run]
-    lines.sort(key=lambda line: (list(MACRO).index(line[0]), line[1] != "probe"))
-    cells = [["protocol", "evaluation", "run", "features", *tasks], ["---"] * (4 + len(tasks))]
-    cells += [
-        [protocol, plain(evaluation), run, name, *(text_cell(of_task.get(task)) for task in tasks)]
-        for protocol, evaluation, name, run, of_task in lines
-    ]
-    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
-
-
-def check_comparable(evaluations: Sequence[list[dict]]) -> None:
-    """One split of one collection: the rest of a table would be no comparison."""
-    scored = {(row["store"], row["split"]) for rows in evaluations for row in rows if row["n"]}
-    if len(scored) != 1:
-        said = ", ".join(sorted(f"{store} {split}" for store, split in scored)) or "nothing"
-        raise CgdmerError(f"the results are of {said}; give those of one split of one collection")
-
+from cgdmer_jax.cli import run_command
 
 if __name__ == "__main__":
-    command.run(main)
+    run_command("side_by_side")

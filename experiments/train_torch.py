@@ -8,27 +8,28 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from cgdmer_jax import cli, path_arguments
+from cgdmer_jax.config import from_fields
 from cgdmer_jax.data.corpus import open_corpus
-from cgdmer_jax.data.reports import load_tokenizer, save_tokenizer
-from cgdmer_jax.data.tokens import token_table
+from cgdmer_jax.data.text.tokenizer import load_tokenizer, save_tokenizer
+from cgdmer_jax.data.token_table import token_table
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.methods.make import from_fields
 from cgdmer_jax.methods.protocol import Variables
+from cgdmer_jax.recipes import build
+from cgdmer_jax.recipes.pretrain import make_loader
+from cgdmer_jax.recipes.training_run import first_state, loop_config
+from cgdmer_jax.recipes.validation import make_validation
 from cgdmer_jax.training import sharding
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.log import MetricsLog
 from cgdmer_jax.training.optimizer import OptimizerConfig
 from cgdmer_jax.training.run_folder import RunFolder
-from experiments import build, command, path_arguments
-from experiments.pretrain import make_loader
-from experiments.training_run import first_state, loop_config
-from experiments.validation import make_validation
 
 EXAMPLE = "python -m experiments.train_torch --run=runs/ptbxl-nano --workdir=runs/ptbxl-nano-torch"
 
 
 def main(words: list[str]) -> int:
-    parser = command.parser(__doc__, EXAMPLE)
+    parser = cli.parser(__doc__, EXAMPLE)
     parser.add_argument(
         "--run", type=path_arguments.path, required=True, help="run folder of experiments.pretrain, from scratch"
     )
@@ -40,7 +41,7 @@ def main(words: list[str]) -> int:
 
 def train(ours: RunFolder, made: RunFolder) -> None:
     """One checkpoint, after the last step, and the losses on the way; nothing before that can be gone on with."""
-    from experiments.torch_cgdmer import training, weights  # --help needs no torch
+    from baselines.torch_cgdmer import training, weights  # --help needs no torch
 
     if made.checkpoints.exists():
         raise CgdmerError(f"{made.path} holds a run already; take another --workdir")
@@ -86,4 +87,4 @@ def train(ours: RunFolder, made: RunFolder) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from pandas import DataFrame
 
 from cgdmer_jax import load
-from cgdmer_jax.waveform import LEADS
+from cgdmer_jax.waveform.conditioning import LEADS
 from tests.bad_models import (
     a_file_in_the_way,
     another_format,

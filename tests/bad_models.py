@@ -8,10 +8,10 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from cgdmer_jax import load
+from cgdmer_jax.commands import embed
 from cgdmer_jax.contract import prepare
 from cgdmer_jax.interop.huggingface import load_text_encoder
-from cgdmer_jax.waveform import LEADS
-from experiments import embed
+from cgdmer_jax.waveform.conditioning import LEADS
 from tests.bad_recordings import clean
 from tests.data.ptbxl_root import write_record
 from tests.interop.bert_folder import VOCABULARY, word_tokenizer, write_bert

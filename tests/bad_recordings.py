@@ -10,9 +10,9 @@ from unittest import mock
 
 import numpy as np
 
+from cgdmer_jax.commands import convert
+from cgdmer_jax.data.readers.recording import Recording
 from cgdmer_jax.data.sources import ptbxl
-from cgdmer_jax.data.wfdb_reader import Recording
-from experiments import convert
 from tests.data.ptbxl_root import line, write_record, write_root
 from tests.full_disk import files_of_at_most
 from tests.outcome import Outcome, run
@@ -181,7 +181,7 @@ def comes_back_after_the_seal(folder: Path) -> Outcome:
 def too_little_disk(folder: Path) -> Outcome:
     root = write_root(folder / "PTB-XL", [line(1), line(2)])
     usage = mock.Mock(return_value=mock.Mock(free=1000))
-    with mock.patch("cgdmer_jax.data.unfinished.shutil.disk_usage", usage):
+    with mock.patch("cgdmer_jax.data.store.unfinished.shutil.disk_usage", usage):
         return converted(root, folder / "store")
 
 

@@ -7,8 +7,9 @@ import shutil
 from pathlib import Path
 from unittest import mock
 
+from cgdmer_jax.commands import evaluate, export_model, pretrain
+from cgdmer_jax.recipes import pretrain as recipe
 from cgdmer_jax.training import checkpoint
-from experiments import evaluate, export_model, pretrain
 from tests.data.small_stores import write_store
 from tests.experiments.toy_runs import toy_config, toy_known
 from tests.full_disk import files_of_at_most
@@ -31,7 +32,7 @@ def other_rate(folder: Path) -> Outcome:
 
 def toy_run(folder: Path) -> Path:
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        assert pretrain.pretrain(toy_config(write_store(folder / "store", REPORTS)), folder / "run") == 0
+        assert recipe.pretrain(toy_config(write_store(folder / "store", REPORTS)), folder / "run") == 0
     return folder / "run"
 
 
@@ -47,7 +48,7 @@ def disk_fills_up_in_checkpoint(folder: Path) -> Outcome:
             return save(*words)
 
         with mock.patch.object(checkpoint.ocp, "save_async", filling):
-            return run(lambda words: pretrain.pretrain(config, folder / "run"), [])
+            return run(lambda words: recipe.pretrain(config, folder / "run"), [])
 
 
 def store_of_another_rate(folder: Path) -> Outcome:
@@ -75,14 +76,14 @@ def run_without_config(folder: Path) -> Outcome:
     with toy_known():
         (toy_run(folder) / "config.json").unlink()
         same = toy_config(str(folder / "store"))
-        return run(lambda words: pretrain.pretrain(same, folder / "run"), [])
+        return run(lambda words: recipe.pretrain(same, folder / "run"), [])
 
 
 def changed_run(folder: Path) -> Outcome:
     with toy_known():
         rewrite(toy_run(folder) / "config.json", seed=7)
         same = toy_config(str(folder / "store"))
-        return run(lambda words: pretrain.pretrain(same, folder / "run"), [])
+        return run(lambda words: recipe.pretrain(same, folder / "run"), [])
 
 
 def flipped_bit_in_tokenizer(folder: Path) -> Outcome:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cgdmer_jax.data import seal
+from cgdmer_jax.data.store import seal
 from cgdmer_jax.data.text_cache import read_table, write_table
 from tests.bad_recordings import converted
 from tests.bad_runs import REPORTS, training

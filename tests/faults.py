@@ -15,7 +15,7 @@ class Fault(NamedTuple):
 FAULTS = (
     Fault(
         "pairs of the same report are kept as negatives",
-        "cgdmer_jax/methods/alignment.py",
+        "cgdmer_jax/methods/losses/contrastive.py",
         (("negative = both & ~same", "negative = both & ~jnp.eye(len(text_id), dtype=bool)"),),
         ("tests/methods/test_alignment.py",),
     ),
@@ -30,13 +30,13 @@ FAULTS = (
     ),
     Fault(
         "an absent lead is in the scale",
-        "cgdmer_jax/models/scaling.py",
+        "cgdmer_jax/models/ecg/scaling.py",
         (("return lead_mask[:, :, None] &", "return jnp.ones_like(lead_mask)[:, :, None] &"),),
         ("tests/models/test_scaling.py",),
     ),
     Fault(
         "hidden patches are among the keys: every slot is live",
-        "cgdmer_jax/models/masking.py",
+        "cgdmer_jax/models/masking/slots.py",
         (
             (
                 "kept = Slots(order[:, :slots].astype(jnp.int32), k)",
@@ -47,13 +47,13 @@ FAULTS = (
     ),
     Fault(
         "k_i is rounded down",
-        "cgdmer_jax/models/masking.py",
+        "cgdmer_jax/models/masking/slots.py",
         (("np.round((1 - hide_ratio) * n)", "np.floor((1 - hide_ratio) * n)"),),
         ("tests/models/test_masking.py",),
     ),
     Fault(
         "k_i is rounded in float32: a hidden token finds no slot",
-        "cgdmer_jax/models/masking.py",
+        "cgdmer_jax/models/masking/slots.py",
         (
             (
                 "k = jnp.asarray(counts)[n_valid]",
@@ -64,7 +64,7 @@ FAULTS = (
     ),
     Fault(
         "HSIC is not debiased: the diagonals stay",
-        "cgdmer_jax/methods/disentangling.py",
+        "cgdmer_jax/methods/losses/independence.py",
         (
             (
                 "off_diagonal = (live[:, None] & live[None, :]) & ~jnp.eye(len(live), dtype=bool)",
@@ -75,19 +75,19 @@ FAULTS = (
     ),
     Fault(
         "blocks of a mask are drawn as if every patch were 0.2 s",
-        "cgdmer_jax/methods/cgdmer.py",
+        "cgdmer_jax/methods/cgdmer/method.py",
         (("            patch_seconds=config.patch_seconds,\n", "            patch_seconds=0.2,\n"),),
         ("tests/methods/test_cgdmer_fields.py",),
     ),
     Fault(
         "disentangling is warmed up over a tenth of the steps, whatever the config says",
-        "cgdmer_jax/methods/cgdmer.py",
+        "cgdmer_jax/methods/cgdmer/method.py",
         (("max(config.disentangle_warmup, 1e-9)", "0.1"),),
         ("tests/methods/test_cgdmer_fields.py",),
     ),
     Fault(
         "records without text (text_id -1) are aligned",
-        "cgdmer_jax/methods/alignment.py",
+        "cgdmer_jax/methods/losses/contrastive.py",
         (("live = text_id != NO_TEXT", "live = jnp.ones_like(text_id, dtype=bool)"),),
         ("tests/methods/test_alignment.py",),
     ),
@@ -99,7 +99,7 @@ FAULTS = (
     ),
     Fault(
         "special tokens are masked like words",
-        "cgdmer_jax/models/token_masking.py",
+        "cgdmer_jax/models/masking/words.py",
         (("words = is_word(tokens, token_mask, marks)", "words = token_mask"),),
         ("tests/models/test_token_masking.py",),
     ),
@@ -122,7 +122,7 @@ FAULTS = (
     ),
     Fault(
         "distinct rows come back sorted, not in the order asked for",
-        "cgdmer_jax/data/store.py",
+        "cgdmer_jax/data/store/store.py",
         (("if len(distinct) == len(rows) and np.array_equal(distinct, rows):", "if len(distinct) == len(rows):"),),
         ("tests/data/test_store.py",),
     ),
@@ -139,25 +139,25 @@ FAULTS = (
     ),
     Fault(
         "leads are placed by position, not by name",
-        "cgdmer_jax/waveform.py",
+        "cgdmer_jax/waveform/conditioning.py",
         (("arranged_mv[[LEADS.index(lead) for lead in found]] =", "arranged_mv[: len(found)] ="),),
         ("tests/test_waveform.py",),
     ),
     Fault(
         "no patient is hashed in the contract",
-        "experiments/build.py",
+        "cgdmer_jax/recipes/build.py",
         (("patients = {patient_sha256(patient) for patient in corpus.patient_id[own]}", "patients = set()"),),
         ("tests/experiments/test_leaks.py",),
     ),
     Fault(
         "the probe is fitted on the fold that it scores",
-        "experiments/scoring.py",
+        "cgdmer_jax/evaluation/evaluation.py",
         (("for part in (folds.fit, folds.choose,", "for part in (folds.fit + folds.score, folds.choose,"),),
         ("tests/experiments/test_leaks.py",),
     ),
     Fault(
         "the bootstrap draws records instead of patients",
-        "cgdmer_jax/evaluation/bootstrap.py",
+        "cgdmer_jax/metrics/bootstrap.py",
         (
             (
                 "patients, of_record = np.unique(patient_ids, return_inverse=True)",
@@ -168,7 +168,7 @@ FAULTS = (
     ),
     Fault(
         "limb leads that contradict each other are not marked",
-        "cgdmer_jax/limb_leads.py",
+        "cgdmer_jax/waveform/limb_leads.py",
         (("bool(swapped), bool(disagree))", "bool(swapped), False)"),),
         ("tests/test_limb_leads.py",),
     ),
@@ -186,7 +186,7 @@ FAULTS = (
     ),
     Fault(
         "a store of the same name counts as the one trained on",
-        "experiments/case_origin.py",
+        "cgdmer_jax/evaluation/pages/patient_page_facts.py",
         (
             (
                 "if state.corpus.fingerprint in {part.fingerprint for part in",

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cgdmer_jax import cli
 from cgdmer_jax.errors import CgdmerError
-from experiments import command
-from experiments.figures import write_figures
+from cgdmer_jax.provenance import write_figures
 from tests.flipped_runs import make_model, make_run, model_values, run_values
 from tests.flipped_stores import continued_bytes, make_store, make_unfinished, store_values
 
@@ -82,7 +82,7 @@ def _outcome(kind: Kind, folder: Path, expected: object) -> tuple[str, str]:
 
 
 def main(words: list[str]) -> int:
-    parser = command.parser(__doc__, EXAMPLE)
+    parser = cli.parser(__doc__, EXAMPLE)
     parser.add_argument("--flips", type=int, default=400, help="over all kinds of folders (default 400)")
     parser.add_argument("--seed", type=int, default=0, help="which bits (default 0)")
     parser.add_argument("--out", type=Path, required=True, help="JSON file for the counts")
@@ -108,4 +108,4 @@ def _shares(total: int, parts: int) -> list[int]:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

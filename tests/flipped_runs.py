@@ -11,15 +11,16 @@ import numpy as np
 
 from cgdmer_jax import load
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.evaluation.report_diagnostics import read_section
-from cgdmer_jax.evaluation.results import Setting, plain_row, read_results, write_results
+from cgdmer_jax.metrics.results import Setting, plain_row, read_results, write_results
+from cgdmer_jax.metrics_file import read_metrics
 from cgdmer_jax.npz_file import read_arrays, write_arrays
+from cgdmer_jax.recipes.embedding import cached
+from cgdmer_jax.recipes.export import figures
+from cgdmer_jax.recipes.pretrain import pretrain
+from cgdmer_jax.recipes.trained_run import load_run
+from cgdmer_jax.report.diagnostics import read_section
 from cgdmer_jax.sealed_json import sealed
-from cgdmer_jax.training.metrics_file import read_metrics
-from cgdmer_jax.training.run_folder import write_json
-from experiments.export_model import figures
-from experiments.pretrain import pretrain
-from experiments.trained import cached, load_run
+from cgdmer_jax.whole_file import write_json
 from tests.data.small_stores import write_store
 from tests.experiments.toy_runs import toy_config, toy_known
 from tests.interop.small_model import write_small_model

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from cgdmer_jax.data.convert import convert
 from cgdmer_jax.data.corpus import Corpus
-from cgdmer_jax.data.reports import train_wordpiece
-from cgdmer_jax.data.sources import Source, SourceRecord
-from cgdmer_jax.data.store import open_store
-from cgdmer_jax.data.tokens import token_table
-from cgdmer_jax.data.wfdb_reader import Recording
+from cgdmer_jax.data.readers.recording import Recording
+from cgdmer_jax.data.sources.source import Source, SourceRecord
+from cgdmer_jax.data.store.convert import convert
+from cgdmer_jax.data.store.store import open_store
+from cgdmer_jax.data.text.tokenizer import train_wordpiece
+from cgdmer_jax.data.token_table import token_table
 from tests.data.small_stores import N_SAMPLES, TASK, small_source
 
 REPORTS = [None if row == 5 else f"sinus rhythm, beat number {row}, größer" for row in range(14)]

@@ -7,9 +7,10 @@ line that this start logs, before the manifest of its N-th checkpoint, or within
 import os
 from pathlib import Path
 
+from cgdmer_jax import cli
+from cgdmer_jax.commands import pretrain
 from cgdmer_jax.training import checkpoint
 from cgdmer_jax.training.log import MetricsLog
-from experiments import command, pretrain
 
 POINT, COUNT, NUMBER = os.environ["KILL"].split(":")
 seen = []
@@ -51,4 +52,4 @@ if __name__ == "__main__":
     MetricsLog.write = logged(MetricsLog.write)
     checkpoint.write_manifest = described(checkpoint.write_manifest)
     checkpoint._remove = removed(checkpoint._remove)
-    command.run(pretrain.main)
+    cli.run(pretrain.main)

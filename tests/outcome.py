@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 from unittest import mock
 
-from experiments import command
+from cgdmer_jax import cli
 
 
 class Outcome(NamedTuple):
@@ -26,7 +26,7 @@ def run(main: Callable[[list[str]], int], words: list[str], *, resumes: bool = F
         mock.patch.object(sys, "argv", ["x", *words]),
     ):
         try:
-            command.run(main, resumes=resumes)
+            cli.run(main, resumes=resumes)
         except SystemExit as end:
             code = end.code
     said = next((text for text in err.getvalue().splitlines() if text.startswith("error: ")), "")

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments.figures import write_figures
+from cgdmer_jax.provenance import write_figures
 from tests.faults import FAULTS, Fault
 
 ROOT = Path(__file__).parents[1]

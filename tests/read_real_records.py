@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import wfdb
 
-from cgdmer_jax.data.wfdb_reader import RecordError, Recording, read_wfdb
-from cgdmer_jax.waveform import canonical_lead
+from cgdmer_jax.data.readers.recording import Recording
+from cgdmer_jax.data.readers.wfdb import RecordError, read_wfdb
+from cgdmer_jax.waveform.conditioning import canonical_lead
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 IN_MV = {"V": 1000.0, "mV": 1.0, "mv": 1.0, "uV": 0.001}

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from orbax.checkpoint import v1 as ocp
 
-from cgdmer_jax.data.convert import convert
 from cgdmer_jax.data.sources import synthetic
+from cgdmer_jax.data.store.convert import convert
+from cgdmer_jax.metrics_file import read_metrics
 from cgdmer_jax.training.log import untimed
-from cgdmer_jax.training.metrics_file import read_metrics
 
 ROOT = Path(__file__).parents[1]
 SMALL = [

@@ -9,21 +9,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from cgdmer_jax.config import from_fields, load_config
 from cgdmer_jax.data.corpus import Corpus, open_corpus
-from cgdmer_jax.data.tokens import token_table
-from cgdmer_jax.methods.make import from_fields
+from cgdmer_jax.data.token_table import token_table
 from cgdmer_jax.methods.protocol import rate_factors_of, text_columns_of
+from cgdmer_jax.recipes import build
+from cgdmer_jax.recipes.pretrain import make_loader
+from cgdmer_jax.recipes.pretrained_text import with_architecture
+from cgdmer_jax.recipes.training_run import loop_config
 from cgdmer_jax.training.loop import RunConfig
 from cgdmer_jax.training.optimizer import OptimizerConfig, make_optimizer, rate_factor
 from cgdmer_jax.training.run_folder import RunFolder
 from cgdmer_jax.training.state import NEVER, start
 from cgdmer_jax.training.step import make_step
 from configs import merl
-from experiments import build
-from experiments.command import load_config
-from experiments.pretrain import make_loader
-from experiments.text_towers import with_architecture
-from experiments.training_run import loop_config
 from tests.data.small_stores import write_store
 from tests.interop.tower_folder import write_tower
 

@@ -8,9 +8,9 @@ import pytest
 import wfdb
 
 from cgdmer_jax.contract import UNIT, InputContract, TrainedOn, prepare
-from cgdmer_jax.data.wfdb_reader import read_wfdb
+from cgdmer_jax.data.readers.wfdb import read_wfdb
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.waveform import LEADS, condition
+from cgdmer_jax.waveform.conditioning import LEADS, condition
 from tests.real_recordings import unpack
 from tests.test_waveform import heart
 

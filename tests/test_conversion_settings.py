@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 
 import cgdmer_jax
+from cgdmer_jax.commands import evaluate, export_model
 from cgdmer_jax.contract import CONVERSION, InputContract, prepare
-from cgdmer_jax.data.convert import convert
 from cgdmer_jax.data.corpus import open_corpus
-from cgdmer_jax.data.shard_writer import ShardJob
-from cgdmer_jax.data.sources import LabelClass, Source, SourceRecord
-from cgdmer_jax.data.store import open_store
-from cgdmer_jax.data.unfinished import settings_of
-from cgdmer_jax.data.wfdb_reader import Recording
+from cgdmer_jax.data.readers.recording import Recording
+from cgdmer_jax.data.sources.source import LabelClass, Source, SourceRecord
+from cgdmer_jax.data.store.convert import convert
+from cgdmer_jax.data.store.shard_writer import ShardJob
+from cgdmer_jax.data.store.store import open_store
+from cgdmer_jax.data.store.unfinished import settings_of
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.waveform import condition
-from experiments import evaluate, export_model
-from experiments.pretrain import pretrain
-from experiments.trained import load_run
+from cgdmer_jax.recipes.pretrain import pretrain
+from cgdmer_jax.recipes.trained_run import load_run
+from cgdmer_jax.waveform.conditioning import condition
 from tests.experiments.toy_runs import toy_config, toy_known
 from tests.outcome import run
 

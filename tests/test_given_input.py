@@ -10,7 +10,7 @@ import pytest
 from cgdmer_jax.contract import prepare
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.given_input import in_order, lead_names, plain_signal
-from cgdmer_jax.waveform import LEADS
+from cgdmer_jax.waveform.conditioning import LEADS
 from tests.test_contract import CONTRACT
 from tests.test_waveform import heart
 

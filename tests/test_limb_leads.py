@@ -6,10 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from cgdmer_jax.data.wfdb_reader import read_wfdb
-from cgdmer_jax.limb_leads import Agreement, agreement, derivable, derive, einthoven_residual, goldberger_residuals
-from cgdmer_jax.quality import lead_quality
-from cgdmer_jax.waveform import arrange
+from cgdmer_jax.data.readers.wfdb import read_wfdb
+from cgdmer_jax.waveform.conditioning import arrange
+from cgdmer_jax.waveform.limb_leads import (
+    Agreement,
+    agreement,
+    derivable,
+    derive,
+    einthoven_residual,
+    goldberger_residuals,
+)
+from cgdmer_jax.waveform.quality import lead_quality
 from tests.real_recordings import unpack
 from tests.test_waveform import heart
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cgdmer_jax.quality import PLAUSIBLE_MV, lead_quality
+from cgdmer_jax.waveform.quality import PLAUSIBLE_MV, lead_quality
 from tests.test_waveform import heart
 
 

@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import signal as scipy_signal
 
-from cgdmer_jax.data.wfdb_reader import read_wfdb
-from cgdmer_jax.limb_leads import einthoven_residual
-from cgdmer_jax.waveform import (
+from cgdmer_jax.data.readers.wfdb import read_wfdb
+from cgdmer_jax.waveform.conditioning import (
     LEADS,
     WAVEFORM_PROBLEMS,
     WaveformError,
@@ -26,6 +25,7 @@ from cgdmer_jax.waveform import (
     resample,
     to_microvolts,
 )
+from cgdmer_jax.waveform.limb_leads import einthoven_residual
 from tests.real_recordings import unpack
 
 WHOLE_MICROVOLTS = hnp.arrays(np.int16, (12, 150), elements=st.integers(-5000, 5000))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.windows import split
+from cgdmer_jax.waveform.windows import split
 
 MINUTE = np.tile(np.arange(60.0).repeat(100), (12, 1))  # 60 s at 100 Hz; every sample tells its second
 

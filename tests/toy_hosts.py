@@ -15,11 +15,13 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from cgdmer_jax import cli, early_stop
+from cgdmer_jax.commands import pretrain
 from cgdmer_jax.methods import METHODS
 from cgdmer_jax.methods.protocol import Aux, Variables
-from cgdmer_jax.training import checkpoint, hosts, log, placement, together
+from cgdmer_jax.recipes import training_run
+from cgdmer_jax.training import checkpoint, coordination, hosts, log, placement
 from configs import cgdmer
-from experiments import command, early_stop, pretrain, training_run
 
 WIDTH = 8
 
@@ -123,8 +125,8 @@ def say_and_join(**given):
 if __name__ == "__main__":
     early_stop.listen_in(["experiments.pretrain"])
     hosts.HEARTBEAT_S = 60  # also on a busy machine; that a host was killed is known by its broken connections
-    together.FAREWELL_S = int(os.environ.get("FAREWELL_S", "300"))  # nobody waits so long but for a killed host
-    together.PARTING_S = 4
+    coordination.FAREWELL_S = int(os.environ.get("FAREWELL_S", "300"))  # nobody waits so long but for a killed host
+    coordination.PARTING_S = 4
     if "SAY_JOINING" in os.environ:
         join, jax.distributed.initialize = jax.distributed.initialize, say_and_join
     METHODS["contrast"] = (make_contrast, ContrastConfig)
@@ -133,4 +135,4 @@ if __name__ == "__main__":
         training_run.Checkpoints = Filling
     if "STOP" in os.environ:
         training_run.MetricsLog = Stopping
-    command.run(pretrain.main)
+    cli.run(pretrain.main)

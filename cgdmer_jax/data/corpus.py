@@ -9,9 +9,9 @@ from jaxtyping import Bool, Int16, Int32, Int64
 
 from cgdmer_jax.batch import NO_TEXT
 from cgdmer_jax.contract import CONVERSION
-from cgdmer_jax.data.sources import LabelClass
+from cgdmer_jax.data.sources.source import LabelClass
 from cgdmer_jax.data.splits import in_folds, split_folds
-from cgdmer_jax.data.store import MARKS, Store, open_store
+from cgdmer_jax.data.store.store import MARKS, Store, open_store
 from cgdmer_jax.errors import CgdmerError, suggest
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Int16, Int32, Int64
 
 from cgdmer_jax.data.corpus import Corpus
-from cgdmer_jax.data.reports import clean
 from cgdmer_jax.data.sources import REPORTS
 from cgdmer_jax.data.splits import split_folds
+from cgdmer_jax.data.text.cleaning import clean
 from cgdmer_jax.errors import CgdmerError, suggest
 
 N_LEADS = 12

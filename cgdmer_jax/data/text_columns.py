@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from cgdmer_jax.data.corpus import Corpus
-from cgdmer_jax.data.store import Store
+from cgdmer_jax.data.store.store import Store
 from cgdmer_jax.data.text_cache import CACHE, Key, read_table, write_table
 from cgdmer_jax.errors import CgdmerError
 

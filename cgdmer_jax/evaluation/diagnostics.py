@@ -1,177 +1,173 @@
-"""What two learned parts hold and share: rank, linear predictability, modality gap, alignment. Pure maths on arrays."""
+"""Diagnostics of a checkpoint: gradient norms, ranks, predictability, gaps and part probes."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+import math
+import time
+from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Float64, Int, Int16
-from scipy.special import logsumexp
 
-from cgdmer_jax.evaluation.metrics import auroc
-from cgdmer_jax.evaluation.probe import fit_probe
-from cgdmer_jax.evaluation.standardise import training_moments
+from cgdmer_jax import provenance
+from cgdmer_jax.evaluation.evaluation import Evaluation, prepare
+from cgdmer_jax.evaluation.evaluation_folders import check_writable, folder_of, folder_of_step
+from cgdmer_jax.evaluation.shared_specific import Parts, embed_parts
+from cgdmer_jax.metrics import bootstrap
+from cgdmer_jax.metrics import diagnostics as maths
+from cgdmer_jax.metrics.part_probes import Roles, compare
+from cgdmer_jax.provenance import commit, environment
+from cgdmer_jax.recipes.gradient_norms import fixed_batch, gradient_norms, term_weights
+from cgdmer_jax.sealed_json import sealed
+from cgdmer_jax.waveform.heart_rate import heart_rates
+from cgdmer_jax.whole_file import write_json
 
-PENALTIES = (1e-1, 1.0, 1e1, 1e2, 1e3, 1e4, 1e5)  # scikit-learn's alpha, on standardised features
-RECALL_AT = 10
-ROUNDING = 1e-6  # a feature of float32 that varies by less, relative to its size, is constant
-
-
-class Rank(NamedTuple):
-    """`effective`: exp of the entropy of the singular values over their sum (Roy and Vetterli 2007).
-
-    `stable`: squared Frobenius norm over squared spectral norm. Both of the centred features; 0 if constant.
-    """
-
-    effective: float
-    stable: float
+FILE = "diagnostics.json"
+DEVICES = 6  # the most frequent ones are told apart
+LEAST = 10  # records of a role below which nothing is fitted
+MV_PER_UV = 1e-3
 
 
-def rank(x: Float[np.ndarray, "record feature"]) -> Rank:
-    centred = x.astype(np.float64) - x.mean(0, dtype=np.float64)
-    singular = np.linalg.svd(centred, compute_uv=False)
-    singular = singular[singular > ROUNDING * np.linalg.norm(x)]
-    if not len(singular):
-        return Rank(0.0, 0.0)
-    share = singular / singular.sum()
-    return Rank(float(np.exp(-(share * np.log(share)).sum())), float((singular**2).sum() / singular[0] ** 2))
+def diagnose(run: Path, store: str, split: str, *, checkpoint: int | None) -> dict:
+    """Computes every section, writes them and returns the document."""
+    begun = time.monotonic()
+    state = prepare(run, store, split, checkpoint)
+    cache = folder_of(state.trained.folder, state.trained.contract, state.corpus, split)
+    out = folder_of_step(cache, checkpoint)
+    check_writable(out)
+    parts = embed_parts(state, cache)
+    document = {
+        "command": provenance.command_line(),
+        "commit": commit(),
+        "environment": environment(),
+        "run": state.base.run,
+        "step": state.trained.step,
+        "store": state.base.store,
+        "split": split,
+        "gradients": gradients(state),
+        "ranks": ranks(state, parts),
+        "predictability": predictability(parts),
+        "gap": gaps(state, parts),
+        "probes": probes(state, parts),
+        "lengths": lengths(state, parts),
+        "left_out": state.left_out,
+    }
+    document["seconds"] = time.monotonic() - begun
+    write_json(out / FILE, sealed(finite(document)))
+    print(f"{out / FILE}: {document['seconds']:.0f} s")
+    return finite(document)
 
 
-@dataclass(frozen=True)
-class Regression:
-    """Ridge regression of one or several targets; `weights` act on standardised features."""
-
-    weights: Float64[np.ndarray, "feature target"]
-    bias: Float64[np.ndarray, "target"]
-    mean: Float64[np.ndarray, "feature"]
-    std: Float64[np.ndarray, "feature"]
-    penalty: float
-
-    def predict(self, x: Float[np.ndarray, "record feature"]) -> Float64[np.ndarray, "record target"]:
-        return (x - self.mean) / self.std @ self.weights + self.bias
+def gradients(state: Evaluation) -> list[dict]:
+    """Norm of each term's gradient on one fixed batch, alone and times its weight."""
+    config = state.trained.config
+    weights = term_weights(config)
+    batch = fixed_batch(state.corpus, state.table, config.data.batch_size)
+    norms = gradient_norms(state.trained.method, tuple(weights), config.seed)(state.trained.variables, batch)
+    return [{"term": n, "norm": norms[n], "weight": w, "weighted_norm": w * norms[n]} for n, w in weights.items()]
 
 
-def fit_regression(
-    x_fit: Float[np.ndarray, "record feature"],
-    y_fit: Float[np.ndarray, "record target"],
-    x_choose: Float[np.ndarray, "other feature"],
-    y_choose: Float[np.ndarray, "other target"],
-    *,
-    penalties: Sequence[float] = PENALTIES,
-) -> Regression:
-    """Keeps the penalty of least squared error on the `choose` records."""
-    mean, std = training_moments(x_fit, x_choose)
-    standard = (x_fit.astype(np.float64) - mean) / std
-    bias = y_fit.mean(0, dtype=np.float64)
-    values, axes = np.linalg.eigh(standard.T @ standard)
-    right = axes.T @ (standard.T @ (y_fit - bias))
-    made = [Regression(axes @ (right / (values + p)[:, None]), bias, mean, std, float(p)) for p in penalties]
-    return made[int(np.argmin([((one.predict(x_choose) - y_choose) ** 2).sum() for one in made]))]
-
-
-def r_squared_samples(
-    y: Float[np.ndarray, "record target"],
-    predicted: Float[np.ndarray, "record target"],
-    weights: Int16[np.ndarray, "resample record"],
-) -> Float64[np.ndarray, "resample"]:
-    """Share of the variance explained in every bootstrap resample, targets pooled; NaN where there is none."""
-    centred = y.astype(np.float64) - y.mean(0, dtype=np.float64)  # so that the sums below do not cancel
-    counts = weights.astype(np.float64)
-    error = counts @ ((predicted - y) ** 2).sum(1)
-    total = counts @ (centred**2).sum(1) - ((counts @ centred) ** 2).sum(1) / counts.sum(1)
-    return np.divide(total - error, total, out=np.full(len(weights), np.nan), where=total > 0)
-
-
-def r_squared(y: Float[np.ndarray, "record target"], predicted: Float[np.ndarray, "record target"]) -> float:
-    """1 less squared error over variance: below 0 is worse than the mean of y."""
-    return float(r_squared_samples(y, predicted, np.ones((1, len(y)), np.int16))[0])
-
-
-class Draws(NamedTuple):
-    """Features of one kind by the role of their records; no patient is in two of them."""
-
-    fit: Float[np.ndarray, "record_fit feature"]
-    choose: Float[np.ndarray, "record_choose feature"]
-    score: Float[np.ndarray, "record_score feature"]
-
-    def shifted(self, by: Float64[np.ndarray, "feature"]) -> "Draws":
-        return Draws(*(x - by for x in self))
-
-
-def predictability(x: Draws, y: Draws) -> float:
-    """Held-out R^2 of y from x by ridge, every column of y standardised, so that each counts alike."""
-    mean, std = training_moments(y.fit, y.choose)
-    fit, choose, score = ((part - mean) / std for part in y)
-    return r_squared(score, fit_regression(x.fit, fit, x.choose, choose).predict(x.score))
-
-
-class Gap(NamedTuple):
-    """How far two modalities lie apart, on held-out records (Liang et al. 2022: the distance)."""
-
-    distance: float  # between the centroids
-    spread: float  # root mean square distance of a vector to its own modality's centroid: what to compare with
-    classifier_auroc: float  # of a logistic classifier of the modality; 0.5 = not told apart
-    classifier_accuracy: float
-
-
-def modality_gap(ecg: Draws, text: Draws) -> Gap:
-    """The gap as it is; after `centred` of both it is what a shift does not explain."""
-    between = np.linalg.norm(ecg.score.mean(0, dtype=np.float64) - text.score.mean(0, dtype=np.float64))
-    spread = np.sqrt(np.mean([_mean_square_distance(ecg.score), _mean_square_distance(text.score)]))
-    both = [np.concatenate(pair) for pair in zip(ecg, text, strict=True)]
-    is_ecg = [np.arange(len(x))[:, None] < len(e) for x, e in zip(both, ecg, strict=True)]
-    probability = fit_probe(both[0], is_ecg[0], both[1], is_ecg[1]).scores(both[2])
-    accuracy = ((probability > 0.5) == is_ecg[2]).mean()
-    return Gap(float(between), float(spread), float(auroc(probability, is_ecg[2])[0]), float(accuracy))
-
-
-def centred(draws: Draws) -> Draws:
-    """Less the mean of the `fit` records."""
-    return draws.shifted(draws.fit.mean(0, dtype=np.float64))
-
-
-class Aligned(NamedTuple):
-    """Each recording against a gallery of distinct reports."""
-
-    loss: Float64[np.ndarray, "record"]  # -log of the softmax share of the own report (InfoNCE, ECG to text)
-    rank: Float64[np.ndarray, "record"]  # 1 = the own report is the most similar; a tie counts half
-
-
-def alignment_of_records(
-    ecg: Float[np.ndarray, "record embedding"],
-    gallery: Float[np.ndarray, "text embedding"],
-    own: Int[np.ndarray, "record"],
-    temperature: float,
-) -> Aligned:
-    """`own` is where each recording's report stands in the gallery; all vectors of unit length."""
-    similarity = ecg.astype(np.float64) @ gallery.T.astype(np.float64)
-    mine = similarity[np.arange(len(own)), own]
-    loss = logsumexp(similarity / temperature, axis=1) - mine / temperature
-    above, tied = (similarity > mine[:, None]).sum(1), (similarity == mine[:, None]).sum(1) - 1
-    return Aligned(loss, 1 + above + tied / 2)  # ties count half: nobody gains by collapsing
-
-
-def by_length(length: Int[np.ndarray, "record"], aligned: Aligned) -> list[dict[str, float | int]]:
-    """Loss and retrieval in quartiles of the report length (word pieces); equal lengths stay together."""
-    edges = np.quantile(length, [0.25, 0.5, 0.75], method="inverted_cdf")
-    quartile = np.searchsorted(edges, length)  # a length on an edge belongs below it
+def ranks(state: Evaluation, parts: Parts) -> list[dict]:
+    """Of the scored recordings, and of the distinct reports of those."""
+    texts = np.unique(parts.text_id[parts.with_text("score")])
+    of_modality = {"ecg": (parts.ecg, parts.roles["score"]), "text": (parts.text, texts)}
     rows = []
-    for number in np.unique(quartile):
-        of = quartile == number
-        ranks = aligned.rank[of]
-        rows.append(
-            {
-                "quartile": int(number) + 1,
-                "shortest": int(length[of].min()),
-                "longest": int(length[of].max()),
-                "n": int(of.sum()),
-                "loss": float(aligned.loss[of].mean()),
-                "median_rank": float(np.median(ranks)),
-                "recall_at_10": float((ranks <= RECALL_AT).mean()),
-            }
-        )
+    for modality, (features, at) in of_modality.items():
+        for part in ("shared", "specific"):
+            x = features[part][at]
+            if not len(x):
+                state.leave_out(f"rank of {part} of {modality}", "there is none of a scored record")
+                continue
+            found = maths.rank(x)
+            row = {"modality": modality, "part": part, "width": x.shape[1], "n": len(x)}
+            row |= {"effective_rank": found.effective, "stable_rank": found.stable}
+            rows.append(row | {"share": found.effective / x.shape[1]})
     return rows
 
 
-def _mean_square_distance(x):
-    return ((x - x.mean(0, dtype=np.float64)) ** 2).sum(1).mean()
+def predictability(parts: Parts) -> list[dict]:
+    """Ridge R^2 of one part from the other; text: of reports that stand in no earlier role."""
+    rows = []
+    for modality, draws_of in (("ecg", parts.ecg_draws), ("text", parts.text_draws)):
+        for given, wanted in (("shared", "specific"), ("specific", "shared")):
+            x, y = draws_of(given), draws_of(wanted)
+            enough = min(map(len, x)) >= LEAST
+            r2 = maths.predictability(x, y) if enough else math.nan
+            rows.append({"modality": modality, "from": given, "to": wanted, "n": len(x.score), "r2": r2})
+    return rows
+
+
+def gaps(state: Evaluation, parts: Parts) -> list[dict]:
+    """Recordings against their reports, as they are and after each modality's own mean was taken off."""
+    rows = []
+    for name in ("aligned", "shared", "specific"):
+        ecg, text = parts.pairs(name)
+        if min(map(len, ecg)) < LEAST:
+            state.leave_out(f"modality gap of {name}", f"fewer than {LEAST} records of a role have a report")
+            continue
+        for centred, pair in ((False, (ecg, text)), (True, (maths.centred(ecg), maths.centred(text)))):
+            row = {"features": name, "centred": centred, "n": len(ecg.score)}
+            rows.append(row | maths.modality_gap(*pair)._asdict())
+    return rows
+
+
+def probes(state: Evaluation, parts: Parts) -> list[dict]:
+    """Facts of the recording and every task from shared, specific and both."""
+    features = {name: parts.ecg[name].astype(np.float64) for name in ("shared", "specific")}
+    features["both"] = np.concatenate([features["shared"], features["specific"]], axis=1)
+    rows = []
+    for name, y, known in targets(state, parts):
+        fit, choose, score = (at[known[at]] for at in parts.roles.values())
+        if min(len(fit), len(choose), len(score)) < LEAST:
+            state.leave_out(f"probe of {name}", f"it is known of fewer than {LEAST} records of a role")
+            continue
+        patients = state.corpus.patient_id[state.lines][score]
+        weights = bootstrap.patient_weights(patients, bootstrap.N_RESAMPLES, seed=0)
+        rows.append(compare(features, name, y, Roles(fit, choose, score, weights)))
+    return rows + [
+        compare(features, task.name, task.labels, Roles(task.fit, task.choose, task.score, task.weights))
+        for task in state.tasks
+    ]
+
+
+def targets(state: Evaluation, parts: Parts):
+    """(name, number or classes of each record, of which records it is known)."""
+    corpus, lines = state.corpus, state.lines
+    age = corpus.column("age")[lines].astype(np.float64)
+    signal, lead_mask, length = corpus.read(lines), corpus.lead_mask[lines], corpus.length[lines]
+    bpm = heart_rates(signal, lead_mask, length, corpus.rate)
+    std_mv = np.array(
+        [x[m, :n].std() * MV_PER_UV for x, m, n in zip(signal, lead_mask, length, strict=True)]
+    )  # what record_std divides by, its mean taken off
+    for name, value in (("age, years", age), ("heart rate, beats a minute", bpm), ("log amplitude", np.log(std_mv))):
+        yield name, value, np.isfinite(value)
+    sex = corpus.column("sex")[lines]
+    yield "sex", (sex == "female")[:, None], np.isin(sex, ("female", "male"))
+    device = corpus.column("device")[lines].astype(str)
+    fitted = device[parts.roles["fit"]]
+    names, count = np.unique(fitted[fitted != "None"], return_counts=True)
+    frequent = names[np.argsort(-count, kind="stable")[:DEVICES]]
+    yield f"device, {len(frequent)} most frequent", device[:, None] == frequent[None, :], np.isin(device, frequent)
+
+
+def lengths(state: Evaluation, parts: Parts) -> list[dict]:
+    """InfoNCE and rank of the own report among all distinct ones scored, by report length in word pieces."""
+    run = state.trained
+    at = parts.with_text("score")
+    if not len(at):
+        state.leave_out("alignment by length", "no scored record has a report")
+        return []
+    gallery, own = np.unique(parts.text_id[at], return_inverse=True)
+    encoded = run.tokenizer.encode_batch_fast([state.corpus.texts[i] for i in gallery])
+    length = np.array([len(one.ids) for one in encoded])  # before reports are cut to max_tokens
+    temperature = run.method.network.apply({"params": run.variables.params}, method="current_temperature")
+    aligned = maths.alignment_of_records(
+        parts.ecg["aligned"][at], parts.text["aligned"][gallery], own, float(temperature)
+    )
+    return [row | {"gallery": len(gallery)} for row in maths.by_length(length[own], aligned)]
+
+
+def finite(value):
+    """The same document with null for what is undefined."""
+    if isinstance(value, dict):
+        return {name: finite(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,81 +1,156 @@
-"""Hiding samples for good, and errors over them from sums a record: exact for any set, quick for every resample."""
+"""Reconstruction of hidden patches in millivolts, strategy by strategy, beside the best linear guess."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Float64, Int16
+from jaxtyping import Bool, Float32
+from ml_collections import ConfigDict
 
-LIMB = slice(0, 6)  # I, II, III, aVR, aVL, aVF: any two give the other four
-KINDS = ("independent", "derivable", "all")
+from cgdmer_jax import provenance
+from cgdmer_jax.batch import Batch
+from cgdmer_jax.data.splits import in_folds, probe_folds
+from cgdmer_jax.evaluation.evaluation import Evaluation, Plan
+from cgdmer_jax.methods.protocol import Draws, Method
+from cgdmer_jax.metrics import bootstrap
+from cgdmer_jax.metrics.linear_interpolation import fit_interpolation, interpolate
+from cgdmer_jax.metrics.reconstruction import pearson, rmse, split_hidden, sums_of_records, without_hidden
+from cgdmer_jax.metrics.results import Setting, plain_row
+from cgdmer_jax.models.masking.slots import STRATEGIES
+from cgdmer_jax.recipes import build, embedding, trained_run
+
+N_SCORED = 512
+N_FITTED = 2048  # training recordings of the linear guess's covariance
+SAME_SAMPLE, WINDOW = "linear_same_sample", "linear_window"  # from other leads alone; with the patch before and after
+FIGURES = {"rmse_mv": rmse, "pearson_r": pearson}
 
 
-def split_hidden(
-    hidden: Bool[np.ndarray, "record lead patch"], visible: Bool[np.ndarray, "record lead patch"]
-) -> dict[str, Bool[np.ndarray, "record lead patch"]]:
-    """Hidden patches by kind. `derivable`: of a limb lead while two other limb leads are visible, so arithmetic."""
-    solvable = visible[:, LIMB].sum(1) >= 2
-    derivable = np.zeros_like(hidden)
-    derivable[:, LIMB] = hidden[:, LIMB] & solvable[:, None]
-    return dict(zip(KINDS, (hidden & ~derivable, derivable, hidden), strict=True))
+@dataclass(frozen=True)
+class Guesses:
+    """Recordings with some patches hidden, and what each method puts there."""
+
+    true_mv: Float32[np.ndarray, "record lead time"]
+    visible: Bool[np.ndarray, "record lead patch"]
+    hidden: Bool[np.ndarray, "record lead patch"]
+    made_mv: dict[str, Float32[np.ndarray, "record lead time"]]
 
 
-def without_hidden(
-    signal_uv: Int16[np.ndarray, "record lead time"],
-    visible: Bool[np.ndarray, "record lead patch"],
-    hidden: Bool[np.ndarray, "record lead patch"],
-) -> Int16[np.ndarray, "record lead time"]:
-    """Hidden samples replaced by mean +- standard deviation, in turns, of their lead's visible ones.
+def add_reconstruction(state: Evaluation, plan: Plan) -> None:
+    """Rows of the first 512 scored records; nothing for a method that reconstructs nothing."""
+    run = state.trained
+    if not hasattr(run.method, "reconstruct"):
+        state.leave_out("part reconstruction", f"{state.base.method} reconstructs nothing")
+        return
+    at = state.scored_records()[:N_SCORED]
+    patients = state.corpus.patient_id[state.lines[at]]
+    weights = bootstrap.patient_weights(patients, bootstrap.N_RESAMPLES, seed=0).astype(np.float64)
+    reconstruct = reconstructor(state)
+    floors = None
+    for strategy in STRATEGIES:
+        found = _of_method(state, reconstruct, masked_by(run, strategy), at)
+        floors = _fit_floors(state, found) if floors is None else floors
+        found.made_mv.update(_of_floors(floors, found))
+        _add(state, strategy, found, weights)
 
-    So nothing of a hidden sample reaches a method, and its scale is that of the visible samples whatever it is taken
-    over. A lead of which nothing is visible gets the mean and deviation of the whole record's visible samples.
+
+def masked_by(run: trained_run.Trained, strategy: str) -> Method:
+    """The run's method with another masking strategy and no lead left out for good; the weights fit it."""
+    config = ConfigDict(run.config.to_dict())
+    config.method.masking = strategy
+    config.method.lead_dropout = 0.0
+    return build.make_method(config, run.contract, run.tokenizer)
+
+
+def reconstructor(state: Evaluation) -> Callable:
+    """batch, draws -> (millivolts, visible, hidden) [batch, lead, sample or patch]; no hidden sample is read.
+
+    Scaling, encoder and decoder are the same whatever was hidden: compiled once an evaluation.
     """
-    n_samples = signal_uv.shape[2]
-    seen, gone = (_samples_of(patches, n_samples) for patches in (visible, hidden))
-    values = signal_uv.astype(np.float64)
-    mean, std = _moments(values, seen, (2,))
-    mean_all, std_all = _moments(values, seen, (1, 2))
-    some = seen.any(2, keepdims=True)
-    mean, std = np.where(some, mean, mean_all), np.where(some, std, std_all)
-    turns = np.where(np.arange(n_samples) % 2, -1, 1)
-    return np.where(gone, np.rint(mean + turns * std), values).astype(np.int16)
+    if state.reconstruct is None:
+        state.reconstruct = _reconstructor(state.trained)
+    return state.reconstruct
 
 
-def sums_of_records(
-    true_mv: Float[np.ndarray, "record lead time"],
-    made_mv: Float[np.ndarray, "record lead time"],
-    chosen: Bool[np.ndarray, "record lead patch"],
-) -> Float64[np.ndarray, "record 7"]:
-    """Of the chosen patches' samples: n, and the sums of x, y, x^2, y^2, x y and (y - x)^2."""
-    patch_samples = true_mv.shape[2] // chosen.shape[2]
-    weight = np.repeat(chosen, patch_samples, axis=2).astype(np.float64)
-    x, y = true_mv.astype(np.float64), made_mv.astype(np.float64)
-    terms = (np.ones_like(x), x, y, x * x, y * y, x * y, (y - x) ** 2)
-    return np.stack([(weight * term).sum((1, 2)) for term in terms], axis=1)
+def _reconstructor(run: trained_run.Trained) -> Callable:
+    hidden_by = jax.jit(lambda variables, batch, draws: run.method.reconstruct(variables, batch, draws).hidden)
+    reconstruct = jax.jit(run.method.reconstruct)
+
+    def reconstructed(batch: Batch, draws: Draws) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        hidden = np.asarray(hidden_by(run.variables, batch, draws))
+        patch_samples = run.contract.samples // hidden.shape[2]
+        ends = (np.arange(hidden.shape[2]) + 1) * patch_samples
+        visible = batch.lead_mask[:, :, None] & (ends <= batch.length[:, None, None]) & ~hidden
+        safe = batch._replace(signal=without_hidden(batch.signal, visible, hidden))
+        return np.asarray(reconstruct(run.variables, safe, draws).signal_mv), visible, hidden
+
+    return reconstructed
 
 
-def rmse(sums: Float64[np.ndarray, "*set 7"]) -> Float64[np.ndarray, "*set"]:
-    """Root mean squared error in the samples' unit; NaN without samples."""
-    return np.asarray(np.sqrt(_over(sums[..., 6], sums[..., 0])))
+def _of_method(state: Evaluation, reconstruct: Callable, masked: Method, at: np.ndarray) -> Guesses:
+    draw = jax.jit(masked.draw)
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in ("true", "made", "visible", "hidden")}
+    batches = build.read_batches(state.corpus, state.lines[at], state.table, embedding.EVALUATION_BATCH)
+    for number, (batch, n_real) in enumerate(batches):
+        draws = draw(jax.random.fold_in(jax.random.key(0), number), batch, jnp.float32(1))
+        made, visible, hidden = reconstruct(batch, draws)
+        true = batch.signal[:, :, : made.shape[2]] * np.float32(1e-3)
+        for name, value in zip(parts, (true, made, visible, hidden), strict=True):
+            parts[name].append(value[:n_real])
+    whole = {name: np.concatenate(values) for name, values in parts.items()}
+    return Guesses(whole["true"], whole["visible"], whole["hidden"], {state.base.method: whole["made"]})
 
 
-def pearson(sums: Float64[np.ndarray, "*set 7"]) -> Float64[np.ndarray, "*set"]:
-    """Correlation over all samples of the set; NaN where one side is constant or there are none."""
-    n, x, y, xx, yy, xy, _ = np.moveaxis(sums, -1, 0)
-    spread = np.maximum(n * xx - x * x, 0) * np.maximum(n * yy - y * y, 0)
-    return np.asarray(_over(n * xy - x * y, np.sqrt(spread)))
+def _fit_floors(state: Evaluation, found: Guesses) -> dict:
+    """Both linear guesses, from whole recordings of the folds that probes are fitted on, taken evenly.
+
+    Neither where the store has no whole recording there, as one of eight leads.
+    """
+    corpus, n = state.corpus, found.true_mv.shape[2]
+    whole = in_folds(corpus.fold, probe_folds(state.base.split).fit) & corpus.lead_mask.all(1) & (corpus.length >= n)
+    lines = np.flatnonzero(whole)
+    if not len(lines):
+        state.leave_out("linear guesses of part reconstruction", "no recording to fit them on has twelve whole leads")
+        return {}
+    lines = lines[np.unique(np.linspace(0, len(lines) - 1, min(N_FITTED, len(lines))).astype(int))]
+    signal_mv = corpus.read(lines)[:, :, :n] * np.float32(1e-3)
+    patch_samples = n // found.hidden.shape[2]
+    return {
+        SAME_SAMPLE: fit_interpolation(signal_mv, patch_samples=1, reach=0),
+        WINDOW: fit_interpolation(signal_mv, patch_samples=patch_samples, reach=1),
+    }
 
 
-def _samples_of(patches, n_samples):
-    """[..., patch] -> [..., sample]; False after the last whole patch."""
-    patch_samples = n_samples // patches.shape[2]
-    samples = np.repeat(patches, patch_samples, axis=2)
-    return np.pad(samples, ((0, 0), (0, 0), (0, n_samples - samples.shape[2])))
+def _of_floors(floors: dict, found: Guesses) -> dict[str, np.ndarray]:
+    samples = np.repeat(found.visible, found.true_mv.shape[2] // found.visible.shape[2], axis=2)
+    seen = {SAME_SAMPLE: samples, WINDOW: found.visible}
+    threads = provenance.n_cpus()
+    return {name: interpolate(fitted, found.true_mv, seen[name], n_threads=threads) for name, fitted in floors.items()}
 
 
-def _moments(values, chosen, axes):
-    n = np.maximum(chosen.sum(axes, keepdims=True), 1)
-    mean = np.where(chosen, values, 0).sum(axes, keepdims=True) / n
-    variance = np.where(chosen, (values - mean) ** 2, 0).sum(axes, keepdims=True) / n
-    return mean, np.sqrt(variance)
+def _add(state: Evaluation, strategy: str, found: Guesses, weights: np.ndarray) -> None:
+    """Rows of every method and kind of hidden patch, and the paired difference of the error to each linear guess."""
+    own = state.base.method
+    for kind, chosen in split_hidden(found.hidden, found.visible).items():
+        # Absent and unmeasured samples are in no sum, whatever a method puts there.
+        sums = {name: sums_of_records(found.true_mv, made, chosen) for name, made in found.made_mv.items()}
+        counts = {"n": len(chosen), "n_positive": int(chosen.sum())}
+        for name, of_records in sums.items():
+            setting = _setting(state, name, strategy)
+            for metric, figure in FIGURES.items():
+                interval = bootstrap.interval(figure(weights @ of_records))
+                value = float(figure(of_records.sum(0)))
+                state.rows.append(plain_row(setting, metric, kind, value, interval=interval, **counts))
+        for floor in [name for name in sums if name != own]:
+            value = float(rmse(sums[own].sum(0)) - rmse(sums[floor].sum(0)))
+            interval = bootstrap.interval(rmse(weights @ sums[own]) - rmse(weights @ sums[floor]))
+            setting = _setting(state, own, strategy)
+            row = plain_row(setting, f"rmse_mv_minus_{floor}", kind, value, interval=interval, **counts)
+            state.rows.append(row)
 
 
-def _over(above, below):
-    return np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below > 0)
+def _setting(state: Evaluation, method: str, strategy: str) -> Setting:
+    return replace(
+        state.base, evaluation="reconstruction", task="signal", method=method, variant=strategy, supervision="none"
+    )

@@ -1,73 +1,100 @@
-"""Retrieval between recordings and reports, both ways; each distinct report stands once."""
+"""Retrieval rows: reports found by recordings and recordings by reports, with random weights and chance beside them."""
 
+from dataclasses import replace
+
+import jax
 import numpy as np
-from jaxtyping import Bool, Float, Float64, Int
-from scipy.special import gammaln
+from jaxtyping import Float, Int
 
 from cgdmer_jax.batch import NO_TEXT
-from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.data.splits import in_folds, probe_folds
+from cgdmer_jax.evaluation.evaluation import Evaluation, Plan
+from cgdmer_jax.methods.protocol import Variables
+from cgdmer_jax.metrics import bootstrap
+from cgdmer_jax.metrics.results import UNKNOWN, Setting, plain_row
+from cgdmer_jax.metrics.retrieval import chance_within, ecg_to_text_ranks, text_to_ecg_ranks
+from cgdmer_jax.recipes import trained_run
 
-BLOCK = 1024  # queries compared with the whole gallery at a time
-
-
-def ecg_to_text_ranks(
-    ecg: Float[np.ndarray, "record embedding"],
-    text: Float[np.ndarray, "text embedding"],
-    own: Int[np.ndarray, "record"],
-) -> Float64[np.ndarray, "record"]:
-    """Rank (1 = first) of each recording's report, number `own`, among the distinct reports."""
-    return _ranks(ecg, text, lambda some: own[some, None] == np.arange(len(text)))
+TEXTS_AT_ONCE = 256
+DEPTHS = (1, 5, 10)
 
 
-def text_to_ecg_ranks(
-    ecg: Float[np.ndarray, "record embedding"],
-    text: Float[np.ndarray, "text embedding"],
-    own: Int[np.ndarray, "record"],
-) -> Float64[np.ndarray, "text"]:
-    """Rank, among all recordings, of the best one that has this report."""
-    return _ranks(text, ecg, lambda some: some[:, None] == own)
+def add_retrieval(state: Evaluation, plan: Plan) -> None:
+    """All scored recordings with a report, labelled or not; each distinct report once."""
+    lines = state.lines
+    scored = in_folds(state.corpus.fold[lines], probe_folds(state.base.split).score)
+    at = np.flatnonzero(scored & (state.corpus.text_id[lines] != NO_TEXT))
+    if not len(at):
+        state.leave_out("part retrieval", "no scored recording has a report")
+        return
+    ids, own = np.unique(state.corpus.text_id[lines[at]], return_inverse=True)
+    # Recordings are resampled by patient; reports, which several patients share, by themselves.
+    queries = {"ecg_to_text": state.corpus.patient_id[lines[at]], "text_to_ecg": np.arange(len(ids))}
+    gallery = {"ecg_to_text": len(ids), "text_to_ecg": len(at)}
+
+    embed_text = jax.jit(state.trained.method.embed_text)
+    of_method = {state.base.method: [state.trained.variables]}
+    of_method["random_weights"] = [
+        trained_run.random_variables(state.trained, seed) for seed in range(plan.random_seeds)
+    ]
+    for method, seeds in of_method.items():
+        ranks: dict[str, list[np.ndarray]] = {variant: [] for variant in queries}
+        for variables, ecg in zip(seeds, state.features.get(f"{method}/aligned", []), strict=True):
+            text = embed_texts(state, embed_text, variables, ids)
+            ranks["ecg_to_text"].append(ecg_to_text_ranks(ecg[at], text, own))
+            ranks["text_to_ecg"].append(text_to_ecg_ranks(ecg[at], text, own))
+        for variant, of_seeds in ranks.items():
+            if of_seeds:
+                setting = _setting(state, method, variant)
+                state.rows += _rows(setting, np.stack(of_seeds), gallery[variant], queries[variant])
+    # A recording has one report to find, a report as many recordings as have it.
+    n_own = {"ecg_to_text": np.ones(len(at), int), "text_to_ecg": np.bincount(own)}
+    for variant, counts in n_own.items():
+        state.rows += _chance_rows(_setting(state, "chance", variant), gallery[variant], counts)
 
 
-def recall_at(
-    ecg: Float[np.ndarray, "record embedding"],
-    text: Float[np.ndarray, "record embedding"],
-    text_id: Int[np.ndarray, "record"],
-    *,
-    k: int,
-) -> float:
-    """Share of recordings with text whose own report is among the k most similar distinct reports."""
-    with_text = text_id != NO_TEXT
-    _, first, own = np.unique(text_id[with_text], return_index=True, return_inverse=True)
-    ranks = ecg_to_text_ranks(ecg[with_text], text[with_text][first], own)
-    return float((ranks <= k).mean())
+def _setting(state: Evaluation, method: str, variant: str) -> Setting:
+    feature = None if method == "chance" else "aligned"
+    width = None if method == "chance" else state.aligned_width
+    return replace(
+        state.base,
+        evaluation="retrieval",
+        task="reports",
+        method=method,
+        feature=feature,
+        feature_dim=width,
+        variant=variant,
+        supervision=state.of_reports,
+    )
 
 
-def chance_within(n_gallery: int, n_own: Int[np.ndarray, "query"]) -> Float64[np.ndarray, "rank"]:
-    """Expected recall at 1, 2, ... n_gallery of a random order, when a query has `n_own` hits in the gallery.
-
-    1 - C(n - m, k) / C(n, k): the hypergeometric chance of no hit among the first k.
-    """
-    k = np.arange(1, n_gallery + 1)
-    within = np.zeros(n_gallery)
-    for m, count in zip(*np.unique(n_own, return_counts=True), strict=True):
-        missed = _log_choose(n_gallery - m, np.minimum(k, n_gallery - m)) - _log_choose(n_gallery, k)
-        within += count * (1 - np.where(k <= n_gallery - m, np.exp(missed), 0.0))
-    return within / len(n_own)
-
-
-def _ranks(queries, gallery, is_own):
-    """1 + what is more similar than the best own one + half of what is as similar: nobody gains by collapsing."""
-    if not (np.isfinite(queries).all() and np.isfinite(gallery).all()):
-        raise CgdmerError("retrieval met embeddings that are not finite; look at the loss of the run that made them")
-    ranks = np.empty(len(queries))
-    for first in range(0, len(queries), BLOCK):
-        some = np.arange(first, min(first + BLOCK, len(queries)))
-        similarity = queries[some] @ gallery.T
-        own: Bool[np.ndarray, "query item"] = is_own(some)
-        best = np.where(own, similarity, -np.inf).max(1, keepdims=True)
-        ranks[some] = 1 + (similarity > best).sum(1) + 0.5 * ((similarity == best) & ~own).sum(1)
-    return ranks
+def _rows(setting: Setting, ranks: Float[np.ndarray, "seed query"], n_gallery: int, units: np.ndarray) -> list[dict]:
+    """`n` is the gallery's size, `n_positive` the number of queries; intervals for one seed."""
+    weights = bootstrap.patient_weights(units, bootstrap.N_RESAMPLES, seed=0)
+    figures = {"n": n_gallery, "n_positive": ranks.shape[1], "n_seeds": len(ranks)}
+    rows = []
+    for k in DEPTHS:
+        hits = (ranks <= k).mean(0)
+        interval = bootstrap.interval(weights @ hits / weights.sum(1)) if len(ranks) == 1 else UNKNOWN
+        rows.append(plain_row(setting, f"recall_at_{k}", "all", float(hits.mean()), interval=interval, **figures))
+    median = float(np.median(ranks, axis=1).mean())
+    return [*rows, plain_row(setting, "median_rank", "all", median, **figures)]
 
 
-def _log_choose(n, k):
-    return gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+def _chance_rows(setting: Setting, n_gallery: int, n_own: Int[np.ndarray, "query"]) -> list[dict]:
+    """What a random order is expected to give."""
+    within = chance_within(n_gallery, n_own)
+    values = {f"recall_at_{k}": within[min(k, n_gallery) - 1] for k in DEPTHS}
+    values["median_rank"] = 1 + int(np.searchsorted(within, 0.5))
+    return [plain_row(setting, name, "all", float(v), n=n_gallery, n_positive=len(n_own)) for name, v in values.items()]
+
+
+def embed_texts(state: Evaluation, embed_text, variables: Variables, ids: Int[np.ndarray, "text"]) -> np.ndarray:
+    """Embeddings of these reports; the last batch is filled up, so that every batch has one shape."""
+    parts = []
+    for first in range(0, len(ids), TEXTS_AT_ONCE):
+        some = ids[first : first + TEXTS_AT_ONCE]
+        filled = np.pad(some, (0, TEXTS_AT_ONCE - len(some)), mode="edge")
+        made = embed_text(variables, state.table.tokens[filled], state.table.mask[filled])
+        parts.append(np.asarray(made)[: len(some)])
+    return np.concatenate(parts).astype(np.float64)

@@ -11,12 +11,13 @@ from tokenizers import Tokenizer
 
 from cgdmer_jax.batch import NO_TEXT, Batch
 from cgdmer_jax.contract import InputContract, Prepared, patient_hmac_sha256, patient_sha256, prepare, signal_sha256
-from cgdmer_jax.data.reports import clean, encode
+from cgdmer_jax.data.text.cleaning import clean
+from cgdmer_jax.data.text.tokenizer import encode
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.given_input import Signal, check_rate_and_unit, in_order, lead_names, plain_signal
 from cgdmer_jax.methods.protocol import Method, Variables
-from cgdmer_jax.waveform import LEADS, canonical_lead
-from cgdmer_jax.windows import split
+from cgdmer_jax.waveform.conditioning import LEADS, canonical_lead
+from cgdmer_jax.waveform.windows import split
 
 Signals = Signal | Iterable[Signal]
 Prompts = Mapping[str, str | Iterable[str]]
@@ -44,7 +45,7 @@ class Encoder:
         self._method = method
         self._variables = jax.device_put(variables)
         self._tokenizer = tokenizer
-        # On CPU few at a time: more would leave the cache (experiments/trained.py has the measurement).
+        # On CPU few at a time: more would leave the cache (cgdmer_jax/recipes/trained_run.py has the measurement).
         self._records_at_once = 4 if jax.default_backend() == "cpu" else 256
         self._embed_ecg = jax.jit(method.embed_ecg)
         self._embed_text = jax.jit(method.embed_text)

@@ -5,15 +5,15 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from cgdmer_jax.data.reports import read_tokenizer
-from cgdmer_jax.data.special_tokens import PADDING, first_id
+from cgdmer_jax.data.text.special_tokens import PADDING, first_id
+from cgdmer_jax.data.text.tokenizer import read_tokenizer
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.hub import FORM, hub_hint, is_hub_address, snapshot
 from cgdmer_jax.interop.text_config import TextModule, read_text_config
 from cgdmer_jax.interop.text_folder import read_origin
 from cgdmer_jax.interop.text_parameters import text_parameters
 from cgdmer_jax.interop.text_tensors import INDEX, WEIGHTS, open_tensors
-from cgdmer_jax.models.bert import BertEncoder
+from cgdmer_jax.models.text.bert import BertEncoder
 
 CONFIG, TOKENIZER = "config.json", "tokenizer.json"
 NEEDED = f"{CONFIG}, {TOKENIZER} and {WEIGHTS} (or its parts with {INDEX})"

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from cgdmer_jax.waveform import LEADS
+from cgdmer_jax.waveform.conditioning import LEADS
 
 LAYER = "{layer}"  # in a name: one tensor a block, stacked here on axis 0
 TOWER = "lm_model."  # before the names of the text tower

@@ -11,14 +11,9 @@ from tokenizers import Tokenizer
 
 from cgdmer_jax import __version__
 from cgdmer_jax.contract import InputContract
-from cgdmer_jax.data.reports import (
-    CLEANING_VERSION,
-    TOKENIZER_FILE,
-    load_tokenizer,
-    save_tokenizer,
-    tokenizer_sha256,
-)
-from cgdmer_jax.data.special_tokens import full_stop_id, vocabulary_size
+from cgdmer_jax.data.text.cleaning import CLEANING_VERSION
+from cgdmer_jax.data.text.special_tokens import full_stop_id, vocabulary_size
+from cgdmer_jax.data.text.tokenizer import TOKENIZER_FILE, load_tokenizer, save_tokenizer, tokenizer_sha256
 from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.interop.encoder import Encoder, blank_batch
 from cgdmer_jax.interop.hub import hub_hint, is_hub_address, snapshot

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.given_input import check_rate_and_unit, lead_names, plain_signal
 from cgdmer_jax.interop.pretrained import load
-from cgdmer_jax.waveform import LEADS
+from cgdmer_jax.waveform.conditioning import LEADS
 
 
 class EcgFeatures(TransformerMixin, BaseEstimator):

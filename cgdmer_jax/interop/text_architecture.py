@@ -5,10 +5,10 @@ import hashlib
 import jax
 import numpy as np
 
-from cgdmer_jax.data.special_tokens import MASK, first_id, special_token_ids
+from cgdmer_jax.data.text.special_tokens import MASK, first_id, special_token_ids
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.huggingface import TextTower
-from cgdmer_jax.models.text_tower import describe
+from cgdmer_jax.models.text.tower import describe
 
 
 def architecture_of(tower: TextTower) -> dict[str, object]:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.json_file import read_json
-from cgdmer_jax.models.bert import BertEncoder
-from cgdmer_jax.models.t5_encoder import T5Encoder
-from cgdmer_jax.models.text_states import ACTIVATIONS
+from cgdmer_jax.models.text.bert import BertEncoder
+from cgdmer_jax.models.text.states import ACTIVATIONS
+from cgdmer_jax.models.text.t5 import T5Encoder
 
 TextModule = BertEncoder | T5Encoder
 

@@ -9,14 +9,14 @@ import jax
 import numpy as np
 from tokenizers import Tokenizer
 
-from cgdmer_jax.data.reports import save_tokenizer
-from cgdmer_jax.data.special_tokens import PADDING, first_id
+from cgdmer_jax.data.text.special_tokens import PADDING, first_id
+from cgdmer_jax.data.text.tokenizer import save_tokenizer
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.text_names import LAYER, their_name
 from cgdmer_jax.interop.text_tensors import WEIGHTS
 from cgdmer_jax.interop.weights import write_tensors
-from cgdmer_jax.models.bert import BertEncoder
-from cgdmer_jax.models.text_tower import TextModule
+from cgdmer_jax.models.text.bert import BertEncoder
+from cgdmer_jax.models.text.tower import TextModule
 from cgdmer_jax.sealed_json import read_sealed, sealed
 from cgdmer_jax.whole_file import sha256_of, write_whole
 

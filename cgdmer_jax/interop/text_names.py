@@ -1,7 +1,7 @@
 """What Hugging Face calls the tensors of our text encoders, and which others a checkpoint may hold beside them."""
 
 from cgdmer_jax.interop.text_config import TextModule
-from cgdmer_jax.models.t5_encoder import T5Encoder
+from cgdmer_jax.models.text.t5 import T5Encoder
 
 LAYER = "{layer}"  # in a name: one tensor a block, stacked here on axis 0
 POOLER = "pooler.dense.weight"  # tells that a BERT type has a pooler

@@ -10,7 +10,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.text_config import TextModule, text_module
 from cgdmer_jax.interop.text_names import LAYER, OLD_ENDS, POOLER, PREFIXES, TIED, harmless, their_name
 from cgdmer_jax.interop.text_tensors import FLOATS, Stored
-from cgdmer_jax.models.bert import BertEncoder
+from cgdmer_jax.models.text.bert import BertEncoder
 
 MOST_TOLD = 40  # lines of the table in an error; the rest is counted
 

@@ -1,8 +1,8 @@
 """Methods by name: one file, one line here, one config each."""
 
-from cgdmer_jax.methods.cgdmer import CgDmer, CgDmerConfig
+from cgdmer_jax.methods.cgdmer.method import CgDmer, CgDmerConfig
 from cgdmer_jax.methods.masked_text import MaskedText, MaskedTextConfig
-from cgdmer_jax.methods.merl import Merl, MerlConfig
+from cgdmer_jax.methods.merl.method import Merl, MerlConfig
 
 METHODS = {
     "cgdmer": (CgDmer, CgDmerConfig),

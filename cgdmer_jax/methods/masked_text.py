@@ -9,14 +9,14 @@ from jaxtyping import Array, Bool, Float, Int32, PRNGKeyArray
 
 from cgdmer_jax.batch import Batch
 from cgdmer_jax.errors import CgdmerError, suggest
-from cgdmer_jax.methods import losses
+from cgdmer_jax.methods.losses import reconstruction
 from cgdmer_jax.methods.protocol import Aux, Variables
-from cgdmer_jax.models import text_tower
+from cgdmer_jax.models.frozen import held
 from cgdmer_jax.models.heads import unit
-from cgdmer_jax.models.held import held
-from cgdmer_jax.models.masking import Slots
-from cgdmer_jax.models.text_encoder import LanguageHead
-from cgdmer_jax.models.token_masking import MaskedTokens, draw_masked_tokens
+from cgdmer_jax.models.masking.slots import Slots
+from cgdmer_jax.models.masking.words import MaskedTokens, draw_masked_tokens
+from cgdmer_jax.models.text import tower as text_tower
+from cgdmer_jax.models.text.scratch import LanguageHead
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,9 @@ class MaskedText:
         """Cross-entropy of the hidden words, in nats a word; `train` changes nothing: there is no dropout."""
         length = batch.token_mask.sum(1, dtype=jnp.int32)
         logits = self._apply(variables, draws.apply(batch.tokens), length, draws.slots)
-        loss = losses.masked_average(losses.word_errors(logits, draws.original(batch.tokens)), draws.slots.live())
+        loss = reconstruction.masked_average(
+            reconstruction.word_errors(logits, draws.original(batch.tokens)), draws.slots.live()
+        )
         return loss, Aux(variables.state, {"text": loss})
 
     def embed_ecg(self, variables: Variables, batch: Batch) -> dict[str, Float[Array, "batch feature"]]:

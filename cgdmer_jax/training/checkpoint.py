@@ -19,6 +19,7 @@ from orbax.checkpoint import v1 as ocp
 from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.training.arrays import as_dict, check_fit, describe, of_variables
+from cgdmer_jax.training.coordination import is_first, of_first
 from cgdmer_jax.training.manifest import (
     MANIFEST,
     DamagedCheckpoint,
@@ -29,7 +30,6 @@ from cgdmer_jax.training.manifest import (
 from cgdmer_jax.training.orbax_loops import settle_after_failures
 from cgdmer_jax.training.reading import Restored, manifest_sha256, read_steadily
 from cgdmer_jax.training.state import TrainState, abstract
-from cgdmer_jax.training.together import is_first, of_first
 
 STATE = "state"
 REMEDY = "free some space and give the same command again"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import jax
 
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.training.together import Place, leave, take_place
+from cgdmer_jax.training.coordination import Place, leave, take_place
 
 PORT = 8476  # of host 0, where none is given; SLURM jobs that share a node need different ones
 CLOUD_TPU = "cloud_tpu"  # instead of an address: JAX asks the TPU's metadata for everything

@@ -8,11 +8,11 @@ from pathlib import Path
 import jax
 
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.training.metrics_file import line_of, read_metrics
+from cgdmer_jax.metrics_file import line_of, read_metrics
+from cgdmer_jax.training.coordination import is_first
 from cgdmer_jax.training.mirrors import Mirror
 from cgdmer_jax.training.state import check_finite
 from cgdmer_jax.training.step import Metrics
-from cgdmer_jax.training.together import is_first
 from cgdmer_jax.whole_file import write_whole
 
 TIMED = ("records_per_second", "model_flops_utilisation", "goodput")

@@ -11,12 +11,12 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.progress import progress_bar
 from cgdmer_jax.training.checkpoint import Checkpoints
+from cgdmer_jax.training.coordination import is_first
 from cgdmer_jax.training.log import MetricsLog, StepLogger
 from cgdmer_jax.training.sharding import place_batch
 from cgdmer_jax.training.state import TrainState, check_finite
 from cgdmer_jax.training.step import Metrics
 from cgdmer_jax.training.stop import StopFlag
-from cgdmer_jax.training.together import is_first
 from cgdmer_jax.training.trace import Trace
 
 DONE, PREEMPTED = 0, 75

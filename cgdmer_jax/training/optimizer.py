@@ -10,6 +10,8 @@ import optax
 
 from cgdmer_jax.errors import CgdmerError
 
+Optimizer = optax.GradientTransformation  # under a name that rooms without optax can use
+
 
 @dataclass(frozen=True)
 class OptimizerConfig:
@@ -60,9 +62,7 @@ def rate_factor(path: str, rules: tuple[tuple[str, float], ...]) -> float:
     return next((factor for pattern, factor in rules if re.search(pattern, path)), 1.0)
 
 
-def make_optimizer(
-    config: OptimizerConfig, params: dict, own: tuple[tuple[str, float], ...] = ()
-) -> optax.GradientTransformation:
+def make_optimizer(config: OptimizerConfig, params: dict, own: tuple[tuple[str, float], ...] = ()) -> Optimizer:
     """AdamW for these parameters; `own` are the method's rules, which come before the config's.
 
     What has factor 0 is frozen: no update, no decay, no moments, no part in the gradient's norm for clipping.
@@ -90,7 +90,7 @@ def make_optimizer(
     return optax.chain(optax.masked(chain, moving), optax.masked(_stand_still(), frozen))
 
 
-def _stand_still() -> optax.GradientTransformation:
+def _stand_still() -> Optimizer:
     """Updates of minus zero: x + (-0.0) has the bits of x, while -0.0 + 0.0 has not."""
     return optax.stateless(lambda updates, _: jax.tree.map(lambda u: jnp.full_like(u, -0.0), updates))
 

@@ -11,11 +11,12 @@ from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from cgdmer_jax.config import flat
 from cgdmer_jax.contract import InputContract
 from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.json_file import MOST_BYTES, read_json
 from cgdmer_jax.sealed_json import SEAL, sealed, unsealed
-from cgdmer_jax.whole_file import sha256_of, write_whole
+from cgdmer_jax.whole_file import sha256_of, write_json
 
 FILES = "files"  # field of config.json: sha256 of files that are written once, by their path in the folder
 MOST_INPUT_BYTES = 1 << 28  # two hashes a recording and patient, some 100 bytes: a few million recordings
@@ -161,17 +162,6 @@ class RunFolder:
             raise CgdmerError(f"{path} cannot be read ({reason_of(error)}); ask its owner") from error
 
 
-def flat(config: dict, prefix: str = "") -> dict[str, object]:
-    """{'a': {'b': 1}} -> {'a.b': 1}."""
-    out = {}
-    for name, value in config.items():
-        if isinstance(value, dict):
-            out |= flat(value, f"{prefix}{name}.")
-        else:
-            out[prefix + name] = list(value) if isinstance(value, tuple) else value
-    return out
-
-
 def _without(config: dict, names: Container[str], prefix: str = "") -> dict:
     """A nested config less these fields, named as `flat` names them."""
     return {
@@ -195,8 +185,3 @@ def check_config(old: dict, new: dict, allowed: tuple[str, ...], where: Path) ->
             f"{where} was written with another config ({'; '.join(differing)}); "
             "take another --workdir, or name what may change with --allow_changed=a.b"
         )
-
-
-def write_json(path: Path, value: object) -> None:
-    """Whole or not at all."""
-    write_whole(path, json.dumps(value, indent=1) + "\n")

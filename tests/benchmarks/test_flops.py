@@ -1,7 +1,7 @@
 """FLOPs of a step: three forward passes of what learns, one of what is frozen."""
 
 from benchmarks.flops import forward_and_backward, method_and_batch
-from cgdmer_jax.methods.cgdmer_flops import flops_by_part
+from cgdmer_jax.methods.cgdmer.flops import flops_by_part
 
 SIX_BLOCKS = {
     "kind": "bert", "vocabulary": 500, "width": 384, "depth": 6, "heads": 12, "hidden": 1536, "activation": "gelu",

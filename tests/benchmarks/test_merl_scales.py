@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.merl_scales import cut_prompts, spreads
-from cgdmer_jax.data.reports import save_tokenizer, train_wordpiece
+from cgdmer_jax.data.text.tokenizer import save_tokenizer, train_wordpiece
 from cgdmer_jax.errors import CgdmerError
 
 

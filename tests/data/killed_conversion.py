@@ -8,8 +8,8 @@ import signal
 import sys
 from pathlib import Path
 
-from cgdmer_jax.data import convert
 from cgdmer_jax.data.sources.ptbxl import open_source
+from cgdmer_jax.data.store import convert
 
 results, in_worker = convert._results, convert.convert_shard_in_worker
 

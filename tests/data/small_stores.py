@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from cgdmer_jax.data.convert import convert
-from cgdmer_jax.data.seal import ROWS_PER_SHARD
-from cgdmer_jax.data.sources import LabelClass, Source, SourceRecord
-from cgdmer_jax.data.store_info import sealed_info
-from cgdmer_jax.data.wfdb_reader import Recording
-from cgdmer_jax.waveform import LEADS
+from cgdmer_jax.data.readers.recording import Recording
+from cgdmer_jax.data.sources.source import LabelClass, Source, SourceRecord
+from cgdmer_jax.data.store.convert import convert
+from cgdmer_jax.data.store.seal import ROWS_PER_SHARD
+from cgdmer_jax.data.store.store_info import sealed_info
+from cgdmer_jax.waveform.conditioning import LEADS
 
 TASK = "findings"
 N_SAMPLES = 120

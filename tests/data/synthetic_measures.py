@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from cgdmer_jax.data.synthetic import SyntheticRecords
-from cgdmer_jax.waveform import LEADS
+from cgdmer_jax.data.synthetic.dataset import SyntheticRecords
+from cgdmer_jax.waveform.conditioning import LEADS
 
 RATE = 250
 BEFORE_S, AFTER_S = 0.40, 0.50

@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
-from cgdmer_jax.data.convert import convert
-from cgdmer_jax.data.shard_notes import notes_path
+from cgdmer_jax.data.store.convert import convert
+from cgdmer_jax.data.store.shard_notes import notes_path
 from cgdmer_jax.errors import CgdmerError
 from tests.data.small_stores import N_SAMPLES, small_source
 from tests.flipped_stores import REPORTS, continued_bytes, make_unfinished

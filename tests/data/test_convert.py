@@ -21,14 +21,15 @@ import pytest
 import scipy.signal
 import wfdb
 
+from cgdmer_jax.commands.convert import main
 from cgdmer_jax.contract import InputContract, TrainedOn, prepare
-from cgdmer_jax.data.convert import Summary, convert
-from cgdmer_jax.data.sources import LabelClass, Source, SourceRecord
+from cgdmer_jax.data.readers.recording import Recording
+from cgdmer_jax.data.readers.wfdb import read_wfdb
 from cgdmer_jax.data.sources.ptbxl import open_source
-from cgdmer_jax.data.store import open_store
-from cgdmer_jax.data.wfdb_reader import Recording, read_wfdb
+from cgdmer_jax.data.sources.source import LabelClass, Source, SourceRecord
+from cgdmer_jax.data.store.convert import Summary, convert
+from cgdmer_jax.data.store.store import open_store
 from cgdmer_jax.errors import CgdmerError
-from experiments.convert import main
 from tests.data.ptbxl_root import line, samples, write_root
 from tests.full_disk import files_of_at_most
 
@@ -333,7 +334,7 @@ def test_an_unknown_filter_or_a_length_of_nothing_is_refused(root, tmp_path):
 
 
 def test_a_shard_that_no_memory_holds_is_refused_before_anything_is_read(root, tmp_path, monkeypatch):
-    monkeypatch.setattr("cgdmer_jax.data.convert.MOST_SHARD_BYTES", 1_000_000)
+    monkeypatch.setattr("cgdmer_jax.data.store.convert.MOST_SHARD_BYTES", 1_000_000)
     with pytest.raises(CgdmerError, match=r"records of 100 s at 100 Hz make shards of .* GB.*give fewer seconds"):
         run(root, tmp_path / "store", seconds=100.0, rows_per_shard=1024)
     assert not (tmp_path / "store").exists()

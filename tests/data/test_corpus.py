@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cgdmer_jax.data.corpus import Corpus, open_corpus
-from cgdmer_jax.data.store import Store, open_store
+from cgdmer_jax.data.store.store import Store, open_store
 from cgdmer_jax.errors import CgdmerError
 from tests.data.small_stores import FIRST_VALUE, N_SAMPLES, TASK, rewrite_info, stored_uv, write_store
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from cgdmer_jax.data.languages import ENGLISH, GERMAN, language
-from cgdmer_jax.data.prompts import load_prompts
+from cgdmer_jax.data.text.languages import ENGLISH, GERMAN, language
+from cgdmer_jax.data.text.prompts import load_prompts
 
 
 def test_no_word_is_of_both_languages():

@@ -6,9 +6,10 @@ import tarfile
 
 import pytest
 
-from cgdmer_jax.data import prompts
-from cgdmer_jax.data.reports import clean
-from cgdmer_jax.data.synthetic_hearts import FINDINGS
+from cgdmer_jax.data import published_splits
+from cgdmer_jax.data.synthetic.hearts import FINDINGS
+from cgdmer_jax.data.text import prompts
+from cgdmer_jax.data.text.cleaning import clean
 from cgdmer_jax.errors import CgdmerError
 
 ALL = [
@@ -99,7 +100,7 @@ def test_the_hash_follows_the_bytes_of_the_file(tmp_path, monkeypatch):
 def test_a_folder_without_merl_s_prompts_says_where_they_lie_upstream(tmp_path):
     words = r"CKEPE_prompt\.json is missing; .* cheliu-computation/MERL-ICML2024 .*zeroshot/CKEPE_prompt\.json"
     with pytest.raises(CgdmerError, match=words):
-        prompts.published_prompts(tmp_path, ["NORM"])
+        published_splits.published_prompts(tmp_path, ["NORM"])
 
 
 @pytest.mark.parametrize(
@@ -113,6 +114,6 @@ def test_a_folder_without_merl_s_prompts_says_where_they_lie_upstream(tmp_path):
     ids=["nested", "list", "values", "cut"],
 )
 def test_a_damaged_file_of_published_prompts_is_one_sentence(tmp_path, content, words):
-    (tmp_path / prompts.CKEPE).write_text(content)
+    (tmp_path / published_splits.CKEPE).write_text(content)
     with pytest.raises(CgdmerError, match=rf"CKEPE_prompt\.json {words}.*; restore the published file$"):
-        prompts.published_prompts(tmp_path, ["NORM"])
+        published_splits.published_prompts(tmp_path, ["NORM"])

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cgdmer_jax.data.convert import convert
-from cgdmer_jax.data.sources import SOURCES, Source
+from cgdmer_jax.data.readers.wfdb import RecordError
+from cgdmer_jax.data.sources import SOURCES
 from cgdmer_jax.data.sources.ptbxl import open_source, read_reports
-from cgdmer_jax.data.store import open_store
-from cgdmer_jax.data.wfdb_reader import RecordError
+from cgdmer_jax.data.sources.source import Source
+from cgdmer_jax.data.store.convert import convert
+from cgdmer_jax.data.store.store import open_store
 from cgdmer_jax.errors import CgdmerError
 from tests.data.ptbxl_root import line, samples, write_root
 

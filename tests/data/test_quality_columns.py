@@ -5,11 +5,11 @@ import hashlib
 import numpy as np
 import pytest
 
-from cgdmer_jax.data.convert import convert
-from cgdmer_jax.data.sources import Source, SourceRecord
-from cgdmer_jax.data.store import open_store
-from cgdmer_jax.data.wfdb_reader import Recording
-from cgdmer_jax.waveform import LEADS
+from cgdmer_jax.data.readers.recording import Recording
+from cgdmer_jax.data.sources.source import Source, SourceRecord
+from cgdmer_jax.data.store.convert import convert
+from cgdmer_jax.data.store.store import open_store
+from cgdmer_jax.waveform.conditioning import LEADS
 from tests.test_limb_leads import leads_of
 from tests.test_waveform import heart
 

@@ -14,17 +14,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from cgdmer_jax.data.reports import (
-    RULES,
+from cgdmer_jax.data.text.cleaning import RULES, clean, touched
+from cgdmer_jax.data.text.tokenizer import (
     SPECIAL_TOKENS,
-    clean,
     encode,
     load_tokenizer,
     load_word_piece,
     save_tokenizer,
     shared_words,
     tokenizer_sha256,
-    touched,
     train_wordpiece,
 )
 from cgdmer_jax.errors import CgdmerError
@@ -142,7 +140,7 @@ def test_ptbxl_reports_keep_short_texts_and_lose_every_tail(ptbxl_reports):
 
 def test_tokenizer_is_the_same_for_any_order_of_the_texts_and_any_process():
     code = (
-        "import sys, random; from cgdmer_jax.data.reports import *\n"
+        "import sys, random; from cgdmer_jax.data.text.tokenizer import *\n"
         f"texts = {TEXTS} * 3; random.Random(int(sys.argv[1])).shuffle(texts)\n"
         "print(tokenizer_sha256(train_wordpiece(texts, 90)))"
     )

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cgdmer_jax.data.reports import encode
-from cgdmer_jax.data.special_tokens import MASK, PADDING, first_id, frame, special_token_ids, vocabulary_size
+from cgdmer_jax.data.text.special_tokens import MASK, PADDING, first_id, frame, special_token_ids, vocabulary_size
+from cgdmer_jax.data.text.tokenizer import encode
 from tests.interop.test_text_tokenizers import byte_pairs, unigrams, wordpiece
 
 # tokenizer -> [before], [after], padding, ids of all special tokens

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cgdmer_jax.data.split_tables import PARTS, SplitTable, read_tables, roles
+from cgdmer_jax.data.published_splits import PARTS, SplitTable, read_tables, roles
 from cgdmer_jax.errors import CgdmerError
 from tests.data.merl_tables import write_tables
 

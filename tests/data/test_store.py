@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.store import write_large_store
-from cgdmer_jax.data.convert import convert
 from cgdmer_jax.data.sources.ptbxl import open_source
-from cgdmer_jax.data.store import Store, open_store
-from cgdmer_jax.data.store_info import read_info, sealed_info
+from cgdmer_jax.data.store.convert import convert
+from cgdmer_jax.data.store.store import Store, open_store
+from cgdmer_jax.data.store.store_info import read_info, sealed_info
 from cgdmer_jax.errors import CgdmerError
 from tests.data.ptbxl_root import line, samples, write_root
 from tests.data.small_stores import rewrite_info
@@ -269,7 +269,7 @@ def test_a_shard_that_vanishes_after_opening_is_not_read_as_zeros(copy):
 
 def reseal_records(store: Path, table: pa.Table) -> None:
     """Puts another records.parquet into the store and makes the seal agree with its size and sha256."""
-    from cgdmer_jax.data.seal import seal_table
+    from cgdmer_jax.data.store.seal import seal_table
 
     pq.write_table(table, store / "records.parquet")
     info = json.loads((store / "dataset.json").read_text())

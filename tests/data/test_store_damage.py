@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cgdmer_jax.data import seal
-from cgdmer_jax.data.convert import convert
-from cgdmer_jax.data.store import REPORT_SCHEMA, open_store
-from cgdmer_jax.data.store_info import sealed_info
+from cgdmer_jax.data.store import seal
+from cgdmer_jax.data.store.convert import convert
+from cgdmer_jax.data.store.store import REPORT_SCHEMA, open_store
+from cgdmer_jax.data.store.store_info import sealed_info
 from cgdmer_jax.errors import CgdmerError
 from tests.data.small_stores import N_SAMPLES, rewrite_info, small_source, stored_uv, write_store
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from cgdmer_jax.data.sources import synthetic as source
-from cgdmer_jax.data.synthetic import SyntheticRecords, generate, generate_records, list_records
-from cgdmer_jax.data.synthetic_hearts import FINDINGS, RHYTHMS
+from cgdmer_jax.data.synthetic.dataset import SyntheticRecords, generate, generate_records, list_records
+from cgdmer_jax.data.synthetic.hearts import FINDINGS, RHYTHMS
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.waveform import LEADS
+from cgdmer_jax.waveform.conditioning import LEADS
 
 N = 150
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cgdmer_jax.data.synthetic import SyntheticRecords, generate
-from cgdmer_jax.waveform import LEADS
+from cgdmer_jax.data.synthetic.dataset import SyntheticRecords, generate
+from cgdmer_jax.waveform.conditioning import LEADS
 from tests.data.synthetic_measures import RATE, median_beats, qrs_width, which, window
 
 BLOCKS = ("CLBBB", "CRBBB")

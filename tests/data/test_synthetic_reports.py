@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from cgdmer_jax.data.reports import clean
-from cgdmer_jax.data.synthetic import generate, list_records
+from cgdmer_jax.data.synthetic.dataset import generate, list_records
+from cgdmer_jax.data.text.cleaning import clean
 
 N = 5000
 MEANS = {  # what a reader would look for; written without the generator's tables

@@ -5,10 +5,10 @@ import shutil
 import numpy as np
 import pytest
 
-from cgdmer_jax.data import tokens as tokens_module
+from cgdmer_jax.data import token_table as tokens_module
 from cgdmer_jax.data.corpus import open_corpus
-from cgdmer_jax.data.reports import encode, train_wordpiece
-from cgdmer_jax.data.tokens import token_table
+from cgdmer_jax.data.text.tokenizer import encode, train_wordpiece
+from cgdmer_jax.data.token_table import token_table
 from cgdmer_jax.errors import CgdmerError
 from tests.data.small_stores import rewrite_info, write_store
 

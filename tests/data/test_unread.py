@@ -13,14 +13,14 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from cgdmer_jax.data import unread
-from cgdmer_jax.data.convert import Summary, convert
-from cgdmer_jax.data.sources import Source, SourceRecord
+from cgdmer_jax.commands.convert import main
+from cgdmer_jax.data.readers.recording import Recording
 from cgdmer_jax.data.sources.ptbxl import open_source
-from cgdmer_jax.data.store import open_store
-from cgdmer_jax.data.wfdb_reader import Recording
+from cgdmer_jax.data.sources.source import Source, SourceRecord
+from cgdmer_jax.data.store import unread
+from cgdmer_jax.data.store.convert import Summary, convert
+from cgdmer_jax.data.store.store import open_store
 from cgdmer_jax.errors import CgdmerError
-from experiments.convert import main
 from tests.data.ptbxl_root import line, samples, write_record, write_root
 from tests.data.test_convert import digests
 

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from cgdmer_jax.data.wfdb_header import BYTES_PER_SAMPLE, INVALID, MOST_SAMPLES
-from cgdmer_jax.data.wfdb_reader import RECORD_PROBLEMS, RecordError, read_wfdb
-from cgdmer_jax.waveform import LEADS, canonical_lead
+from cgdmer_jax.data.readers.wfdb import RECORD_PROBLEMS, RecordError, read_wfdb
+from cgdmer_jax.data.readers.wfdb_header import BYTES_PER_SAMPLE, INVALID, MOST_SAMPLES
+from cgdmer_jax.waveform.conditioning import LEADS, canonical_lead
 from tests.read_real_records import HALF_A_MICROVOLT, largest_difference_mv
 from tests.read_real_records import oracle_mv as oracle_mv_by_lead
 from tests.real_recordings import unpack
@@ -33,7 +33,7 @@ def oracle_mv(path: Path, leads: list[int]) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def pieces_of_six():
-    with mock.patch("cgdmer_jax.data.wfdb_reader.VALUES_AT_ONCE", 6):
+    with mock.patch("cgdmer_jax.data.readers.wfdb.VALUES_AT_ONCE", 6):
         yield
 
 

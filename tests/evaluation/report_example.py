@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from cgdmer_jax.data import synthetic
-from cgdmer_jax.data.synthetic_hearts import FINDINGS
-from cgdmer_jax.evaluation import bootstrap, ecg_paper, report, results
-from cgdmer_jax.evaluation.report_case import Case, Finding, Neighbour, Neighbours, case_section
+from cgdmer_jax.data.synthetic import dataset
+from cgdmer_jax.data.synthetic.hearts import FINDINGS
+from cgdmer_jax.metrics import bootstrap, results
+from cgdmer_jax.report import ecg_paper, page
+from cgdmer_jax.report.patient import Case, Finding, Neighbour, Neighbours, case_section
 from tests.evaluation.test_results import SETTING
 
 RATE = 100
@@ -41,7 +42,7 @@ def example_rows() -> list[dict]:
 
 def example_signal() -> np.ndarray:
     """[12, 1000] mV of a synthetic patient."""
-    return synthetic.generate(1, 3, RATE).signal_mv[2].astype(np.float64)
+    return dataset.generate(1, 3, RATE).signal_mv[2].astype(np.float64)
 
 
 def example_case(signal_mv: np.ndarray) -> Case:
@@ -71,7 +72,7 @@ def write_example(path: Path, rows: list[dict]) -> None:
     svg = ecg_paper.ecg_page_svg(
         signal_mv, RATE, title="Record 7 of synthetic", overlay_mv=signal_mv + 0.05, hidden=hidden
     )
-    report.write_report(
+    page.write_report(
         path,
         title="CG-DMER <nano>",
         facts={"Store": "synthetic & small", "Command": "python -m experiments.evaluate --run=" + "long/" * 40},
@@ -79,6 +80,6 @@ def write_example(path: Path, rows: list[dict]) -> None:
         own_method="cgdmer",
         curves={"Loss": {"training": "loss", "validation": "validation_loss"}},
         metrics=[{"step": i, "loss": 1 / (1 + i)} for i in range(9)] + [{"step": 9, "validation_loss": 0.3}],
-        pages=[report.EcgPage(svg, "shaded: hidden")],
+        pages=[page.EcgPage(svg, "shaded: hidden")],
         more=[case_section(example_case(signal_mv)), "<h2>Extra &amp; more</h2>"],
     )

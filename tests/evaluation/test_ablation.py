@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from cgdmer_jax.evaluation.ablation import load_samples, macro_samples, paired_interval, save_samples
-from cgdmer_jax.evaluation.bootstrap import interval, patient_weights, seed_of_resample
+from cgdmer_jax.metrics.bootstrap import interval, patient_weights, seed_of_resample
+from cgdmer_jax.studies.paired import load_samples, macro_samples, paired_interval, save_samples
 
 N, N_RESAMPLES = 160, 60
 RECORDS, PATIENTS = np.arange(N), np.arange(N) // 2

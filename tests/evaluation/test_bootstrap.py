@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from cgdmer_jax.evaluation import bootstrap, metrics
+from cgdmer_jax.metrics import bootstrap, metrics
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cgdmer_jax.evaluation.calibration import fit_calibration
+from cgdmer_jax.metrics.calibration import fit_calibration
 
 
 def drawn(n: int, slope: float, offset: float, seed: int):

@@ -6,9 +6,9 @@ from scipy.stats import ortho_group, rankdata
 from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 
-from cgdmer_jax.evaluation import diagnostics as maths
-from cgdmer_jax.evaluation.bootstrap import patient_weights
-from cgdmer_jax.evaluation.diagnostics import Draws
+from cgdmer_jax.metrics import diagnostics as maths
+from cgdmer_jax.metrics.bootstrap import patient_weights
+from cgdmer_jax.metrics.diagnostics import Draws
 
 
 def with_spectrum(singular, n=60, seed=0):

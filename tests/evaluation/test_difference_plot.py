@@ -2,7 +2,7 @@
 
 from xml.etree import ElementTree
 
-from cgdmer_jax.evaluation.difference_plot import Point, difference_chart
+from cgdmer_jax.report.difference_plot import Point, difference_chart
 
 PANELS = {
     "super": [Point("masked", -0.02, -0.03, -0.01, False), Point("x & y", 0.01, 0.0, 0.02, True)],

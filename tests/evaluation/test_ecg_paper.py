@@ -6,8 +6,8 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from cgdmer_jax.evaluation import ecg_paper
-from cgdmer_jax.evaluation.ecg_paper import INK, LEADS, RECONSTRUCTED, SHADE, ecg_page_svg
+from cgdmer_jax.report import ecg_paper
+from cgdmer_jax.report.ecg_paper import INK, LEADS, RECONSTRUCTED, SHADE, ecg_page_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 RATE = 100.0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.evaluation import features
+from cgdmer_jax.metrics import features
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cgdmer_jax.data.synthetic import generate
-from cgdmer_jax.evaluation.heart_rate import heart_rates
+from cgdmer_jax.data.synthetic.dataset import generate
+from cgdmer_jax.waveform.heart_rate import heart_rates
 
 ALL = np.ones((1, 12), bool)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from cgdmer_jax.evaluation import linear_interpolation as linear
-from cgdmer_jax.evaluation import reconstruction
+from cgdmer_jax.metrics import linear_interpolation as linear
+from cgdmer_jax.metrics import reconstruction
 
 P, PATCHES = 3, 5
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import accuracy_score, average_precision_score, precision_recall_curve, roc_auc_score
 
-from cgdmer_jax.evaluation import metrics
+from cgdmer_jax.metrics import metrics
 
 SCORES = hnp.arrays(np.float64, st.tuples(st.integers(2, 30), st.just(2)), elements=st.integers(-3, 3).map(float))
 

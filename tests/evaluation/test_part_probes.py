@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import r2_score, roc_auc_score
 
-from cgdmer_jax.evaluation.bootstrap import patient_weights
-from cgdmer_jax.evaluation.diagnostics import fit_regression
-from cgdmer_jax.evaluation.part_probes import Roles, compare, probe_classes, probe_value
-from cgdmer_jax.evaluation.probe import fit_probe
+from cgdmer_jax.metrics.bootstrap import patient_weights
+from cgdmer_jax.metrics.diagnostics import fit_regression
+from cgdmer_jax.metrics.part_probes import Roles, compare, probe_classes, probe_value
+from cgdmer_jax.metrics.probe import fit_probe
 
 N = 900
 ROLES = Roles(*np.split(np.arange(N), [500, 700]), patient_weights(np.arange(200) // 2, 200, seed=0))

@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.evaluation import probe
+from cgdmer_jax.metrics import probe
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cgdmer_jax.evaluation import reconstruction
+from cgdmer_jax.metrics import reconstruction
 
 RECORDS, LEADS, PATCHES, SAMPLES = 5, 12, 4, 6
 

@@ -6,7 +6,8 @@ from itertools import pairwise
 import pytest
 
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.evaluation import plots, report
+from cgdmer_jax.report import page as report
+from cgdmer_jax.report import plots
 from tests.evaluation.report_example import example_rows, write_example
 
 VOID = {"meta", "br", "link", "img", "rect", "path"}

@@ -1,6 +1,6 @@
 """The page of one patient: what is probable first, what is labelled always, and no markup from any text."""
 
-from cgdmer_jax.evaluation.report_case import SHOWN_FINDINGS, Case, Finding, Neighbour, Neighbours, case_section
+from cgdmer_jax.report.patient import SHOWN_FINDINGS, Case, Finding, Neighbour, Neighbours, case_section
 
 
 def findings(n: int) -> list[Finding]:

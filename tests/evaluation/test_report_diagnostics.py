@@ -2,7 +2,7 @@
 
 import pytest
 
-from cgdmer_jax.evaluation.report_diagnostics import TABLES, diagnostics_section, diagnostics_text
+from cgdmer_jax.report.diagnostics import TABLES, diagnostics_section, diagnostics_text
 from tests.evaluation.test_report import Page
 
 PROBE = {

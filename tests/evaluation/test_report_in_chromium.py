@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cgdmer_jax.evaluation import report
-from cgdmer_jax.evaluation.ecg_paper import FINE, LEADS, ROWS
+from cgdmer_jax.report import page as report
+from cgdmer_jax.report.ecg_paper import FINE, LEADS, ROWS
 from tests.evaluation.chromium import CHROMIUM, NAMES, measure, printed, visit
 from tests.evaluation.report_example import example_rows, example_signal, write_example
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from cgdmer_jax import provenance
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.evaluation import bootstrap, results
+from cgdmer_jax.metrics import bootstrap, results
 
 SETTING = results.Setting(
     store="ptbxl100",
@@ -228,15 +229,15 @@ def test_the_commit_is_that_of_the_program_and_never_of_a_checkout_that_it_is_in
     git(tmp_path, "init")
     git(tmp_path, "add", "own.py")
     git(tmp_path, "commit", "-m", "somebody's own work")
-    monkeypatch.setattr(results, "__file__", str(installed))
-    assert results.commit() is None
-    monkeypatch.setattr(results, "__file__", str(tmp_path / "own.py"))
-    own = results.commit()
+    monkeypatch.setattr(provenance, "__file__", str(installed))
+    assert provenance.commit() is None
+    monkeypatch.setattr(provenance, "__file__", str(tmp_path / "own.py"))
+    own = provenance.commit()
     assert len(own) == 40
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))  # as in a hook of another repository
-    assert results.commit() == own
+    assert provenance.commit() == own
     (tmp_path / "own.py").write_text("changed")
-    assert results.commit() == own + "+"
+    assert provenance.commit() == own + "+"
 
 
 @pytest.mark.parametrize(

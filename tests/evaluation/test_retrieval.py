@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.evaluation import retrieval
+from cgdmer_jax.metrics import retrieval
 
 TEXT = np.eye(3)  # three distinct reports
 OWN = np.array([0, 0, 1, 2])  # two recordings share the first

@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import Ridge as SklearnRidge
 from sklearn.metrics import roc_auc_score
 
-from cgdmer_jax.evaluation.ridge import fit_ridge, fit_ridge_path
+from cgdmer_jax.metrics.ridge import fit_ridge, fit_ridge_path
 
 
 def case(n_features):

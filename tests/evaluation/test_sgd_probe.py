@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.evaluation import sgd_probe
+from cgdmer_jax.metrics import sgd_probe
 
 EPOCHS = 5
 

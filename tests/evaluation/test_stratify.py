@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cgdmer_jax.evaluation.stratify import stratified_draw
+from cgdmer_jax.metrics.stratify import stratified_draw
 
 
 @st.composite

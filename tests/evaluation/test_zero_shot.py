@@ -3,7 +3,7 @@
 import numpy as np
 
 from cgdmer_jax.batch import Batch
-from cgdmer_jax.evaluation.zero_shot import affirmed_share, collect_scores
+from cgdmer_jax.metrics.zero_shot import affirmed_share, collect_scores
 
 
 def batch(rows):

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cgdmer_jax.commands import ablate
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.evaluation import ablation
-from cgdmer_jax.evaluation.results import Setting, rows_for_scores, write_results
-from experiments import ablate
-from experiments.ablation_grid import check_makeable, load_grid, plan
+from cgdmer_jax.metrics.results import Setting, rows_for_scores, write_results
+from cgdmer_jax.studies import one_run, paired
+from cgdmer_jax.studies.grid import check_makeable, load_grid, plan
 from tests.data.small_stores import write_store
 from tests.small_runs import ROOT, SMALL, make_store, start_command
 
@@ -31,7 +31,7 @@ ROWS = {
     "random": {"overrides": {"method.masking": "random"}, "seeds": (0,)},
 }
 N = 60
-ablate_run_child = ablate.run_child  # before a test stands in for it
+ablate_run_child = one_run.run_child  # before a test stands in for it
 LABELS = np.random.default_rng(0).random((N, 2)) < 0.4
 
 
@@ -52,7 +52,7 @@ class Folder:
         self.path, self.store, self.calls = path, store, []
         self.codes = {}
         self.write(ROWS)
-        monkeypatch.setattr(ablate, "run_child", self._run)
+        monkeypatch.setattr(one_run, "run_child", self._run)
 
     def write(self, rows, **common):
         (self.path / "grid.py").write_text(GRID.format(rows=repr(rows), common=repr({"optimizer.steps": 3} | common)))
@@ -163,14 +163,14 @@ def test_a_run_that_is_killed_keeps_no_other_from_its_turn(folder, call):
 
 
 def test_a_run_that_left_no_curve_keeps_no_other_from_its_turn(folder, monkeypatch, capsys):
-    describe = ablate.describe
+    describe = one_run.describe
 
     def without_curve(one, run):
         if (one.row, one.seed) == ("both", 1):
             (run / "metrics.jsonl").write_text("")
         return describe(one, run)
 
-    monkeypatch.setattr(ablate, "describe", without_curve)
+    monkeypatch.setattr(one_run, "describe", without_curve)
     with pytest.raises(CgdmerError, match=r"1 runs failed \(both seed 1\)"):
         folder.main()
     assert "metrics.jsonl has no line of a training step" in capsys.readouterr().out
@@ -291,10 +291,10 @@ def test_table_and_figure_hold_the_paired_differences_of_the_predictions(folder,
     row = {r["row"]: r for r in folder.table()["rows"]}
     ids = np.arange(N).astype(str), (np.arange(N) // 2).astype(str)
     both, masked = (
-        {s: ablation.macro_samples(scores_of(f"{name}-seed{s}"), LABELS, *ids) for s in (0, 1)}
+        {s: paired.macro_samples(scores_of(f"{name}-seed{s}"), LABELS, *ids) for s in (0, 1)}
         for name in ("both", "masked")
     )
-    found = ablation.paired_interval(masked, both)
+    found = paired.paired_interval(masked, both)
     for field in ("low", "high"):
         assert row["masked"][field] == pytest.approx(getattr(found, field), abs=1e-4)
     assert row["masked"]["difference"] == pytest.approx(row["masked"]["value"] - row["both"]["value"], abs=1e-4)

@@ -7,14 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from cgdmer_jax.commands.adapt_text import main
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.data.report_texts import ReportTexts, of_corpus
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.huggingface import load_text_encoder
+from cgdmer_jax.metrics_file import read_metrics
+from cgdmer_jax.recipes import training_run
 from cgdmer_jax.training.log import untimed
-from cgdmer_jax.training.metrics_file import read_metrics
-from experiments import training_run
-from experiments.adapt_text import main
 from tests.data.small_stores import write_store
 from tests.interop.tower_folder import without_pooler, write_t5, write_tower
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from cgdmer_jax.data.reports import SPECIAL_TOKENS
+from cgdmer_jax.commands import convert, embed, evaluate, export_model
+from cgdmer_jax.data.text.tokenizer import SPECIAL_TOKENS
+from cgdmer_jax.recipes.pretrain import pretrain
 from configs import quickstart
-from experiments import convert, embed, evaluate, export_model
-from experiments.pretrain import pretrain
 from tests.bad_recordings import clean
 from tests.data.ptbxl_root import line, write_record, write_root
 from tests.data.small_stores import write_store

@@ -9,10 +9,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from cgdmer_jax import cli
+from cgdmer_jax.cli import run
+from cgdmer_jax.config import load_config
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.provenance import command_line
 from configs.cgdmer import FROM_SCRATCH
-from experiments import command
-from experiments.command import command_line, load_config, run
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = sorted(p.stem for p in (ROOT / "experiments").glob("*.py") if 'if __name__ == "__main__"' in p.read_text())
@@ -37,7 +39,7 @@ def test_help_of_every_command_shows_an_example(name):
 def test_a_comparison_without_torch_says_how_to_install_it(name, tmp_path, monkeypatch):
     comparison = importlib.import_module(f"experiments.{name}")  # with SciPy, which trips over a torch that is None
     monkeypatch.setitem(sys.modules, "torch", None)
-    for module in [module for module in sys.modules if module.startswith("experiments.torch_cgdmer")]:
+    for module in [module for module in sys.modules if module.startswith("baselines.torch_cgdmer")]:
         monkeypatch.delitem(sys.modules, module)
     words = {"compare_torch": [f"--config={NANO}"], "train_torch": [f"--run={tmp_path}", f"--workdir={tmp_path}"]}
     with pytest.raises(CgdmerError, match=r"needs PyTorch.*pip install"):
@@ -104,7 +106,8 @@ def test_the_command_line_is_that_of_the_process_whichever_module_asks(monkeypat
 
 def test_a_module_that_calls_another_command_records_the_command_that_ran(tmp_path):
     """As the quickstart calls the evaluation: what is written must be what was typed."""
-    (tmp_path / "outer.py").write_text("from experiments import build\nprint(build.run_environment()['command'])\n")
+    source = "from cgdmer_jax.recipes import build\nprint(build.run_environment()['command'])\n"
+    (tmp_path / "outer.py").write_text(source)
     environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
     words = ["-m", "outer", "--x=1"]
     done = subprocess.run([sys.executable, *words], env=environment, capture_output=True, text=True, check=True)
@@ -146,10 +149,13 @@ RESUMING = {"ablate", "adapt_text", "compare_training", "convert", "evaluate", "
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_commands_that_keep_what_they_did_say_so_when_interrupted_and_no_others(name, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", [name])
-    source = (ROOT / f"experiments/{name}.py").read_text()
+    program = importlib.import_module(f"experiments.{name}")
+    module = importlib.import_module(f"cgdmer_jax.commands.{name}") if name in cli.command_names() else program
+    monkeypatch.setattr(module, "main", raising(KeyboardInterrupt()))
+    source = Path(program.__file__).read_text()
     call = source[source.index('if __name__ == "__main__"') :].splitlines()[1]  # what this command ends with
     with pytest.raises(SystemExit):
-        exec(call.strip(), {"command": command, "main": raising(KeyboardInterrupt())})
+        exec(call.strip(), vars(program))
     goes_on = "goes on from what was saved" in capsys.readouterr().err
     assert goes_on == (name in RESUMING)
 
@@ -157,7 +163,7 @@ def test_the_commands_that_keep_what_they_did_say_so_when_interrupted_and_no_oth
 def test_a_wrong_argument_is_one_sentence_and_exit_code_1(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["x"])
     with pytest.raises(SystemExit) as caught:
-        run(lambda words: command.parser("doc", "python -m experiments.x --a=1").parse_args(["--b=2"]))
+        run(lambda words: cli.parser("doc", "python -m experiments.x --a=1").parse_args(["--b=2"]))
     printed = capsys.readouterr().err
     assert caught.value.code == 1
     assert printed == (
@@ -192,8 +198,8 @@ def test_a_wrong_store_is_one_sentence_and_exit_code_1(tmp_path):
 
 @pytest.mark.parametrize("size", FROM_SCRATCH)  # the others: tests/test_configs.py
 def test_every_size_has_the_fields_of_the_method(size):
-    from cgdmer_jax.methods.cgdmer import CgDmerConfig
-    from cgdmer_jax.methods.make import from_fields
+    from cgdmer_jax.config import from_fields
+    from cgdmer_jax.methods.cgdmer.method import CgDmerConfig
 
     config = load_config(f"configs/cgdmer.py:{size}", [])
     assert from_fields(CgDmerConfig, config.method.to_dict()).ecg.width == config.method.ecg.width

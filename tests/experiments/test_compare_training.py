@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from cgdmer_jax.training.metrics_file import read_metrics
+from cgdmer_jax.metrics_file import read_metrics
 from tests.small_runs import SMALL, make_store, start_command
 
 pytest.importorskip("torch")

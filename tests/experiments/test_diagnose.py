@@ -6,15 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cgdmer_jax.data.convert import convert
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.data.sources import synthetic
 from cgdmer_jax.data.splits import in_folds
-from cgdmer_jax.evaluation.diagnostics import rank
-from cgdmer_jax.evaluation.report_diagnostics import diagnostics_section
-from cgdmer_jax.training.metrics_file import read_metrics
-from experiments.diagnose import diagnose
-from experiments.parts import Parts
+from cgdmer_jax.data.store.convert import convert
+from cgdmer_jax.evaluation.diagnostics import diagnose
+from cgdmer_jax.evaluation.shared_specific import Parts
+from cgdmer_jax.metrics.diagnostics import rank
+from cgdmer_jax.metrics_file import read_metrics
+from cgdmer_jax.report.diagnostics import diagnostics_section
 from tests.evaluation.test_report import Page
 from tests.small_runs import make_store, start_command, start_pretrain
 

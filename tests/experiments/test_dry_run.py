@@ -5,8 +5,8 @@ import re
 
 import pytest
 
+from cgdmer_jax.commands.pretrain import main
 from cgdmer_jax.errors import CgdmerError
-from experiments.pretrain import main
 from tests.small_runs import ROOT, SMALL, make_store, start_command
 
 

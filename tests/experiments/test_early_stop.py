@@ -9,8 +9,12 @@ from types import SimpleNamespace
 import jax
 import pytest
 
-from experiments import ablate, convert, early_stop, pretrain, training_run
-from experiments.early_stop import AFTER, BEFORE, RESUMING, SIGNALS
+from cgdmer_jax import early_stop
+from cgdmer_jax.commands import ablate, convert
+from cgdmer_jax.early_stop import AFTER, BEFORE, RESUMING, SIGNALS
+from cgdmer_jax.recipes import pretrain as recipe
+from cgdmer_jax.recipes import training_run
+from cgdmer_jax.studies import one_run
 from tests.data.small_stores import write_store
 from tests.experiments.toy_runs import toy_config, toy_known
 from tests.small_runs import ROOT
@@ -62,7 +66,7 @@ def test_a_command_that_begins_anew_ends_by_the_signal_itself(tmp_path):
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize(
     ("room", "name"),
-    [(pretrain, "open_corpus"), (pretrain, "first_state"), (training_run, "_begin"), (training_run, "make_step")],
+    [(recipe, "open_corpus"), (recipe, "first_state"), (training_run, "_begin"), (training_run, "make_step")],
 )
 def test_a_signal_while_a_run_is_set_up_ends_it_and_the_same_command_starts_it(
     tmp_path, monkeypatch, capfd, listening, room, name, number
@@ -72,17 +76,17 @@ def test_a_signal_while_a_run_is_set_up_ends_it_and_the_same_command_starts_it(
         with monkeypatch.context() as patch:
             patch.setattr(room, name, lambda *words: os.kill(os.getpid(), number))
             with pytest.raises(SystemExit) as stopped:
-                pretrain.pretrain(config, tmp_path / "run")
+                recipe.pretrain(config, tmp_path / "run")
         assert stopped.value.code == 75
         assert capfd.readouterr().err == f"{BEFORE}\n"
-        assert pretrain.pretrain(config, tmp_path / "run") == 0
+        assert recipe.pretrain(config, tmp_path / "run") == 0
 
 
 def test_after_training_the_sentence_says_so(tmp_path, monkeypatch, capfd, listening):
     config = toy_config(write_store(tmp_path / "s", [f"report {row}" for row in range(60)]))
     monkeypatch.setattr(training_run, "measured", lambda *words: os.kill(os.getpid(), signal.SIGTERM))
     with toy_known(), pytest.raises(SystemExit) as stopped:
-        pretrain.pretrain(config, tmp_path / "run")
+        recipe.pretrain(config, tmp_path / "run")
     assert stopped.value.code == 75 and capfd.readouterr().err.endswith(f"\n{AFTER}\n")
 
 
@@ -90,7 +94,7 @@ def test_of_several_hosts_none_listens_for_itself_after_training(tmp_path, monke
     config = toy_config(write_store(tmp_path / "s", [f"report {row}" for row in range(60)]))
     monkeypatch.setattr(training_run, "jax", SimpleNamespace(**vars(jax) | {"process_count": lambda: 2}))
     with toy_known():
-        assert pretrain.pretrain(config, tmp_path / "run") == 0
+        assert recipe.pretrain(config, tmp_path / "run") == 0
     assert [signal.getsignal(number) for number in SIGNALS] == [early_stop.StopAtOnce(BEFORE)] * 2
 
 
@@ -120,8 +124,8 @@ def test_a_signal_while_a_run_of_a_grid_is_started_ends_that_run_too(monkeypatch
         os.kill(os.getpid(), number)
         return children[0]
 
-    monkeypatch.setattr(ablate.subprocess, "Popen", stopped_at_once)
-    assert ablate.run_child([sys.executable, "-c", "import time; time.sleep(600)"]) == 75
+    monkeypatch.setattr(one_run.subprocess, "Popen", stopped_at_once)
+    assert one_run.run_child([sys.executable, "-c", "import time; time.sleep(600)"]) == 75
     assert children[0].poll() is not None
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from cgdmer_jax import load
+from cgdmer_jax.commands.embed import main
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.waveform import LEADS
-from experiments.embed import main
+from cgdmer_jax.waveform.conditioning import LEADS
 from tests.bad_recordings import clean, swapped
 from tests.data.ptbxl_root import write_record
 from tests.interop.small_model import write_small_model

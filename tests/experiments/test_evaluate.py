@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from cgdmer_jax.data.convert import convert
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.data.sources import synthetic
+from cgdmer_jax.data.store.convert import convert
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.evaluation.results import read_results
-from cgdmer_jax.models.masking import STRATEGIES
+from cgdmer_jax.evaluation.evaluate import PARTS, evaluate
+from cgdmer_jax.metrics.results import read_results
+from cgdmer_jax.models.masking.slots import STRATEGIES
+from cgdmer_jax.recipes.pretrain import pretrain
 from configs import quickstart
-from experiments.evaluate import PARTS, evaluate
-from experiments.pretrain import pretrain
 from tests.evaluation.test_report import Page
 from tests.sealed_files import rewrite
 
@@ -217,8 +217,8 @@ def test_patients_that_were_trained_on_are_marked(evaluated, tmp_path):
     contract = json.loads((run / "input.json").read_text())
     store = tmp_path / "same_patients"
     convert(synthetic.open_source(300, 50, 0), store, rate=50, processes=1, progress=False)
-    from experiments import build
-    from experiments.scoring import prepare
+    from cgdmer_jax.evaluation.evaluation import prepare
+    from cgdmer_jax.recipes import build
 
     scored = open_corpus((str(store),)).patient_id[open_corpus((str(store),)).fold == 9][0]
     contract["trained_on"][0]["patient_sha256"].append(build.patient_sha256(scored))

@@ -6,13 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cgdmer_jax.commands import evaluate
 from cgdmer_jax.data.corpus import open_corpus
-from cgdmer_jax.evaluation.results import read_results
-from experiments import evaluate
-from experiments.evaluation_folders import scored_folder
-from experiments.export_model import figures
-from experiments.pretrain import pretrain
-from experiments.trained import cached, load_run
+from cgdmer_jax.evaluation import evaluate as evaluation
+from cgdmer_jax.evaluation.evaluate import PARTS
+from cgdmer_jax.evaluation.evaluation_folders import scored_folder
+from cgdmer_jax.metrics.results import read_results
+from cgdmer_jax.recipes.embedding import cached
+from cgdmer_jax.recipes.export import figures
+from cgdmer_jax.recipes.pretrain import pretrain
+from cgdmer_jax.recipes.trained_run import load_run
 from tests.data.small_stores import write_store
 from tests.experiments.toy_runs import toy_config, toy_known
 from tests.outcome import run as run_command
@@ -35,7 +38,7 @@ def folder(tmp_path_factory):
 
 
 def scores(folder: Path, store: str, step: int | None = None, split: str = "validation"):
-    return evaluate.evaluate(folder / "run", str(folder / store), split, checkpoint=step, **ASKED)
+    return evaluation.evaluate(folder / "run", str(folder / store), split, checkpoint=step, **ASKED)
 
 
 def origins(folder: Path) -> dict[str, dict]:
@@ -72,7 +75,7 @@ def test_a_model_card_has_the_figures_of_its_checkpoint_once_each(folder):
 
 def test_a_look_at_a_test_split_is_noted_in_the_folder_of_the_run(folder, tmp_path, monkeypatch):
     before = (ROOT / "results/test_reads.jsonl").read_bytes()
-    monkeypatch.setattr(evaluate, "EMBEDDED", "no collection is")
+    monkeypatch.setattr(evaluation, "EMBEDDED", "no collection is")
     scores(folder, "own", split="test")
     scores(folder, "own", split="validation")
     (noted,) = map(json.loads, (folder / "run/test_reads.jsonl").read_text().splitlines())
@@ -81,7 +84,7 @@ def test_a_look_at_a_test_split_is_noted_in_the_folder_of_the_run(folder, tmp_pa
 
 
 def test_a_folder_that_cannot_be_written_is_told_before_the_work(folder, monkeypatch):
-    monkeypatch.setitem(evaluate.PARTS, "probe", lambda *_: pytest.fail("it was scored first"))
+    monkeypatch.setitem(PARTS, "probe", lambda *_: pytest.fail("it was scored first"))
     (folder / "run/evaluation/synthetic/test/step-4").parent.mkdir(parents=True, exist_ok=True)
     (folder / "run/evaluation/synthetic/test/step-4").write_text("a file in the place of the folder")
     with pytest.raises(FileExistsError):

@@ -8,12 +8,13 @@ import pytest
 from safetensors.numpy import load_file
 
 import cgdmer_jax
+from cgdmer_jax.commands.export_model import main
 from cgdmer_jax.contract import without_patients
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.evaluation.results import Setting, plain_row, write_results
-from experiments.export_model import main, vocabulary
-from experiments.pretrain import pretrain
-from experiments.trained import load_run
+from cgdmer_jax.metrics.results import Setting, plain_row, write_results
+from cgdmer_jax.recipes.export import vocabulary
+from cgdmer_jax.recipes.pretrain import pretrain
+from cgdmer_jax.recipes.trained_run import load_run
 from tests.data.small_stores import write_store
 from tests.experiments.toy_runs import toy_config, toy_known
 from tests.sealed_files import rewrite

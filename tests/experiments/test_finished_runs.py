@@ -5,10 +5,10 @@ import shutil
 
 import pytest
 
-from cgdmer_jax.training.run_folder import flat
-from experiments.ablation_grid import load_grid, plan
-from experiments.ablation_table import table_of
-from experiments.finished_runs import NEUTRAL, differs, json_path, seeds_lost
+from cgdmer_jax.config import flat
+from cgdmer_jax.studies.finished_runs import NEUTRAL, differs, json_path, seeds_lost
+from cgdmer_jax.studies.grid import load_grid, plan
+from cgdmer_jax.studies.table import table_of
 from tests.small_runs import ROOT
 
 RESULTS = ROOT / "results"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.found_records import find_records, name_of
+from cgdmer_jax.data.readers.found_records import find_records, name_of
 
 
 @pytest.fixture

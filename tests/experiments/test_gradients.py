@@ -4,8 +4,8 @@ import jax.numpy as jnp
 import pytest
 
 from cgdmer_jax.methods.protocol import Aux, Variables
+from cgdmer_jax.recipes.gradient_norms import gradient_norms, term_weights
 from configs import cgdmer
-from experiments.gradients import gradient_norms, term_weights
 from tests.training.toy import batch_of
 
 

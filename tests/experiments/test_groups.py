@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from experiments.groups import groups_of
+from cgdmer_jax.evaluation.subgroups import groups_of
 
 COLUMNS = {
     "sex": np.array(["female"] * 60 + ["male"] * 59 + [None], object),

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from cgdmer_jax.data.store import open_store
-from experiments.case_origin import of_training
-from experiments.pretrain import pretrain
-from experiments.scoring import prepare
+from cgdmer_jax.data.store.store import open_store
+from cgdmer_jax.evaluation.evaluation import prepare
+from cgdmer_jax.evaluation.pages.patient_page_facts import of_training
+from cgdmer_jax.recipes.pretrain import pretrain
 from tests.data.small_stores import write_store
 from tests.experiments.toy_runs import toy_config, toy_known
 

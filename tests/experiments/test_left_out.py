@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from cgdmer_jax.data.convert import convert
-from cgdmer_jax.data.reports import RULES
 from cgdmer_jax.data.sources import ptbxl
+from cgdmer_jax.data.store.convert import convert
+from cgdmer_jax.data.text.cleaning import RULES
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.evaluation.results import read_results
-from experiments.evaluate import PARTS, evaluate
-from experiments.pretrain import pretrain
+from cgdmer_jax.evaluation.evaluate import PARTS, evaluate
+from cgdmer_jax.metrics.results import read_results
+from cgdmer_jax.recipes.pretrain import pretrain
 from tests.data.merl_tables import write_tables
 from tests.data.ptbxl_root import line, write_root
 from tests.data.small_stores import write_store

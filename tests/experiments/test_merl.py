@@ -7,17 +7,17 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 
-from cgdmer_jax.data.convert import convert
 from cgdmer_jax.data.corpus import open_corpus
-from cgdmer_jax.data.reports import RULES
 from cgdmer_jax.data.sources import ptbxl
+from cgdmer_jax.data.store.convert import convert
+from cgdmer_jax.data.text.cleaning import RULES
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.evaluation.protocols import published_draw
-from cgdmer_jax.evaluation.results import check_rows, read_results
+from cgdmer_jax.evaluation import evaluate
+from cgdmer_jax.evaluation.merl_protocol import merl_records
+from cgdmer_jax.metrics.protocols import published_draw
+from cgdmer_jax.metrics.results import check_rows, read_results
+from cgdmer_jax.recipes.pretrain import pretrain
 from configs import quickstart
-from experiments import evaluate as command
-from experiments.merl import merl_records
-from experiments.pretrain import pretrain
 from tests.data.merl_tables import MOVED, write_tables
 from tests.data.ptbxl_root import line, write_root
 from tests.data.small_stores import write_store
@@ -45,10 +45,10 @@ def scored(tmp_path_factory):
     config.run.validation_records = 8
     assert pretrain(config, run) == 0
     merl = {"protocol": "merl", "tables": tables}
-    command.evaluate(run, str(store), "validation", **ASKED, parts=("probe",))
-    command.evaluate(run, str(store), "validation", **ASKED, **merl)
+    evaluate.evaluate(run, str(store), "validation", **ASKED, parts=("probe",))
+    evaluate.evaluate(run, str(store), "validation", **ASKED, **merl)
     assert not (run / "test_reads.jsonl").exists()
-    command.evaluate(run, str(store), "test", **ASKED, **merl)
+    evaluate.evaluate(run, str(store), "test", **ASKED, **merl)
     return run, store, tables
 
 
@@ -128,7 +128,7 @@ def test_only_the_test_split_is_noted_as_a_read_and_it_is_read_by_the_release_s_
 def test_both_protocols_stand_side_by_side_in_print_and_share_their_features(scored, capsys):
     run, store, tables = scored
     made = sorted((run / "evaluation/ptbxl/validation").glob("features-*"))
-    command.evaluate(run, str(store), "validation", **ASKED, protocol="merl", tables=tables, parts=("probe",))
+    evaluate.evaluate(run, str(store), "validation", **ASKED, protocol="merl", tables=tables, parts=("probe",))
     printed = capsys.readouterr().out
     table = printed[printed.index("protocol ") :]
     protocols = [text.split()[0] for text in table.splitlines()[1:] if text.startswith(("clean", "merl"))]
@@ -160,7 +160,7 @@ def test_a_share_of_labels_is_the_release_s_own_draw():
 )
 def test_a_request_that_does_not_fit_is_refused_before_anything_is_loaded(tmp_path, changes, words):
     with pytest.raises(CgdmerError, match=words):
-        command.evaluate(tmp_path / "nowhere", "nowhere", "validation", **ASKED, **changes)
+        evaluate.evaluate(tmp_path / "nowhere", "nowhere", "validation", **ASKED, **changes)
 
 
 def test_a_store_of_csn_gives_its_two_tables_with_the_released_and_the_exact_labels(tmp_path, monkeypatch):
@@ -184,7 +184,7 @@ def test_a_store_of_another_collection_and_one_that_lacks_a_whole_role_are_refus
     run, store, _ = scored
     fewer = write_tables(tmp_path / "tables", [(n + 1000, n // 2, n // 2 % 10 + 1) for n in RECORDS])
     with pytest.raises(CgdmerError, match=r"can score no task of the published tables \(of super: .* to fit on"):
-        command.evaluate(run, str(store), "validation", **ASKED, protocol="merl", tables=fewer)
+        evaluate.evaluate(run, str(store), "validation", **ASKED, protocol="merl", tables=fewer)
     other = open_corpus((write_store(tmp_path / "other", ["sinus rhythm"]),))
     with pytest.raises(CgdmerError, match="merl has no tables for the collection synthetic; give a store of cpsc2018"):
         merl_records(fewer)(other, "validation")

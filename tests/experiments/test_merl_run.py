@@ -6,14 +6,14 @@ import jax
 import numpy as np
 import pytest
 
+from cgdmer_jax.commands import evaluate
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.evaluation.results import read_results
-from cgdmer_jax.training.metrics_file import read_metrics
+from cgdmer_jax.metrics.results import read_results
+from cgdmer_jax.metrics_file import read_metrics
+from cgdmer_jax.recipes.pretrain import pretrain
+from cgdmer_jax.recipes.text_vectors import encode_texts
+from cgdmer_jax.recipes.trained_run import load_run
 from configs import merl
-from experiments import evaluate
-from experiments.encode_texts import encode_texts
-from experiments.pretrain import pretrain
-from experiments.trained import load_run
 from tests.interop.tower_folder import write_tower
 from tests.small_runs import ROOT, make_store
 
@@ -67,7 +67,7 @@ def test_the_frozen_tower_keeps_its_bits_and_norms_gather_statistics(run):
 
 
 def test_stopped_at_step_2_it_ends_with_the_bits_of_the_whole_run(run, store, tower, tmp_path, monkeypatch):
-    from experiments import training_run
+    from cgdmer_jax.recipes import training_run
 
     whole, part = training_run.loop.train, tmp_path / "part"
 
@@ -106,10 +106,10 @@ def test_it_is_evaluated_as_any_method(run, store, monkeypatch):
 def test_a_released_file_becomes_a_run_that_gives_the_restatements_features(store, tower, tmp_path, capsys):
     torch = pytest.importorskip("torch", reason="MERL's files are torch's: the extra `torch`")
     from cgdmer_jax.data.corpus import open_corpus
-    from cgdmer_jax.methods.merl_network import ResNetSize
+    from cgdmer_jax.methods.merl.network import ResNetSize
+    from cgdmer_jax.recipes import build
+    from cgdmer_jax.recipes.import_merl import import_merl
     from cgdmer_jax.training.run_folder import RunFolder
-    from experiments import build
-    from experiments.import_merl import import_merl
     from tests.methods.merl_twins import ORDER, assert_close, make_twins
 
     corpus = open_corpus((str(store),))

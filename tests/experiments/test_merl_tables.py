@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from cgdmer_jax.commands.merl_tables import main
 from cgdmer_jax.errors import CgdmerError
-from experiments.merl_tables import main
 from tests.data.merl_tables import MOVED, write_tables
 
 RECORDS = [(number, number // 2, number // 2 % 10 + 1) for number in range(2, 82)]

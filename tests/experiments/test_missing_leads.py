@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cgdmer_jax.batch import Batch
-from experiments import missing_leads
+from cgdmer_jax.evaluation import missing_leads
 
 
 @pytest.fixture

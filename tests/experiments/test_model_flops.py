@@ -3,8 +3,8 @@
 import jax
 import pytest
 
-from experiments import model_flops
-from experiments.model_flops import PEAK, peak_of, share_a_record
+from cgdmer_jax.recipes import utilisation
+from cgdmer_jax.recipes.utilisation import PEAK, peak_of, share_a_record
 from tests.training.toy import KEY, METHOD, batch_of
 
 
@@ -31,6 +31,6 @@ def test_a_cpu_has_no_known_peak():
 
 def test_the_share_of_one_record_a_second_is_its_products_over_the_peak_of_all_devices(monkeypatch):
     """The toy multiplies [8, 2] by [2, 1] for 8 records: 2 * 2 FLOP each, three times with the backward pass."""
-    monkeypatch.setitem(model_flops.PEAK, "cpu", 1000.0)
+    monkeypatch.setitem(utilisation.PEAK, "cpu", 1000.0)
     found = share_a_record(METHOD, METHOD.init(KEY, batch_of(0)), batch_of(0), KEY)
     assert found == pytest.approx(3 * 4 / (1000 * jax.device_count()))

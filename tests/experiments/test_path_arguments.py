@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from cgdmer_jax import cli, path_arguments
 from cgdmer_jax.errors import CgdmerError
-from experiments import command, path_arguments
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +50,7 @@ def test_a_file_that_is_there_is_kept_until_it_is_written(tmp_path):
 def test_what_cannot_be_written_or_read_is_refused_in_one_sentence(tmp_path, kind, text, words):
     (tmp_path / "file").write_text("")
     (tmp_path / "dangling").symlink_to(tmp_path / "none")
-    parser = command.parser("doc", "python -m experiments.x --out=e")
+    parser = cli.parser("doc", "python -m experiments.x --out=e")
     parser.add_argument("--out", type=getattr(path_arguments, kind))
     with pytest.raises(CgdmerError, match=f"argument --out: .*{words}") as caught:
         parser.parse_args([f"--out={text}"])

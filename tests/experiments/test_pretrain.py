@@ -7,15 +7,16 @@ import shutil
 import numpy as np
 import pytest
 
+from cgdmer_jax.commands.pretrain import main
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.metrics_file import read_metrics
+from cgdmer_jax.recipes import build
+from cgdmer_jax.recipes import training_run as room
+from cgdmer_jax.recipes.pretrain import pretrain, training_lines
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.log import untimed
-from cgdmer_jax.training.metrics_file import read_metrics
 from cgdmer_jax.training.run_folder import RunFolder
-from experiments import build
-from experiments import training_run as room
-from experiments.pretrain import main, pretrain, training_lines
 from tests.data.small_stores import rewrite_info, write_store
 from tests.experiments.toy_runs import toy_config, toy_known
 from tests.sealed_files import rewrite

@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 
+from cgdmer_jax.commands.probe_texts import main
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.data.report_texts import of_corpus
 from cgdmer_jax.errors import CgdmerError
-from experiments.probe_texts import adapted_to, main, probed
+from cgdmer_jax.evaluation.text_probe import adapted_to, probed
 from tests.small_runs import ROOT, make_store
 
 

@@ -1,7 +1,7 @@
 """What goes into results/: everything but the single classes, word for word."""
 
-from cgdmer_jax.evaluation.results import Setting, plain_row, read_results, write_results
-from experiments.publish import main
+from cgdmer_jax.commands.publish import main
+from cgdmer_jax.metrics.results import Setting, plain_row, read_results, write_results
 
 SETTING = Setting("synthetic", "test", "toy", "run", "main", 1, "probe", "findings", "in", "labels", False)
 

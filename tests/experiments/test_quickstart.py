@@ -3,7 +3,7 @@
 import json
 from types import SimpleNamespace
 
-from experiments import quickstart
+from cgdmer_jax.commands import quickstart
 
 
 def test_shares_and_memory_are_written_beside_the_run(tmp_path, monkeypatch):

@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from cgdmer_jax.batch import Batch
+from cgdmer_jax.evaluation.reconstruction import _reconstructor
 from cgdmer_jax.methods.protocol import Reconstruction
-from experiments.reconstruction import _reconstructor
 
 
 class Copier:

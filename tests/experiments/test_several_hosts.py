@@ -6,9 +6,9 @@ import signal
 
 import pytest
 
+from cgdmer_jax.early_stop import BEFORE
+from cgdmer_jax.metrics_file import read_metrics
 from cgdmer_jax.training.checkpoint import Checkpoints
-from cgdmer_jax.training.metrics_file import read_metrics
-from experiments.early_stop import BEFORE
 from tests.several_hosts import hosts, wait_for_line
 from tests.small_runs import make_store
 

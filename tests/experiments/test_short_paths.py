@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.command import command_line
-from experiments.short_paths import short, short_fields, short_words
+from cgdmer_jax.provenance import command_line
+from cgdmer_jax.short_paths import short, short_fields, short_words
 from tests.small_runs import ROOT
 
 

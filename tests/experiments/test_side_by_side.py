@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from cgdmer_jax.commands.side_by_side import main
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.evaluation.protocols import no_signal_rows
-from cgdmer_jax.evaluation.results import Setting, plain_row, write_results
-from experiments.side_by_side import main
+from cgdmer_jax.metrics.protocols import no_signal_rows
+from cgdmer_jax.metrics.results import Setting, plain_row, write_results
 
 CLEAN = Setting("ptbxl", "validation", "cgdmer", "nano", "main", 8, "probe", "super", "in", "labels", False)
 MERL = replace(CLEAN, protocol="merl")

@@ -9,13 +9,13 @@ import pytest
 
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.data.loader import Loader
-from cgdmer_jax.data.tokens import token_table
+from cgdmer_jax.data.token_table import token_table
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.huggingface import load_text_encoder
 from cgdmer_jax.interop.text_architecture import architecture_of
-from cgdmer_jax.models.text_tower import pool
-from experiments.encode_texts import encode_texts
-from experiments.text_columns import with_columns
+from cgdmer_jax.models.text.tower import pool
+from cgdmer_jax.recipes.text_columns import with_columns
+from cgdmer_jax.recipes.text_vectors import encode_texts
 from tests.data.small_stores import write_store
 from tests.experiments.toy_runs import toy_config
 from tests.interop.tower_folder import write_tower
@@ -56,7 +56,7 @@ def made(folder, tmp_path_factory):
 def test_a_store_that_takes_no_vectors_is_told_before_the_work(folder, tmp_path, monkeypatch):
     store = write_store(tmp_path / "a", REPORTS)
     (tmp_path / "a/cache").write_text("a file in the place of the folder")
-    monkeypatch.setattr("experiments.encode_texts.vectors_of", lambda *_: pytest.fail("they were encoded first"))
+    monkeypatch.setattr("cgdmer_jax.recipes.text_vectors.vectors_of", lambda *_: pytest.fail("they were encoded first"))
     with pytest.raises(CgdmerError, match=r"nothing can be written to .*cache"):
         encode_texts([store], str(folder), "mean", 8)
 

@@ -10,12 +10,12 @@ import cgdmer_jax
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.huggingface import load_text_encoder
-from cgdmer_jax.models.text_tower import join_blocks
-from cgdmer_jax.training.metrics_file import read_metrics
+from cgdmer_jax.metrics_file import read_metrics
+from cgdmer_jax.models.text.tower import join_blocks
+from cgdmer_jax.recipes.export import export_model
+from cgdmer_jax.recipes.pretrain import pretrain
+from cgdmer_jax.recipes.trained_run import load_run
 from configs import cgdmer
-from experiments.export_model import export_model
-from experiments.pretrain import pretrain
-from experiments.trained import load_run
 from tests.data.small_stores import write_store
 from tests.interop.tower_folder import write_tower
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import jax
 
 from cgdmer_jax.contract import UNIT, InputContract, TrainedOn
-from cgdmer_jax.data.reports import tokenizer_sha256, train_wordpiece
-from cgdmer_jax.data.special_tokens import full_stop_id
+from cgdmer_jax.data.text.special_tokens import full_stop_id
+from cgdmer_jax.data.text.tokenizer import tokenizer_sha256, train_wordpiece
 from cgdmer_jax.interop.encoder import blank_batch
 from cgdmer_jax.interop.pretrained import FILE_HASHES, OWN_HASH, save_model
 from cgdmer_jax.json_file import own_sha256
 from cgdmer_jax.methods.make import make_method
-from cgdmer_jax.waveform import LEADS
+from cgdmer_jax.waveform.conditioning import LEADS
 from configs.cgdmer import get_config
 
 WORDS = ("sinus rhythm. normal ecg.", "atrial fibrillation with rapid response.", "left bundle branch block.")

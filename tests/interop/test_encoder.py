@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 from cgdmer_jax.contract import prepare, signal_sha256
-from cgdmer_jax.data.reports import encode
+from cgdmer_jax.data.text.tokenizer import encode
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.encoder import blank_batch
 from cgdmer_jax.interop.pretrained import load, save_model
-from cgdmer_jax.waveform import LEADS
+from cgdmer_jax.waveform.conditioning import LEADS
 
 
 @pytest.fixture(scope="module")

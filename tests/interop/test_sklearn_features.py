@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.pretrained import load
 from cgdmer_jax.interop.sklearn_features import EcgFeatures
-from cgdmer_jax.waveform import LEADS
+from cgdmer_jax.waveform.conditioning import LEADS
 
 
 def test_a_pipeline_learns_and_predicts_on_a_users_arrays(model, recordings_mv):

@@ -8,7 +8,7 @@ import tarfile
 import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
-from cgdmer_jax.data.reports import train_wordpiece
+from cgdmer_jax.data.text.tokenizer import train_wordpiece
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.huggingface import load_text_encoder
 from tests.interop.bert_folder import VOCABULARY, change_config, rewrite_rows, word_tokenizer, write_bert

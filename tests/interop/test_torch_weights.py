@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="MERL's files are torch's: the extra
 from cgdmer_jax.errors import CgdmerError  # noqa: E402
 from cgdmer_jax.interop.merl_names import TOWER  # noqa: E402
 from cgdmer_jax.interop.torch_weights import read_merl  # noqa: E402
-from cgdmer_jax.methods.merl_network import ResNetSize  # noqa: E402
+from cgdmer_jax.methods.merl.network import ResNetSize  # noqa: E402
 from tests.methods.merl_twins import make_twins  # noqa: E402
 
 

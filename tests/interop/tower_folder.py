@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from cgdmer_jax.data.reports import train_wordpiece
+from cgdmer_jax.data.text.tokenizer import train_wordpiece
 from cgdmer_jax.interop.text_folder import save_text_encoder
-from cgdmer_jax.models.t5_encoder import T5Encoder
+from cgdmer_jax.models.text.t5 import T5Encoder
 from tests.interop.bert_folder import change_config, rewrite_rows, write_bert
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from cgdmer_jax.batch import NO_TEXT, Batch
-from cgdmer_jax.methods.cgdmer import CgDmer, CgDmerConfig, CgDmerDraws
-from cgdmer_jax.methods.cgdmer_network import Parts, Size
+from cgdmer_jax.methods.cgdmer.method import CgDmer, CgDmerConfig, CgDmerDraws
+from cgdmer_jax.methods.cgdmer.network import Parts, Size
 from cgdmer_jax.methods.protocol import Variables
 
 RATE, SAMPLES, PATCH = 100.0, 200, 20  # 2 s, 10 patches a lead

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from cgdmer_jax.batch import Batch
-from cgdmer_jax.methods.merl import Merl
-from cgdmer_jax.methods.merl_config import MerlConfig
-from cgdmer_jax.methods.merl_network import ResNetSize, VitSize
+from cgdmer_jax.methods.merl.config import MerlConfig
+from cgdmer_jax.methods.merl.method import Merl
+from cgdmer_jax.methods.merl.network import ResNetSize, VitSize
 from cgdmer_jax.methods.protocol import Variables
 from tests.methods.conftest import FULL_STOP, N_TOKENS, PATCH, RATE, SAMPLES, VOCABULARY
 

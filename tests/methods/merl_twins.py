@@ -10,11 +10,11 @@ import torch
 
 from cgdmer_jax.interop.merl_names import THEIR_LEADS
 from cgdmer_jax.interop.torch_weights import read_merl
-from cgdmer_jax.methods.merl_network import MerlNetwork, ResNetSize, VitSize
+from cgdmer_jax.methods.merl.network import MerlNetwork, ResNetSize, VitSize
 from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.models.batch_norm import STATISTICS
-from cgdmer_jax.models.ecg_resnet import n_positions
-from cgdmer_jax.waveform import LEADS
+from cgdmer_jax.models.ecg.resnet import n_positions
+from cgdmer_jax.waveform.conditioning import LEADS
 from tests.methods import torch_merl
 
 PATCH = 50

@@ -5,8 +5,8 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from cgdmer_jax.batch import Batch
-from cgdmer_jax.methods.cgdmer import CgDmer, CgDmerConfig
-from cgdmer_jax.methods.make import from_fields
+from cgdmer_jax.config import from_fields
+from cgdmer_jax.methods.cgdmer.method import CgDmer, CgDmerConfig
 
 BATCH, SAMPLES = 64, 1000
 

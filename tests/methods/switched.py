@@ -4,7 +4,7 @@ import dataclasses
 
 import jax
 
-from cgdmer_jax.methods.cgdmer import CgDmer
+from cgdmer_jax.methods.cgdmer.method import CgDmer
 from tests.methods.conftest import CONFIG, make_method
 
 

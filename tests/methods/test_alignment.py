@@ -9,14 +9,14 @@ import pytest
 from jax.test_util import check_grads
 
 from cgdmer_jax.batch import NO_TEXT
-from cgdmer_jax.methods import alignment
-from cgdmer_jax.methods.alignment import SAME_TEXT, Pairs
+from cgdmer_jax.methods.losses import contrastive
+from cgdmer_jax.methods.losses.contrastive import SAME_TEXT, Pairs
 from tests.methods.graded import graded
 
 TEXT_IDS = [(0, 1, 2, 3, 4, 5), (7, 7, 2, 7, 4, 2), (NO_TEXT, 7, 7, NO_TEXT, 1, 3), (3, 3, 3, 3, 3, 1)]
 TEMPERATURE, SCALE, BIAS = jnp.float32(0.1), jnp.float32(10.0), jnp.float32(-1.8)
-info_nce, siglip = jax.jit(alignment.info_nce), jax.jit(alignment.siglip)
-near_duplicates = jax.jit(alignment.near_duplicates, static_argnames=("vocabulary", "threshold"))
+info_nce, siglip = jax.jit(contrastive.info_nce), jax.jit(contrastive.siglip)
+near_duplicates = jax.jit(contrastive.near_duplicates, static_argnames=("vocabulary", "threshold"))
 
 
 def unit_vectors(*shape, seed=0):
@@ -26,7 +26,7 @@ def unit_vectors(*shape, seed=0):
 
 def pairs_of(*text_id, alike=None, same_text="ignored") -> Pairs:
     alike = None if alike is None else jnp.asarray(alike)
-    return alignment.pair_up(jnp.asarray(text_id, jnp.int32), alike, same_text=same_text)
+    return contrastive.pair_up(jnp.asarray(text_id, jnp.int32), alike, same_text=same_text)
 
 
 # --- which pairs count -------------------------------------------------------------------------------
@@ -109,7 +109,7 @@ def test_info_nce_equals_torchs_symmetric_cross_entropy_where_all_reports_differ
     logits, own = given[0] @ given[1].T / 0.1, torch.arange(9)
     expected = 0.5 * (torch.nn.functional.cross_entropy(logits, own) + torch.nn.functional.cross_entropy(logits.T, own))
     expected.backward()
-    value, gradients = graded(alignment.info_nce, (0, 1))(ecg, text, pairs_of(*range(9)), TEMPERATURE)
+    value, gradients = graded(contrastive.info_nce, (0, 1))(ecg, text, pairs_of(*range(9)), TEMPERATURE)
     assert float(value) == pytest.approx(expected.item(), rel=1e-5)
     for one, other in zip(gradients, given, strict=True):
         np.testing.assert_allclose(one, other.grad, atol=1e-5)
@@ -153,7 +153,7 @@ def test_identical_reports_are_never_each_others_negatives():
     ecg, text = unit_vectors(3, 4), unit_vectors(3, 4, seed=1)
 
     # Two records with one report and nobody else: no negative, no loss, no gradient.
-    value, gradient = graded(alignment.info_nce, (0, 1))(ecg[:2], text[:2], pairs_of(5, 5), TEMPERATURE)
+    value, gradient = graded(contrastive.info_nce, (0, 1))(ecg[:2], text[:2], pairs_of(5, 5), TEMPERATURE)
     assert value == 0 and not np.asarray(gradient[0]).any() and not np.asarray(gradient[1]).any()
     # With a third record each twin is compared with that one alone.
     s = np.asarray(ecg) @ np.asarray(text).T / 0.1
@@ -181,7 +181,7 @@ def test_siglip_equals_torchs_binary_cross_entropy_where_all_reports_differ():
     logits = given[0] @ given[1].T * given[2] + given[3]
     expected = torch.nn.functional.binary_cross_entropy_with_logits(logits, torch.eye(9), reduction="sum") / 9
     expected.backward()
-    value, gradients = graded(alignment.siglip, (0, 1, 3, 4))(ecg, text, pairs_of(*range(9)), SCALE, BIAS)
+    value, gradients = graded(contrastive.siglip, (0, 1, 3, 4))(ecg, text, pairs_of(*range(9)), SCALE, BIAS)
     assert float(value) == pytest.approx(expected.item(), rel=1e-5)
     for one, other in zip(gradients, given, strict=True):
         np.testing.assert_allclose(one, other.grad, rtol=1e-4, atol=1e-5)
@@ -212,8 +212,8 @@ def test_siglip_treats_same_reports_as_told_and_leaves_out_records_without_text(
 
 # --- both --------------------------------------------------------------------------------------------
 
-LOSSES = {"info_nce": partial(alignment.info_nce, temperature=TEMPERATURE)}
-LOSSES["siglip"] = partial(alignment.siglip, scale=SCALE, bias=BIAS)
+LOSSES = {"info_nce": partial(contrastive.info_nce, temperature=TEMPERATURE)}
+LOSSES["siglip"] = partial(contrastive.siglip, scale=SCALE, bias=BIAS)
 
 
 @pytest.mark.parametrize("same_text", SAME_TEXT)
@@ -253,8 +253,8 @@ def test_both_losses_have_the_gradient_of_finite_differences(same_text):
         x, y = jnp.asarray(draw.normal(size=(2, 6, 4)))
         pairs = pairs_of(0, 1, NO_TEXT, 1, 2, 3, same_text=same_text)
         terms = (
-            (lambda x, y, t: alignment.info_nce(x, y, pairs, t), (x, y, jnp.float64(0.3))),
-            (lambda x, y, t, b: alignment.siglip(x, y, pairs, t, b), (x, y, jnp.float64(3.0), jnp.float64(-1.0))),
+            (lambda x, y, t: contrastive.info_nce(x, y, pairs, t), (x, y, jnp.float64(0.3))),
+            (lambda x, y, t, b: contrastive.siglip(x, y, pairs, t, b), (x, y, jnp.float64(3.0), jnp.float64(-1.0))),
         )
         for term, arguments in terms:
             check_grads(jax.jit(term), arguments, order=1, modes=("rev",), atol=1e-6, rtol=1e-6, eps=1e-5)

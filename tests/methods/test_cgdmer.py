@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.methods.cgdmer_network import Parts
+from cgdmer_jax.methods.cgdmer.network import Parts
 from cgdmer_jax.methods.protocol import Variables
 from tests.methods.conftest import CONFIG, LEADS_PRESENT, NO_REPORT, ONE_LEAD, assert_same_bits, make_method
 

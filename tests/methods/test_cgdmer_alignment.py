@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cgdmer_jax.methods import alignment
+from cgdmer_jax.methods.losses import contrastive
 from cgdmer_jax.methods.protocol import Variables
-from cgdmer_jax.models.token_masking import Text
+from cgdmer_jax.models.masking.words import Text
 from tests.methods.conftest import OTHER, WHOLE
 from tests.methods.switched import changed, run, terms_of
 
@@ -21,9 +21,9 @@ def test_alignment_is_the_named_loss_of_the_vectors_with_same_reports_treated_as
     params = variables.params | {"alignment_bias": jnp.float32(-1.5)} if name == "siglip" else variables.params
     names = ("align", "temperature")
     found = terms_of(method, names, Variables(params, {}), draws)(patches, batch)
-    pairs = alignment.pair_up(batch.text_id, None, same_text=same_text)
+    pairs = contrastive.pair_up(batch.text_id, None, same_text=same_text)
     learned = (jnp.float32(1 / 0.07), jnp.float32(-1.5)) if name == "siglip" else (jnp.float32(0.07),)
-    expected = getattr(alignment, name)(*points[0], pairs, *learned)
+    expected = getattr(contrastive, name)(*points[0], pairs, *learned)
     np.testing.assert_allclose(found["align"], expected, rtol=1e-4)
     assert found["temperature"] == pytest.approx(0.07)
 

@@ -3,7 +3,7 @@
 import jax
 import pytest
 
-from cgdmer_jax.methods.cgdmer_flops import flops_by_part
+from cgdmer_jax.methods.cgdmer.flops import flops_by_part
 from tests.methods.switched import changed, run
 
 DEFAULT_TERMS = {"ecg", "text", "align", "disentangle", "temperature"}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cgdmer_jax.methods.cgdmer_flops import ECG_SIDE, TEXT_SIDE, flops_by_part
+from cgdmer_jax.methods.cgdmer.flops import ECG_SIDE, TEXT_SIDE, flops_by_part
 from configs.cgdmer import get_config
 from tests.methods.conftest import N_TOKENS, PATCH, VOCABULARY
 from tests.methods.sized import method_of, shapes

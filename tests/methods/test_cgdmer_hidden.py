@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cgdmer_jax.models.masking import Slots, all_valid, valid_tokens
+from cgdmer_jax.models.masking.slots import Slots, all_valid, valid_tokens
 from tests.methods.conftest import (
     LENGTH,
     ONE_LEAD,

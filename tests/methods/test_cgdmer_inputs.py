@@ -9,7 +9,7 @@ import pytest
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.protocol import Variables
-from cgdmer_jax.models.masking import all_valid
+from cgdmer_jax.models.masking.slots import all_valid
 from tests.methods.conftest import CONFIG, make_method, weights_of
 
 

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from cgdmer_jax.config import from_fields
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.methods.cgdmer import CgDmerConfig
-from cgdmer_jax.methods.make import from_fields
+from cgdmer_jax.methods.cgdmer.method import CgDmerConfig
 from cgdmer_jax.methods.protocol import Variables
 from configs.cgdmer import FROM_SCRATCH, get_config
 from tests.methods.sized import BATCH, method_of, shapes

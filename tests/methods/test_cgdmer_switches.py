@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from cgdmer_jax.config import load_config
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.methods.disentangling import DISENTANGLINGS, disentangle
+from cgdmer_jax.methods.losses.independence import DISENTANGLINGS, disentangle
 from cgdmer_jax.methods.protocol import Variables
-from experiments.command import load_config
 from tests.methods.conftest import CONFIG, NO_REPORT, PATCH, THREE_LEADS, WHOLE, weights_of
 from tests.methods.switched import changed, run, terms_of
 

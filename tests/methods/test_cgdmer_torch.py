@@ -13,8 +13,8 @@ from tests.methods import conftest as small
 
 torch = pytest.importorskip("torch")
 
-from experiments.torch_cgdmer import parity as compare  # noqa: E402
-from experiments.torch_cgdmer import weights  # noqa: E402
+from baselines.torch_cgdmer import parity as compare  # noqa: E402
+from baselines.torch_cgdmer import weights  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 OPTIMIZER = OptimizerConfig(

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from cgdmer_jax.methods import disentangling
-from cgdmer_jax.methods.disentangling import DISENTANGLINGS
+from cgdmer_jax.methods.losses import independence
+from cgdmer_jax.methods.losses.independence import DISENTANGLINGS
 
-normalised_hsic = jax.jit(disentangling.normalised_hsic)
-hsic_unbiased = jax.jit(disentangling.hsic_unbiased)
-normalised_hsic_rbf = jax.jit(disentangling.normalised_hsic_rbf)
+normalised_hsic = jax.jit(independence.normalised_hsic)
+hsic_unbiased = jax.jit(independence.hsic_unbiased)
+normalised_hsic_rbf = jax.jit(independence.normalised_hsic_rbf)
 KINDS = DISENTANGLINGS[:-1]  # but "none"
-dis_of = {kind: jax.jit(partial(disentangling.disentangle, kind=kind)) for kind in KINDS}
-dis_graded = {kind: jax.jit(jax.value_and_grad(partial(disentangling.disentangle, kind=kind))) for kind in KINDS}
+dis_of = {kind: jax.jit(partial(independence.disentangle, kind=kind)) for kind in KINDS}
+dis_graded = {kind: jax.jit(jax.value_and_grad(partial(independence.disentangle, kind=kind))) for kind in KINDS}
 
 
 def features(*shape):
@@ -99,7 +99,7 @@ def test_normalised_hsic_of_independent_features_is_zero_on_average(n):
     @jax.jit
     def mean_of_100(key):
         draws = jax.random.normal(key, (100, 2, n, 128))
-        return jax.lax.map(lambda xy: disentangling.normalised_hsic(xy[0], xy[1], everyone), draws).mean()
+        return jax.lax.map(lambda xy: independence.normalised_hsic(xy[0], xy[1], everyone), draws).mean()
 
     assert abs(float(mean_of_100(jax.random.key(n)))) < 0.02
 
@@ -144,7 +144,7 @@ def test_the_bandwidth_of_the_gaussian_kernel_has_no_gradient():
     """Moving one record far out moves the others' kernel entries only if it moves their median."""
     x = jnp.asarray(np.random.default_rng(0).normal(size=(7, 2)), jnp.float32)
     everyone = jnp.ones(7, bool)
-    gradient = jax.jacobian(lambda x: disentangling.rbf_kernel(x, everyone)[:3, :3])(x)
+    gradient = jax.jacobian(lambda x: independence.rbf_kernel(x, everyone)[:3, :3])(x)
     assert not np.asarray(gradient)[:, :, 3:].any() and np.asarray(gradient).any()
 
 
@@ -174,7 +174,7 @@ def test_rbf_of_independent_features_is_zero_and_of_a_rotated_copy_above_nine_te
     @jax.jit
     def mean_of_100(key):
         draws = jax.random.normal(key, (100, 2, n, 128))
-        return jax.lax.map(lambda xy: disentangling.normalised_hsic_rbf(xy[0], xy[1], everyone), draws).mean()
+        return jax.lax.map(lambda xy: independence.normalised_hsic_rbf(xy[0], xy[1], everyone), draws).mean()
 
     assert abs(float(mean_of_100(jax.random.key(n)))) < 0.02
     draw = np.random.default_rng(n)
@@ -225,13 +225,13 @@ def test_each_kind_has_the_gradient_of_finite_differences(kind):
         x, y = jnp.asarray(draw.normal(size=(2, 7, 4)))
         if kind == "hsic_rbf":  # the bandwidth has no gradient, so what stands on given kernels is checked
             k, h = x @ x.T, jnp.tanh(y @ y.T)
-            term = jax.jit(lambda k, h: disentangling.normalised(k, h, live, 1e-12))
+            term = jax.jit(lambda k, h: independence.normalised(k, h, live, 1e-12))
             check_grads(term, (k, h), order=1, modes=("rev",), atol=1e-6, rtol=1e-6, eps=1e-5)
             return
-        term = jax.jit(lambda x, y: disentangling.disentangle(x, y, live, kind=kind))
+        term = jax.jit(lambda x, y: independence.disentangle(x, y, live, kind=kind))
         check_grads(term, (x, y), order=1, modes=("rev",), atol=1e-6, rtol=1e-6, eps=1e-5)
 
 
 def test_an_unknown_kind_names_the_known_ones():
     with pytest.raises(ValueError, match="hsic_rbf, cosine"):
-        disentangling.disentangle(*features(6, 3), jnp.ones(6, bool), kind="none")
+        independence.disentangle(*features(6, 3), jnp.ones(6, bool), kind="none")

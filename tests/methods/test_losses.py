@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from cgdmer_jax.methods import losses
+from cgdmer_jax.methods.losses import reconstruction as losses
 from tests.methods.graded import graded
 
 

@@ -10,7 +10,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.make import make_method
 from cgdmer_jax.methods.protocol import Method, Variables
 from cgdmer_jax.models.flops import matmul_flops
-from cgdmer_jax.models.text_tower import describe
+from cgdmer_jax.models.text.tower import describe
 from cgdmer_jax.training.optimizer import make_optimizer, parameter_path
 from cgdmer_jax.training.state import start
 from cgdmer_jax.training.step import make_step

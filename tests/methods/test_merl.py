@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from cgdmer_jax.batch import NO_TEXT
+from cgdmer_jax.config import from_fields
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.methods.make import from_fields
-from cgdmer_jax.methods.merl import TEXT_VECTORS
-from cgdmer_jax.methods.merl_config import MerlConfig
-from cgdmer_jax.methods.merl_network import ResNetSize, VitSize
+from cgdmer_jax.methods.merl.config import MerlConfig
+from cgdmer_jax.methods.merl.method import TEXT_VECTORS
+from cgdmer_jax.methods.merl.network import ResNetSize, VitSize
 from cgdmer_jax.methods.protocol import Method, Variables
 from tests.methods.conftest import NO_REPORT, SHORT, THREE_LEADS, TWIN, WHOLE, assert_same_bits
 from tests.methods.merl_small import BERT, CONFIG, EMBEDDING, RESNET, VIT, make_merl, weights_of

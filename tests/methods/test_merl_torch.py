@@ -7,11 +7,11 @@ import pytest
 torch = pytest.importorskip("torch", reason="the proof against PyTorch needs the extra `torch`")
 
 from cgdmer_jax.batch import Batch  # noqa: E402
+from cgdmer_jax.config import from_fields  # noqa: E402
 from cgdmer_jax.interop.torch_weights import read_merl  # noqa: E402
-from cgdmer_jax.methods.make import from_fields  # noqa: E402
-from cgdmer_jax.methods.merl import TEXT_VECTORS  # noqa: E402
-from cgdmer_jax.methods.merl_config import MerlDraws  # noqa: E402
-from cgdmer_jax.methods.merl_network import ResNetSize, VitSize  # noqa: E402
+from cgdmer_jax.methods.merl.config import MerlDraws  # noqa: E402
+from cgdmer_jax.methods.merl.method import TEXT_VECTORS  # noqa: E402
+from cgdmer_jax.methods.merl.network import ResNetSize, VitSize  # noqa: E402
 from cgdmer_jax.models.batch_norm import STATISTICS  # noqa: E402
 from configs.merl import SIZES  # noqa: E402
 from tests.methods.conftest import N_TOKENS, SAMPLES  # noqa: E402

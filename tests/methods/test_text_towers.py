@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cgdmer_jax.methods.cgdmer import CgDmer
+from cgdmer_jax.methods.cgdmer.method import CgDmer
 from cgdmer_jax.methods.protocol import Variables
-from cgdmer_jax.models.text_tower import describe
+from cgdmer_jax.models.text.tower import describe
 from cgdmer_jax.training.optimizer import make_optimizer, parameter_path, rate_factor
 from tests.methods import conftest as small
 from tests.methods.merl_small import make_merl

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cgdmer_jax.models import masking
-from cgdmer_jax.models.masking import Slots
+from cgdmer_jax.models.masking import slots as masking
+from cgdmer_jax.models.masking.slots import Slots
 
 LEADS, PATCHES = 12, 20
 HIDE = 0.75

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.models.bert import BertEncoder, positions
+from cgdmer_jax.models.text.bert import BertEncoder, positions
 
 FIELDS = {"vocabulary": 11, "max_tokens": 6, "token_types": 2, "width": 8, "depth": 2, "heads": 2, "hidden": 12}
 TOKENS = jnp.asarray(np.random.default_rng(0).integers(2, 11, (3, 6)), jnp.int32)

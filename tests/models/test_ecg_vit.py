@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cgdmer_jax.models.ecg_vit import EcgDecoder, Positions, patchify, take_tokens
-from cgdmer_jax.models.masking import Slots
+from cgdmer_jax.models.ecg.vit import EcgDecoder, Positions, patchify, take_tokens
+from cgdmer_jax.models.masking.slots import Slots
 from cgdmer_jax.models.transformer import sin_cos_positions
 
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from cgdmer_jax.models import masking
-from cgdmer_jax.models.masking import Slots
-from cgdmer_jax.models.strategies import STRATEGIES
+from cgdmer_jax.models.masking import slots as masking
+from cgdmer_jax.models.masking.slots import Slots
+from cgdmer_jax.models.masking.strategies import STRATEGIES
 from tests.models.masks import LEADS, PATCHES, SECONDS, SLOTS, draw, live_tokens, validity
 
 SAMPLES = 10  # of a patch

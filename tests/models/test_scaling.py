@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from cgdmer_jax.models import scaling
-from cgdmer_jax.waveform import LEADS
+from cgdmer_jax.models.ecg import scaling
+from cgdmer_jax.waveform.conditioning import LEADS
 
 RECORDS, SAMPLES = 4, 300
 scale = jax.jit(scaling.scale, static_argnames="scaling")

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cgdmer_jax.models.stem import ConvStem
+from cgdmer_jax.models.ecg.stem import ConvStem
 
 
 @pytest.mark.parametrize("samples", [20, 40, 50, 100, 33])

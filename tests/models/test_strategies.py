@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cgdmer_jax.models import strategies
-from cgdmer_jax.models.strategies import STRATEGIES
+from cgdmer_jax.models.masking import strategies
+from cgdmer_jax.models.masking.strategies import STRATEGIES
 from tests.models.masks import HIDE, LEADS, PATCHES, SECONDS, draw, draw_block, kept_grid, validity
 
 penalty_of = jax.jit(

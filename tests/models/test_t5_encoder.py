@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cgdmer_jax.models.t5_encoder import T5Block, T5Encoder, relative_buckets
+from cgdmer_jax.models.text.t5 import T5Block, T5Encoder, relative_buckets
 
 TOKENS = jnp.asarray(np.random.default_rng(0).integers(2, 11, (3, 6)), jnp.int32)
 LENGTH = jnp.array([6, 3, 0], jnp.int32)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.models.bert import BertEncoder
-from cgdmer_jax.models.t5_encoder import T5Encoder
-from cgdmer_jax.models.text_states import TextStates
-from cgdmer_jax.models.text_tower import (
+from cgdmer_jax.models.text.bert import BertEncoder
+from cgdmer_jax.models.text.states import TextStates
+from cgdmer_jax.models.text.t5 import T5Encoder
+from cgdmer_jax.models.text.tower import (
     ALL,
     describe,
     frozen_pattern,

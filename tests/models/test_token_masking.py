@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from cgdmer_jax.models.token_masking import FIRST_WORD, MASK_TOKEN, Text, draw_masked_tokens, draw_statements
+from cgdmer_jax.models.masking.words import FIRST_WORD, MASK_TOKEN, Text, draw_masked_tokens, draw_statements
 
 VOCABULARY = 50
 N_TOKENS = 24  # of the array; 4 slots at 15 %

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import pytest
 
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.metrics_file import read_metrics
 from cgdmer_jax.training.log import MetricsLog, StepLogger, untimed
-from cgdmer_jax.training.metrics_file import read_metrics
 from tests.full_disk import files_of_at_most
 
 

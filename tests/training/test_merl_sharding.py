@@ -11,7 +11,7 @@ def compare() -> dict:
     """The smallest MERL in training on one device and on eight."""
     import jax
 
-    from cgdmer_jax.methods.merl import TEXT_VECTORS
+    from cgdmer_jax.methods.merl.method import TEXT_VECTORS
     from cgdmer_jax.methods.protocol import Variables
     from cgdmer_jax.training import sharding
     from tests.methods import conftest as small

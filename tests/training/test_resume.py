@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from cgdmer_jax.data.store import open_store
+from cgdmer_jax.data.store.store import open_store
 from tests.small_runs import curve, hashes, make_store, start_pretrain
 
 STEPS = 40

@@ -9,11 +9,13 @@ import sys
 
 import pytest
 
+from cgdmer_jax.config import flat
 from cgdmer_jax.contract import UNIT, InputContract, TrainedOn
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.json_file import MOST_BYTES
-from cgdmer_jax.training.run_folder import RunFolder, check_config, flat, write_json
-from cgdmer_jax.waveform import LEADS
+from cgdmer_jax.training.run_folder import RunFolder, check_config
+from cgdmer_jax.waveform.conditioning import LEADS
+from cgdmer_jax.whole_file import write_json
 
 CONTRACT = InputContract(
     rate=50.0,

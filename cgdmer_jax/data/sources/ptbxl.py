@@ -13,9 +13,10 @@ from functools import partial
 from pathlib import Path
 
 from cgdmer_jax.data.csv_table import Table, read_table
-from cgdmer_jax.data.record_files import listed_path
-from cgdmer_jax.data.sources import LabelClass, Source, SourceRecord
-from cgdmer_jax.data.wfdb_reader import RecordError, Recording, read_wfdb
+from cgdmer_jax.data.readers.record_files import listed_path
+from cgdmer_jax.data.readers.recording import Recording
+from cgdmer_jax.data.readers.wfdb import RecordError, read_wfdb
+from cgdmer_jax.data.sources.source import LabelClass, Source, SourceRecord
 from cgdmer_jax.errors import CgdmerError
 
 LICENCE = "CC BY 4.0"

@@ -5,13 +5,13 @@ from functools import partial
 
 import numpy as np
 
-from cgdmer_jax.data.sources import LabelClass, Source, SourceRecord
+from cgdmer_jax.data.readers.recording import Recording
+from cgdmer_jax.data.sources.source import LabelClass, Source, SourceRecord
 from cgdmer_jax.data.splits import fold_of_patient
-from cgdmer_jax.data.synthetic import GENERATOR_VERSION, generate_records, list_records
-from cgdmer_jax.data.synthetic_hearts import FINDINGS
-from cgdmer_jax.data.wfdb_reader import Recording
+from cgdmer_jax.data.synthetic.dataset import GENERATOR_VERSION, generate_records, list_records
+from cgdmer_jax.data.synthetic.hearts import FINDINGS
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.waveform import LEADS
+from cgdmer_jax.waveform.conditioning import LEADS
 
 SECONDS = 10.0
 
@@ -42,7 +42,7 @@ def open_source(n_records: int, rate: int, seed: int) -> Source:
     return Source(
         name="synthetic",
         licence="Apache-2.0",
-        citation="made by cgdmer_jax.data.synthetic; no human subject",
+        citation="made by cgdmer_jax.data.synthetic.dataset; no human subject",
         records=records,
         tasks={"findings": tuple(LabelClass(code, name) for code, name in FINDINGS.items())},
         read=partial(read_record, seed, rate),

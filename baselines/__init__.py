@@ -1,0 +1,1 @@
+"""Models in other frameworks that we compare with; not part of the package."""

@@ -1,0 +1,89 @@
+"""Starts a command: finds its module, prints one sentence on an error, sets the exit code."""
+
+import argparse
+import ast
+import importlib
+import io
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from cgdmer_jax import early_stop
+from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.invocation import PROGRAM, as_started
+
+COMMANDS = Path(__file__).with_name("commands")
+# Given again after an interruption, these go on from what they had saved; the others begin anew.
+RESUMING = ("ablate", "adapt_text", "convert", "evaluate", "pretrain", "quickstart")
+
+
+def main() -> None:
+    """The program `cgdmer`: `cgdmer NAME ...` runs cgdmer_jax/commands/NAME.py, `cgdmer --help` lists the names."""
+    words = sys.argv[1:]
+    if not words or words[0] in ("-h", "--help"):
+        print(f"usage: {PROGRAM} COMMAND ...; `{PROGRAM} COMMAND --help` shows its arguments and an example\n")
+        for name in command_names():
+            print(f"  {name:14} {_summary(name)}")
+        sys.exit(0)
+    name = words[0]
+    if name not in command_names():
+        near = suggest(name, command_names())
+        print(f'error: there is no command "{name}".{near} `{PROGRAM} --help` lists them', file=sys.stderr)
+        sys.exit(1)
+    early_stop.listen_in([f"experiments.{name}"])
+    run_command(name, words[1:])
+
+
+def command_names() -> list[str]:
+    """Names of the commands that the package has."""
+    return sorted(file.stem for file in COMMANDS.glob("*.py") if file.stem != "__init__")
+
+
+def _summary(name: str) -> str:
+    """First sentence of a command's docstring, read without importing what the command needs."""
+    doc = ast.get_docstring(ast.parse((COMMANDS / f"{name}.py").read_text(encoding="utf-8"))) or ""
+    return " ".join(doc.split("\n\n")[0].split())
+
+
+def run_command(name: str, words: list[str] | None = None) -> None:
+    """Runs a command of the package; `words` are its arguments, by default those of this process."""
+    run(importlib.import_module(f"cgdmer_jax.commands.{name}").main, words, resumes=name in RESUMING)
+
+
+def run(main: Callable[[list[str]], int | None], words: list[str] | None = None, *, resumes: bool = False) -> None:
+    """Exit codes: 0 done, 1 error (one sentence on stderr), 75 preempted and saved.
+
+    `resumes`: given again after an interruption, the command goes on from what it had saved.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a file's name may not be text, and must not end the work on others
+            stream.reconfigure(errors="backslashreplace")
+    again = "the same command goes on from what was saved" if resumes else "the same command begins anew"
+    try:
+        sys.exit(main(sys.argv[1:] if words is None else words) or 0)
+    except CgdmerError as error:
+        print(as_started(f"error: {error}"), file=sys.stderr)
+    except OSError as error:  # a full disk, a folder without permission
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror or error}; after that is put right, {again}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print(f"error: interrupted; {again}", file=sys.stderr)
+    sys.exit(1)
+
+
+def parser(doc: str, example: str) -> argparse.ArgumentParser:
+    """A parser whose --help ends with an example, `python -m MODULE ...`, that works."""
+    return _Parser(
+        prog=as_started(" ".join(example.split()[:3])),
+        description=doc,
+        epilog=as_started(f"example:\n  {example}"),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One sentence and exit code 1, as for any other mistake, where argparse prints the usage and ends with 2."""
+        raise CgdmerError(f"{message}; {self.prog} --help shows all arguments and an example")

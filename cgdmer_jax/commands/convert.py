@@ -1,0 +1,96 @@
+"""Converts a collection of recordings, in the folder layout of its publisher, into a store.
+
+The same command again continues an interrupted conversion, and compares every byte of a finished store with its
+seal. Records that cannot be used are set aside in rejected.csv with the reason.
+"""
+
+import argparse
+import os
+import sys
+
+from cgdmer_jax import cli, early_stop, path_arguments
+from cgdmer_jax.data.sources import SOURCES
+from cgdmer_jax.data.sources.source import Source
+from cgdmer_jax.data.store.convert import convert
+from cgdmer_jax.data.store.store import open_store
+from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.provenance import write_figures
+from cgdmer_jax.recipes.conversion import describe, measured
+from cgdmer_jax.waveform.conditioning import FILTERS
+
+EXAMPLE = "python -m experiments.convert --source=ptbxl --root=data/ptb-xl --rate=100 --out=stores/ptbxl100"
+SYNTHETIC = "synthetic"
+INTERRUPTED = 75  # exit code: stopped, and the same command continues
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    """Command line of this program."""
+    parser = cli.parser(__doc__, EXAMPLE)
+    parser.add_argument("--source", required=True, help=f"collection: {', '.join([*SOURCES, SYNTHETIC])}")
+    parser.add_argument("--root", type=path_arguments.path, help="folder of the collection (not for synthetic)")
+    parser.add_argument("--rate", type=int, default=100, help="Hz of the store (default 100)")
+    parser.add_argument("--seconds", type=float, default=10.0, help="length of every record (default 10)")
+    parser.add_argument("--filter", default="none", help=f"one of {', '.join(FILTERS)} (Hz, zero phase)")
+    parser.add_argument(
+        "--derive_limb_leads",
+        action="store_true",
+        help="make absent limb leads from two others (column lead_derived says which)",
+    )
+    parser.add_argument(
+        "--follow_links", action="store_true", help="read recordings that are links to outside of --root too"
+    )
+    parser.add_argument(
+        "--partial", action="store_true", help="the folder holds a part of the listed recordings: leave out the others"
+    )
+    parser.add_argument("--out", type=path_arguments.path, required=True, help="folder of the store")
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=len(os.sched_getaffinity(0)),
+        help="default: the cores of this machine",
+    )
+    parser.add_argument("--records", type=int, default=3400, help="synthetic only: how many (default 3400)")
+    parser.add_argument("--seed", type=int, default=0, help="synthetic only: which ones (default 0)")
+    parser.add_argument(
+        "--figures", type=path_arguments.output_file, help="JSON file for what was measured: counts, seconds, records/s"
+    )
+    return parser.parse_args(words)
+
+
+def open_source(args: argparse.Namespace) -> Source:
+    """The collection that the command line names."""
+    if args.source == SYNTHETIC:
+        from cgdmer_jax.data.sources import synthetic
+
+        return synthetic.open_source(args.records, args.rate, args.seed)
+    if args.source not in SOURCES:
+        raise CgdmerError(f'unknown source "{args.source}".{suggest(args.source, [*SOURCES, SYNTHETIC])}')
+    if args.root is None:
+        raise CgdmerError(f"source {args.source} is read from a folder; name it with --root")
+    return SOURCES[args.source](args.root, args.rate, args.follow_links)
+
+
+def main(words: list[str]) -> int:
+    """Runs the conversion; returns the exit code."""
+    args = parse(words)
+    early_stop.as_ctrl_c()
+    try:
+        summary = convert(
+            open_source(args),
+            args.out,
+            rate=args.rate,
+            seconds=args.seconds,
+            filter=args.filter,
+            derive_limb_leads=args.derive_limb_leads,
+            processes=args.processes,
+            partial=args.partial,
+        )
+    except KeyboardInterrupt:
+        print("interrupted; the same command continues", file=sys.stderr)
+        return INTERRUPTED
+    if not summary.n_converted:
+        open_store(args.out).verify()
+    print(describe(summary, args.out))
+    if args.figures:
+        write_figures(args.figures, [measured(summary, args)])
+    return 0

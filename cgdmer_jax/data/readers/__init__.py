@@ -1,0 +1,1 @@
+"""One file a format: a path in, a Recording out. Readers know no collection."""

@@ -1,0 +1,64 @@
+"""Files of a record: opened below the collection's folder, and every failure a fault of that record alone.
+
+Whether a fault is really the record's, or the whole collection went away, is for the conversion to find out
+(data/unread.py); here each is named for what the system said.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from cgdmer_jax.data.readers.recording import RecordError
+from cgdmer_jax.errors import reason_of
+
+_MISSING = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
+
+
+def listed_path(root: Path, location: str, record_id: str) -> Path:
+    """Path that a table gives for a record; an absolute one, or one that climbs out with "..", raises."""
+    parts = PurePosixPath(location).parts
+    if not parts or PurePosixPath(location).is_absolute() or ".." in parts:
+        sentence = f'its table places it at "{location}", which is not below the folder of the table; correct the table'
+        raise RecordError(str(root / record_id), "path", "outside", sentence)
+    return root / location
+
+
+@contextmanager
+def open_record_file(record: Path, file: Path, missing: str, root: Path | None) -> Iterator[BinaryIO]:
+    """Opens a file of the record for reading; `missing` is the problem when it does not exist.
+
+    With `root` the file must lie below it once links are followed.
+    """
+    try:
+        # The kind first: opening a pipe would wait for its writer.
+        if not stat.S_ISREG(_status(file).st_mode):
+            raise RecordError(str(record), "file name", "unreadable", f"{file} is not a file; fetch the record again")
+        if root is not None and not Path(os.path.realpath(file)).is_relative_to(os.path.realpath(root)):
+            sentence = (
+                f"{file} is, or lies behind, a link to outside of the collection; copy the file or use --follow_links"
+            )
+            raise RecordError(str(record), "file name", "outside", sentence)
+        with file.open("rb") as opened:
+            yield opened
+    except OSError as error:
+        raise file_fault(record, file, missing, error) from error
+
+
+def file_fault(record: Path, file: Path, missing: str, error: OSError) -> RecordError:
+    """What the system said about a file, as a fault of its record."""
+    field = "header" if missing == "no_header" else "file name"
+    if error.errno in _MISSING:
+        return RecordError(str(record), field, missing, f"{file} does not exist; fetch the record again")
+    sentence = f"{file} cannot be read ({reason_of(error)}); look at its permissions and its disk"
+    return RecordError(str(record), field, "unreadable", sentence)
+
+
+def _status(file: Path) -> os.stat_result:
+    try:
+        return file.stat()
+    except ValueError as error:  # a NUL in a name out of a table
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file)) from error

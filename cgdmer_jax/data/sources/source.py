@@ -1,0 +1,46 @@
+"""Types of a collection: its records, their classes, and how a record is read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cgdmer_jax.data.readers.recording import Recording
+
+
+@dataclass(frozen=True)
+class LabelClass:
+    """One class of a task: the code as published and its English name."""
+
+    code: str
+    name: str
+
+
+@dataclass(frozen=True)
+class SourceRecord:
+    """One listed record: who, when known how old, what was written and labelled, where the signal is."""
+
+    record_id: str  # unique in the collection
+    patient_id: str
+    fold: int  # 1..10; data/splits.py
+    report: str  # as published, not cleaned; may be empty
+    age: float | None  # years; None = unknown
+    sex: str | None  # "male", "female" or None
+    device: str | None
+    labels: dict[str, tuple[str, ...]]  # task -> codes; () when no label of that task
+    location: object  # what the source's `read` needs, such as a relative path or an index
+
+
+@dataclass(frozen=True)
+class Source:
+    """One collection, listed. `read` runs in worker processes: a module's function or a partial of one."""
+
+    name: str  # also names its cleaning rules in data/reports.py
+    licence: str
+    citation: str
+    records: list[SourceRecord]  # in table order
+    tasks: dict[str, tuple[LabelClass, ...]]  # task -> its classes in canonical order
+    read: Callable[[SourceRecord], Recording]
+    tables: dict[str, str]  # file name -> sha256 of every table that was read
+    rate: float  # Hz of the recordings as they are read
+    remarks: list[str] = field(default_factory=list)  # what a user should know of this folder, one sentence each
+    folder: Path | None = None  # of the recordings; while it is gone no missing file is a record's own fault

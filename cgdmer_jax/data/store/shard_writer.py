@@ -1,0 +1,150 @@
+"""One worker's part of a conversion: read, condition and write the records of one shard.
+
+A shard counts as done once its notes (a small JSON) were renamed into the `.partial` folder; whatever else
+lies in the store before that is rewritten, so a kill at any moment costs at most the shards under way.
+"""
+
+import math
+import os
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing import parent_process
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorstore as ts
+
+from cgdmer_jax.contract import signal_sha256
+from cgdmer_jax.data.readers.recording import Recording
+from cgdmer_jax.data.readers.wfdb import RecordError
+from cgdmer_jax.data.sources.source import SourceRecord
+from cgdmer_jax.data.store import seal
+from cgdmer_jax.data.store.shard_notes import write_notes
+from cgdmer_jax.data.store.unread import check_still_there
+from cgdmer_jax.errors import CgdmerError, reason_of
+from cgdmer_jax.waveform.conditioning import WaveformError, condition
+
+LONGEST_REASON = 1000  # letters; a damaged header may have a megabyte where a rate belongs
+
+
+@dataclass(frozen=True)
+class ShardJob:
+    """What every shard of one conversion has in common."""
+
+    out: Path
+    rate: float  # Hz of the store
+    seconds: float
+    filter: str
+    derive_limb_leads: bool
+    rows_per_shard: int
+    n_rows: int
+    read: Callable[[SourceRecord], Recording]
+    folder: Path | None = None  # of the recordings
+
+    @property
+    def n_samples(self) -> int:
+        """Samples of each record in the store."""
+        return round(self.rate * self.seconds)
+
+
+def convert_shard(job: ShardJob, shard: int, records: list[SourceRecord]) -> int:
+    """Writes one shard and then its notes; returns how many records it holds."""
+    block = np.zeros((len(records), seal.N_LEADS, job.n_samples), dtype=np.int16)
+    notes = [_convert_record(job, record, block[index]) for index, record in enumerate(records)]
+    check_still_there(job.folder, job.read, records, notes)
+    start = shard * job.rows_per_shard
+    try:
+        array = ts.open(seal.array_spec(job.out), open=True).result()
+        array[start : start + len(records)].write(block).result()
+    except ValueError as error:
+        raise not_written(f"shard {shard} of {job.out}", error) from error
+    entry = seal.seal_shard(job.out, shard, job.n_samples)
+    write_notes(job.out, shard, entry, notes)
+    return len(records)
+
+
+def not_written(what: str, error: Exception) -> CgdmerError:
+    """TensorStore reports a full disk as ValueError."""
+    return CgdmerError(
+        f"{what} could not be written ({reason_of(error)}); "
+        "free disk space or mend the folder, then run the same command again: it continues"
+    )
+
+
+def _convert_record(job: ShardJob, record: SourceRecord, row: np.ndarray) -> dict[str, Any]:
+    """Fills the record's row [lead, sample] in microvolts; a rejected record leaves it zero and says why."""
+    try:
+        recording = job.read(record)
+        conditioned = condition(
+            recording.signal_mv,
+            recording.rate,
+            recording.names,
+            "mV",
+            target_rate=job.rate,
+            seconds=job.seconds,
+            filter=job.filter,
+            derive_limb_leads=job.derive_limb_leads,
+        )
+    except WaveformError as error:
+        return {"problem": error.problem, "reason": str(error)[:LONGEST_REASON]}
+    except RecordError as error:
+        # Without the folder: the same recordings elsewhere give the same bytes.
+        folder = str(Path(error.record).parent)
+        return {"problem": error.problem, "reason": str(error).replace(f"{folder}/", "")[:LONGEST_REASON]}
+    row[:] = conditioned.signal
+    quality, agreement = conditioned.quality, conditioned.agreement
+    return {
+        "lead_mask": conditioned.lead_mask.tolist(),
+        "lead_flagged": quality.flagged.tolist(),
+        "lead_implausible": quality.implausible.tolist(),
+        "lead_derived": conditioned.derived.tolist(),
+        "nan_share": _numbers(quality.nan_share),
+        "flat_share": _numbers(quality.flat_share),
+        "clipped_share": _numbers(quality.clipped_share),
+        "amplitude_mv": _numbers(quality.amplitude_mv),
+        "einthoven_mv": _number(agreement.einthoven_mv),
+        "goldberger_mv": _number(agreement.goldberger_mv),
+        "arms_swapped": agreement.arms_swapped,
+        "limb_leads_disagree": agreement.disagree,
+        "samples_filled": int(np.sum(conditioned.n_filled)),
+        "valid_length": int(conditioned.valid_length),
+        "longer": recording.signal_mv.shape[1] > round(job.seconds * recording.rate),
+        "signal_sha256": signal_sha256(row),
+        "extra_leads": list(dict.fromkeys(recording.extra_leads + conditioned.extra_leads)),
+    }
+
+
+def _numbers(values: np.ndarray) -> list[float | None]:
+    return [_number(value) for value in values]
+
+
+def _number(value: float) -> float | None:
+    """To a tenth of a microvolt or of a thousandth; null where unknown."""
+    return None if math.isnan(value) else round(float(value), 4)
+
+
+_job: ShardJob | None = None  # set once in each worker process
+
+
+def start_worker(job: ShardJob) -> None:
+    """Initializer of a worker process: keeps the job, and ends at once on Ctrl-C or with its parent.
+
+    A pool's workers would otherwise outlive a killed parent and write beside the conversion that continues.
+    """
+    global _job
+    _job = job
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # without a traceback; a kill is harmless
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent_process().join()
+    os._exit(1)
+
+
+def convert_shard_in_worker(shard: int, records: list[SourceRecord]) -> int:
+    """`convert_shard` with the job that `start_worker` was given."""
+    return convert_shard(_job, shard, records)

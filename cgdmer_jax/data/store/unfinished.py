@@ -1,0 +1,126 @@
+"""A store while it is being made: which settings it was begun with, who writes to it, what a kill left.
+
+Its notes live in the folder `.partial`, which is gone once the store is sealed.
+"""
+
+import fcntl
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from cgdmer_jax.data.sources.source import Source
+from cgdmer_jax.data.store import seal
+from cgdmer_jax.data.store.shard_notes import PARTIAL
+from cgdmer_jax.data.store.shard_writer import ShardJob
+from cgdmer_jax.data.store.store_info import read_info
+from cgdmer_jax.data.text.cleaning import CLEANING_VERSION
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.json_file import read_json
+from cgdmer_jax.sealed_json import sealed, unsealed
+from cgdmer_jax.whole_file import UNFINISHED, write_whole
+
+SETTINGS = "settings.json"  # in the .partial folder
+LOCK = "lock"
+
+
+def settings_of(source: Source, job: ShardJob) -> dict[str, Any]:
+    """Everything that decides the store's bytes, as it stands in dataset.json."""
+    listing = hashlib.sha256()
+    for record in source.records:
+        listing.update(json.dumps(vars(record), sort_keys=True, default=str).encode())
+    header = [source.name, source.rate, source.tables, task_classes(source)]
+    listing.update(json.dumps(header, sort_keys=True).encode())
+    return {
+        "format_version": seal.FORMAT_VERSION,
+        "name": source.name,
+        "rate": job.rate,
+        "seconds": job.seconds,
+        "filter": job.filter,
+        "derive_limb_leads": job.derive_limb_leads,
+        "cleaning_version": CLEANING_VERSION,
+        "rows_per_shard": job.rows_per_shard,
+        "source_fingerprint": listing.hexdigest(),
+    }
+
+
+def task_classes(source: Source) -> dict[str, list[dict[str, str]]]:
+    """The tasks as dataset.json has them."""
+    return {task: [asdict(label) for label in classes] for task, classes in source.tasks.items()}
+
+
+def settings_of_sealed(out: Path) -> dict[str, Any]:
+    """The settings of a finished store."""
+    info, _ = read_info(out)
+    return info | {
+        "rows_per_shard": info["seal"]["rows_per_shard"],
+        "source_fingerprint": info["source"]["fingerprint"],
+    }
+
+
+def check_same(out: Path, settings: dict[str, Any], found: dict[str, Any]) -> None:
+    """Raises when the folder was begun with other settings or from another listing of records."""
+    for field, value in settings.items():
+        if field != "format_version" and found.get(field) != value:  # stores of every readable version are the same
+            raise CgdmerError(
+                f"{out} was begun with {field} {found.get(field)}, this command has {value}; "
+                "name another --out, or delete that folder first"
+            )
+
+
+@contextmanager
+def unfinished_store(out: Path, settings: dict[str, Any]) -> Iterator[None]:
+    """Makes or continues the folder of an unfinished store, and holds its lock."""
+    partial = out / PARTIAL
+    try:
+        if out.exists() and not partial.is_dir() and any(out.iterdir()):
+            raise CgdmerError(f"{out} holds files of something else than a conversion; name another --out")
+        partial.mkdir(parents=True, exist_ok=True)
+        lock = (partial / LOCK).open("w")
+    except OSError as error:
+        raise CgdmerError(
+            f"the store cannot be written to {out} ({error.strerror}); name another --out or mend its permissions"
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CgdmerError(f"another conversion is writing to {out}; wait for it or name another --out") from error
+        if (partial / SETTINGS).is_file():
+            check_same(out, settings, _begun_settings(out))
+        else:
+            write_whole(partial / SETTINGS, json.dumps(sealed(settings)))
+        yield
+
+
+def _begun_settings(out: Path) -> dict[str, Any]:
+    """The settings of an unfinished store; format 3 had them without a hash, and its shards are converted again."""
+    remedy = f"delete {out} and run the same command again"
+    path = out / PARTIAL / SETTINGS
+    settings = read_json(path, remedy=remedy)
+    is_old = isinstance(settings, dict) and settings.get("format_version") == 3
+    return unsealed(settings, path, remedy=remedy, required=not is_old)
+
+
+def check_disk_space(job: ShardJob, n_records: int) -> None:
+    """Raises when the signals of that many records do not fit on the disk."""
+    needed = n_records * (seal.N_LEADS * job.n_samples * 2 + 20)
+    free = shutil.disk_usage(job.out).free
+    if needed > free:
+        raise CgdmerError(
+            f"{job.out} needs {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; free some or name another --out"
+        )
+
+
+def clear_unfinished(out: Path, done: set[int]) -> None:
+    """Removes shards without notes, zarr.json, which is written anew, and what a kill left between two renames."""
+    keep = {seal.shard_path(out, shard) for shard in done}
+    for path in (out / seal.SIGNAL).rglob("*"):
+        if path not in keep and not path.is_dir():
+            path.unlink()
+    for path in out.rglob(f"*{UNFINISHED}"):
+        path.unlink()

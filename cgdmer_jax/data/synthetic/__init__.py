@@ -1,0 +1,1 @@
+"""Synthetic hearts, their recordings and their reports."""

@@ -1,0 +1,163 @@
+"""Protocol `merl`: the published tables, the release's SGD probe and its zero-shot prompts (docs/evaluation.md)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from cgdmer_jax.data import published_splits
+from cgdmer_jax.data.corpus import Corpus
+from cgdmer_jax.data.published_splits import read_published
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.evaluation.evaluation import Evaluation, Plan, Sorted, Task, split_lines, unscorable
+from cgdmer_jax.evaluation.linear_probe import embed_encoders
+from cgdmer_jax.evaluation.zero_shot import make_scorer, of_task, scores_of, tokens_of
+from cgdmer_jax.metrics import bootstrap, metrics
+from cgdmer_jax.metrics.protocols import FRACTIONS, MAX_TEST, SEED, enough_to_draw, no_signal_rows, published_draw
+from cgdmer_jax.metrics.results import Setting, plain_row
+from cgdmer_jax.metrics.sgd_probe import SgdPath, best_epoch, fit_sgd
+
+CKEPE = "ckepe"  # variant of the release's prompts
+
+
+def merl_records(tables: Path) -> Callable[[Corpus, str], Sorted]:
+    """The tasks that the published tables have for a store's collection."""
+
+    def sort(corpus: Corpus, split: str) -> Sorted:
+        collection = corpus.stores[0].namespace
+        known = sorted({layout.collection for layout in published_splits.LAYOUTS.values()})
+        if collection not in known:
+            raise CgdmerError(
+                f"protocol merl has no tables for the collection {collection}; give a store of {' or '.join(known)}"
+            )
+        found = [_Found(table, corpus, split) for table in published_splits.read_tables(tables, collection)]
+        # With the whole folds of the split, so that protocol `clean` reads the same cached features.
+        lines = np.unique(np.concatenate([split_lines(corpus, split), *(f.lines() for f in found)]))
+        watched = np.unique(np.concatenate([f.line_of["score"] for f in found]))
+        tasks = [f.task(corpus, lines) for f in found]
+        if all(map(unscorable, tasks)):
+            raise CgdmerError(
+                f"store {corpus.stores[0].path} can score no task of the published tables (of {tasks[0].name}: "
+                f"{unscorable(tasks[0])}); give a store of the whole collection"
+            )
+        return Sorted(lines, tasks, watched)
+
+    return sort
+
+
+class _Found:
+    """One table beside a store: of each role, the lines of its records in table order, -1 where the store has none."""
+
+    def __init__(self, table: published_splits.SplitTable, corpus: Corpus, split: str):
+        self.table, self.roles = table, published_splits.roles(table, split)
+        number = {str(record): line for line, record in enumerate(corpus.column("record_id"))}
+        self.line_of, self.labels = {}, {}
+        for name, (part, kept) in self.roles.items():
+            of_record = np.array([number.get(record, -1) for record in part.record_id], np.int64)[kept]
+            there = of_record >= 0
+            self.line_of[name], self.labels[name] = of_record[there], part.labels[kept][there]
+            if not there.all():
+                print(f"merl {table.task}: {there.sum():,} of {len(there):,} records to {name} are in the store")
+
+    def lines(self) -> np.ndarray:
+        return np.concatenate(list(self.line_of.values()))
+
+    def task(self, corpus: Corpus, lines: np.ndarray) -> Task:
+        """Positions in table order, which the draw of fewer labels needs."""
+        labels = np.zeros((len(lines), len(self.table.classes)), bool)
+        at = {name: np.searchsorted(lines, of_role) for name, of_role in self.line_of.items()}
+        for name, positions in at.items():
+            labels[positions] = self.labels[name]
+        patients = corpus.patient_id[self.line_of["score"]]
+        return Task(
+            name=self.table.task,
+            classes=list(self.table.classes),
+            **at,
+            labels=labels,
+            weights=bootstrap.patient_weights(patients, bootstrap.N_RESAMPLES, seed=0),
+            scored_classes=list(self.roles["score"].part.classes),
+        )
+
+
+def add_sgd_probes(state: Evaluation, plan: Plan) -> None:
+    """The headline feature of the trained encoder and of random weights: each share of the labels, both choices."""
+    embed_encoders(state, plan)
+    headline = plan.features[0]
+    for method in (state.base.method, "random_weights"):
+        seeds = state.features.get(f"{method}/{headline}", [])
+        for fraction in FRACTIONS if seeds else ():
+            _add_fraction(state, seeds, fraction, {"method": method, "feature": headline})
+
+
+def _add_fraction(state: Evaluation, seeds: list[np.ndarray], fraction: float, setting: dict) -> None:
+    fitted: dict[bytes, list[SgdPath]] = {}  # exact labels differ from the released ones of `sub` at scoring alone
+    for task in state.tasks:
+        if not enough_to_draw(len(task.fit), fraction):
+            why = f"{len(task.fit)} records to fit on are too few for a draw"
+            state.leave_out(f"{fraction:.0%} of the labels of task {task.name}, {setting['method']}", why)
+            continue
+        drawn = task.fit[published_draw(len(task.fit), fraction)]
+        key = task.labels[drawn].tobytes()
+        if key not in fitted:
+            fitted[key] = [fit_sgd(x[drawn], task.labels[drawn], seed=SEED) for x in seeds]
+        chosen, highest = [], []
+        for path, x in zip(fitted[key], seeds, strict=True):
+            scores = path.scores(x[task.score])
+            chosen.append(scores[best_epoch(path.scores(x[task.choose]), task.labels[task.choose])])
+            highest.append(scores[best_epoch(scores, task.labels[task.score])])
+        for variant, of_seeds in ((None, chosen), (MAX_TEST, highest)):
+            full = setting | {"variant": variant, "label_fraction": fraction, "feature_dim": seeds[0].shape[1]}
+            _add(state, task, of_seeds, full, interval=variant is None and fraction == 1.0)
+
+
+def _add(state: Evaluation, task: Task, scores: list[np.ndarray], setting: dict, *, interval: bool) -> None:
+    made = state.add(task, scores, setting=setting, probabilities=False, interval=interval)
+    state.rows += _f1_rows(made.setting, scores, task.labels[task.score])
+
+
+def _f1_rows(setting: Setting, scores: list[np.ndarray], labels: np.ndarray) -> list[dict]:
+    """Macro F1 and accuracy at the thresholds of highest F1 on the scored labels themselves, as the release prints."""
+    every = np.ones(labels.shape[1], bool)
+    best = [metrics.best_f1(one, labels) for one in scores]
+    size = {"n": len(labels), "n_positive": int(labels.sum()), "n_seeds": len(scores)}
+    rows = []
+    for name, of_seeds in (("f1", [b.f1 for b in best]), ("accuracy", [b.accuracy for b in best])):
+        mean = float(np.mean([metrics.macro(values, every) for values in of_seeds]))
+        rows.append(plain_row(setting, f"{name}_best_threshold", "macro_all", mean, **size))
+    return rows
+
+
+def add_merl_zero_shot(state: Evaluation, plan: Plan) -> None:
+    """The release's prompts, one a class, under the names of the scored table's own header."""
+    prompts = read_published(plan.tables)
+    tasks = []
+    for task in state.tasks:
+        if lacking := [name for name in task.scored_classes if name not in prompts]:
+            state.leave_out(f"zero-shot of task {task.name}", f"class {lacking[0]} has no published prompt")
+        else:
+            tasks.append(replace(task, classes=task.scored_classes))
+    if not tasks:
+        return
+    texts = [[prompts[name]] for task in tasks for name in task.classes]
+    sets = {CKEPE: tokens_of(state, texts, CKEPE)}
+    scores = scores_of(state, make_scorer(state.trained.method), state.trained.variables, sets)[CKEPE]
+    setting = {
+        "evaluation": "zero_shot",
+        "variant": CKEPE,
+        "feature": "aligned",
+        "feature_dim": state.aligned_width,
+        "supervision": state.of_reports,
+    }
+    for task in tasks:
+        _add(state, task, [of_task(state, tasks, scores, task)], setting, interval=True)
+
+
+def add_no_signals(state: Evaluation) -> None:
+    """Tasks of the collections that this store is not: they have a row, so that none is missing in silence."""
+    others = {
+        task: layout.collection
+        for task, layout in published_splits.LAYOUTS.items()
+        if layout.collection != state.base.store
+    }
+    state.rows += no_signal_rows(state.rows, state.tasks[0].name, others)

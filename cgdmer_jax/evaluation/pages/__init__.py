@@ -1,0 +1,1 @@
+"""Pages of the report, gathered from a finished evaluation."""

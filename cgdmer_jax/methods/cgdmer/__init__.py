@@ -1,0 +1,1 @@
+"""CG-DMER: config, network, forward passes, hybrid loss, method."""

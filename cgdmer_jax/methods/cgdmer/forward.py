@@ -1,0 +1,151 @@
+"""CG-DMER's forward passes: what each record gives to the loss terms, for the whole batch at once or part by part."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int32
+
+from cgdmer_jax.batch import Batch
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.methods.cgdmer.config import CgDmerConfig, CgDmerDraws
+from cgdmer_jax.methods.cgdmer.network import Parts, Pooled
+from cgdmer_jax.methods.losses import reconstruction
+from cgdmer_jax.models.masking.slots import Slots, widened
+from cgdmer_jax.models.masking.words import MaskedTokens, Text
+
+Apply = Callable  # (*arguments, method=name) -> what that function of the network gives with the step's parameters
+
+
+class Plan(NamedTuple):
+    """Which passes the terms of a config read."""
+
+    kept: bool  # the ECG's kept tokens
+    wide: bool  # the ECG once more, under its own lighter mask
+    masked_text: bool
+    whole_text: bool
+    disentangle: bool
+
+
+def plan_of(config: CgDmerConfig) -> Plan:
+    disentangles = config.weight_disentangle > 0 and config.disentangling != "none"
+    pools = disentangles or config.weight_align > 0
+    wide = pools and config.align_hide_ratio < config.hide_ratio
+    decodes = config.weight_ecg > 0 or config.weight_cross > 0
+    return Plan(
+        kept=decodes or (pools and not wide),
+        wide=wide,
+        masked_text=config.weight_text > 0,
+        whole_text=pools or config.weight_cross > 0,
+        disentangle=disentangles,
+    )
+
+
+class Records(NamedTuple):
+    """Everything of a step that has an axis of records, as the passes read it."""
+
+    patches: Float[Array, "batch token sample"]
+    wanted: (
+        Float[Array, "batch query patch_sample"] | None
+    )  # what the decoder should give; None when nothing is decoded
+    kept: Slots
+    hidden: Slots
+    queries: Slots  # the hidden tokens that are predicted
+    tokens: Int32[Array, "batch word"]
+    n_tokens: Int32[Array, "batch"]
+    masked: MaskedTokens
+    read: Text  # what alignment reads of the reports
+
+
+class Passed(NamedTuple):
+    """What the loss is made of; a field that no term reads is None."""
+
+    ecg_error: Float[Array, "batch query"] | None
+    cross_error: Float[Array, "batch query"] | None
+    word_error: Float[Array, "batch slot"] | None
+    ecg: Pooled | None
+    text: Pooled | None
+
+
+def records_of(
+    config: CgDmerConfig,
+    patches: Float[Array, "batch token sample"],
+    target: Callable[[Slots], Float[Array, "batch slot patch_sample"]],
+    batch: Batch,
+    draws: CgDmerDraws,
+) -> Records:
+    queries = draws.hidden.first(config.decode_ratio)
+    decodes = config.weight_ecg > 0 or config.weight_cross > 0
+    wanted = target(queries) if decodes else None
+    n_tokens = batch.token_mask.sum(1, dtype=jnp.int32)
+    ecg, text = (draws.kept, draws.hidden, queries), (batch.tokens, n_tokens, draws.masked, draws.aligned_text)
+    return Records(patches, wanted, *ecg, *text)
+
+
+def passes(apply: Apply, config: CgDmerConfig, records: Records) -> Passed:
+    """Nothing here looks from one record to another."""
+    plan = plan_of(config)
+    kept, queries = records.kept, records.queries
+    ecg = apply(records.patches, kept, method="ecg_parts") if plan.kept else None
+    masked_text, text = _text_passes(apply, plan, records)
+    ecg_error = cross_error = word_error = pooled_ecg = pooled_text = None
+    if config.weight_ecg > 0:
+        predicted = apply(ecg, kept, queries, method="decode_ecg")
+        ecg_error = reconstruction.reconstruction_errors(predicted, records.wanted, queries.live())
+    if config.weight_cross > 0:
+        predicted = apply(ecg, kept, text, records.read.length, queries, method="decode_ecg_across")
+        cross_error = reconstruction.reconstruction_errors(predicted, records.wanted, queries.live())
+    if plan.masked_text:
+        logits = apply(masked_text, records.masked.slots, method="decode_text")
+        word_error = reconstruction.word_errors(logits, records.masked.original(records.tokens))
+    if config.weight_align > 0 or plan.disentangle:
+        slots = aligned_slots(config, records)
+        if plan.wide:
+            ecg = apply(records.patches, slots, method="ecg_parts")
+        pooled_ecg = apply("ecg", ecg, slots.live(), method="pooled")
+        pooled_text = apply("text", text, records.read.live(), method="pooled")
+    return Passed(ecg_error, cross_error, word_error, pooled_ecg, pooled_text)
+
+
+def in_chunks(function: Callable[[Any], Any], records: Any, n: int) -> Any:
+    """`function` of all records, computed for one n-th of them after another.
+
+    The backward pass computes each part again and keeps only what `function` gives, so activations need one n-th of
+    the memory for a third more work. Exact: `function` must treat each record by itself. A part takes every n-th
+    record, so that on several devices each has its share of every part.
+    """
+    if n == 1:
+        return function(records)
+    batch = len(jax.tree.leaves(records)[0])
+    if batch % n:
+        raise CgdmerError(
+            f"config.method.chunks is {n}, which does not divide a batch of {batch}; choose one that does"
+        )
+    split = jax.tree.map(lambda x: x.reshape(batch // n, n, *x.shape[1:]).swapaxes(0, 1), records)
+    made = jax.lax.map(jax.checkpoint(function), split)
+    return jax.tree.map(lambda x: x.swapaxes(0, 1).reshape(batch, *x.shape[2:]), made)
+
+
+def aligned_slots(config: CgDmerConfig, records: Records) -> Slots:
+    """The ECG tokens from which alignment and disentangling start."""
+    if not plan_of(config).wide:
+        return records.kept
+    return widened(records.kept, records.hidden, records.patches.shape[1], config.align_hide_ratio)
+
+
+def _text_passes(apply: Apply, plan: Plan, records: Records) -> tuple[Parts | None, Parts | None]:
+    """The masked pass (for L_txt) and the one that alignment reads (masked words would blur it), stacked."""
+    made = []
+    if plan.masked_text:
+        made.append(Text(records.masked.apply(records.tokens), records.n_tokens))
+    if plan.whole_text:
+        made.append(records.read)
+    if not made:
+        return None, None
+    tokens, length = (jnp.concatenate(field) for field in zip(*made, strict=True))
+    parts = apply(tokens, length, method="text_parts")
+    n = len(records.tokens)
+    masked = jax.tree.map(lambda x: x[:n], parts) if plan.masked_text else None
+    whole = jax.tree.map(lambda x: x[-n:], parts) if plan.whole_text else None
+    return masked, whole

@@ -1,0 +1,247 @@
+"""CG-DMER (Niu et al. 2026, arXiv 2602.21154) on the method contract; our choices are DESIGN 4."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int32, PRNGKeyArray
+
+from cgdmer_jax.batch import Batch
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.methods.cgdmer.config import CgDmerConfig, CgDmerDraws
+from cgdmer_jax.methods.cgdmer.loss import hybrid_loss
+from cgdmer_jax.methods.cgdmer.network import CgDmerNetwork, Compute
+from cgdmer_jax.methods.losses import reconstruction
+from cgdmer_jax.methods.protocol import Aux, Reconstruction, Variables
+from cgdmer_jax.models.ecg.scaling import Scaled, scale
+from cgdmer_jax.models.ecg.vit import patchify, take_tokens
+from cgdmer_jax.models.frozen import held
+from cgdmer_jax.models.heads import masked_mean, masked_std, per_lead_moments, unit
+from cgdmer_jax.models.masking.slots import Slots, all_valid, draw_masks, drop_leads, valid_tokens
+from cgdmer_jax.models.masking.words import WORD_PIECE, Text, draw_masked_tokens, draw_statements
+from cgdmer_jax.models.text import tower as text_tower
+
+
+class CgDmer:
+    """The method object: holds sizes, no arrays."""
+
+    def __init__(
+        self,
+        config: CgDmerConfig,
+        *,
+        n_leads: int,
+        n_samples: int,
+        rate: float,
+        vocabulary: int,
+        max_tokens: int,
+        full_stop: int,
+    ):
+        self.config = config
+        self.patch_samples = round(config.patch_seconds * rate)
+        if self.patch_samples < 1 or n_samples % self.patch_samples:
+            raise CgdmerError(
+                f"config.method.patch_seconds is {config.patch_seconds}, {self.patch_samples} samples, which do not "
+                f"divide the {n_samples} samples of a recording; give a length that does"
+            )
+        self.n_patches = n_samples // self.patch_samples
+        self.vocabulary = vocabulary
+        self.full_stop = full_stop
+        tower, self.marks, self._frozen = None, WORD_PIECE, None
+        if config.text_architecture:
+            compute = {"dtype": config.dtype, "remat": config.remat, "unroll": config.unroll}
+            tower = text_tower.make_tower(config.text_architecture, trained=config.text_trained, **compute)
+            self.marks = text_tower.marks_of(config.text_architecture)
+            self._frozen = text_tower.frozen_pattern(tower, config.text_trained, pooler=False)
+        self.network = CgDmerNetwork(
+            n_leads=n_leads,
+            n_patches=self.n_patches,
+            patch_samples=self.patch_samples,
+            stem=config.stem,
+            column_queries=config.column_queries,
+            vocabulary=vocabulary,
+            max_tokens=max_tokens,
+            embedding=config.embedding,
+            one_shared=config.shared_second,
+            pooling=config.pooling,
+            temperature=1 / config.siglip_scale if config.alignment == "siglip" else config.temperature,
+            biased=config.alignment == "siglip",
+            ecg=config.ecg,
+            text=config.text,
+            text_tower=tower,
+            second=config.second,
+            decoder=config.decoder,
+            compute=Compute(config.dtype, config.remat, config.unroll, config.attention),
+        )
+
+    # --- the contract -------------------------------------------------------------------------------
+
+    @property
+    def rate_factors(self) -> tuple[tuple[str, float], ...]:
+        """Of a pretrained text encoder; see the contract."""
+        if self.network.text_tower is None:
+            return ()
+        return text_tower.rate_factors(self._frozen, self.config.text_trained, self.config.text_rate)
+
+    def init(self, key: PRNGKeyArray, batch: Batch) -> Variables:
+        draws = self.draw(key, batch, jnp.float32(0))
+        length = batch.token_mask.sum(1)
+        params = self.network.init(
+            key,
+            self.patches(batch, draws.lead_mask)[0],
+            draws.kept,
+            draws.hidden,
+            batch.tokens,
+            length,
+            draws.masked.slots,
+        )["params"]
+        if self.config.alignment == "siglip":  # the B - 1 negatives of a record would swamp the first steps
+            params["alignment_bias"] = -jnp.log(jnp.float32(len(batch.tokens)))
+        return Variables(params, {})
+
+    def draw(self, key: PRNGKeyArray, batch: Batch, progress: Float[Array, ""]) -> CgDmerDraws:
+        config = self.config
+        lead_key, mask_key, word_key, statement_key = jax.random.split(key, 4)
+        lead_mask = drop_leads(lead_key, batch.lead_mask, config.lead_dropout)
+        valid = valid_tokens(lead_mask, batch.length, self.n_patches, self.patch_samples)
+        kept, hidden = draw_masks(
+            mask_key,
+            valid,
+            strategy=config.masking,
+            hide_ratio=config.hide_ratio,
+            patch_seconds=config.patch_seconds,
+        )
+        masked = draw_masked_tokens(
+            word_key,
+            batch.tokens,
+            batch.token_mask,
+            ratio=config.language_ratio,
+            vocabulary=self.vocabulary,
+            marks=self.marks,
+        )
+        text = Text(batch.tokens, batch.token_mask.sum(1, dtype=jnp.int32))
+        if config.statement_dropout > 0:
+            text = draw_statements(statement_key, text, dropout=config.statement_dropout, full_stop=self.full_stop)
+        warm = jnp.clip(progress / max(config.disentangle_warmup, 1e-9), 0.0, 1.0)
+        return CgDmerDraws(lead_mask, kept, hidden, masked, text, config.weight_disentangle * warm)
+
+    def loss(
+        self, variables: Variables, batch: Batch, draws: CgDmerDraws, *, train: bool
+    ) -> tuple[Float[Array, ""], Aux]:
+        """The hybrid loss of the global batch; `train` changes nothing, since there is no dropout inside."""
+        patches, _ = self.patches(batch, draws.lead_mask)
+        return self.loss_of_patches(variables, patches, batch, draws)
+
+    def embed_ecg(self, variables: Variables, batch: Batch) -> dict[str, Float[Array, "batch feature"]]:
+        """Pooled over tokens: `main` (shared and specific side by side), `encoder`, `shared`, `specific`; `aligned`.
+
+        `moments` = `main` and the standard deviations over tokens; `per_lead` = the mean over time of shared + specific
+        for each lead, `per_lead_moments` = mean and standard deviation over time of both; absent leads are 0.
+        """
+        patches, valid = self.patches(batch, batch.lead_mask)
+        return self.embed_patches(variables, patches, all_valid(valid))
+
+    def embed_text(
+        self,
+        variables: Variables,
+        tokens: Int32[Array, "text token"],
+        token_mask: Bool[Array, "text token"],
+    ) -> Float[Array, "text embedding"]:
+        parts = self._apply(variables, tokens, token_mask.sum(1), method="text_parts")
+        pooled = self._apply(variables, "text", parts, token_mask, method="pooled")
+        return self._apply(variables, pooled.shared, method="align")
+
+    def zero_shot_scores(
+        self,
+        variables: Variables,
+        batch: Batch,
+        tokens: Int32[Array, "klass prompt token"],
+        token_mask: Bool[Array, "klass prompt token"],
+    ) -> Float[Array, "batch klass"]:
+        """Cosine to the re-normalised mean of each class's prompt embeddings."""
+        classes, prompts, width = tokens.shape
+        flat = self.embed_text(variables, tokens.reshape(-1, width), token_mask.reshape(-1, width))
+        vectors = unit(flat.reshape(classes, prompts, -1).mean(1))
+        return self.embed_ecg(variables, batch)["aligned"] @ vectors.T
+
+    @property
+    def reconstruct(self) -> Callable[[Variables, Batch, CgDmerDraws], Reconstruction]:
+        """variables, batch, draws -> the prediction for every hidden token, the input elsewhere."""
+        if self.config.target != "signal":
+            raise AttributeError(f"config.method.target {self.config.target} gives no millivolts to reconstruct")
+        return self._reconstruct
+
+    def _reconstruct(self, variables: Variables, batch: Batch, draws: CgDmerDraws) -> Reconstruction:
+        patches, _ = self.patches(batch, draws.lead_mask)
+        parts = self._apply(variables, patches, draws.kept, method="ecg_parts")
+        predicted = self._apply(variables, parts, draws.kept, draws.hidden, method="decode_ecg")
+        live = draws.hidden.live()
+        at = (jnp.arange(len(patches))[:, None], draws.hidden.index)
+        patches = patches[:, :, : self.patch_samples]
+        value = jnp.where(live[:, :, None], predicted, patches[at])  # dead slots may name visible tokens
+        grid = (len(patches), batch.signal.shape[1], self.n_patches)
+        hidden = jnp.zeros(patches.shape[:2], bool).at[at].set(live)
+        signal = patches.at[at].set(value).reshape(*grid[:2], -1)
+        scale_mv = self._scaled(batch, draws.lead_mask).scale_mv
+        return Reconstruction(signal * scale_mv[:, :, None], hidden.reshape(grid))
+
+    # --- the same, from scaled patches: tests put NaN and changes there ---------------------------------
+
+    def patches(
+        self, batch: Batch, lead_mask: Bool[Array, "batch lead"]
+    ) -> tuple[Float[Array, "batch token sample"], Bool[Array, "batch lead patch"]]:
+        """Scaled patches (with the scale feature as last column, if wanted) and which of them are valid."""
+        valid = valid_tokens(lead_mask, batch.length, self.n_patches, self.patch_samples)
+        scaled = self._scaled(batch, lead_mask)
+        patches = patchify(scaled.signal, self.patch_samples)
+        if self.config.scale_feature:
+            feature = jnp.repeat(scaled.log_std, self.n_patches, axis=1)
+            patches = jnp.concatenate([patches, feature[:, :, None]], axis=2)
+        return patches, valid
+
+    def loss_of_patches(
+        self,
+        variables: Variables,
+        patches: Float[Array, "batch token sample"],
+        batch: Batch,
+        draws: CgDmerDraws,
+    ) -> tuple[Float[Array, ""], Aux]:
+        def apply(*args, method: str):
+            return self._apply(variables, *args, method=method)
+
+        def target(slots: Slots):
+            wanted = take_tokens(patches[:, :, : self.patch_samples], slots)
+            if self.config.target == "signal":
+                return wanted
+            scale_mv = self._scaled(batch, draws.lead_mask).scale_mv
+            return reconstruction.patch_z(wanted, jnp.take_along_axis(scale_mv, slots.index // self.n_patches, axis=1))
+
+        total, terms = hybrid_loss(apply, self.config, patches, target, batch, draws, self.vocabulary, self.marks)
+        return total, Aux(variables.state, terms)
+
+    def embed_patches(
+        self, variables: Variables, patches: Float[Array, "batch token sample"], slots: Slots
+    ) -> dict[str, Float[Array, "batch feature"]]:
+        parts = self._apply(variables, patches, slots, method="ecg_parts")
+        live = slots.live()
+        shared, specific = self._apply(variables, "ecg", parts, live, method="pooled")
+        both = jnp.concatenate([parts.shared, parts.specific], axis=2)
+        mean, std = per_lead_moments(both, slots.index // self.n_patches, live, self.network.n_leads)
+        main, width = jnp.concatenate([shared, specific], axis=1), shared.shape[1]
+        return {
+            "main": main,
+            "encoder": masked_mean(parts.encoder, live),
+            "shared": shared,
+            "specific": specific,
+            "moments": jnp.concatenate([main, masked_std(both, live)], axis=1),
+            "per_lead": (mean[..., :width] + mean[..., width:]).reshape(len(patches), -1),
+            "per_lead_moments": jnp.concatenate([mean, std], axis=2).reshape(len(patches), -1),
+            "aligned": self._apply(variables, shared, method="align"),
+        }
+
+    # --- pieces -------------------------------------------------------------------------------------
+
+    def _apply(self, variables: Variables, *args, method: str):
+        return self.network.apply({"params": held(variables.params, self._frozen)}, *args, method=method)
+
+    def _scaled(self, batch: Batch, lead_mask: Bool[Array, "batch lead"]) -> Scaled:
+        return scale(batch.signal, lead_mask, batch.length, self.config.scaling)

@@ -1,0 +1,152 @@
+"""CG-DMER's parameters and forward passes (DESIGN 4); losses and masks are elsewhere."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, Int32
+
+from cgdmer_jax.models.dense import Dense
+from cgdmer_jax.models.ecg.vit import EcgDecoder, EcgVit
+from cgdmer_jax.models.heads import SecondEncoders, unit
+from cgdmer_jax.models.masking.slots import Slots
+from cgdmer_jax.models.text.scratch import LanguageHead, TextEncoder
+from cgdmer_jax.models.text.tower import TextModule
+
+
+@dataclass(frozen=True)
+class Size:
+    """Width, depth and heads of one transformer."""
+
+    width: int
+    depth: int
+    heads: int
+
+
+@dataclass(frozen=True)
+class Compute:
+    """How the transformers run: compute dtype, remat policy, scanned blocks compiled in a row, form of attention."""
+
+    dtype: str
+    remat: str
+    unroll: int
+    attention: str
+
+    def for_depth(self, depth: int) -> tuple[str, str, int, str]:
+        return self.dtype, self.remat, min(self.unroll, depth), self.attention
+
+
+class Parts(NamedTuple):
+    """Tokens after one modality's encoder, its shared and its specific encoder."""
+
+    encoder: Float[Array, "batch token width"]
+    shared: Float[Array, "batch token second"]
+    specific: Float[Array, "batch token second"]
+
+    def joined(self) -> Float[Array, "batch token second"]:
+        """What the decoders read: without the specific part in it, that part would have nothing to learn."""
+        return self.shared + self.specific
+
+
+class Pooled(NamedTuple):
+    """One record's features, from which alignment and disentangling start."""
+
+    shared: Float[Array, "batch second"]
+    specific: Float[Array, "batch second"]
+
+
+class CgDmerNetwork(nn.Module):
+    """Both encoders, specific and shared encoders, both decoders, one projector, the alignment's own numbers."""
+
+    n_leads: int
+    n_patches: int
+    patch_samples: int
+    stem: str
+    column_queries: bool
+    vocabulary: int
+    max_tokens: int
+    embedding: int
+    one_shared: bool
+    pooling: str
+    temperature: float  # where the alignment's starts
+    biased: bool  # whether its logits have a bias
+    ecg: Size
+    text: Size
+    text_tower: TextModule | None  # in place of the text encoder from scratch
+    second: Size
+    decoder: Size
+    compute: Compute
+
+    def setup(self):
+        def sized(size: Size):
+            return size.width, size.depth, size.heads, *self.compute.for_depth(size.depth)
+
+        grid = (self.n_leads, self.n_patches)
+        dtype = self.compute.dtype
+        self.ecg_encoder = EcgVit(*grid, self.patch_samples, self.stem, *sized(self.ecg))
+        if self.text_tower is None:
+            self.text_encoder = TextEncoder(self.vocabulary, self.max_tokens, *sized(self.text))
+        self.second_encoders = SecondEncoders(self.one_shared, self.pooling, *sized(self.second))
+        self.ecg_decoder = EcgDecoder(*grid, self.patch_samples, self.column_queries, *sized(self.decoder))
+        self.language_head = LanguageHead((self.text_tower or self.text).width, dtype)
+        self.projector = Dense(self.embedding, str(jnp.promote_types(dtype, jnp.float32)))
+        start = nn.initializers.constant(jnp.log(1 / self.temperature))
+        self.log_inverse_temperature = self.param("log_inverse_temperature", start, ())
+        if self.biased:
+            self.alignment_bias = self.param("alignment_bias", nn.initializers.zeros_init(), ())
+
+    def ecg_parts(self, patches: Float[Array, "batch token sample"], kept: Slots) -> Parts:
+        x = self.ecg_encoder(patches, kept)
+        return self._parts("ecg", x, kept.length)
+
+    def text_parts(self, tokens: Int32[Array, "batch token"], length: Int[Array, "batch"]) -> Parts:
+        return self._parts("text", self.text_states(tokens, length), length)
+
+    def text_states(
+        self, tokens: Int32[Array, "batch token"], length: Int[Array, "batch"]
+    ) -> Float[Array, "batch token width"]:
+        """Of either encoder; the second encoders map it to their width."""
+        if self.text_tower is None:
+            return self.text_encoder(tokens, length)
+        return self.text_tower(tokens, length).tokens
+
+    def _parts(self, modality, x, length) -> Parts:
+        second = self.second_encoders
+        return Parts(x, second.shared(modality, x, length), second.specific(modality, x, length))
+
+    def pooled(self, modality: str, parts: Parts, live: Bool[Array, "batch token"]) -> Pooled:
+        return Pooled(*self.second_encoders.pool(modality, parts.shared, parts.specific, live))
+
+    def decode_ecg(self, parts: Parts, kept: Slots, hidden: Slots) -> Float[Array, "batch query sample"]:
+        return self.ecg_decoder(parts.joined(), kept, hidden)
+
+    def decode_ecg_across(
+        self, ecg: Parts, kept: Slots, text: Parts, length: Int[Array, "batch"], hidden: Slots
+    ) -> Float[Array, "batch query sample"]:
+        """From the ECG's specific tokens and, in place of its shared ones, the report's, side by side as keys."""
+        return self.ecg_decoder(ecg.specific, kept, hidden, (text.shared, length))
+
+    def decode_text(self, parts: Parts, masked: Slots) -> Float[Array, "batch slot vocabulary"]:
+        at_masked = jnp.take_along_axis(parts.joined(), masked.index[:, :, None], axis=1)
+        encoder = self.text_encoder if self.text_tower is None else self.text_tower
+        return encoder.token_logits(self.language_head(at_masked))
+
+    def align(self, shared: Float[Array, "batch second"]) -> Float[Array, "batch embedding"]:
+        """Pooled shared features on the unit sphere; one projector, since the space is one."""
+        return unit(self.projector(shared))
+
+    def current_temperature(self) -> Float[Array, ""]:
+        """Never below 0.01, as in CLIP; SigLIP's factor is 1 / temperature."""
+        return jnp.exp(-jnp.minimum(self.log_inverse_temperature, jnp.log(100.0)))
+
+    def current_bias(self) -> Float[Array, ""]:
+        return self.alignment_bias
+
+    def __call__(self, patches, kept, hidden, tokens, length, masked):
+        """Every parameter touched once: what `init` traces."""
+        ecg, text = self.ecg_parts(patches, kept), self.text_parts(tokens, length)
+        self.pooled("text", text, jnp.arange(tokens.shape[1])[None, :] < length[:, None])
+        self.align(self.pooled("ecg", ecg, kept.live()).shared)
+        self.current_temperature()
+        return self.decode_ecg(ecg, kept, hidden), self.decode_text(text, masked)

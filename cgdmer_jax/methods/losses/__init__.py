@@ -1,0 +1,1 @@
+"""Loss terms as plain functions of arrays; no modules and no configs."""

@@ -1,0 +1,1 @@
+"""MERL: config, network, method."""

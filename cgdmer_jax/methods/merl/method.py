@@ -1,0 +1,187 @@
+"""MERL (Liu et al., ICML 2024, arXiv 2403.06659) on the method contract; facts in docs/merl.md."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, Int32, PRNGKeyArray
+
+from cgdmer_jax.batch import NO_TEXT, Batch
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.methods.losses.contrastive import Pairs, info_nce, pair_up
+from cgdmer_jax.methods.merl.config import NEGATIVES, MerlConfig, MerlDraws
+from cgdmer_jax.methods.merl.network import EcgFeatures, MerlNetwork, VitSize
+from cgdmer_jax.methods.protocol import Aux, Variables
+from cgdmer_jax.models.batch_norm import STATISTICS
+from cgdmer_jax.models.ecg.scaling import MINMAX, minmax, scale
+from cgdmer_jax.models.frozen import held
+from cgdmer_jax.models.heads import unit
+from cgdmer_jax.models.masking.slots import drop_leads
+from cgdmer_jax.models.text import tower as text_tower
+
+TEXT_VECTORS = "text_vectors"  # name of the table of a frozen tower's vectors
+
+
+class Merl:
+    """The method object: holds sizes, no arrays."""
+
+    def __init__(
+        self,
+        config: MerlConfig,
+        *,
+        n_leads: int,
+        n_samples: int,
+        rate: float,
+        vocabulary: int,
+        max_tokens: int,
+        full_stop: int,
+    ):
+        self.config = config
+        self.network = MerlNetwork(
+            ecg=config.ecg,
+            patch_samples=_patch_samples(config, n_samples, rate),
+            embedding=config.embedding,
+            dtype=config.dtype,
+            remat=config.remat,
+            unroll=config.unroll,
+        )
+        compute = {"dtype": config.dtype, "remat": config.remat, "unroll": config.unroll}
+        self.tower = text_tower.make_tower(config.text_architecture, trained=config.text_trained, **compute)
+        reads_pooler = config.text_pooling == "pooler"
+        self._frozen = text_tower.frozen_pattern(self.tower, config.text_trained, pooler=reads_pooler)
+
+    # --- the contract -------------------------------------------------------------------------------
+
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """A frozen tower is asked once for each text."""
+        return (TEXT_VECTORS,) if self.config.text_trained == 0 else ()
+
+    @property
+    def rate_factors(self) -> tuple[tuple[str, float], ...]:
+        """Of the text tower; see the contract."""
+        return text_tower.rate_factors(self._frozen, self.config.text_trained, self.config.text_rate)
+
+    def init(self, key: PRNGKeyArray, batch: Batch) -> Variables:
+        own_key, tower_key = jax.random.split(key)
+        tower = self.tower.init(tower_key, batch.tokens, batch.token_mask.sum(1))["params"]
+        vectors = self.text_vectors({text_tower.NAME: tower}, batch.tokens, batch.token_mask)
+        made = self.network.init(own_key, self._signal(batch, batch.lead_mask), vectors)
+        return Variables(made["params"] | {text_tower.NAME: tower}, made[STATISTICS])
+
+    def draw(self, key: PRNGKeyArray, batch: Batch, progress: Float[Array, ""]) -> MerlDraws:
+        """Nothing is scheduled."""
+        lead_key, key1, key2 = jax.random.split(key, 3)
+        shape, keep = (len(batch.row), self.config.embedding), 1 - self.config.view_dropout
+        return MerlDraws(
+            drop_leads(lead_key, batch.lead_mask, self.config.lead_dropout),
+            jax.random.bernoulli(key1, keep, shape),
+            jax.random.bernoulli(key2, keep, shape),
+        )
+
+    def loss(
+        self, variables: Variables, batch: Batch, draws: MerlDraws, *, train: bool
+    ) -> tuple[Float[Array, ""], Aux]:
+        """Weighted sum of the two alignments; without `train` no dropout, and norms by their running statistics."""
+        (features, views), state = self._ecg(variables, self._signal(batch, draws.lead_mask), train=train)
+        if train:
+            views = [self._dropped(view, keep) for view, keep in zip(views, draws[1:], strict=True)]
+        if TEXT_VECTORS in batch.text_columns:
+            vectors = batch.text_columns[TEXT_VECTORS]
+        else:
+            vectors = self.text_vectors(variables.params, batch.tokens, batch.token_mask)
+        text = self._apply(variables, vectors, method="align_text")
+        every_record = pair_up(jnp.arange(len(batch.row)), None, same_text="ignored")
+        temperature = jnp.float32(self.config.temperature)
+        terms = {
+            "align": info_nce(features.aligned, text, self._pairs(batch.text_id), temperature),
+            "views": info_nce(unit(views[0]), unit(views[1]), every_record, temperature),
+        }
+        total = self.config.weight_align * terms["align"] + self.config.weight_views * terms["views"]
+        return total, Aux(state, terms)
+
+    def embed_ecg(self, variables: Variables, batch: Batch) -> dict[str, Float[Array, "batch feature"]]:
+        """`main`: the encoder's own feature, as MERL's linear probe reads it (a ResNet's map averaged over time).
+
+        `narrow`: what the two views map (of a ResNet: its map narrowed to the embedding's width, then averaged; of a
+        ViT the same as `main`). `aligned`: the unit vector that reports are compared with.
+        """
+        signal = self._signal(batch, batch.lead_mask)
+        features = self._apply(variables, signal, method="ecg_features", train=False)
+        return {"main": features.encoder, "narrow": features.viewed, "aligned": features.aligned}
+
+    def embed_text(
+        self,
+        variables: Variables,
+        tokens: Int32[Array, "text token"],
+        token_mask: Bool[Array, "text token"],
+    ) -> Float[Array, "text embedding"]:
+        vectors = self.text_vectors(variables.params, tokens, token_mask)
+        return self._apply(variables, vectors, method="align_text")
+
+    def zero_shot_scores(
+        self,
+        variables: Variables,
+        batch: Batch,
+        tokens: Int32[Array, "klass prompt token"],
+        token_mask: Bool[Array, "klass prompt token"],
+    ) -> Float[Array, "batch klass"]:
+        """Cosine to the re-normalised mean of each class's prompt embeddings, as released."""
+        classes, prompts, width = tokens.shape
+        flat = self.embed_text(variables, tokens.reshape(-1, width), token_mask.reshape(-1, width))
+        vectors = unit(flat.reshape(classes, prompts, -1).mean(1))
+        return self.embed_ecg(variables, batch)["aligned"] @ vectors.T
+
+    def text_vectors(
+        self, params: dict, tokens: Int32[Array, "text token"], token_mask: Bool[Array, "text token"]
+    ) -> Float[Array, "text tower"]:
+        """The tower's reading of these texts; what is frozen in it gives no gradient."""
+        length = token_mask.sum(1)
+        tower = held(params, self._frozen)[text_tower.NAME]
+        return text_tower.pool(self.tower.apply({"params": tower}, tokens, length), length, self.config.text_pooling)
+
+    # --- pieces -------------------------------------------------------------------------------------
+
+    def _signal(self, batch: Batch, lead_mask: Bool[Array, "batch lead"]) -> Float[Array, "batch lead time"]:
+        """What the encoder sees: an absent lead and what lies beyond `length` read as 0 mV."""
+        if self.config.scaling == MINMAX:
+            return minmax(batch.signal, lead_mask, batch.length)
+        return scale(batch.signal, lead_mask, batch.length, self.config.scaling).signal
+
+    def _pairs(self, text_id: Int[Array, "batch"]) -> Pairs:
+        """No `positives`: both directions together, records of one report share their weight to no effect at all."""
+        if self.config.same_text != NEGATIVES:
+            return pair_up(text_id, None, same_text=self.config.same_text)
+        own = jnp.where(text_id == NO_TEXT, NO_TEXT, jnp.arange(len(text_id)))  # as if no report occurred twice
+        return pair_up(own, None, same_text="ignored")
+
+    def _dropped(
+        self, view: Float[Array, "batch embedding"], keep: Bool[Array, "batch embedding"]
+    ) -> Float[Array, "batch embedding"]:
+        return jnp.where(keep, view / (1 - self.config.view_dropout), 0)
+
+    def _ecg(self, variables: Variables, signal: Float[Array, "batch lead time"], *, train: bool):
+        """((features, the two views), state): in training the state has this batch's statistics in it."""
+        tree = {"params": variables.params, STATISTICS: variables.state}
+
+        def both(network: MerlNetwork) -> tuple[EcgFeatures, tuple]:
+            features = network.ecg_features(signal, train=train)
+            return features, network.views(features.viewed)
+
+        made, changed = self.network.apply(tree, method=both, mutable=[STATISTICS])
+        return made, changed[STATISTICS]
+
+    def _apply(self, variables: Variables, *args, method: str, **options):
+        tree = {"params": variables.params, STATISTICS: variables.state}
+        return self.network.apply(tree, *args, method=method, **options)
+
+
+def _patch_samples(config: MerlConfig, n_samples: int, rate: float) -> int:
+    """Of a ViT's token; 0 for a ResNet, which has none."""
+    if not isinstance(config.ecg, VitSize):
+        return 0
+    samples = round(config.ecg.patch_seconds * rate)
+    if samples < 1 or n_samples % samples:
+        raise CgdmerError(
+            f"config.method.ecg.patch_seconds is {config.ecg.patch_seconds}, {samples} samples, which do not "
+            f"divide the {n_samples} samples of a recording; give a length that does"
+        )
+    return samples

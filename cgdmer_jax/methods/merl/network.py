@@ -1,0 +1,112 @@
+"""MERL's parameters and forward passes (methods.md 4.2); losses are elsewhere."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from cgdmer_jax.models.batch_norm import BatchNorm
+from cgdmer_jax.models.dense import Dense, precise
+from cgdmer_jax.models.ecg.resnet import TORCH_START, AttentionPool, EcgResNet
+from cgdmer_jax.models.ecg.vit1d import EcgVit1d
+from cgdmer_jax.models.heads import unit
+
+POOL_HEADS = 4
+
+
+@dataclass(frozen=True)
+class ResNetSize:
+    """Channels of the first stage (each later one has twice as many), blocks of each stage, and their kind."""
+
+    width: int
+    blocks: tuple[int, ...]
+    bottleneck: bool
+
+
+@dataclass(frozen=True)
+class VitSize:
+    """Width, depth and heads of the transformer, and how much of all leads is one token."""
+
+    width: int
+    depth: int
+    heads: int
+    patch_seconds: float
+
+
+class EcgFeatures(NamedTuple):
+    """One recording: the encoder's own feature, what the two views map, and its place on the unit sphere."""
+
+    encoder: Float[Array, "batch channel"]
+    viewed: Float[Array, "batch width"]
+    aligned: Float[Array, "batch embedding"]
+
+
+class VitProjector(nn.Module):
+    """Linear, norm, ReLU, linear, norm: what the ViT has in place of attention pooling."""
+
+    embedding: int
+    dtype: str
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "batch width"], *, train: bool) -> Float[Array, "batch embedding"]:
+        h = Dense(self.embedding, self.dtype, name="linear1")(x)
+        h = BatchNorm(self.dtype, name="norm1")(h, train=train)
+        h = Dense(self.embedding, self.dtype, name="linear2")(nn.relu(h))
+        return BatchNorm(self.dtype, name="norm2")(h, train=train)
+
+
+class MerlNetwork(nn.Module):
+    """An ECG encoder with its two ways out, the two bias-free views, and the map behind the text tower."""
+
+    ecg: ResNetSize | VitSize
+    patch_samples: int  # of a ViT's token
+    embedding: int
+    dtype: str
+    remat: str
+    unroll: int
+
+    def setup(self):
+        wide = str(jnp.promote_types(self.dtype, jnp.float32))  # what lies behind the encoder costs next to nothing
+        if isinstance(self.ecg, ResNetSize):
+            self.encoder = EcgResNet(self.ecg.width, self.ecg.blocks, self.ecg.bottleneck, self.dtype)
+            self.down = Dense(self.embedding, self.dtype)  # a convolution of one sample
+            self.pool = AttentionPool(POOL_HEADS, self.embedding)
+        else:
+            size = (self.patch_samples, self.ecg.width, self.ecg.depth, self.ecg.heads)
+            self.encoder = EcgVit1d(*size, self.dtype, self.remat, min(self.unroll, self.ecg.depth))
+            self.projector = VitProjector(self.embedding, wide)
+        self.view1 = nn.Dense(self.embedding, use_bias=False, kernel_init=TORCH_START)
+        self.view2 = nn.Dense(self.embedding, use_bias=False, kernel_init=TORCH_START)
+        self.text_hidden = Dense(self.embedding, wide)
+        self.text_out = Dense(self.embedding, wide)
+
+    def ecg_features(self, signal: Float[Array, "batch lead time"], *, train: bool) -> EcgFeatures:
+        if isinstance(self.ecg, ResNetSize):
+            feature_map = self.encoder(signal, train=train)
+            narrow = self.down(feature_map)
+            return EcgFeatures(_mean(feature_map), _mean(narrow), unit(self.pool(narrow)))
+        x = self.encoder(signal)
+        return EcgFeatures(x, x, unit(self.projector(x, train=train)))
+
+    def views(
+        self, viewed: Float[Array, "batch width"]
+    ) -> tuple[Float[Array, "batch embedding"], Float[Array, "batch embedding"]]:
+        """Of one pass through the encoder; they differ by their maps, and by dropout in training."""
+        return self.view1(viewed), self.view2(viewed)
+
+    def align_text(self, vectors: Float[Array, "text tower"]) -> Float[Array, "text embedding"]:
+        """The tower's vectors on the unit sphere."""
+        return unit(self.text_out(jax.nn.gelu(self.text_hidden(vectors), approximate=False)))
+
+    def __call__(self, signal: Float[Array, "batch lead time"], vectors: Float[Array, "batch tower"]):
+        """Every parameter touched once: what `init` traces."""
+        features = self.ecg_features(signal, train=False)
+        return self.views(features.viewed), self.align_text(vectors)
+
+
+def _mean(feature_map):
+    """Over positions, in float32 at least."""
+    return precise(feature_map).mean(1)

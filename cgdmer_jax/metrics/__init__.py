@@ -1,0 +1,1 @@
+"""Arrays in, figures out. No JAX, no files of a run, no model."""

@@ -1,0 +1,52 @@
+"""Probabilities that mean what they say: logistic recalibration of each class on held-out records (Platt 1999)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Float64
+from sklearn.linear_model import LogisticRegression
+
+from cgdmer_jax.metrics.metrics import ENOUGH_POSITIVES
+
+SMALLEST = 1e-9  # of a probability, before its logarithm is taken
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """logit(calibrated) = slope logit(p) + offset; NaN where nothing can be said.
+
+    That is of classes with too few positives or negatives to fit on, and of those whose probabilities rank the wrong
+    way round on the records of the fit.
+    """
+
+    slope: Float64[np.ndarray, "klass"]
+    offset: Float64[np.ndarray, "klass"]
+
+    def probabilities(self, p: Float[np.ndarray, "record klass"]) -> Float64[np.ndarray, "record klass"]:
+        """NaN where the class is not calibrated."""
+        return 1 / (1 + np.exp(-(self.slope * _logit(p) + self.offset)))
+
+
+def fit_calibration(p: Float[np.ndarray, "record klass"], y: Bool[np.ndarray, "record klass"]) -> Calibration:
+    """By class, on records that the probabilities were not fitted on.
+
+    The targets are Platt's (1999, section 2.2): a little inside 0 and 1, so that ten separated positives do not make
+    anyone certain.
+    """
+    slope, offset = np.full((2, p.shape[1]), np.nan)
+    n_positive = y.sum(0)
+    enough = np.minimum(n_positive, len(y) - n_positive) >= ENOUGH_POSITIVES
+    for k in np.flatnonzero(enough):
+        share = np.where(y[:, k], (n_positive[k] + 1) / (n_positive[k] + 2), 1 / (len(y) - n_positive[k] + 2))
+        # A target between 0 and 1 is both labels, each with its share.
+        both = np.repeat([True, False], len(y))
+        logits = np.tile(_logit(p[:, k : k + 1]), (2, 1))
+        fitted = LogisticRegression(C=np.inf).fit(logits, both, sample_weight=np.concatenate([share, 1 - share]))
+        if fitted.coef_[0, 0] > 0:
+            slope[k], offset[k] = fitted.coef_[0, 0], fitted.intercept_[0]
+    return Calibration(slope, offset)
+
+
+def _logit(p: Float[np.ndarray, "..."]) -> Float64[np.ndarray, "..."]:
+    p = np.clip(p.astype(np.float64), SMALLEST, 1 - SMALLEST)
+    return np.log(p) - np.log1p(-p)

@@ -1,0 +1,1 @@
+"""ECG encoders and what stands at their input."""

@@ -1,0 +1,58 @@
+"""ViT in one dimension whose patches span all leads, as MERL's (Liu et al. 2024; sizes in methods.md 4.2)."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from cgdmer_jax.models.dense import Dense, LayerNorm
+from cgdmer_jax.models.ecg.resnet import TORCH_START
+from cgdmer_jax.models.transformer import Attention, scanned
+
+EPSILON = 1e-5  # of its layer norms
+
+
+class VitBlock(nn.Module):
+    """Pre-norm; the house's block but for the exact GELU and the epsilon that released weights were trained with."""
+
+    heads: int
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "batch token width"]):
+        normed = LayerNorm(self.dtype, EPSILON, name="norm_attention")(x)
+        every = jnp.full(len(x), x.shape[1], jnp.int32)
+        x = x + Attention(self.heads, self.dtype, name="attention")(normed, normed, every)
+        normed = LayerNorm(self.dtype, EPSILON, name="norm_mlp")(x)
+        h = jax.nn.gelu(Dense(4 * x.shape[-1], self.dtype, name="up")(normed), approximate=False)
+        return x + Dense(x.shape[-1], self.dtype, name="down")(h), None
+
+
+class EcgVit1d(nn.Module):
+    """Signal [batch, lead, time] -> one vector: patches of all leads, learned positions, the mean, then a norm."""
+
+    patch_samples: int
+    width: int
+    depth: int
+    heads: int
+    dtype: str = "float32"
+    remat: str = "none"
+    unroll: int = 1
+
+    @nn.compact
+    def __call__(self, signal: Float[Array, "batch lead time"]) -> Float[Array, "batch width"]:
+        patch = nn.Conv(
+            self.width,
+            (self.patch_samples,),
+            strides=self.patch_samples,
+            padding="VALID",
+            use_bias=False,
+            dtype=self.dtype,
+            kernel_init=TORCH_START,
+            name="patch",
+        )
+        x = patch(signal.transpose(0, 2, 1).astype(self.dtype))
+        x = x + self.param("position", nn.initializers.normal(1.0), x.shape[1:]).astype(self.dtype)
+        stack = scanned(VitBlock, self.depth, self.remat, self.unroll, n_constants=0)
+        x, _ = stack(self.heads, self.dtype, name="blocks")(x)
+        return LayerNorm("float32", EPSILON, name="norm")(x.astype(jnp.float32).mean(1))

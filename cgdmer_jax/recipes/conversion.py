@@ -1,0 +1,56 @@
+"""A conversion told: its counts as lines for the user and as a row of figures."""
+
+import argparse
+from pathlib import Path
+
+from cgdmer_jax.data.store.convert import Summary
+
+# What conversion marks, by column of records.parquet; nothing of it is changed.
+FOUND = {
+    "lead_absent": "a lead that was not recorded, flat or clipped, and is left out (lead_mask)",
+    "lead_flagged": "a lead with gaps or clipped samples (lead_flagged)",
+    "lead_implausible": "a lead of an amplitude that no heart has (lead_implausible)",
+    "lead_derived": "a limb lead derived from two others (lead_derived)",
+    "arms_swapped": "suspicion of exchanged arm electrodes (arms_swapped)",
+    "limb_leads_disagree": "limb leads that contradict each other: exchanged names or parts (limb_leads_disagree)",
+    "no_report": "no clinical text: they train reconstruction alone (text_id -1)",
+}
+
+
+def describe(summary: Summary, out: Path) -> str:
+    """What the user reads at the end."""
+    n_rejected = sum(summary.rejected.values())
+    lines = [f"{out}: {summary.n_records:,} records in {summary.n_rows:,} rows, {n_rejected:,} rejected"]
+    lines += [f"  {problem}: {count:,} (see rejected.csv)" for problem, count in summary.rejected.items()]
+    lines += [f"  {count:,} records: {FOUND[column]}" for column, count in summary.quality.items() if count]
+    lines += [
+        f'  {count:,} records: signal "{name}" is none of the twelve leads and is not kept'
+        for name, count in summary.extra_leads.items()
+    ]
+    lines += [f"  {remark}" for remark in summary.remarks]
+    if summary.n_converted:
+        lines.append(
+            f"  {summary.n_converted:,} records converted in {summary.wall_seconds:.1f} s, "
+            f"{summary.records_per_second:,.0f} records/s"
+        )
+    else:
+        lines.append("  it is complete and its bytes agree with its seal; nothing was converted")
+    return "\n".join(lines)
+
+
+def measured(summary: Summary, args: argparse.Namespace) -> dict:
+    """The row of --figures."""
+    return {
+        "store": args.out.name,
+        "source": args.source,
+        "rate": args.rate,
+        "rows": summary.n_rows,
+        "records": summary.n_records,
+        "rejected": summary.rejected,
+        "quality": summary.quality,
+        "extra_leads": summary.extra_leads,
+        "converted": summary.n_converted,  # in this run; fewer than rows when it continued an earlier one
+        "seconds": round(summary.wall_seconds, 2),
+        "records_per_second": round(summary.records_per_second, 1),
+        "processes": args.processes,
+    }

@@ -1,0 +1,134 @@
+"""A trained run as a portable model folder with its card."""
+
+import contextlib
+from pathlib import Path
+
+from ml_collections import ConfigDict
+
+from cgdmer_jax.config import flat
+from cgdmer_jax.contract import TrainedOn, without_patients
+from cgdmer_jax.data.store.store import Store, open_store
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.interop.model_card import Figure, StoreFacts, model_card
+from cgdmer_jax.interop.pretrained import save_model
+from cgdmer_jax.metrics.results import RESULTS, read_results
+from cgdmer_jax.provenance import commit
+from cgdmer_jax.recipes import build
+from cgdmer_jax.recipes.pretrained_text import tower_name
+from cgdmer_jax.recipes.trained_run import Trained
+from cgdmer_jax.short_paths import short
+from cgdmer_jax.training.run_folder import YOUNGER
+
+LEAST_KEY = 16  # bytes
+SHOWN = ("probe", "zero_shot")
+
+
+def read_key(path: Path) -> bytes:
+    """The file's bytes, enough of them that nobody can try them all."""
+    key = path.read_bytes()
+    if len(key) < LEAST_KEY:
+        raise CgdmerError(
+            f"--patient_key={path} has {len(key)} bytes, fewer than {LEAST_KEY}; make one with "
+            "head -c 32 /dev/urandom > FILE, and keep it"
+        )
+    return key
+
+
+def export_model(run: Trained, out: Path, patient_key: bytes | None = None) -> None:
+    """Writes the model folder of a run, with its card. It tells neither who was trained on nor where that lay."""
+    name = run.folder.path.absolute().name
+    origin = {
+        "run": name,
+        "step": run.step,
+        "checkpoint_sha256": run.checkpoint,
+        "trained_at_commit": run.folder.starts()[-1]["commit"],
+        "exported_at_commit": commit(),
+    }
+    method = run.config.method_name
+    contract = without_patients(build.completed(run.contract, stores_at_hand(run)), patient_key)
+    fields = run.config.method.to_dict()
+    if "text_tower" in fields:
+        fields["text_tower"] = short(fields["text_tower"])
+    save_model(
+        out,
+        variables=run.variables,
+        method_name=method,
+        method_fields=fields,
+        max_tokens=run.config.data.max_tokens,
+        contract=contract,
+        tokenizer=run.tokenizer,
+        origin=origin,
+        card=model_card(name, method, contract, store_facts(run), figures(run), origin, vocabulary(run.config)),
+    )
+
+
+def vocabulary(config: ConfigDict) -> str:
+    """Where the tokenizer's words come from, and whose they may be."""
+    if tower_name(config):
+        return "The tokenizer is that of the pretrained text encoder, not made from these reports."
+    if config.data.tokenizer:
+        return "The tokenizer was given, not made from these reports; it may hold any word of its own texts."
+    n = (YOUNGER | flat(config.to_dict()))["data.min_patients"]
+    if n <= 1:
+        return "The tokenizer was made from these reports without a bound, and may hold any word of them, names too."
+    return (
+        "The tokenizer was made from these reports: each piece of several letters is part of a word that stands in "
+        f"those of at least {n} patients (`data.min_patients`). What fewer share, as a name, is spelled by letters."
+    )
+
+
+def stores_at_hand(run: Trained) -> list[Store]:
+    """The stores of the config that are still there."""
+    found = []
+    for path in run.config.data.stores:
+        with contextlib.suppress(CgdmerError):  # moved or removed since: the card says so
+            found.append(open_store(path))
+    return found
+
+
+def store_facts(run: Trained) -> list[StoreFacts]:
+    """Licence and citation stand in the stores themselves, found by fingerprint."""
+    at_hand = {store.fingerprint: store.info for store in stores_at_hand(run)}
+    return [_facts(part, at_hand.get(part.fingerprint)) for part in run.contract.trained_on]
+
+
+def _facts(part: TrainedOn, info: dict | None) -> StoreFacts:
+    absent = "not known here (the store was not at hand at export)"
+    licence, citation = (info["licence"], info["citation"]) if info else (absent, absent)
+    return StoreFacts(part.name, part.n_patients, licence, citation)
+
+
+def figures(run: Trained) -> list[Figure]:
+    """Macro AUROC of the whole under protocol clean, of every evaluation of this very checkpoint."""
+    found = []
+    for path in sorted(run.folder.evaluation.rglob(RESULTS)):
+        results = read_results(path)
+        if results["origin"].get("checkpoint") != run.checkpoint:
+            continue
+        store = path.relative_to(run.folder.evaluation).parts[0]  # two stores of a collection are told apart
+        found += [
+            _figure(row, store)
+            for row in results["rows"]
+            if row["evaluation"] in SHOWN
+            and row["protocol"] == "clean"
+            and (row["class"], row["metric"], row["group"], row["leads"]) == ("macro_ge10", "auroc", "all", "all")
+            and row["label_fraction"] == 1.0
+            and row["value"] is not None
+        ]
+    return list(dict.fromkeys(found))  # the last checkpoint may have been asked for by its step too
+
+
+def _figure(row: dict, store: str) -> Figure:
+    what = [row["method"].replace("_", " "), row["evaluation"].replace("_", "-"), row["feature"], row["variant"]]
+    marks = [row["domain"], row["supervision"]] + ["seen in training"] * row["seen_in_training"]
+    return Figure(
+        what=", ".join(part for part in what if part),
+        store=store,
+        split=row["split"],
+        task=row["task"],
+        value=row["value"],
+        low=row["low"],
+        high=row["high"],
+        n=row["n"],
+        marks=tuple(marks),
+    )

@@ -1,0 +1,190 @@
+"""Pretraining from a config: store, tokenizer, method, first state, loop."""
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+import jax
+import numpy as np
+from jaxtyping import Int64
+from ml_collections import ConfigDict
+from tokenizers import Tokenizer
+
+from cgdmer_jax import provenance
+from cgdmer_jax.config import flat, from_fields, load_config, suggest_field
+from cgdmer_jax.contract import CONVERSION, InputContract
+from cgdmer_jax.data.corpus import Corpus, open_corpus
+from cgdmer_jax.data.loader import Loader
+from cgdmer_jax.data.text.tokenizer import load_tokenizer, tokenizer_sha256
+from cgdmer_jax.data.token_table import TokenTable, token_table
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.interop.huggingface import TextTower
+from cgdmer_jax.recipes import build
+from cgdmer_jax.recipes.gradient_norms import make_diagnosis
+from cgdmer_jax.recipes.pretrained_text import tower_name, with_architecture, with_tower
+from cgdmer_jax.recipes.text_columns import with_columns
+from cgdmer_jax.recipes.training_run import Parts, first_state, loop_config, train_in
+from cgdmer_jax.recipes.utilisation import share_a_record
+from cgdmer_jax.recipes.validation import make_validation
+from cgdmer_jax.training import sharding
+from cgdmer_jax.training.checkpoint import Checkpoints
+from cgdmer_jax.training.coordination import check_same, of_first
+from cgdmer_jax.training.optimizer import OptimizerConfig
+from cgdmer_jax.training.run_folder import RunFolder
+from cgdmer_jax.training.state import TrainState
+
+
+def start(known: argparse.Namespace, overrides: list[str]) -> int:
+    """What the words ask for; the exit code."""
+    config = load_config(known.config, overrides)
+    if not known.workdir:
+        raise CgdmerError("--workdir is missing; name the run folder, made or continued")
+    allowed = tuple(name for name in known.allow_changed.split(",") if name)
+    fields = flat(config.to_dict())
+    for name in allowed:
+        if name not in fields:
+            raise CgdmerError(f"--allow_changed: the config has no field {name}.{suggest_field(name, fields)}")
+    return pretrain(
+        config, Path(known.workdir), init_from=known.init_from, allowed=allowed, host_timeout_s=known.host_timeout
+    )
+
+
+def pretrain(
+    config: ConfigDict,
+    workdir: Path,
+    *,
+    init_from: str | None = None,
+    allowed: tuple[str, ...] = (),
+    host_timeout_s: float = 600.0,
+) -> int:
+    """Runs to the end or to a stop signal; returns the exit code. The run folder is made once everything is checked."""
+    run = RunFolder(workdir)
+    config, tower = with_architecture(build.as_begun(config, run), run)
+    run.check(config.to_dict(), allowed)
+    given = RunFolder(Path(init_from)) if init_from is not None else None
+    mesh = sharding.make_mesh(tuple(config.run.mesh))
+    sharding.check_batch_size(config.data.batch_size, mesh)
+    corpus = open_corpus(tuple(config.data.stores))
+    build.check_cleaning(corpus)
+    tokenizer = _tokenizer(run, tower, config, corpus)
+    contract = _input_contract(run, config.method.scaling, corpus, tokenizer, given)
+    method = build.make_method(config, contract, tokenizer)
+    optimizer_config = from_fields(OptimizerConfig, config.optimizer.to_dict())
+    _, n_validation = loop_config(config)
+    table = with_columns(token_table(corpus, tokenizer, config.data.max_tokens), config, method, corpus, tokenizer)
+    loader = make_loader(config, corpus, table)
+    words = {"--workdir": workdir.absolute(), "--init_from": init_from, "--allow_changed": ",".join(allowed)}
+    check_same(words | facts(config, corpus, tokenizer, loader), host_timeout_s)
+    key = jax.random.key(config.seed)
+    state, optimizer = first_state(method, optimizer_config, loader.batch(0), key, mesh)
+    is_new = of_first("the run is new", lambda: not Checkpoints(run.checkpoints, keep_last=1).steps())
+    if is_new and given is not None:
+        state = _with_given_weights(state, given)
+    elif is_new and tower is not None:
+        state = with_tower(state, tower)
+    parts = Parts(
+        method,
+        state,
+        optimizer,
+        optimizer_config,
+        key,
+        batches=loader.prefetch,
+        validate=make_validation(method, corpus, table, config, n_validation, mesh),
+        diagnose=make_diagnosis(method, corpus, table, config, mesh),
+        contract=contract,
+        tokenizer=tokenizer,
+        share_a_record=share_a_record(method, state.variables, loader.batch(0), key),
+        given_weights=given is not None or bool(tower_name(config)),
+    )
+    _, code = train_in(run, config, parts, allowed=allowed, mesh=mesh)
+    return code
+
+
+def facts(config: ConfigDict, corpus: Corpus, tokenizer: Tokenizer, loader: Loader) -> dict[str, object]:
+    """What must be the same on all hosts before any of them computes."""
+    return {
+        "the code (sha256)": provenance.code_sha256(),
+        "the version of jax": jax.__version__,
+        "the number of devices": jax.local_device_count(),
+        "the store fingerprint": corpus.fingerprint,
+        "the tokenizer (sha256)": tokenizer_sha256(tokenizer),
+        "the order of the training records (sha256)": loader.order_sha256(),
+        **{f"config.{name}": value for name, value in flat(config.to_dict()).items()},
+    }
+
+
+def _tokenizer(run: RunFolder, tower: TextTower | None, config: ConfigDict, corpus: Corpus) -> Tokenizer:
+    if run.exists():
+        return load_tokenizer(run.checked_tokenizer())
+    return build.make_tokenizer(config, corpus) if tower is None else tower.tokenizer
+
+
+def make_loader(config: ConfigDict, corpus: Corpus, table: TokenTable) -> Loader:
+    """Shuffled batches of the training split; says how much there is."""
+    loader = Loader(
+        corpus,
+        training_lines(corpus, config.data.leave_out),
+        table.tokens,
+        table.mask,
+        table.columns,
+        batch_size=config.data.batch_size,
+        seed=config.seed,
+        process_index=jax.process_index(),
+        process_count=jax.process_count(),
+    )
+    print(
+        f"{len(loader.selected)} training records, {loader.steps_per_epoch} steps an epoch, "
+        f"{table.n_cut} of {len(table.tokens)} texts cut at {config.data.max_tokens} word pieces"
+    )
+    return loader
+
+
+def training_lines(corpus: Corpus, leave_out: tuple[str, ...]) -> Int64[np.ndarray, "record"]:
+    """Lines of the training split without those that any of these quality columns marks; says how many."""
+    lines = corpus.lines("train")
+    for column in leave_out:
+        marked = corpus.marked(lines, column)
+        print(f"{marked.sum()} of {len(lines)} training records are left out: {column}")
+        lines = lines[~marked]
+    return lines
+
+
+def _input_contract(
+    run: RunFolder, scaling: str, corpus: Corpus, tokenizer: Tokenizer, given: RunFolder | None
+) -> InputContract:
+    """The run's own when it exists, else a new one; refuses stores or first weights that do not fit it."""
+    if run.exists():
+        known, made = build.completed(run.contract(), corpus.stores), build.make_contract(corpus, tokenizer, scaling)
+        same = dataclasses.replace(made, trained_on=known.trained_on) == known
+        if not same or not {*made.trained_on} <= {*known.trained_on}:
+            raise CgdmerError(
+                f"{run.path / 'input.json'} does not fit the stores or the tokenizer found now; "
+                "continue with the stores the run was started with, or take another --workdir"
+            )
+        return known
+    if given is None:
+        return build.make_contract(corpus, tokenizer, scaling)
+    theirs = given.contract()
+    made = build.make_contract(corpus, tokenizer, scaling, theirs.trained_on)
+    if made.tokenizer_sha256 != theirs.tokenizer_sha256:
+        raise CgdmerError(
+            f"--init_from={given.path} was trained with other word pieces, its weights would read other words; "
+            f"give --config.data.tokenizer={given.tokenizer}"
+        )
+    theirs = build.completed(theirs, corpus.stores)
+    for field in (*CONVERSION, "scaling"):
+        # Recordings of theirs, too, are known again by their samples: these must have been made in the same way.
+        if getattr(made, field) != getattr(theirs, field):
+            raise CgdmerError(
+                f"--init_from={given.path} was trained with {field} {getattr(theirs, field)}, here it is "
+                f"{getattr(made, field)}; convert the recordings, or choose the config, as that run has it (input.json)"
+            )
+    return made
+
+
+def _with_given_weights(state: TrainState, given: RunFolder) -> TrainState:
+    theirs = Checkpoints(given.checkpoints, keep_last=1).restore_latest_variables(state, print)
+    if theirs is None:
+        raise CgdmerError(f"--init_from={given.path} has no checkpoint; give a run folder that has one")
+    print(f"starting from the weights of {given.path}")
+    return state._replace(variables=theirs)

@@ -1,0 +1,70 @@
+"""Which JSON files of finished runs count: a run is what was learned, under the config that stands in its JSON."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from cgdmer_jax.config import flat
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.json_file import read_json
+from cgdmer_jax.short_paths import short_fields
+from cgdmer_jax.studies.grid import Planned
+from cgdmer_jax.training.run_folder import YOUNGER
+
+# Fields younger than some committed JSON, each with the value at which a run is the one it was before the field came:
+# a text encoder from scratch, no table of text vectors, attention chosen by device, the batch in one part, a vocabulary
+# of all words. An older JSON means these. A new field of a method goes here, or every finished run is one of another
+# config.
+NEUTRAL = YOUNGER | {
+    "data.text_columns.text_vectors": "",
+    "method.text_tower": "",
+    "method.text_trained": -1,
+    "method.text_rate": 0.1,
+    "method.attention": "auto",
+    "method.chunks": 1,
+}
+UNLEARNED = "run."  # intervals, checkpoints, devices: DESIGN 5 lets a run that goes on change them
+
+
+def json_path(one: Planned, out: Path) -> Path:
+    return out / f"ablation-{one.row}-seed{one.seed}.json"
+
+
+def read_document(path: Path) -> dict:
+    """JSON of a finished run or of a table; of a damaged one the error says what to do."""
+    remedy = "restore the file, or delete it"
+    document = read_json(path, remedy=remedy)
+    kinds = {"rows": list} | ({} if isinstance(document, dict) and "reference" in document else {"config": dict})
+    if not isinstance(document, dict) or not all(isinstance(document.get(n), kind) for n, kind in kinds.items()):
+        raise CgdmerError(f"{path} lacks {' or '.join(kinds)}, or holds something else as it; {remedy}")
+    return document
+
+
+def learned_config(document: dict) -> dict[str, object]:
+    """Every field of a finished run's config, those that it is older than too."""
+    return NEUTRAL | document["config"]
+
+
+def differs(one: Planned, path: Path) -> list[str]:
+    """What keeps the JSON from being this run's: nothing = it is finished."""
+    if not path.exists():
+        return ["not run yet"]
+    before = short_fields(learned_config(read_document(path)))
+    now = short_fields(json.loads(json.dumps(flat(one.config.to_dict()))))
+    names = sorted(name for name in {*before, *now} if not name.startswith(UNLEARNED))
+    return [f"{n}: {before.get(n)} -> {now.get(n)}" for n in names if before.get(n) != now.get(n)]
+
+
+def seeds_lost(table: Path, rows: Sequence[dict]) -> list[str]:
+    """Grid rows of the table there that would have fewer seeds, or none, in a table of these rows."""
+    if not table.exists():
+        return []
+    before, now = _seeds(read_document(table)["rows"]), _seeds(rows)
+    return [f"{row}: {n} -> {now.get(row, 0)}" for row, n in before.items() if now.get(row, 0) < n]
+
+
+def _seeds(rows: Sequence[dict]) -> dict[str, int]:
+    most: dict[str, int] = {}
+    for row in rows:
+        most[row["row"]] = max(row["n_seeds"], most.get(row["row"], 0))
+    return most

@@ -1,0 +1,104 @@
+"""A grid file as a list of whole configs; every mistake in it is told before anything runs."""
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+from ml_collections import ConfigDict
+from tokenizers import Tokenizer
+
+from cgdmer_jax import provenance
+from cgdmer_jax.config import load_config
+from cgdmer_jax.contract import InputContract
+from cgdmer_jax.data.corpus import Corpus
+from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.recipes import build
+
+FIELDS = {"config", "overrides", "reference", "rows"}
+ROW_FIELDS = {"overrides", "seeds"}
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One training run of the grid."""
+
+    row: str
+    seed: int
+    spec: str  # FILE:SIZE
+    overrides: dict[str, object]  # the common ones and the row's own, by field
+    config: ConfigDict
+    sha256: str  # of the whole config
+
+    def words(self) -> list[str]:
+        """The config as arguments of experiments.pretrain."""
+        return [f"--config={self.spec}", *words_of(self.overrides)]
+
+
+def words_of(overrides: dict[str, object]) -> list[str]:
+    return [f"--config.{field}={value}" for field, value in overrides.items()]
+
+
+def load_grid(path: str) -> dict:
+    """get_grid() of that file, its names checked."""
+    file = Path(path)
+    if not file.is_file():
+        raise CgdmerError(f"--grid={path}: there is no such file; configs/ablations/ holds those of the project")
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if not hasattr(module, "get_grid"):
+        raise CgdmerError(f"--grid={path} has no function get_grid; look at configs/ablations/cgdmer.py")
+    grid = module.get_grid()
+    _check_fields(grid, FIELDS, path)
+    for name, row in grid["rows"].items():
+        _check_fields(row, ROW_FIELDS, f'{path}, row "{name}"')
+    if grid["reference"] not in grid["rows"]:
+        raise CgdmerError(f"{path}: reference is no row of it.{suggest(grid['reference'], grid['rows'])}")
+    return grid
+
+
+def plan(grid: dict, store: str) -> list[Planned]:
+    """Every (row, seed) with its config; raises on an unknown field, and on a config that stands twice."""
+    planned: list[Planned] = []
+    for name, row in grid["rows"].items():
+        for seed in row["seeds"]:
+            overrides = {**grid["overrides"], **row["overrides"], "data.stores": store, "seed": seed}
+            try:
+                config = load_config(grid["config"], words_of(overrides))
+            except CgdmerError as error:
+                raise CgdmerError(f'grid row "{name}": {error}') from error
+            planned.append(Planned(name, seed, grid["config"], overrides, config, provenance.config_sha256(config)))
+            same = next(p for p in planned if p.sha256 == planned[-1].sha256)
+            if same is not planned[-1]:
+                raise CgdmerError(f'grid rows "{same.row}" and "{name}" are the same config; take one out')
+    return planned
+
+
+def check_makeable(planned: list[Planned], corpus: Corpus) -> None:
+    """Makes each method, which holds no arrays; it refuses what it does not know."""
+    made = _made_once(planned[0].config, corpus) if planned else ()
+    for one in planned:
+        try:
+            build.make_method(one.config, *made)
+        except CgdmerError as error:
+            raise CgdmerError(f'grid row "{one.row}": {error}') from error
+
+
+def choose(grid: dict, only: str) -> set[str]:
+    """Names of --only, all when it is empty."""
+    names = {name for name in only.split(",") if name}
+    for name in names - grid["rows"].keys():
+        raise CgdmerError(f'--only: the grid has no row "{name}".{suggest(name, grid["rows"])}')
+    return names or set(grid["rows"])
+
+
+def _made_once(config: ConfigDict, corpus: Corpus) -> tuple[InputContract, Tokenizer]:
+    """What a method is made with, besides its config; sizes are all that it reads of them."""
+    tokenizer = build.make_tokenizer(config, corpus)
+    return build.make_contract(corpus, tokenizer, config.method.scaling), tokenizer
+
+
+def _check_fields(found: dict, wanted: set[str], where: str) -> None:
+    for name in sorted(found.keys() ^ wanted):
+        problem = "has the unknown" if name in found else "lacks the"
+        raise CgdmerError(f"{where} {problem} field {name}; it holds {', '.join(sorted(wanted))}")

@@ -1,0 +1,181 @@
+"""One run of a study: trained, evaluated and described in a process of its own."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from cgdmer_jax import early_stop, provenance
+from cgdmer_jax.config import flat
+from cgdmer_jax.data.corpus import Corpus
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.evaluation.evaluation_folders import needed_folder
+from cgdmer_jax.invocation import module_words
+from cgdmer_jax.metrics import bootstrap
+from cgdmer_jax.metrics.results import read_results
+from cgdmer_jax.metrics_file import read_metrics
+from cgdmer_jax.npz_file import read_arrays
+from cgdmer_jax.provenance import commit, environment
+from cgdmer_jax.short_paths import short_fields, short_words
+from cgdmer_jax.studies import paired
+from cgdmer_jax.studies.finished_runs import differs, json_path, seeds_lost
+from cgdmer_jax.studies.grid import Planned
+from cgdmer_jax.studies.table import array_name, table_of, write_figure, write_lines, write_table
+from cgdmer_jax.training.loop import PREEMPTED
+from cgdmer_jax.training.run_folder import RunFolder
+
+SPLIT = "validation"  # choices are made there, always
+# Floors do not differ between rows: they are computed with the final run, not with each.
+EVALUATE = (f"--split={SPLIT}", "--features=main", "--parts=probe,zero_shot,retrieval", "--random_seeds=0")
+
+
+def tell(finished: list[Path], reference: str, path: Path, grid: str, figure: Path) -> list[str]:
+    """Writes table and figure of all finished runs, never over a table that knows more; returns what stopped it."""
+    table = table_of(finished, reference)
+    if lost := seeds_lost(path, table.rows):
+        return [
+            f"{path} is left as it is, since a new one would have fewer seeds ({', '.join(lost)}): their JSON is gone "
+            "or of another config; run those rows again, give another --out, or take the old table away"
+        ]
+    if any(row["row"] == reference for row in table.rows):
+        write_table(table, path, grid)
+        write_figure(table.rows, reference, figure)
+    else:
+        print(f'no table yet: no run of the reference row "{reference}" is finished')
+    return []
+
+
+def run_folder(one: Planned, workdir: Path) -> Path:
+    """Another config of the same name is another folder."""
+    return workdir / f"{one.row}-seed{one.seed}-{one.sha256[:8]}"
+
+
+def _is_open(one: Planned, out: Path) -> bool:
+    path = json_path(one, out)
+    differing = differs(one, path)
+    if not differing:
+        print(f"{one.row} seed {one.seed}: done ({path})")
+    elif path.exists():
+        print(f"{one.row} seed {one.seed}: {path} is of another config ({'; '.join(differing)}), so it runs again")
+    return bool(differing)
+
+
+def run_one(one: Planned, corpus: Corpus, workdir: Path, out: Path) -> int:
+    """Trains and scores in processes of their own (clean memory), then writes the JSON; the exit code."""
+    run = run_folder(one, workdir)
+    commands = {
+        "pretrain": [*one.words(), f"--workdir={run}"],
+        "evaluate": [f"--run={run}", f"--store={corpus.stores[0].path}", *EVALUATE],
+    }
+    seconds = {}
+    for name, words in commands.items():
+        print(f"--- {one.row} seed {one.seed}: {name}", flush=True)
+        begun = time.monotonic()
+        code = run_child([sys.executable, *module_words(name), *words])
+        seconds[name] = round(time.monotonic() - begun, 1)
+        if code != 0:
+            return code
+    head = describe(one, run) | {"wall_seconds": seconds}
+    head["commands"] = {n: " ".join(["python", *module_words(n), *short_words(w)]) for n, w in commands.items()}
+    rows, samples = kept_rows(run, needed_folder(run, corpus, SPLIT))
+    # The JSON says that the run is finished, so it comes last.
+    paired.save_samples(json_path(one, out).with_suffix(".npz"), samples)
+    write_lines(json_path(one, out), head, rows)
+    return 0
+
+
+def run_child(words: list[str]) -> int:
+    """Its exit code; Ctrl-C and SIGTERM are handed on, waited for, and end in 75 whatever the child was doing."""
+    children, told = [], []
+
+    def tell(number, _):
+        told.append(number)
+        for child in children:
+            child.terminate()
+
+    # Before the child begins: a signal between the two would end this process and leave the child at work.
+    before = {number: signal.signal(number, tell) for number in early_stop.SIGNALS}
+    try:
+        # A session of its own: Ctrl-C in a terminal would otherwise reach it twice, and twice means at once.
+        children.append(subprocess.Popen(words, start_new_session=True))
+        if told:
+            children[0].terminate()
+        code = children[0].wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if told:
+        return PREEMPTED
+    if code < 0:
+        print(f"it was killed by signal {-code}")
+    return code
+
+
+def describe(one: Planned, run: Path) -> dict:
+    """Everything of the JSON but its rows and commands."""
+    lines = read_metrics(run / "metrics.jsonl")
+    training = [line for line in lines if "records_per_second" in line]
+    validation = [line for line in lines if "validation_loss" in line]
+    if not training or not validation:
+        raise CgdmerError(
+            f"{run / 'metrics.jsonl'} has no line of a training step or of a validation; let the grid's overrides "
+            "have config.run.log_every and validate_every no larger than config.optimizer.steps"
+        )
+    rates = sorted(line["records_per_second"] for line in training if line["records_per_second"])
+    steps = training[-1]["step"]
+    records = steps * one.config.data.batch_size
+    return {
+        "row": one.row,
+        "seed": one.seed,
+        "overrides": short_fields(one.overrides),
+        "config_sha256": one.sha256,
+        "config": short_fields(flat(one.config.to_dict())),
+        "command": provenance.command_line(),
+        "commit": commit(),
+        "environment": environment(),
+        "run": run.name,
+        "n_starts": len(RunFolder(run).starts()),
+        "steps": steps,
+        # From the median rate, so that it holds for a run of several sittings too; null for a very short one.
+        "training_seconds": round(records / rates[len(rates) // 2], 1) if rates else None,
+        "metrics": {
+            "training": training[-1],
+            "validation": validation[-1],
+            "gradients": [line for line in lines if any(n.startswith("gradient_norm_") for n in line)],
+        },
+    }
+
+
+def kept_rows(run: Path, scored: Path) -> tuple[list[dict], dict[str, paired.Samples]]:
+    """Of the run itself: macro AUROC of each probe and of zero-shot with intervals, and everything of retrieval.
+
+    `scored` is the folder of the evaluation.
+    """
+    own = RunFolder(run).config()["method_name"]
+    rows = [
+        row
+        for row in read_results(scored / "results.json")["rows"]
+        if row["method"] == own
+        and (row["group"], row["leads"], row["label_fraction"]) == ("all", "all", 1.0)
+        and (row["evaluation"] == "retrieval" or (row["class"] == "macro_ge10" and row["metric"] == "auroc"))
+    ]
+    arrays = read_arrays(scored / "predictions.npz", remedy="evaluate the run again")
+    samples = {
+        name: paired.macro_samples(
+            arrays[name].astype(np.float64), *(arrays[f"{task}/{k}"] for k in ("labels", "record_id", "patient_id"))
+        )
+        for name, task in {array_name(row): row["task"] for row in rows}.items()
+        if name in arrays
+    }
+    return [with_interval(row, samples.get(array_name(row))) for row in rows], samples
+
+
+def with_interval(row: dict, samples: paired.Samples | None) -> dict:
+    """The evaluation gives intervals to its headline alone; here every feature is compared."""
+    if row["low"] is not None or samples is None or not np.isfinite(samples.values).any():
+        return row
+    low, high = bootstrap.interval(samples.values)
+    return row | {"low": round(low, 6), "high": round(high, 6)}

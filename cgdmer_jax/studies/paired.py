@@ -1,0 +1,77 @@
+"""A row of an ablation against the reference row, over shared patient resamples and training seeds."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Shaped
+
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.metrics import bootstrap, metrics
+from cgdmer_jax.npz_file import read_arrays, write_arrays
+
+SEED = 0  # of the draws of patients and of training seeds
+
+
+class Samples(NamedTuple):
+    """macro_ge10 AUROC of one run on each resample of the patients; a few kilobytes that outlive its run folder."""
+
+    values: Float[np.ndarray, "resample"]
+    basis: str  # hash of records, patients, labels and the classes in the mean: of equal ones, samples are pairs
+
+
+def learned_classes(scores: Float[np.ndarray, "record klass"]) -> Bool[np.ndarray, "klass"]:
+    """A class without a positive to learn from got the same score everywhere."""
+    return np.ptp(scores, axis=0) > 0
+
+
+def macro_samples(
+    scores: Float[np.ndarray, "record klass"],
+    labels: Bool[np.ndarray, "record klass"],
+    record_ids: Shaped[np.ndarray, "record"],
+    patient_ids: Shaped[np.ndarray, "record"],
+    n_resamples: int = bootstrap.N_RESAMPLES,
+) -> Samples:
+    """The same patients are drawn for every run that scored the same records; all NaN without a class to score."""
+    kept = learned_classes(scores) & (labels.sum(0) >= metrics.ENOUGH_POSITIVES)
+    weights = bootstrap.patient_weights(patient_ids, n_resamples, SEED)
+    of_classes = bootstrap.bootstrap_auroc(scores[:, kept], labels[:, kept], weights)
+    values = metrics.macro(of_classes, np.ones(kept.sum(), bool))
+    basis = hashlib.sha256()
+    for part in (record_ids.astype(str), patient_ids.astype(str), labels, kept):
+        basis.update(repr((part.shape, part.dtype.str)).encode() + np.ascontiguousarray(part).tobytes())
+    return Samples(values.astype(np.float32), basis.hexdigest())
+
+
+def paired_interval(row: Mapping[int, Samples], reference: Mapping[int, Samples]) -> bootstrap.Interval | None:
+    """95 % of the row's macro less the reference's, over the seeds that both have; None where they are no pairs.
+
+    Each resample draws patients and one seed, the same for both sides: seeds share their data order. With one seed the
+    interval is over patients alone.
+    """
+    seeds = sorted(row.keys() & reference.keys())
+    if not seeds or len({side[seed].basis for side in (row, reference) for seed in seeds}) > 1:
+        return None
+    differences = np.stack([row[seed].values.astype(np.float64) - reference[seed].values for seed in seeds])
+    n_resamples = differences.shape[1]
+    chosen = bootstrap.seed_of_resample(len(seeds), n_resamples, SEED)
+    return bootstrap.interval(differences[chosen, np.arange(n_resamples)])
+
+
+def save_samples(path: Path, samples: Mapping[str, Samples]) -> None:
+    """One .npz of all names."""
+    arrays = {f"{name}/values": one.values for name, one in samples.items()}
+    arrays |= {f"{name}/basis": np.array(one.basis) for name, one in samples.items()}
+    write_arrays(path, arrays, compress=True)
+
+
+def load_samples(path: Path) -> dict[str, Samples]:
+    """What `save_samples` wrote."""
+    remedy = "restore it, or delete it: the table then has no intervals of that run"
+    arrays = read_arrays(path, remedy=remedy)
+    names = [name.removesuffix("/values") for name in arrays if name.endswith("/values")]
+    if lacking := [name for name in names if f"{name}/basis" not in arrays]:
+        raise CgdmerError(f"{path} lacks {lacking[0]}/basis; {remedy}")
+    return {name: Samples(arrays[f"{name}/values"], str(arrays[f"{name}/basis"])) for name in names}

@@ -1,0 +1,153 @@
+"""The finished runs of a grid as one table (JSON and text) and one figure."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from cgdmer_jax import provenance
+from cgdmer_jax.provenance import commit, environment
+from cgdmer_jax.report.difference_plot import Point, difference_chart
+from cgdmer_jax.short_paths import short
+from cgdmer_jax.studies import paired
+from cgdmer_jax.studies.finished_runs import learned_config, read_document
+from cgdmer_jax.whole_file import write_whole
+
+KIND = ("evaluation", "feature", "variant", "metric")
+HEADLINE = {"evaluation": "probe", "feature": "main", "metric": "auroc"}
+SHOWN = ("auroc", "recall_at_10")  # the JSON of each run holds more
+RECONSTRUCTION = ("training", None, None, "validation_ecg")  # loss on the validation records, with the row's own masks
+
+
+def array_name(row: dict) -> str:
+    """Where predictions.npz keeps the scores of that results row."""
+    parts = (row["task"], row["evaluation"], row["method"], row["feature"], row["variant"])
+    return "/".join(part for part in parts if part)
+
+
+def table_rows(documents: Sequence[dict], reference: str, samples: Mapping[tuple[str, int], dict]) -> list[dict]:
+    """A row for each grid row, kind of figure and task: the mean over its seeds, and the difference to the reference.
+
+    `samples` holds the resampled figures of each (row, seed); without those of both sides the difference stands alone.
+    """
+    values = defaultdict(dict)  # (kind, task) -> row -> seed -> value
+    names = {}  # (kind, task) -> its name among the samples
+    for document in documents:
+        for row in document["rows"]:
+            if row["value"] is None or row["metric"] not in SHOWN:
+                continue
+            key = (tuple(row[field] for field in KIND), row["task"])
+            values[key].setdefault(document["row"], {})[document["seed"]] = row["value"]
+            names[key] = array_name(row)
+        loss = document["metrics"]["validation"].get(RECONSTRUCTION[-1])
+        if loss is not None:
+            values[RECONSTRUCTION, None].setdefault(document["row"], {})[document["seed"]] = loss
+    made = []
+    for (kind, task), of_row in values.items():
+        wanted = names.get((kind, task))
+        for name, by_seed in of_row.items():
+            row = {"row": name, "n_seeds": len(by_seed), **dict(zip(KIND, kind, strict=True)), "task": task}
+            row["value"] = float(np.mean(list(by_seed.values())))
+            row |= {"difference": None, "low": None, "high": None, "n_seeds_paired": 0}
+            theirs = of_row.get(reference, {})
+            if name != reference and (seeds := by_seed.keys() & theirs.keys()):
+                row["n_seeds_paired"] = len(seeds)
+                row["difference"] = float(np.mean([by_seed[s] - theirs[s] for s in seeds]))
+                mine, other = (_samples_of(samples, side, seeds, wanted) for side in (name, reference))
+                if mine.keys() == other.keys() == seeds and (found := paired.paired_interval(mine, other)):
+                    row |= {"low": found.low, "high": found.high}
+            made.append(row)
+    return made
+
+
+def _samples_of(samples, row, seeds, name):
+    return {seed: found[name] for seed in seeds if name in (found := samples.get((row, seed), {}))}
+
+
+def text_tables(rows: Sequence[dict]) -> str:
+    """A table a kind of figure, for a terminal."""
+    kinds = list(dict.fromkeys(tuple(row[field] for field in KIND) for row in rows))
+    parts = []
+    for kind in kinds:
+        of_kind = [row for row in rows if tuple(row[field] for field in KIND) == kind]
+        tasks = list(dict.fromkeys(row["task"] for row in of_kind))
+        cells = [["row", "seeds", *(task or "" for task in tasks)]]
+        for name in dict.fromkeys(row["row"] for row in of_kind):
+            of_task = {row["task"]: row for row in of_kind if row["row"] == name}
+            seeds = str(max(row["n_seeds"] for row in of_task.values()))
+            cells.append([name, seeds, *(_cell(of_task.get(task)) for task in tasks)])
+        widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
+        lines = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells]
+        parts.append("\n".join([" ".join(part for part in kind if part), *lines]))
+    return "\n\n".join(parts)
+
+
+def _cell(row: dict | None) -> str:
+    if row is None:
+        return "n/a"
+    text = f"{row['value']:.3f}"
+    if row["difference"] is not None:
+        text += f" {row['difference']:+.3f}"
+    return text + (f" [{row['low']:+.3f}, {row['high']:+.3f}]" if row["low"] is not None else "")
+
+
+def not_measured(documents: Sequence[dict], reference: str) -> list[str]:
+    """Fields of the method in which no finished row differs from the finished reference."""
+    configs = [learned_config(document) for document in documents]
+    fields = {field for config in configs for field in config if field.startswith("method.")}
+    of_reference = next((c for c, d in zip(configs, documents, strict=True) if d["row"] == reference), None)
+    if of_reference is None:
+        return sorted(fields)
+    return sorted(f for f in fields if all(config.get(f) == of_reference.get(f) for config in configs))
+
+
+class Table(NamedTuple):
+    """What the finished runs say together."""
+
+    reference: str
+    rows: list[dict]
+    not_measured: list[str]
+
+
+def table_of(paths: Sequence[Path], reference: str) -> Table:
+    """From the JSON of the finished runs and the samples beside them; no run folder is asked for."""
+    documents = [read_document(one) for one in paths]
+    kept = {(d["row"], d["seed"]): one.with_suffix(".npz") for d, one in zip(documents, paths, strict=True)}
+    samples = {which: paired.load_samples(one) for which, one in kept.items() if one.exists()}
+    return Table(reference, table_rows(documents, reference, samples), not_measured(documents, reference))
+
+
+def write_table(table: Table, path: Path, grid: str) -> None:
+    """Writes and prints it."""
+    head = {"command": provenance.command_line(), "commit": commit(), "environment": environment()}
+    head |= {"grid": short(grid), "reference": table.reference, "not_measured": table.not_measured}
+    write_lines(path, head, table.rows)
+    print(text_tables(table.rows))
+    print(f"not measured: {', '.join(table.not_measured)}")
+    print(f"table: {path}")
+
+
+def write_figure(rows: Sequence[dict], reference: str, path: Path) -> None:
+    """Differences of the headline probe, a panel a task; nothing while no other row is finished."""
+    panels: dict[str, list[Point]] = defaultdict(list)
+    for row in rows:
+        if all(row[field] == value for field, value in HEADLINE.items()) and row["difference"] is not None:
+            name, seeds = row["row"].replace("_", " "), row["n_seeds_paired"]
+            panels[row["task"]].append(Point(name, row["difference"], row["low"], row["high"], seeds == 1))
+    if not panels:
+        return
+    title = f'Validation macro AUROC of the probe on main, less that of "{reference}"'
+    note = "95 % intervals; filled: over patients and seeds; hollow: one seed, over patients alone; cross: no interval"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, difference_chart(panels, title=title, note=note))
+    print(f"figure: {path}")
+
+
+def write_lines(path: Path, head: dict, rows: Sequence[dict]) -> None:
+    """The head and its "rows", a line each, in one rename."""
+    lines = ",\n".join(json.dumps(row, separators=(",", ":"), allow_nan=False) for row in rows)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, f'{json.dumps(head, indent=1)[:-2]},\n "rows": [\n{lines}\n ]\n}}\n')

@@ -44,6 +44,8 @@ def broken_citations(text: str) -> list[str]:
     text = re.sub(r"\s*\n\s*(?:# ?)?", " ", text).replace('\\"', '"')
     broken = UNPUBLISHED.findall(text)
     for name, *cited in CITED.findall(text):
+        if Path(name).name == "README.md":  # a model folder has one too
+            continue
         page = next((p for p in (ROOT / name, ROOT / "docs" / name) if p.is_file()), None)
         if page is None:
             broken.append(name)
@@ -59,7 +61,9 @@ def test_every_link_of_a_page_leads_to_a_file_and_heading_that_exist(page):
 
 
 def test_every_page_that_the_code_cites_is_in_the_repository_and_has_the_heading():
-    broken = {str(file.relative_to(ROOT)): broken_citations(file.read_text()) for file in CODE if file != Path(__file__)}
+    broken = {
+        str(file.relative_to(ROOT)): broken_citations(file.read_text()) for file in CODE if file != Path(__file__)
+    }
     assert not {file: cited for file, cited in broken.items() if cited}
 
 

@@ -73,7 +73,7 @@ def test_the_table_of_the_quickstart_holds_the_figures_of_its_jsons(row, method,
 
 
 def shown(file: str, task: str, method: str, evaluation: str, variant: str | None) -> str:
-    """"0.903 [0.894, 0.911]": the macro AUROC of the headline feature on all scored records, all labels, all leads."""
+    """Macro AUROC, as "0.903 [0.894, 0.911]", of the headline feature on all scored records, all labels, all leads."""
     wanted = {"task": task, "method": method, "evaluation": evaluation, "variant": variant, "metric": "auroc"}
     wanted |= {"class": "macro_ge10", "group": "all", "leads": "all", "label_fraction": 1.0, "protocol": "clean"}
     rows = json.loads((ROOT / file).read_text())["rows"]

@@ -1,4 +1,4 @@
-"""Which folds train, choose and score; split by patient, always (DESIGN 3 and 6)."""
+"""Which folds train, choose and score; split by patient, always (docs/design.md, "Splits")."""
 
 import hashlib
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What MERL's released code calls the tensors of our MERL network (methods.md 4.2), and how they are laid out there."""
+"""What MERL's released code calls the tensors of our MERL network, and how they are laid out there."""
 
 import re
 from typing import NamedTuple

@@ -1,6 +1,6 @@
 """What the six limb leads say of each other: they are arithmetic in any two (Einthoven 1912, Goldberger 1942).
 
-Leads stand in canonical order: I, II, III, aVR, aVL, aVF first. DESIGN 3.
+Leads stand in canonical order: I, II, III, aVR, aVL, aVF first.
 """
 
 from dataclasses import dataclass

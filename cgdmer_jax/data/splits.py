@@ -1,4 +1,4 @@
-"""Which folds train, choose and score; split by patient, always (docs/design.md, "Splits")."""
+"""Folds that train, choose and score; always split by patient (docs/design.md, "Splits")."""
 
 import hashlib
 from collections.abc import Iterable

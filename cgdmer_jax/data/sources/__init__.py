@@ -1,6 +1,4 @@
-"""What a collection of recordings is to the rest of the program; one small file a collection.
-
-See docs/design.md, "Sources".
+"""Collections of recordings, one small file each, and their names (docs/design.md, "Sources").
 
 A source lists its records in table order and reads the recording of one of them. It decides nothing about
 filtering, rejection or storage: that is `data/store/convert.py`, the same for every collection.

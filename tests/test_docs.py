@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.test_architecture import ALLOWED, EVERYWHERE
+
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 ROOMS = ("cgdmer_jax", "experiments", "baselines", "benchmarks", "configs", "tests")
@@ -76,6 +78,21 @@ def test_every_document_can_be_reached_from_the_readme():
             linked = re.findall(r"\]\(([^)#\s]+\.md)[^)]*\)", page.read_text())
             ahead += [(page.parent / name).resolve() for name in linked if "://" not in name]
     assert set(PAGES) <= reached
+
+
+def test_the_table_of_rooms_says_what_the_architecture_test_allows():
+    """`all above` means the rooms of the rows before, without or with those that follow by name."""
+    table = re.search(r"^\| room \|.*?\n\n", (ROOT / "docs/design.md").read_text(), re.M | re.S)[0]
+    described: dict[str, set[str]] = {}
+    for line in table.strip().splitlines()[2:]:
+        rooms, _, allowed = (cell.strip() for cell in line.strip("|").split("|"))
+        named = set(re.findall(r"`([\w.]+)`", allowed))
+        if allowed.startswith("all above"):
+            named = described.keys() - named if " but " in allowed else described.keys() | named
+        described |= dict.fromkeys(re.findall(r"`([\w.]+)`", rooms), named)
+    assert described.keys() == ALLOWED.keys()
+    for room, named in described.items():
+        assert named | EVERYWHERE | {room} == ALLOWED[room] | EVERYWHERE | {room}, room
 
 
 @pytest.mark.parametrize(

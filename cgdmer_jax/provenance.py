@@ -1,5 +1,6 @@
 """Provenance of a result: command, commit, versions, hashes."""
 
+import functools
 import hashlib
 import os
 import platform
@@ -51,6 +52,7 @@ def environment() -> dict:
     }
 
 
+@functools.cache
 def code_sha256() -> str:
     """Hash of every source of the package, subfolders too: what older code cached is never read."""
     sources = sorted(Path(__file__).parent.rglob("*.py"))

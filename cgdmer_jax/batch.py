@@ -15,7 +15,7 @@ NO_TEXT = -1  # text_id of a record without clinical text
 
 
 class Batch(NamedTuple):
-    """One global batch; host arrays (NumPy) and device arrays alike. DESIGN 2."""
+    """One global batch; host arrays (NumPy) and device arrays alike (docs/design.md, "Corpus and batch")."""
 
     signal: Int16[np.ndarray, "batch lead time"]  # microvolts; absent leads are zero
     lead_mask: Bool[np.ndarray, "batch lead"]  # True = the lead was recorded
@@ -46,14 +46,14 @@ class Batch(NamedTuple):
             if str(array.dtype) != dtype or array.shape != shape:
                 raise CgdmerError(
                     f"batch field {field} is {array.dtype}{list(array.shape)}, "
-                    f"expected {dtype}{list(shape)}; mend the loader that made it"
+                    f"expected {dtype}{list(shape)}; fix the loader that built it"
                 )
         for field in ("text_columns", "record_columns"):
             for name, array in getattr(self, field).items():
                 if array.shape[:1] != (batch,):
                     raise CgdmerError(
                         f'batch field {field} has "{name}" as {array.dtype}{list(array.shape)}, '
-                        f"expected {batch} rows; correct the loader that made it"
+                        f"expected {batch} rows; fix the loader that built it"
                     )
         if isinstance(self.signal, np.ndarray):
             _check_values(self)
@@ -64,9 +64,9 @@ def _check_values(batch: Batch) -> None:
     if batch.length.min() < 0 or batch.length.max() > batch.signal.shape[-1]:
         raise CgdmerError(
             f"batch field length holds {batch.length.min()}..{batch.length.max()}, "
-            f"expected 0..{batch.signal.shape[-1]}; mend the loader that made it"
+            f"expected 0..{batch.signal.shape[-1]}; fix the loader that built it"
         )
     if np.any(batch.signal[~batch.lead_mask]):
-        raise CgdmerError("batch field signal is not zero where lead_mask is False; mend the loader that made it")
+        raise CgdmerError("batch field signal is not zero where lead_mask is False; fix the loader that built it")
     if np.any(batch.token_mask[:, 1:] & ~batch.token_mask[:, :-1]):
-        raise CgdmerError("batch field token_mask is not right-padded; mend the loader that made it")
+        raise CgdmerError("batch field token_mask is not right-padded; fix the loader that built it")

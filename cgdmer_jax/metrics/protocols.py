@@ -1,4 +1,7 @@
-"""The two protocols of an evaluation (DESIGN 6), and what of `merl` is neither a table nor a probe."""
+"""The two protocols of an evaluation, and what of `merl` is neither a table nor a probe.
+
+See docs/design.md, "Protocols".
+"""
 
 from collections.abc import Sequence
 
@@ -26,7 +29,7 @@ def enough_to_draw(n: int, fraction: float) -> bool:
 
 
 def published_draw(n: int, fraction: float) -> Int[np.ndarray, "kept"]:
-    """Which of n records in table order the release trains on: one unstratified draw, scikit-learn's with seed 42."""
+    """Records, of n in table order, that the release trains on: one unstratified draw, scikit-learn's with seed 42."""
     if fraction == 1.0:
         return np.arange(n)
     if not enough_to_draw(n, fraction):

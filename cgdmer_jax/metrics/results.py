@@ -1,4 +1,4 @@
-"""results.json: one tidy table of flat rows, as DESIGN 2 lists its fields."""
+"""results.json: one tidy table of flat rows (docs/design.md, "Results")."""
 
 import json
 import math
@@ -35,7 +35,7 @@ UNKNOWN = bootstrap.Interval(math.nan, math.nan)
 
 @dataclass(frozen=True)
 class Setting:
-    """What all rows of one set of scores have in common: the key fields but `class` and `metric`."""
+    """Fields shared by all rows of one set of scores: the key fields but `class` and `metric`."""
 
     store: str
     split: str
@@ -189,12 +189,12 @@ def _problem_of(row: object) -> str | None:
 
 
 def check_rows(rows: Sequence[dict]) -> None:
-    """Raises unless every row has the fields of DESIGN 2 and no two rows share their key."""
+    """Raises unless every row has exactly the fields of KEY and FIGURES and no two rows share their key."""
     fields = [*KEY, *FIGURES]
     for row in rows:
         if sorted(row) != sorted(fields):
             wrong = sorted(set(row) ^ set(fields))
-            raise CgdmerError(f"a results row has not the fields of results.json ({', '.join(wrong)}); mend its maker")
+            raise CgdmerError(f"a results row has wrong fields ({', '.join(wrong)}); fix the code that built it")
     counts = Counter(tuple(row[field] for field in KEY) for row in rows)
     key, count = counts.most_common(1)[0] if counts else ((), 0)
     if count > 1:

@@ -1,4 +1,4 @@
-"""What stands on the two encoders: pooling, the specific and shared encoders, the unit sphere."""
+"""Heads on the two encoders: pooling, the specific and shared encoders, projection to the unit sphere."""
 
 from functools import partial
 
@@ -69,7 +69,7 @@ class AttentionPool(nn.Module):
 
 
 class SecondEncoders(nn.Module):
-    """One specific encoder for each modality and ONE shared encoder, same weights for both (DESIGN 4), or two.
+    """One specific encoder for each modality and ONE shared encoder, same weights for both, or two.
 
     The shared encoder sees each modality through its own linear map plus a modality embedding. What is shared has
     one pool as it has one encoder.

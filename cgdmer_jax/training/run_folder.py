@@ -1,4 +1,6 @@
-"""The run folder: config, environment and input contract beside the metrics and checkpoints (DESIGN 2).
+"""The run folder: config, environment and input contract beside the metrics and checkpoints.
+
+See docs/design.md, "Run folder".
 
 Each of these files holds its own hash, config.json that of the tokenizer too; folders of before have none, and gain
 them when their run goes on.
@@ -128,7 +130,7 @@ class RunFolder:
             raise self._not_writable(error) from error
 
     def starts(self) -> list[dict]:
-        """What environment.json tells of each time the run was started, the first one first."""
+        """Entries of environment.json, one for each start of the run, oldest first."""
         path = self.path / "environment.json"
         entries = self._read(path.name)
         if not isinstance(entries, list):

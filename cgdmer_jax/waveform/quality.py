@@ -1,4 +1,7 @@
-"""What is found in each lead by itself, and whether it counts as recorded at all. DESIGN 3."""
+"""Quality of each lead by itself, and whether it counts as recorded at all.
+
+See docs/design.md, "Absent is not zero".
+"""
 
 from dataclasses import dataclass
 
@@ -15,7 +18,7 @@ AMPLITUDE_SHARES = (0.005, 0.995)  # single samples are no amplitude; a QRS comp
 
 @dataclass(frozen=True)
 class LeadQuality:
-    """What was found in each lead; shares are of the samples looked at."""
+    """Findings in each lead; shares are of the samples examined."""
 
     absent: Bool[np.ndarray, "lead"]
     flagged: Bool[np.ndarray, "lead"]  # kept, yet 0.1 to 5 % is missing or clipped, or a sample is held
@@ -27,7 +30,7 @@ class LeadQuality:
 
 
 def lead_quality(signal_mv: Float[np.ndarray, "lead time"]) -> LeadQuality:
-    """Absent: over 5 % without measurement, over 95 % at one value, or over 5 % clipped. DESIGN 3."""
+    """Absent: over 5 % without measurement, over 95 % at one value, or over 5 % clipped."""
     leads, samples = signal_mv.shape
     nan = np.isnan(signal_mv)
     nan_share = nan.mean(axis=1)

@@ -1,4 +1,4 @@
-"""The layout of a store folder and its seal: what conversion promises and opening verifies (DESIGN 2).
+"""The layout of a store folder and its seal: what conversion promises and opening verifies (docs/design.md, "Store").
 
 TensorStore reads a missing shard as zeros unless told otherwise, and never notices a shard that was swapped
 for another one of the same size; so the seal in dataset.json lists every file of the store. What zarr.json must
@@ -91,7 +91,7 @@ def inside(folder: Path, name: str) -> Path:
 
 
 def shard_name(shard: int) -> str:
-    """Where TensorStore keeps rows shard*rows_per_shard and on, within the store."""
+    """Path in the store where TensorStore keeps rows shard*rows_per_shard and on."""
     return f"{SIGNAL}/c/{shard}/0/0"
 
 

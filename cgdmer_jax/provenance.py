@@ -1,4 +1,4 @@
-"""How a result came about: command, commit, versions, hashes."""
+"""Provenance of a result: command, commit, versions, hashes."""
 
 import configparser
 import functools
@@ -98,7 +98,7 @@ def n_cpus() -> int:
 
 
 def command_line() -> str:
-    """What this process was started with, whichever module asks; of paths outside, the last part alone."""
+    """Command line of this process, whichever module asks; only the last part of a path outside this folder."""
     spec = sys.modules["__main__"].__spec__  # None when a file was named instead of a module
     if by_program():
         return shlex.join([PROGRAM, *short_words(sys.argv[1:])])

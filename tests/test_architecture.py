@@ -14,6 +14,7 @@ EVERYWHERE = {"errors", "whole_file", "json_file", "sealed_json", "npz_file", "p
 # Room -> what it may import beside itself and EVERYWHERE. A room is a folder or a file; the longest name holds.
 ALLOWED: dict[str, set[str]] = {
     **{name: EVERYWHERE for name in EVERYWHERE},
+    "errors": {"invocation"},  # a sentence names commands as the user can start them
     "batch": set(),
     "given_input": set(),
     "early_stop": set(),

@@ -76,6 +76,7 @@ def environment() -> dict:
     }
 
 
+@functools.cache
 def code_sha256() -> str:
     """Hash of every source of the package, subfolders too, with its place: what older code cached is never read.
 

@@ -102,7 +102,7 @@ def _data(stores: Sequence[StoreFacts], contract: InputContract, vocabulary: str
 
 def _figures(figures: Sequence[Figure]) -> str:
     if not figures:
-        return "## Figures\n\nNone: this checkpoint had not been evaluated when it was exported; evaluate, export again.\n"
+        return "## Figures\n\nNone: this checkpoint was not evaluated before the export; evaluate it and export again.\n"
     lines = ["| what | store, split | task | macro AUROC [95 %] | records | marks |", "|---|---|---|---|---|---|"]
     for one in figures:
         interval = "" if one.low is None else f" [{one.low:.3f}, {one.high:.3f}]"

@@ -73,7 +73,7 @@ def test_the_card_names_data_origin_and_purpose(run):
     card = export(run)
     assert "not a medical device" in card
     assert "- synthetic: 48 patients; licence: none; cite: none" in card
-    assert "this checkpoint had not been evaluated when it was exported" in card
+    assert "this checkpoint was not evaluated before the export" in card
     assert json.loads((run.parent / "model/config.json").read_text())["origin"]["step"] == 6
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from cgdmer_jax.models.batch_norm import BatchNorm
 from cgdmer_jax.models.dense import Dense, precise
-from cgdmer_jax.models.ecg.resnet import TORCH_START, AttentionPool, EcgResNet
+from cgdmer_jax.models.ecg.resnet import TORCH_START, EcgResNet, PositionalAttentionPool
 from cgdmer_jax.models.ecg.vit1d import EcgVit1d
 from cgdmer_jax.models.heads import unit
 
@@ -36,7 +36,7 @@ class VitSize:
     patch_seconds: float
 
 
-class EcgFeatures(NamedTuple):
+class SignalFeatures(NamedTuple):
     """One recording: the encoder's own feature, what the two views map, and its place on the unit sphere."""
 
     encoder: Float[Array, "batch channel"]
@@ -73,7 +73,7 @@ class MerlNetwork(nn.Module):
         if isinstance(self.ecg, ResNetSize):
             self.encoder = EcgResNet(self.ecg.width, self.ecg.blocks, self.ecg.bottleneck, self.dtype)
             self.down = Dense(self.embedding, self.dtype)  # a convolution of one sample
-            self.pool = AttentionPool(POOL_HEADS, self.embedding)
+            self.pool = PositionalAttentionPool(POOL_HEADS, self.embedding)
         else:
             size = (self.patch_samples, self.ecg.width, self.ecg.depth, self.ecg.heads)
             self.encoder = EcgVit1d(*size, self.dtype, self.remat, min(self.unroll, self.ecg.depth))
@@ -83,13 +83,13 @@ class MerlNetwork(nn.Module):
         self.text_hidden = Dense(self.embedding, wide)
         self.text_out = Dense(self.embedding, wide)
 
-    def ecg_features(self, signal: Float[Array, "batch lead time"], *, train: bool) -> EcgFeatures:
+    def ecg_features(self, signal: Float[Array, "batch lead time"], *, train: bool) -> SignalFeatures:
         if isinstance(self.ecg, ResNetSize):
             feature_map = self.encoder(signal, train=train)
             narrow = self.down(feature_map)
-            return EcgFeatures(_mean(feature_map), _mean(narrow), unit(self.pool(narrow)))
+            return SignalFeatures(_mean(feature_map), _mean(narrow), unit(self.pool(narrow)))
         x = self.encoder(signal)
-        return EcgFeatures(x, x, unit(self.projector(x, train=train)))
+        return SignalFeatures(x, x, unit(self.projector(x, train=train)))
 
     def views(
         self, viewed: Float[Array, "batch width"]

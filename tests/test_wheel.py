@@ -23,7 +23,10 @@ TREE = ("baselines", "benchmarks", "cgdmer_jax", "configs", "experiments", "test
 PAGES = ("README.md", "LICENSE")
 MADE = shutil.ignore_patterns("__pycache__", "*.egg-info", "build")
 RATE = 50
-BRIEF = ["--config.data.min_patients=1", "--config.optimizer.steps=2", "--config.run.validate_every=2"]
+BRIEF = [
+    *("--config.data.min_patients=1", "--config.data.batch_size=4", "--config.run.validation_records=4"),
+    *("--config.optimizer.steps=2", "--config.run.validate_every=2"),
+]
 LEADS = ["I", "II", "III", "AVR", "AVL", "AVF", "V1", "V2", "V3", "V4", "V5", "V6"]
 
 

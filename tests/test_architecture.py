@@ -10,22 +10,20 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "cgdmer_jax"
-# Errors, whole files, checked JSON and arrays, the progress bar: free to all.
-EVERYWHERE = {"errors", "whole_file", "json_file", "sealed_json", "npz_file", "progress"}
+# Errors, names of commands as they are started, whole files, checked JSON and arrays, the progress bar: free to all.
+EVERYWHERE = {"errors", "invocation", "whole_file", "json_file", "sealed_json", "npz_file", "progress"}
 # Room -> what it may import beside itself and EVERYWHERE. A room is a folder or a file; the longest name holds.
 ALLOWED: dict[str, set[str]] = {
     **{name: EVERYWHERE for name in EVERYWHERE},
-    "errors": {"invocation"},  # a sentence names commands as the user can start them
     "batch": set(),
     "given_input": set(),
     "early_stop": set(),
     "short_paths": set(),
-    "invocation": set(),
     "metrics_file": set(),
     "path_arguments": set(),
     "config": {"path_arguments"},
-    "provenance": {"config", "invocation", "short_paths"},
-    "cli": {"config", "invocation", "early_stop", "commands"},
+    "provenance": {"config", "short_paths"},
+    "cli": {"config", "early_stop", "commands"},
     "__main__": {"cli"},
     "waveform": set(),
     "contract": {"waveform", "given_input"},
@@ -67,7 +65,7 @@ ALLOWED["evaluation"] = {*ALLOWED["recipes"], "report", "recipes"}
 ALLOWED["studies"] = {*ALLOWED["recipes"], "recipes", "report", "evaluation"}
 ALLOWED["commands"] = {*ALLOWED["studies"], "studies", "cli"}
 WITHOUT_JAX = EVERYWHERE | {
-    *("batch", "given_input", "early_stop", "short_paths", "invocation", "metrics_file", "path_arguments", "config"),
+    *("batch", "given_input", "early_stop", "short_paths", "metrics_file", "path_arguments", "config"),
     *("provenance", "cli", "__main__", "waveform", "contract", "metrics", "report"),
     *("data", "data.readers", "data.sources", "data.synthetic", "data.text", "data.store"),
     "data.wfdb_reader",

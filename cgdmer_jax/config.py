@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -100,11 +101,23 @@ def shipped(name: str) -> types.ModuleType:
     return module
 
 
+def shipped_file(name: str) -> Path:
+    """The file of that name; where there is none, and for a bare `cgdmer` or `ablations/cgdmer`, the package's own.
+
+    `configs/cgdmer.py` is found in any folder: examples work where the package is installed too.
+    """
+    bare = re.fullmatch(r"(?:ablations/)?\w+", name)
+    of_checkout = re.fullmatch(r"configs/((?:ablations/)?\w+)\.py", name)
+    if not bare and (not of_checkout or Path(name).is_file()):
+        return Path(name)
+    own = shipped_folder() / f"{of_checkout[1] if of_checkout else name}.py"
+    return own if own.is_file() else Path(name)
+
+
 def _shipped_spec(spec: str) -> str:
-    """`cgdmer:nano` -> the file of that name in the shipped folder; a path, and a name that is none, as they are."""
+    """`cgdmer:nano` -> the file of that name in the shipped folder, with its size; a path as it is."""
     name, colon, size = spec.partition(":")
-    file = shipped_folder() / f"{name}.py"
-    return f"{file}{colon}{size}" if name.isidentifier() and file.is_file() else spec
+    return f"{shipped_file(name)}{colon}{size}"
 
 
 def suggest_field(field: str, known: dict[str, object]) -> str:

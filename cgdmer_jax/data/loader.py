@@ -21,7 +21,7 @@ Item = TypeVar("Item")
 Lines = Int64[np.ndarray, "record"]
 Tokens = Int32[np.ndarray, "text token"]
 TokenMask = Bool[np.ndarray, "text token"]
-Columns = dict[str, Float32[np.ndarray, "text _"]]  # per-text tables by name
+TextColumns = dict[str, Float32[np.ndarray, "text _"]]  # per-text tables by name
 
 
 @runtime_checkable
@@ -58,7 +58,7 @@ class Loader:
         lines: Lines,
         tokens: Tokens,
         token_mask: TokenMask,
-        columns: Columns | None = None,
+        columns: TextColumns | None = None,
         *,
         batch_size: int,
         seed: int,
@@ -119,7 +119,7 @@ def sequential_batches(
     tokens: Tokens,
     token_mask: TokenMask,
     batch_size: int,
-    columns: Columns | None = None,
+    columns: TextColumns | None = None,
 ) -> Iterator[tuple[Batch, int]]:
     """Batches in the order of the lines, and how many records of each are real.
 
@@ -134,7 +134,7 @@ def sequential_batches(
     return _read_ahead(read, range(0, len(lines), batch_size))
 
 
-def _gather(corpus: Records, lines: Lines, tokens: Tokens, token_mask: TokenMask, columns: Columns) -> Batch:
+def _gather(corpus: Records, lines: Lines, tokens: Tokens, token_mask: TokenMask, columns: TextColumns) -> Batch:
     """The batch of these lines, in this order; a line without clinical text has padding and zeros only."""
     text_id = corpus.text_id[lines]
     with_text = text_id != NO_TEXT

@@ -26,7 +26,7 @@ from cgdmer_jax.models.transformer import Compute
 from cgdmer_jax.provenance import write_figures
 from cgdmer_jax.recipes import build
 from cgdmer_jax.recipes.pretrained_text import with_architecture, with_tower
-from cgdmer_jax.recipes.training_run import Parts, first_state, train_in
+from cgdmer_jax.recipes.training_run import TrainingSetup, first_state, train_in
 from cgdmer_jax.recipes.utilisation import share_a_record
 from cgdmer_jax.short_paths import short, short_fields
 from cgdmer_jax.training import loop, sharding
@@ -83,7 +83,7 @@ def read_reports(config: ConfigDict) -> ReportTexts:
 
 def make_parts(
     config: ConfigDict, run: RunFolder, reports: ReportTexts, tokenizer: Tokenizer, tower: TextTower | None, mesh
-) -> Parts:
+) -> TrainingSetup:
     """Method, batches, validation and first state; a new run's figures before training too."""
     max_tokens = config.data.max_tokens
     method = make_method(
@@ -112,7 +112,7 @@ def make_parts(
     if tower is not None and not Checkpoints(run.checkpoints, keep_last=1).steps():
         state = with_tower(state, tower)
         before = {f"validation_{name}": value for name, value in validate(state.variables).items()}
-    return Parts(
+    return TrainingSetup(
         method,
         state,
         optimizer,

@@ -25,7 +25,7 @@ from cgdmer_jax.recipes import build
 from cgdmer_jax.recipes.gradient_norms import make_diagnosis
 from cgdmer_jax.recipes.pretrained_text import tower_name, with_architecture, with_tower
 from cgdmer_jax.recipes.text_columns import with_columns
-from cgdmer_jax.recipes.training_run import Parts, first_state, loop_config, train_in
+from cgdmer_jax.recipes.training_run import TrainingSetup, first_state, loop_config, train_in
 from cgdmer_jax.recipes.utilisation import share_a_record
 from cgdmer_jax.recipes.validation import make_validation
 from cgdmer_jax.training import sharding
@@ -85,7 +85,7 @@ def pretrain(
         state = _with_given_weights(state, given)
     elif is_new and tower is not None:
         state = with_tower(state, tower)
-    parts = Parts(
+    parts = TrainingSetup(
         method,
         state,
         optimizer,

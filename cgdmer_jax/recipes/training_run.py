@@ -34,7 +34,7 @@ from cgdmer_jax.training.stop import StopFlag
 
 
 @dataclass(frozen=True)
-class Parts:
+class TrainingSetup:
     """Everything the loop needs: method and state, batches, validation."""
 
     method: Method
@@ -53,7 +53,7 @@ class Parts:
 
 
 def train_in(
-    run: RunFolder, config: ConfigDict, parts: Parts, *, allowed: tuple[str, ...], mesh: Mesh
+    run: RunFolder, config: ConfigDict, parts: TrainingSetup, *, allowed: tuple[str, ...], mesh: Mesh
 ) -> tuple[TrainState, int]:
     """Goes on from the run's own last checkpoint, else from the given state; the last state and the exit code.
 
@@ -104,7 +104,7 @@ def train_in(
     return state, code
 
 
-def _begin(run: RunFolder, config: ConfigDict, parts: Parts, allowed: tuple[str, ...]) -> None:
+def _begin(run: RunFolder, config: ConfigDict, parts: TrainingSetup, allowed: tuple[str, ...]) -> None:
     run.check(config.to_dict(), allowed)
     if not run.exists():
         save_tokenizer(parts.tokenizer, run.tokenizer)

@@ -12,7 +12,7 @@ import pytest
 
 from cgdmer_jax.batch import NO_TEXT, Batch
 from cgdmer_jax.methods.cgdmer.method import CgDmer, CgDmerConfig, CgDmerDraws
-from cgdmer_jax.methods.cgdmer.network import Parts
+from cgdmer_jax.methods.cgdmer.network import ModalityTokens
 from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.models.transformer import Size
 
@@ -156,7 +156,7 @@ class Outcome(NamedTuple):
 class Insight(NamedTuple):
     """What the encoder gives and the decoder predicts for each hidden patch."""
 
-    parts: Parts
+    parts: ModalityTokens
     predicted: jax.Array
     squared_error: jax.Array  # [record, slot]
 

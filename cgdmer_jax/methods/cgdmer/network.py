@@ -18,7 +18,7 @@ from cgdmer_jax.models.text.tower import TextModule
 from cgdmer_jax.models.transformer import Compute, Size
 
 
-class Parts(NamedTuple):
+class ModalityTokens(NamedTuple):
     """Tokens after one modality's encoder, its shared and its specific encoder."""
 
     encoder: Float[Array, "batch token width"]
@@ -73,11 +73,11 @@ class CgDmerNetwork(nn.Module):
         if self.biased:
             self.alignment_bias = self.param("alignment_bias", nn.initializers.zeros_init(), ())
 
-    def ecg_parts(self, patches: Float[Array, "batch token sample"], kept: Slots) -> Parts:
+    def ecg_parts(self, patches: Float[Array, "batch token sample"], kept: Slots) -> ModalityTokens:
         x = self.ecg_encoder(patches, kept)
         return self._parts("ecg", x, kept.length)
 
-    def text_parts(self, tokens: Int32[Array, "batch token"], length: Int[Array, "batch"]) -> Parts:
+    def text_parts(self, tokens: Int32[Array, "batch token"], length: Int[Array, "batch"]) -> ModalityTokens:
         return self._parts("text", self.text_states(tokens, length), length)
 
     def text_states(
@@ -88,23 +88,23 @@ class CgDmerNetwork(nn.Module):
             return self.text_encoder(tokens, length)
         return self.text_tower(tokens, length).tokens
 
-    def _parts(self, modality, x, length) -> Parts:
+    def _parts(self, modality, x, length) -> ModalityTokens:
         second = self.second_encoders
-        return Parts(x, second.shared(modality, x, length), second.specific(modality, x, length))
+        return ModalityTokens(x, second.shared(modality, x, length), second.specific(modality, x, length))
 
-    def pooled(self, modality: str, parts: Parts, live: Bool[Array, "batch token"]) -> Pooled:
+    def pooled(self, modality: str, parts: ModalityTokens, live: Bool[Array, "batch token"]) -> Pooled:
         return Pooled(*self.second_encoders.pool(modality, parts.shared, parts.specific, live))
 
-    def decode_ecg(self, parts: Parts, kept: Slots, hidden: Slots) -> Float[Array, "batch query sample"]:
+    def decode_ecg(self, parts: ModalityTokens, kept: Slots, hidden: Slots) -> Float[Array, "batch query sample"]:
         return self.ecg_decoder(parts.joined(), kept, hidden)
 
     def decode_ecg_across(
-        self, ecg: Parts, kept: Slots, text: Parts, length: Int[Array, "batch"], hidden: Slots
+        self, ecg: ModalityTokens, kept: Slots, text: ModalityTokens, length: Int[Array, "batch"], hidden: Slots
     ) -> Float[Array, "batch query sample"]:
         """From the ECG's specific tokens and, in place of its shared ones, the report's, side by side as keys."""
         return self.ecg_decoder(ecg.specific, kept, hidden, (text.shared, length))
 
-    def decode_text(self, parts: Parts, masked: Slots) -> Float[Array, "batch slot vocabulary"]:
+    def decode_text(self, parts: ModalityTokens, masked: Slots) -> Float[Array, "batch slot vocabulary"]:
         at_masked = jnp.take_along_axis(parts.joined(), masked.index[:, :, None], axis=1)
         encoder = self.text_encoder if self.text_tower is None else self.text_tower
         return encoder.token_logits(self.language_head(at_masked))

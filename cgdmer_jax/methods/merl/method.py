@@ -8,7 +8,7 @@ from cgdmer_jax.batch import NO_TEXT, Batch
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.losses.contrastive import Pairs, info_nce, pair_up
 from cgdmer_jax.methods.merl.config import NEGATIVES, MerlConfig, MerlDraws
-from cgdmer_jax.methods.merl.network import EcgFeatures, MerlNetwork, VitSize
+from cgdmer_jax.methods.merl.network import MerlNetwork, SignalFeatures, VitSize
 from cgdmer_jax.methods.protocol import Aux, Variables
 from cgdmer_jax.models.batch_norm import STATISTICS
 from cgdmer_jax.models.ecg.scaling import MINMAX, minmax, scale
@@ -161,7 +161,7 @@ class Merl:
         """((features, the two views), state): in training the state has this batch's statistics in it."""
         tree = {"params": variables.params, STATISTICS: variables.state}
 
-        def both(network: MerlNetwork) -> tuple[EcgFeatures, tuple]:
+        def both(network: MerlNetwork) -> tuple[SignalFeatures, tuple]:
             features = network.ecg_features(signal, train=train)
             return features, network.views(features.viewed)
 

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from cgdmer_jax.models.batch_norm import BatchNorm
 from cgdmer_jax.models.dense import Dense, precise
-from cgdmer_jax.models.ecg.resnet import TORCH_START, AttentionPool, EcgResNet
+from cgdmer_jax.models.ecg.resnet import TORCH_START, EcgResNet, PositionalAttentionPool
 from cgdmer_jax.models.ecg.vit1d import EcgVit1d
 from cgdmer_jax.models.heads import unit
 from cgdmer_jax.models.transformer import Compute, Size
@@ -41,7 +41,7 @@ class VitSize:
         return Size(self.width, self.depth, self.heads)
 
 
-class EcgFeatures(NamedTuple):
+class SignalFeatures(NamedTuple):
     """One recording: the encoder's own feature, what the two views map, and its place on the unit sphere."""
 
     encoder: Float[Array, "batch channel"]
@@ -77,7 +77,7 @@ class MerlNetwork(nn.Module):
         if isinstance(self.ecg, ResNetSize):
             self.encoder = EcgResNet(self.ecg.width, self.ecg.blocks, self.ecg.bottleneck, dtype)
             self.down = Dense(self.embedding, dtype)  # a convolution of one sample
-            self.pool = AttentionPool(POOL_HEADS, self.embedding)
+            self.pool = PositionalAttentionPool(POOL_HEADS, self.embedding)
         else:
             self.encoder = EcgVit1d(self.patch_samples, self.ecg.transformer, self.compute)
             self.projector = VitProjector(self.embedding, wide)
@@ -86,13 +86,13 @@ class MerlNetwork(nn.Module):
         self.text_hidden = Dense(self.embedding, wide)
         self.text_out = Dense(self.embedding, wide)
 
-    def ecg_features(self, signal: Float[Array, "batch lead time"], *, train: bool) -> EcgFeatures:
+    def ecg_features(self, signal: Float[Array, "batch lead time"], *, train: bool) -> SignalFeatures:
         if isinstance(self.ecg, ResNetSize):
             feature_map = self.encoder(signal, train=train)
             narrow = self.down(feature_map)
-            return EcgFeatures(_mean(feature_map), _mean(narrow), unit(self.pool(narrow)))
+            return SignalFeatures(_mean(feature_map), _mean(narrow), unit(self.pool(narrow)))
         x = self.encoder(signal)
-        return EcgFeatures(x, x, unit(self.projector(x, train=train)))
+        return SignalFeatures(x, x, unit(self.projector(x, train=train)))
 
     def views(
         self, viewed: Float[Array, "batch width"]

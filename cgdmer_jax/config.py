@@ -4,8 +4,9 @@ import dataclasses
 import importlib.util
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from absl import flags
 from ml_collections import ConfigDict, config_flags
@@ -14,6 +15,56 @@ from cgdmer_jax import path_arguments
 from cgdmer_jax.errors import CgdmerError, suggest
 
 PLAIN = {int: int, float: int | float, bool: bool, str: str}  # types of fields, and what a value may be
+MEANING = "meaning"  # key in the metadata of a dataclass field
+
+
+class Field(NamedTuple):
+    """One field of a config: its name as in `--config.a.b=value`, a value, and what it means."""
+
+    name: str
+    value: object
+    meaning: str
+
+
+def setting(default: object, meaning: str) -> Any:
+    """A field of a config dataclass: its default, and one line that says what it does."""
+    metadata = {MEANING: meaning}
+    if isinstance(default, dict):
+        return dataclasses.field(default_factory=lambda: dict(default), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def one_of(names: Iterable[str]) -> str:
+    """The values that a field may have, as part of its meaning: "`a`, `b` or `c`"."""
+    *first, last = (f"`{name}`" for name in names)
+    return f"{', '.join(first)} or {last}"
+
+
+def defaults(kind: type) -> dict[str, Any]:
+    """A config dataclass's defaults as plain values, nested ones as dicts: what a config file starts from.
+
+    No object is made: a default may be one that the config file must fill in.
+    """
+    made = {}
+    for field in dataclasses.fields(kind):
+        value = field.default_factory() if callable(field.default_factory) else field.default
+        made[field.name] = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value
+    return made
+
+
+def explained(kind: type, values: Mapping[str, object], prefix: str = "") -> Iterator[Field]:
+    """The fields of these values with their meaning, in the dataclass's order; then those that it does not know."""
+    hints = typing.get_type_hints(kind)
+    for field in dataclasses.fields(kind):
+        if field.name not in values:
+            continue
+        name, value = prefix + field.name, values[field.name]
+        if classes := [member for member in _members(hints[field.name]) if dataclasses.is_dataclass(member)]:
+            yield from explained(_fitting(classes, value), value, f"{name}.")
+        else:
+            yield Field(name, value, field.metadata[MEANING])
+    for name in sorted(values.keys() - hints.keys()):
+        yield Field(prefix + name, values[name], "no such field is known")
 
 
 def from_fields(kind: type, values: object):
@@ -62,7 +113,12 @@ def flat(config: dict, prefix: str = "") -> dict[str, object]:
 
 
 def load_config(spec: str, overrides: list[str]) -> ConfigDict:
-    """`configs/cgdmer.py:nano` and `--config.a.b=value` words -> a locked config, or one sentence."""
+    """A locked config (ml_collections.ConfigDict), as `pretrain` takes it.
+
+    `spec`: FILE:SIZE such as "configs/cgdmer.py:nano", or NAME:SIZE of a config that comes with the package.
+    `overrides`: fields to change, each "--config.a.b=value"; docs/config_fields.md lists all. Raises CgdmerError where
+    there is no such file, size or field, and where a value is of another type than the field's own.
+    """
     spec = _shipped_spec(spec)
     file = spec.split(":")[0]
     if not Path(file).is_file():

@@ -17,8 +17,8 @@ from cgdmer_jax.recipes import build
 from cgdmer_jax.recipes.pretrain import make_loader
 from cgdmer_jax.recipes.pretrained_text import with_architecture
 from cgdmer_jax.recipes.training_run import loop_config
-from cgdmer_jax.training.loop import RunConfig
 from cgdmer_jax.training.optimizer import OptimizerConfig, make_optimizer, rate_factor
+from cgdmer_jax.training.run_config import RunConfig
 from cgdmer_jax.training.run_folder import RunFolder
 from cgdmer_jax.training.state import NEVER, start
 from cgdmer_jax.training.step import make_step

@@ -1,18 +1,17 @@
 """The one training loop: resume, step, log, validate, save; it knows a method only by its contract."""
 
 from collections.abc import Callable, Generator
-from dataclasses import asdict, dataclass
 
 import jax
 from jax.sharding import Mesh
 
 from cgdmer_jax.batch import Batch
-from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.progress import progress_bar
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.coordination import is_first
 from cgdmer_jax.training.log import MetricsLog, StepLogger
+from cgdmer_jax.training.run_config import RunConfig
 from cgdmer_jax.training.sharding import place_batch
 from cgdmer_jax.training.state import TrainState, check_finite
 from cgdmer_jax.training.step import Metrics
@@ -20,24 +19,6 @@ from cgdmer_jax.training.stop import StopFlag
 from cgdmer_jax.training.trace import Trace
 
 DONE, PREEMPTED = 0, 75
-
-
-@dataclass(frozen=True)
-class RunConfig:
-    """Intervals in steps; none of them changes what is learned."""
-
-    log_every: int
-    validate_every: int  # a checkpoint is written then too, so that the best one is kept
-    checkpoint_every: int
-    keep_last: int
-    diagnose_every: int  # gradient norm of each loss term on one fixed batch; 0 = never
-    trace: bool  # a profiler trace of a few steps, in the run folder's trace/
-
-    def __post_init__(self):
-        for name, value in asdict(self).items():
-            least = 0 if name in ("diagnose_every", "trace") else 1
-            if value < least:
-                raise CgdmerError(f"config.run.{name} is {value}; give a number of at least {least}")
 
 
 def train(

@@ -7,6 +7,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Int32
 
+from cgdmer_jax.config import setting
 from cgdmer_jax.models.dense import Dense
 from cgdmer_jax.models.ecg.vit import EcgDecoder, EcgVit
 from cgdmer_jax.models.heads import SecondEncoders, unit
@@ -19,9 +20,9 @@ from cgdmer_jax.models.text.tower import TextModule
 class Size:
     """Width, depth and heads of one transformer."""
 
-    width: int
-    depth: int
-    heads: int
+    width: int = setting(128, "width of its tokens")
+    depth: int = setting(4, "number of its blocks")
+    heads: int = setting(4, "attention heads of each block; they divide the width")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 class CgdmerError(ValueError):
-    """Bad input or a bad request, told in one sentence (what, where, what to do)."""
+    """Bad input or a bad request, a ValueError: one sentence says what is wrong, where, and what to do."""
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

@@ -57,7 +57,18 @@ def pretrain(
     allowed: tuple[str, ...] = (),
     host_timeout_s: float = 600.0,
 ) -> int:
-    """Runs to the end or to a stop signal; returns the exit code. The run folder is made once everything is checked."""
+    """Trains in a run folder to the last step or to a stop signal; the exit code, 0 or 75 = stopped and saved.
+
+    - `config`: of `load_config`, possibly changed.
+    - `workdir`: the run folder. One that exists goes on from its last checkpoint, bit for bit.
+    - `init_from`: run folder whose latest checkpoint gives the first weights.
+    - `allowed`: config fields, such as "optimizer.steps", that may differ from the run's own.
+    - `host_timeout_s`: seconds to wait for the other hosts of a job of several.
+
+    The folder is made once everything is checked. Raises CgdmerError where a store cannot be read or does not fit,
+    where a field has a value that no method takes, where the run was begun with another config, and where the loss is
+    no longer finite.
+    """
     run = RunFolder(workdir)
     config, tower = with_architecture(build.as_begun(config, run), run)
     run.check(config.to_dict(), allowed)

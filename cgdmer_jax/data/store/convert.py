@@ -75,7 +75,7 @@ class Summary:
 
     @property
     def records_per_second(self) -> float:
-        """Speed of this run, start-up of the workers and sealing included."""
+        """Records converted each second of this run, start-up of the workers and sealing included."""
         return self.n_converted / self.wall_seconds
 
 
@@ -298,6 +298,6 @@ def _longer(notes: list[dict[str, Any]], seconds: float) -> list[str]:
 
 
 def _marked(notes: list[dict[str, Any]]) -> dict[str, int]:
-    """How many records each quality column marks, in any lead, and how many have an absent lead."""
+    """Number of records that each quality column marks, in any lead, and that have an absent lead."""
     marked = {column: sum(bool(np.any(note[column])) for note in notes) for column in MARKS}
     return {"lead_absent": sum(not np.all(note["lead_mask"]) for note in notes)} | marked

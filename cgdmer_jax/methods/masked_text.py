@@ -19,6 +19,7 @@ from cgdmer_jax.models.masking.words import MaskedTokens, draw_masked_tokens
 from cgdmer_jax.models.text import tower as text_tower
 from cgdmer_jax.models.text.scratch import LanguageHead
 from cgdmer_jax.models.text.tower import POOLINGS
+from cgdmer_jax.models.transformer import Compute
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,8 @@ class MaskedText:
         full_stop: int,
     ):
         self.config, self.vocabulary = config, vocabulary
-        compute = {"dtype": config.dtype, "remat": config.remat, "unroll": config.unroll}
-        tower = text_tower.make_tower(config.text_architecture, trained=config.text_trained, **compute)
+        compute = Compute(config.dtype, config.remat, config.unroll)
+        tower = text_tower.make_tower(config.text_architecture, trained=config.text_trained, compute=compute)
         self.marks = text_tower.marks_of(config.text_architecture)
         self.network = MaskedTextNetwork(tower, config.dtype)
         self._frozen = text_tower.frozen_pattern(tower, config.text_trained, pooler=False)

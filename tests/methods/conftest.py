@@ -12,8 +12,9 @@ import pytest
 
 from cgdmer_jax.batch import NO_TEXT, Batch
 from cgdmer_jax.methods.cgdmer.method import CgDmer, CgDmerConfig, CgDmerDraws
-from cgdmer_jax.methods.cgdmer.network import Parts, Size
+from cgdmer_jax.methods.cgdmer.network import Parts
 from cgdmer_jax.methods.protocol import Variables
+from cgdmer_jax.models.transformer import Size
 
 RATE, SAMPLES, PATCH = 100.0, 200, 20  # 2 s, 10 patches a lead
 VOCABULARY, N_TOKENS = 30, 12

@@ -7,7 +7,6 @@ from jaxtyping import Array, Bool, Float
 
 from cgdmer_jax.config import one_of, setting
 from cgdmer_jax.errors import CgdmerError, suggest
-from cgdmer_jax.methods.cgdmer.network import Size
 from cgdmer_jax.methods.losses.contrastive import ALIGNMENTS, SAME_TEXT
 from cgdmer_jax.methods.losses.independence import DISENTANGLINGS
 from cgdmer_jax.models.attention import KINDS
@@ -17,7 +16,7 @@ from cgdmer_jax.models.heads import POOLINGS
 from cgdmer_jax.models.masking.slots import Slots
 from cgdmer_jax.models.masking.strategies import STRATEGIES
 from cgdmer_jax.models.masking.words import MaskedTokens, Text
-from cgdmer_jax.models.transformer import REMAT_POLICIES
+from cgdmer_jax.models.transformer import REMAT_POLICIES, Size
 
 TARGETS = ("signal", "patch_z")
 CHOICES = {

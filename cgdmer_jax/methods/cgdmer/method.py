@@ -10,7 +10,7 @@ from cgdmer_jax.batch import Batch
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.cgdmer.config import CgDmerConfig, CgDmerDraws
 from cgdmer_jax.methods.cgdmer.loss import hybrid_loss
-from cgdmer_jax.methods.cgdmer.network import CgDmerNetwork, Compute
+from cgdmer_jax.methods.cgdmer.network import CgDmerNetwork
 from cgdmer_jax.methods.losses import reconstruction
 from cgdmer_jax.methods.protocol import Aux, Reconstruction, Variables
 from cgdmer_jax.models.ecg.scaling import Scaled, scale
@@ -20,6 +20,7 @@ from cgdmer_jax.models.heads import masked_mean, masked_std, per_lead_moments, u
 from cgdmer_jax.models.masking.slots import Slots, all_valid, draw_masks, drop_leads, valid_tokens
 from cgdmer_jax.models.masking.words import WORD_PIECE, Text, draw_masked_tokens, draw_statements
 from cgdmer_jax.models.text import tower as text_tower
+from cgdmer_jax.models.transformer import Compute
 
 
 class CgDmer:
@@ -48,8 +49,8 @@ class CgDmer:
         self.full_stop = full_stop
         tower, self.marks, self._frozen = None, WORD_PIECE, None
         if config.text_architecture:
-            compute = {"dtype": config.dtype, "remat": config.remat, "unroll": config.unroll}
-            tower = text_tower.make_tower(config.text_architecture, trained=config.text_trained, **compute)
+            compute = Compute(config.dtype, config.remat, config.unroll)  # a tower's attention is always `auto`
+            tower = text_tower.make_tower(config.text_architecture, trained=config.text_trained, compute=compute)
             self.marks = text_tower.marks_of(config.text_architecture)
             self._frozen = text_tower.frozen_pattern(tower, config.text_trained, pooler=False)
         self.network = CgDmerNetwork(

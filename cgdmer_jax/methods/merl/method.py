@@ -16,6 +16,7 @@ from cgdmer_jax.models.frozen import held
 from cgdmer_jax.models.heads import unit
 from cgdmer_jax.models.masking.slots import drop_leads
 from cgdmer_jax.models.text import tower as text_tower
+from cgdmer_jax.models.transformer import Compute
 
 TEXT_VECTORS = "text_vectors"  # name of the table of a frozen tower's vectors
 
@@ -35,16 +36,14 @@ class Merl:
         full_stop: int,
     ):
         self.config = config
+        compute = Compute(config.dtype, config.remat, config.unroll)
         self.network = MerlNetwork(
             ecg=config.ecg,
             patch_samples=_patch_samples(config, n_samples, rate),
             embedding=config.embedding,
-            dtype=config.dtype,
-            remat=config.remat,
-            unroll=config.unroll,
+            compute=compute,
         )
-        compute = {"dtype": config.dtype, "remat": config.remat, "unroll": config.unroll}
-        self.tower = text_tower.make_tower(config.text_architecture, trained=config.text_trained, **compute)
+        self.tower = text_tower.make_tower(config.text_architecture, trained=config.text_trained, compute=compute)
         reads_pooler = config.text_pooling == "pooler"
         self._frozen = text_tower.frozen_pattern(self.tower, config.text_trained, pooler=reads_pooler)
 

@@ -14,6 +14,7 @@ from cgdmer_jax.models.dense import Dense, precise
 from cgdmer_jax.models.ecg.resnet import TORCH_START, AttentionPool, EcgResNet
 from cgdmer_jax.models.ecg.vit1d import EcgVit1d
 from cgdmer_jax.models.heads import unit
+from cgdmer_jax.models.transformer import Compute, Size
 
 POOL_HEADS = 4
 
@@ -35,6 +36,10 @@ class VitSize:
     depth: int = setting(12, "number of its blocks")
     heads: int = setting(3, "attention heads of each block; they divide the width")
     patch_seconds: float = setting(0.1, "length of a token, which holds all leads, in seconds")
+
+    @property
+    def transformer(self) -> Size:
+        return Size(self.width, self.depth, self.heads)
 
 
 class EcgFeatures(NamedTuple):
@@ -65,19 +70,17 @@ class MerlNetwork(nn.Module):
     ecg: ResNetSize | VitSize
     patch_samples: int  # of a ViT's token
     embedding: int
-    dtype: str
-    remat: str
-    unroll: int
+    compute: Compute
 
     def setup(self):
-        wide = str(jnp.promote_types(self.dtype, jnp.float32))  # what lies behind the encoder costs next to nothing
+        dtype = self.compute.dtype
+        wide = str(jnp.promote_types(dtype, jnp.float32))  # what lies behind the encoder costs next to nothing
         if isinstance(self.ecg, ResNetSize):
-            self.encoder = EcgResNet(self.ecg.width, self.ecg.blocks, self.ecg.bottleneck, self.dtype)
-            self.down = Dense(self.embedding, self.dtype)  # a convolution of one sample
+            self.encoder = EcgResNet(self.ecg.width, self.ecg.blocks, self.ecg.bottleneck, dtype)
+            self.down = Dense(self.embedding, dtype)  # a convolution of one sample
             self.pool = AttentionPool(POOL_HEADS, self.embedding)
         else:
-            size = (self.patch_samples, self.ecg.width, self.ecg.depth, self.ecg.heads)
-            self.encoder = EcgVit1d(*size, self.dtype, self.remat, min(self.unroll, self.ecg.depth))
+            self.encoder = EcgVit1d(self.patch_samples, self.ecg.transformer, self.compute)
             self.projector = VitProjector(self.embedding, wide)
         self.view1 = nn.Dense(self.embedding, use_bias=False, kernel_init=TORCH_START)
         self.view2 = nn.Dense(self.embedding, use_bias=False, kernel_init=TORCH_START)

@@ -13,6 +13,7 @@ from ml_collections import ConfigDict, config_flags
 
 from cgdmer_jax import path_arguments
 from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.renamed_fields import OLD, RENAMED, tell
 
 PLAIN = {int: int, float: int | float, bool: bool, str: str}  # types of fields, and what a value may be
 MEANING = "meaning"  # key in the metadata of a dataclass field
@@ -128,17 +129,42 @@ def load_config(spec: str, overrides: list[str]) -> ConfigDict:
     for word in overrides:
         if not word.startswith("--config.") or "=" not in word:
             raise CgdmerError(f'argument "{word}" is not known; config fields are given as --config.a.b=value')
-    plain = flat(_parse(spec, []).to_dict())
+    own = _parse(spec, [])
+    plain = flat(own.copy_and_resolve_references().to_dict())
+    for old in RENAMED.keys() & plain.keys():
+        tell(old, f"{file}: ")
+    overrides = [_as_in_file(word, plain) for word in overrides]
     for word in overrides:
         field = word.removeprefix("--config.").split("=")[0]
         if field not in plain:
             raise CgdmerError(f"the config has no field {field}.{suggest_field(field, plain)}")
     config = _parse(spec, overrides)
-    given = flat(config.to_dict())
+    given = flat(config.copy_and_resolve_references().to_dict())
     for word in overrides:
         field = word.removeprefix("--config.").split("=")[0]
         if not _same_kind(plain[field], given[field]):
             raise _other_type(f"{word} is read as {given[field]} and", plain[field])
+    return _with_new_names(config).copy_and_resolve_references()
+
+
+def _as_in_file(word: str, plain: Mapping[str, object]) -> str:
+    """`--config.a.b=value` under the name that the config file has; says where the given one is old."""
+    field, equals, value = word.removeprefix("--config.").partition("=")
+    if field in RENAMED:
+        tell(field)
+    field = RENAMED.get(field, field)
+    return f"--config.{OLD[field] if OLD.get(field) in plain else field}{equals}{value}"
+
+
+def _with_new_names(config: ConfigDict) -> ConfigDict:
+    """The config of a file that has old names; what it sets under an old one counts, references included."""
+    plain = flat(config.copy_and_resolve_references().to_dict())
+    with config.unlocked():
+        for old in [name for name in RENAMED if name in plain]:
+            group, _, name = old.rpartition(".")
+            value = config[group][name]
+            del config[group][name]
+            config[group][RENAMED[old].rpartition(".")[2]] = value
     return config
 
 
@@ -188,12 +214,13 @@ def _parse(spec: str, overrides: list[str]) -> ConfigDict:
     holder = config_flags.DEFINE_config_file("config", flag_values=values, lock_config=True, sys_argv=words)
     try:
         values(words)
-        return holder.value.copy_and_resolve_references()
+        return holder.value
     except (flags.Error, TypeError, ValueError) as error:
         # An error of the config file itself comes as a traceback, whose last line says what is wrong.
         last = str(error).strip().splitlines()[-1].removeprefix("ValueError: ").removeprefix("flag ")
         for word in overrides:
             if last.startswith(f"{word}: "):
                 field = word.removeprefix("--config.").split("=")[0]
-                raise _other_type(word, flat(_parse(spec, []).to_dict())[field]) from error
+                own = _parse(spec, []).copy_and_resolve_references()
+                raise _other_type(word, flat(own.to_dict())[field]) from error
         raise CgdmerError(last) from error

@@ -30,7 +30,7 @@ SIZES = {
         "patch_seconds": 0.4,
         "stem": "conv",
         "decode_ratio": 0.5,
-        "embedding": 128,
+        "embed_dim": 128,
         "unroll": 2,
     },
     "nano": {
@@ -41,7 +41,7 @@ SIZES = {
         "patch_seconds": 0.4,
         "decode_ratio": 0.75,
         "statement_dropout": 0.3,  # a zero-shot prompt is a report of one statement
-        "embedding": 128,
+        "embed_dim": 128,
         "unroll": 4,
     },
     "tiny": {
@@ -111,7 +111,7 @@ def get_config(name: str = "nano") -> ConfigDict:
         }
     )
     # As much as reconstruction hides, also when that is overridden, unless a value of its own is given.
-    config.method.align_hide_ratio = config.method.get_oneway_ref("hide_ratio")
+    config.method.align_mask_ratio = config.method.get_oneway_ref("mask_ratio")
     if name in LARGE_BATCH:
         config.data.batch_size = LARGE_BATCH[name]
         config.run.validation_records = max(config.run.validation_records, LARGE_BATCH[name])

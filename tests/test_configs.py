@@ -110,7 +110,7 @@ def test_every_size_made_narrow_trains_two_steps(spec, corpus):
     config = load_config(spec, [])
     for part in ("ecg", "text", "second", "decoder"):
         config.method[part].update(width=16, depth=1, heads=2)
-    config.method.update(embedding=16, unroll=1)
+    config.method.update(embed_dim=16, unroll=1)
     config.data.update(batch_size=4, max_tokens=8)
     tokenizer = build.make_tokenizer(config, corpus)
     contract = build.make_contract(corpus, tokenizer, config.method.scaling)
@@ -134,7 +134,7 @@ def test_every_size_made_narrow_trains_two_steps(spec, corpus):
     assert all(a.dtype == np.float32 for a in after) and np.mean(moved) > 0.9
 
 
-SMALL_MERL = ("method.ecg.width=4", "method.ecg.blocks=(1,1,1,1)", "method.embedding=8", "data.batch_size=4")
+SMALL_MERL = ("method.ecg.width=4", "method.ecg.blocks=(1,1,1,1)", "method.embed_dim=8", "data.batch_size=4")
 
 
 @pytest.mark.parametrize("preset", merl.PRESETS)

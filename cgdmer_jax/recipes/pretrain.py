@@ -26,6 +26,7 @@ from cgdmer_jax.recipes.text_columns import with_columns
 from cgdmer_jax.recipes.training_run import Parts, first_state, loop_config, train_in
 from cgdmer_jax.recipes.utilisation import share_a_record
 from cgdmer_jax.recipes.validation import make_validation
+from cgdmer_jax.renamed_fields import RENAMED, tell
 from cgdmer_jax.training import sharding
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.coordination import check_same, of_first
@@ -39,7 +40,10 @@ def start(known: argparse.Namespace, overrides: list[str]) -> int:
     config = load_config(known.config, overrides)
     if not known.workdir:
         raise CgdmerError("--workdir is missing; name the run folder, made or continued")
-    allowed = tuple(name for name in known.allow_changed.split(",") if name)
+    named = [name for name in known.allow_changed.split(",") if name]
+    for name in RENAMED.keys() & set(named):
+        tell(name)
+    allowed = tuple(RENAMED.get(name, name) for name in named)
     fields = flat(config.to_dict())
     for name in allowed:
         if name not in fields:

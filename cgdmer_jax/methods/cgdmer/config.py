@@ -45,14 +45,14 @@ class CgDmerConfig:
     )
     text_architecture: dict = setting({}, "architecture of that encoder; pretrain fills it in from its folder")
     text_trained: int = setting(-1, "number of its last blocks that are trained; 0 = none, -1 = all of it")
-    text_rate: float = setting(0.1, "learning-rate factor of its trained parts")
+    text_lr_multiplier: float = setting(0.1, "learning-rate multiplier of its trained parts")
     second: Size = setting(Size(128, 1, 4), "specific and shared encoders")
     decoder: Size = setting(Size(128, 1, 4), "ECG decoder")
     patch_seconds: float = setting(0.2, "length of a token in seconds")
     stem: str = setting("linear", f"from samples to token: {one_of(CHOICES['stem'])}")
     scaling: str = setting("record_std", f"how millivolts are scaled: {one_of(CHOICES['scaling'])}")
     scale_feature: bool = setting(False, "whether a token also tells the log of its lead's standard deviation in mV")
-    hide_ratio: float = setting(0.75, "share of the valid tokens that is hidden")
+    mask_ratio: float = setting(0.75, "share of the valid tokens that is hidden")
     masking: str = setting("spatiotemporal", f"which tokens are hidden together: {one_of(CHOICES['masking'])}")
     decode_ratio: float = setting(1.0, "share of the hidden tokens that is predicted, chosen at random")
     column_queries: bool = setting(
@@ -60,13 +60,13 @@ class CgDmerConfig:
     )
     target: str = setting("signal", "the scaled `signal`, or each patch's z-score (`patch_z`: no millivolts come back)")
     lead_dropout: float = setting(0.3, "share of the records that lose 1 to n-1 leads for good")
-    language_ratio: float = setting(0.15, "share of the words that is masked")
+    mlm_ratio: float = setting(0.15, "share of the words that is masked")
     statement_dropout: float = setting(0.0, "share of a report's statements that the alignment does not read")
     shared_second: bool = setting(
         True, "whether one shared encoder with the same weights serves both modalities, or one each"
     )
     pooling: str = setting("mean", "from tokens to a record's features: `mean`, or `attention` by learned queries")
-    embedding: int = setting(256, "width of the aligned space")
+    embed_dim: int = setting(256, "width of the aligned space")
     alignment: str = setting("info_nce", f"contrast of recordings with their reports: {one_of(CHOICES['alignment'])}")
     temperature: float = setting(0.07, "where the learned InfoNCE temperature starts")
     siglip_scale: float = setting(10.0, "where SigLIP's learned factor starts")
@@ -76,8 +76,8 @@ class CgDmerConfig:
     near_duplicate: float = setting(
         1.0, "reports whose word sets are at least this similar (Jaccard) are no negatives; 1 = identical ones only"
     )
-    align_hide_ratio: float = setting(
-        0.75, "share hidden from alignment and the ECG side of L_dis; below hide_ratio = a second pass"
+    align_mask_ratio: float = setting(
+        0.75, "share hidden from alignment and the ECG side of L_dis; below mask_ratio = a second pass"
     )
     disentangling: str = setting(
         "hsic_linear", f"measure of dependence between shared and specific features: {one_of(CHOICES['disentangling'])}"
@@ -98,32 +98,35 @@ class CgDmerConfig:
         "none", "what the backward pass computes again: `none`, `full` blocks, or all but their products (`dots`)"
     )
     unroll: int = setting(1, "blocks in one turn of the scan over layers")
-    chunks: int = setting(1, "number of parts in which a batch is computed: the same loss with less memory")
+    microbatches: int = setting(
+        1, "number of microbatches in which a batch is computed, one after another: the same loss with less memory"
+    )
     attention: str = setting("auto", f"{one_of(CHOICES['attention'])}; `auto` chooses by device and dtype")
 
     def __post_init__(self):
         for field, known in CHOICES.items():
             if (value := getattr(self, field)) not in known:
                 raise CgdmerError(f'config.method.{field} is "{value}".{suggest(value, known)}')
-        if not 0 < self.hide_ratio < 1:
-            raise CgdmerError(f"config.method.hide_ratio is {self.hide_ratio}; give a share between 0 and 1")
-        if not 0 <= self.align_hide_ratio <= self.hide_ratio:
+        if not 0 < self.mask_ratio < 1:
+            raise CgdmerError(f"config.method.mask_ratio is {self.mask_ratio}; give a share between 0 and 1")
+        if not 0 <= self.align_mask_ratio <= self.mask_ratio:
             raise CgdmerError(
-                f"config.method.align_hide_ratio is {self.align_hide_ratio} and hide_ratio {self.hide_ratio}; "
-                "give 0 <= align_hide_ratio <= hide_ratio"
+                f"config.method.align_mask_ratio is {self.align_mask_ratio} and mask_ratio {self.mask_ratio}; "
+                "give 0 <= align_mask_ratio <= mask_ratio"
             )
-        if self.chunks < 1:
+        if self.microbatches < 1:
             raise CgdmerError(
-                f"config.method.chunks is {self.chunks}; give 1 for the whole batch at once, or more parts"
+                f"config.method.microbatches is {self.microbatches}; give 1 for the whole batch at once, or more parts"
             )
         if bool(self.text_tower) != bool(self.text_architecture):
             raise CgdmerError(
                 f'config.method.text_tower is "{self.text_tower}", but text_architecture is '
                 f"{self.text_architecture or 'empty'}; give the first alone, experiments.pretrain fills in the second"
             )
-        if not self.text_rate > 0:
+        if not self.text_lr_multiplier > 0:
             raise CgdmerError(
-                f"config.method.text_rate is {self.text_rate}; give a factor above 0, or freeze with text_trained = 0"
+                f"config.method.text_lr_multiplier is {self.text_lr_multiplier}; give a factor above 0, or "
+                "freeze with text_trained = 0"
             )
         if not 0 < self.near_duplicate <= 1:
             raise CgdmerError(

@@ -30,11 +30,11 @@ class MerlConfig:
     text_tower: str = setting("", "pretrained report encoder: a folder or hf://owner/name@revision")
     text_architecture: dict = setting({}, "architecture of that encoder; pretrain fills it in from its folder")
     text_trained: int = setting(0, "number of its last blocks that are trained; 0 = none, -1 = all of it")
-    text_rate: float = setting(1.0, "learning-rate factor of its trained parts")
+    text_lr_multiplier: float = setting(1.0, "learning-rate multiplier of its trained parts")
     text_pooling: str = setting("pooler", f"from its tokens to one vector: {one_of(CHOICES['text_pooling'])}")
     scaling: str = setting("record_minmax", f"how millivolts are scaled: {one_of(CHOICES['scaling'])}")
     lead_dropout: float = setting(0.0, "share of the records that lose 1 to n-1 leads in a step")
-    embedding: int = setting(256, "width of the aligned space, of the narrowed feature map and of the views")
+    embed_dim: int = setting(256, "width of the aligned space, of the narrowed feature map and of the views")
     temperature: float = setting(0.07, "temperature of both terms, fixed")
     same_text: str = setting("negatives", f"other records of the same report: {one_of(CHOICES['same_text'])}")
     view_dropout: float = setting(0.1, "dropout that makes each of the two views of a recording")
@@ -51,7 +51,7 @@ class MerlConfig:
         for field in ("lead_dropout", "view_dropout"):
             if not 0 <= getattr(self, field) < 1:
                 raise CgdmerError(f"config.method.{field} is {getattr(self, field)}; give a share from 0, below 1")
-        for field in ("temperature", "text_rate"):
+        for field in ("temperature", "text_lr_multiplier"):
             if not getattr(self, field) > 0:
                 raise CgdmerError(f"config.method.{field} is {getattr(self, field)}; give a number above 0")
         if not self.text_architecture:
@@ -59,9 +59,9 @@ class MerlConfig:
                 f'MERL reads reports through a pretrained text encoder, and config.method.text_tower is "'
                 f'{self.text_tower}"; give a folder or hf://owner/name@revision there, experiments.pretrain reads it'
             )
-        if isinstance(self.ecg, ResNetSize) and self.embedding % POOL_HEADS:
+        if isinstance(self.ecg, ResNetSize) and self.embed_dim % POOL_HEADS:
             raise CgdmerError(
-                f"config.method.embedding is {self.embedding}; give a multiple of the {POOL_HEADS} heads that pool it"
+                f"config.method.embed_dim is {self.embed_dim}; give a multiple of the {POOL_HEADS} heads that pool it"
             )
 
 

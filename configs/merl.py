@@ -1,8 +1,8 @@
 """MERL, `--config=configs/merl.py:SIZE` or `:SIZE,PRESET`, SIZE of SIZES and PRESET of PRESETS below (docs/merl.md).
 
 Only what differs from the defaults is here; docs/config_fields.md lists every field with its default and meaning, and
-`--config_help` with its value in this config. Any field is overridden as `--config.a.b=value`. Facts: methods.md 4.2
-(sizes), 4.4 and 4.9 (presets).
+`--config_help` with its value in this config. Any field is overridden as `--config.a.b=value`. The sizes and presets
+are those of the paper and of the released code.
 """
 
 from ml_collections import ConfigDict
@@ -69,7 +69,8 @@ def get_config(name: str = "resnet18") -> ConfigDict:
         {
             "seed": 0,
             "method_name": "merl",
-            # text_trained 0: the released code froze the whole tower (methods.md 4.8).
+            # Each default is the released code's: the whole text tower is frozen, and each loss term is a mean of two
+            # directions with twice the weight that their sum has in MERL.
             "method": defaults(MerlConfig) | {"ecg": SIZES[size], "text_tower": MEDCPT},
             "data": defaults(DataConfig) | DATA,
             "optimizer": defaults(OptimizerConfig) | OPTIMIZER,

@@ -162,7 +162,7 @@ def _run(loader: Loader, tower: TextTower | None, prepared: Callable[[Batch], Ba
     patch_samples = round(config.method.patch_seconds * corpus.rate)
     grid = (corpus.lead_mask.shape[1], corpus.n_samples // patch_samples)
     ecg = EcgVit(*grid, patch_samples, "linear", Size(**size.to_dict()), Compute(unroll=size.depth))
-    method = Aligned(Network(ecg, config.method.embedding), patch_samples, tower)
+    method = Aligned(Network(ecg, config.method.embed_dim), patch_samples, tower)
     fields = config.optimizer.to_dict() | {"rate_factors": () if tower is None else (("^text_tower/", 0.0),)}
     optimizer_config = OptimizerConfig(**fields)
     variables = jax.jit(method.init)(KEY, loader.batch(0))

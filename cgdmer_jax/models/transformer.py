@@ -1,6 +1,6 @@
 """Pre-norm transformer blocks, scanned over depth; keys always end at a length."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import flax.linen as nn
 import jax
@@ -25,9 +25,10 @@ REMAT_POLICIES = {
 class Size:
     """Width, depth and heads of one transformer; its MLPs are four times as wide."""
 
-    width: int
-    depth: int
-    heads: int
+    # Defaults and meanings of the config fields that a method has of this kind.
+    width: int = field(default=128, metadata={"meaning": "width of its tokens"})
+    depth: int = field(default=4, metadata={"meaning": "number of its blocks"})
+    heads: int = field(default=4, metadata={"meaning": "attention heads of each block; they divide the width"})
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,11 @@ from cgdmer_jax.recipes import build
 from cgdmer_jax.training import loop, placement
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.coordination import is_first, of_first
-from cgdmer_jax.training.hooks import RunConfig, hooks_of
+from cgdmer_jax.training.hooks import hooks_of
 from cgdmer_jax.training.log import MetricsLog, StepLogger
 from cgdmer_jax.training.mirrors import open_mirrors
 from cgdmer_jax.training.optimizer import Optimizer, OptimizerConfig, make_optimizer, schedule
+from cgdmer_jax.training.run_config import RunConfig
 from cgdmer_jax.training.run_folder import RunFolder
 from cgdmer_jax.training.sharding import place_batch
 from cgdmer_jax.training.state import TrainState, start
@@ -122,11 +123,9 @@ def measured(first: int, last: int, seconds: float, batch_size: int) -> dict:
 
 
 def loop_config(config: ConfigDict) -> tuple[RunConfig, int]:
-    """The loop's part of `config.run`, and the number of validation records."""
-    fields = config.run.to_dict()
-    n_validation = fields.pop("validation_records")
-    del fields["mirrors"], fields["mesh"]
-    return from_fields(RunConfig, fields), n_validation
+    """`config.run` with its values checked, and the number of validation records."""
+    run = from_fields(RunConfig, config.run.to_dict())
+    return run, run.validation_records
 
 
 def first_state(method: Method, config: OptimizerConfig, batch: Batch, key: PRNGKeyArray, mesh: Mesh):

@@ -1,33 +1,15 @@
 """What a run does between two steps, and behind which of them: validation, diagnosis, checkpoint."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.log import StepLogger
+from cgdmer_jax.training.run_config import RunConfig
 from cgdmer_jax.training.state import TrainState, check_finite
 
 Measure = Callable[[Variables], dict[str, float]]  # figures by name, for metrics.jsonl
-
-
-@dataclass(frozen=True)
-class RunConfig:
-    """Intervals in steps; none of them changes what is learned."""
-
-    log_every: int
-    validate_every: int  # a checkpoint is written then too, so that the best one is kept
-    checkpoint_every: int
-    keep_last: int
-    diagnose_every: int  # gradient norm of each loss term on one fixed batch; 0 = never
-    trace: bool  # a profiler trace of a few steps, in the run folder's trace/
-
-    def __post_init__(self):
-        for name, value in asdict(self).items():
-            least = 0 if name in ("diagnose_every", "trace") else 1
-            if value < least:
-                raise CgdmerError(f"config.run.{name} is {value}; give a number of at least {least}")
 
 
 @dataclass(frozen=True)

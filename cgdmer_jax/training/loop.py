@@ -8,8 +8,9 @@ from jax.sharding import Mesh
 from cgdmer_jax.batch import Batch
 from cgdmer_jax.progress import progress_bar
 from cgdmer_jax.training.coordination import is_first
-from cgdmer_jax.training.hooks import Hook, RunConfig
+from cgdmer_jax.training.hooks import Hook
 from cgdmer_jax.training.log import StepLogger
+from cgdmer_jax.training.run_config import RunConfig
 from cgdmer_jax.training.sharding import place_batch
 from cgdmer_jax.training.state import TrainState
 from cgdmer_jax.training.step import Metrics

@@ -11,10 +11,11 @@ from cgdmer_jax.batch import Batch
 from cgdmer_jax.methods.protocol import Aux, Variables
 from cgdmer_jax.training import sharding
 from cgdmer_jax.training.checkpoint import Checkpoints
-from cgdmer_jax.training.hooks import RunConfig, hooks_of
+from cgdmer_jax.training.hooks import hooks_of
 from cgdmer_jax.training.log import MetricsLog, StepLogger
 from cgdmer_jax.training.loop import train
 from cgdmer_jax.training.optimizer import OptimizerConfig, make_optimizer, schedule
+from cgdmer_jax.training.run_config import RunConfig
 from cgdmer_jax.training.state import TrainState, start
 from cgdmer_jax.training.step import make_step
 from cgdmer_jax.training.stop import StopFlag

@@ -64,7 +64,7 @@ class CgDmer:
             column_queries=config.column_queries,
             vocabulary=vocabulary,
             max_tokens=max_tokens,
-            embedding=config.embedding,
+            embedding=config.embed_dim,
             one_shared=config.shared_second,
             pooling=config.pooling,
             temperature=1 / config.siglip_scale if config.alignment == "siglip" else config.temperature,
@@ -84,7 +84,7 @@ class CgDmer:
         """Of a pretrained text encoder; see the contract."""
         if self.network.text_tower is None:
             return ()
-        return text_tower.rate_factors(self._frozen, self.config.text_trained, self.config.text_rate)
+        return text_tower.rate_factors(self._frozen, self.config.text_trained, self.config.text_lr_multiplier)
 
     def init(self, key: PRNGKeyArray, batch: Batch) -> Variables:
         draws = self.draw(key, batch, jnp.float32(0))
@@ -111,14 +111,14 @@ class CgDmer:
             mask_key,
             valid,
             strategy=config.masking,
-            hide_ratio=config.hide_ratio,
+            hide_ratio=config.mask_ratio,
             patch_seconds=config.patch_seconds,
         )
         masked = draw_masked_tokens(
             word_key,
             batch.tokens,
             batch.token_mask,
-            ratio=config.language_ratio,
+            ratio=config.mlm_ratio,
             vocabulary=self.vocabulary,
             marks=self.marks,
         )

@@ -40,7 +40,7 @@ class Merl:
         self.network = MerlNetwork(
             ecg=config.ecg,
             patch_samples=_patch_samples(config, n_samples, rate),
-            embedding=config.embedding,
+            embedding=config.embed_dim,
             compute=compute,
         )
         self.tower = text_tower.make_tower(config.text_architecture, trained=config.text_trained, compute=compute)
@@ -57,7 +57,7 @@ class Merl:
     @property
     def rate_factors(self) -> tuple[tuple[str, float], ...]:
         """Of the text tower; see the contract."""
-        return text_tower.rate_factors(self._frozen, self.config.text_trained, self.config.text_rate)
+        return text_tower.rate_factors(self._frozen, self.config.text_trained, self.config.text_lr_multiplier)
 
     def init(self, key: PRNGKeyArray, batch: Batch) -> Variables:
         own_key, tower_key = jax.random.split(key)
@@ -69,7 +69,7 @@ class Merl:
     def draw(self, key: PRNGKeyArray, batch: Batch, progress: Float[Array, ""]) -> MerlDraws:
         """Nothing is scheduled."""
         lead_key, key1, key2 = jax.random.split(key, 3)
-        shape, keep = (len(batch.row), self.config.embedding), 1 - self.config.view_dropout
+        shape, keep = (len(batch.row), self.config.embed_dim), 1 - self.config.view_dropout
         return MerlDraws(
             drop_leads(lead_key, batch.lead_mask, self.config.lead_dropout),
             jax.random.bernoulli(key1, keep, shape),

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from cgdmer_jax.config import setting
 from cgdmer_jax.models.batch_norm import BatchNorm
 from cgdmer_jax.models.dense import Dense, precise
 from cgdmer_jax.models.ecg.resnet import TORCH_START, EcgResNet, PositionalAttentionPool
@@ -22,19 +23,19 @@ POOL_HEADS = 4
 class ResNetSize:
     """Channels of the first stage (each later one has twice as many), blocks of each stage, and their kind."""
 
-    width: int
-    blocks: tuple[int, ...]
-    bottleneck: bool
+    width: int = setting(64, "channels of the first stage; each later one has twice as many")
+    blocks: tuple[int, ...] = setting((2, 2, 2, 2), "residual blocks of each stage")
+    bottleneck: bool = setting(False, "blocks of three convolutions, as in ResNet-50, in place of two")
 
 
 @dataclass(frozen=True)
 class VitSize:
     """Width, depth and heads of the transformer, and how much of all leads is one token."""
 
-    width: int
-    depth: int
-    heads: int
-    patch_seconds: float
+    width: int = setting(192, "width of its tokens")
+    depth: int = setting(12, "number of its blocks")
+    heads: int = setting(3, "attention heads of each block; they divide the width")
+    patch_seconds: float = setting(0.1, "length of a token, which holds all leads, in seconds")
 
     @property
     def transformer(self) -> Size:

@@ -15,19 +15,8 @@ ROOMS = ("cgdmer_jax", "baselines", "benchmarks", "configs", "experiments", "tes
 
 def undefined_names(*places: Path) -> list[str]:
     """`file:line name` of every undefined name that does not stand in a string."""
-    asked = [
-        sys.executable,
-        "-m",
-        "ruff",
-        "check",
-        "--isolated",
-        "--select=F821",
-        "--output-format=json",
-        "--exit-zero",
-    ]
-    done = subprocess.run(
-        [*asked, "--output-format=json", *map(str, places)], capture_output=True, text=True, check=True
-    )
+    ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--exit-zero", "--select=F821", "--output-format=json"]
+    done = subprocess.run([*ruff, *map(str, places)], capture_output=True, text=True, check=True)
     found = []
     for hit in json.loads(done.stdout):
         file, place = Path(hit["filename"]), (hit["location"]["row"], hit["location"]["column"] - 1)

@@ -1,4 +1,4 @@
-"""MERL's published split tables as they are (Liu et al., ICML 2024; facts in reference/methods.md 0.2 and 0.3).
+"""MERL's published split tables as they are (Liu et al., ICML 2024; docs/evaluation.md, "Protocol merl").
 
 Eighteen CSV files: train, val and test of six tasks. The release reads labels by the place of their column,
 `iloc[:, 6:]`, so a table keeps the order of its own header, and `exact` says what should have stood there:
@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int8
 
-from cgdmer_jax.data.csv_table import read_table
+from cgdmer_jax.data.csv_table import read_csv
 from cgdmer_jax.data.splits import N_FOLDS, fold_of_patient, in_folds, probe_folds
 from cgdmer_jax.data.text.prompts import RESTORE
 from cgdmer_jax.errors import CgdmerError
@@ -154,7 +154,7 @@ def _read(folder: Path, task: str, part: str) -> Part:
     file = folder / f"{layout.stem}_{part}.csv"
     if not os.path.isfile(file):
         raise CgdmerError(f"{file} is missing; {TABLES_ARE}")
-    table = read_table(file, (), "restore the published table")
+    table = read_csv(file, (), "restore the published table")
     classes, lines = table.columns[layout.n_before :], table.lines
     values = [[line[name] for name in classes] for line in lines]
     for number, of_line in enumerate(values, start=2):
@@ -188,7 +188,7 @@ def _check(table: SplitTable, folder: Path) -> None:
         raise CgdmerError(f"the tables of {table.task} in {folder} name a record twice; restore the published tables")
 
 
-CKEPE = "CKEPE_prompt.json"  # put beside MERL's split tables, see TABLES_ARE (reference/methods.md 4.5)
+CKEPE = "CKEPE_prompt.json"  # put beside MERL's split tables, see TABLES_ARE
 
 
 def published_prompts(tables: Path, classes: Sequence[str]) -> list[str]:

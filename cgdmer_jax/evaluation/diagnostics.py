@@ -9,7 +9,7 @@ import numpy as np
 from cgdmer_jax import provenance
 from cgdmer_jax.evaluation.evaluation_folders import check_writable, folder_of, folder_of_step
 from cgdmer_jax.evaluation.outcome import Outcome, together, without
-from cgdmer_jax.evaluation.shared_specific import Parts, embed_parts
+from cgdmer_jax.evaluation.shared_specific import DisentangledFeatures, embed_parts
 from cgdmer_jax.evaluation.subject import Subject, prepare
 from cgdmer_jax.metrics import bootstrap
 from cgdmer_jax.metrics import diagnostics as maths
@@ -68,7 +68,7 @@ def gradients(subject: Subject) -> list[dict]:
     return [{"term": n, "norm": norms[n], "weight": w, "weighted_norm": w * norms[n]} for n, w in weights.items()]
 
 
-def ranks(parts: Parts) -> Outcome:
+def ranks(parts: DisentangledFeatures) -> Outcome:
     """Of the scored recordings, and of the distinct reports of those."""
     texts = np.unique(parts.text_id[parts.with_text("score")])
     of_modality = {"ecg": (parts.ecg, parts.roles["score"]), "text": (parts.text, texts)}
@@ -86,10 +86,10 @@ def ranks(parts: Parts) -> Outcome:
     return together(made)
 
 
-def predictability(parts: Parts) -> list[dict]:
+def predictability(parts: DisentangledFeatures) -> list[dict]:
     """Ridge R^2 of one part from the other; text: of reports that stand in no earlier role."""
     rows = []
-    for modality, draws_of in (("ecg", parts.ecg_draws), ("text", parts.text_draws)):
+    for modality, draws_of in (("ecg", parts.ecg_splits), ("text", parts.text_splits)):
         for given, wanted in (("shared", "specific"), ("specific", "shared")):
             x, y = draws_of(given), draws_of(wanted)
             enough = min(map(len, x)) >= LEAST
@@ -98,7 +98,7 @@ def predictability(parts: Parts) -> list[dict]:
     return rows
 
 
-def gaps(parts: Parts) -> Outcome:
+def gaps(parts: DisentangledFeatures) -> Outcome:
     """Recordings against their reports, as they are and after each modality's own mean was taken off."""
     made = []
     for name in ("aligned", "shared", "specific"):
@@ -112,7 +112,7 @@ def gaps(parts: Parts) -> Outcome:
     return together(made)
 
 
-def probes(subject: Subject, parts: Parts) -> Outcome:
+def probes(subject: Subject, parts: DisentangledFeatures) -> Outcome:
     """Facts of the recording and every task from shared, specific and both."""
     features = {name: parts.ecg[name].astype(np.float64) for name in ("shared", "specific")}
     features["both"] = np.concatenate([features["shared"], features["specific"]], axis=1)
@@ -131,7 +131,7 @@ def probes(subject: Subject, parts: Parts) -> Outcome:
     return together(made)
 
 
-def targets(subject: Subject, parts: Parts):
+def targets(subject: Subject, parts: DisentangledFeatures):
     """(name, number or classes of each record, of which records it is known)."""
     corpus, lines = subject.corpus, subject.lines
     age = corpus.column("age")[lines].astype(np.float64)
@@ -151,7 +151,7 @@ def targets(subject: Subject, parts: Parts):
     yield f"device, {len(frequent)} most frequent", device[:, None] == frequent[None, :], np.isin(device, frequent)
 
 
-def lengths(subject: Subject, parts: Parts) -> Outcome:
+def lengths(subject: Subject, parts: DisentangledFeatures) -> Outcome:
     """InfoNCE and rank of the own report among all distinct ones scored, by report length in word pieces."""
     run = subject.trained
     at = parts.with_text("score")

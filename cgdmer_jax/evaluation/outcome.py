@@ -19,9 +19,7 @@ class Outcome:
 
     rows: tuple[dict, ...] = ()
     predictions: dict[ScoreKey, np.ndarray] = field(default_factory=dict)
-    scored: dict[ScoreKey, Scored] = field(
-        default_factory=dict
-    )  # rows and bootstrap of the same sets
+    scored: dict[ScoreKey, Scored] = field(default_factory=dict)  # rows and bootstrap of the same sets
     left_out: tuple[str, ...] = ()
 
 

@@ -106,7 +106,7 @@ def _nearest_recordings(state: Subject, headline: Headline, at: int) -> Neighbou
     distance = 1 - standard[fitted] @ standard[at]
     record_id = state.corpus.column("record_id")
     found = [
-        Neighbour(str(record_id[state.lines[fitted[k]]]), _labels(state, fitted[k]), float(distance[k]))
+        Neighbour(str(record_id[state.lines[fitted[k]]]), _labels(state, int(fitted[k])), float(distance[k]))
         for k in _nearest(distance)
     ]
     return Neighbours(f"the {len(fitted):,} {of_training(state, folds)}", float(np.median(distance)), found)

@@ -15,7 +15,8 @@ from cgdmer_jax.data.text.cleaning import clean
 from cgdmer_jax.data.text.tokenizer import encode
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.given_input import Signal, check_rate_and_unit, in_order, lead_names, plain_signal
-from cgdmer_jax.methods.protocol import Method, Variables
+from cgdmer_jax.methods.protocol import Embedder, Variables
+from cgdmer_jax.methods.zero_shot import class_vectors
 from cgdmer_jax.waveform.conditioning import LEADS, canonical_lead
 from cgdmer_jax.waveform.windows import split
 
@@ -37,7 +38,7 @@ class Encoder:
     """
 
     def __init__(
-        self, method: Method, variables: Variables, contract: InputContract, tokenizer: Tokenizer, max_tokens: int
+        self, method: Embedder, variables: Variables, contract: InputContract, tokenizer: Tokenizer, max_tokens: int
     ):
         self.contract = contract
         self._trained_signals = {sha for part in contract.trained_on for sha in part.signal_sha256}
@@ -48,7 +49,7 @@ class Encoder:
         # On CPU few at a time: more would leave the cache (cgdmer_jax/recipes/trained_run.py has the measurement).
         self._records_at_once = 4 if jax.default_backend() == "cpu" else 256
         self._embed_ecg = jax.jit(method.embed_ecg)
-        self._embed_text = jax.jit(method.embed_text)
+        self._embed_text = jax.jit(method.embed_text) if method.declared.text else None
         made = jax.eval_shape(method.embed_ecg, variables, blank_batch(1, contract, max_tokens))
         self.features = {name: value.shape[1] for name, value in made.items()}
 
@@ -101,6 +102,7 @@ class Encoder:
 
     def embed_text(self, texts: Iterable[str]) -> Float[np.ndarray, "text embedding"]:
         """Unit vectors in the space of the feature `aligned`; reports or prompts, cleaned as in training."""
+        self._check_text()
         return self._text_vectors(
             [self._cleaned(text, f"text {number}") for number, text in enumerate(in_order(texts, "texts"))]
         )
@@ -119,6 +121,7 @@ class Encoder:
 
         [class] of one signal, [record, class] of several. Not a probability: compare records within a class.
         """
+        self._check_text()
         vectors = self._class_vectors(prompts)
         return self.embed(signal, rate, leads, unit, feature="aligned", windows=windows) @ vectors.T
 
@@ -180,7 +183,7 @@ class Encoder:
             )
 
     def _class_vectors(self, prompts: Prompts) -> Float[np.ndarray, "klass embedding"]:
-        """Re-normalised mean of each class's phrasings, as every method's `zero_shot_scores` takes it."""
+        """As methods/zero_shot.py makes them of each class's phrasings."""
         if not isinstance(prompts, Mapping):
             raise CgdmerError(
                 f"prompts is a {type(prompts).__name__}; give a dict from class to phrasing, or phrasings"
@@ -196,8 +199,11 @@ class Encoder:
                 f"prompts hold unequal numbers of phrasings ({told}); give every class as many, at least 1"
             )
         texts = [self._cleaned(text, f'prompt of class "{name}"') for name, of in phrasings.items() for text in of]
-        mean = self._text_vectors(texts).reshape(len(phrasings), counts.pop(), -1).mean(1)
-        return mean / np.sqrt(np.maximum((mean * mean).sum(1, keepdims=True), 1e-12))
+        return class_vectors(self._text_vectors(texts).reshape(len(phrasings), counts.pop(), -1))
+
+    def _check_text(self) -> None:
+        if self._embed_text is None:
+            raise CgdmerError("the model was pretrained on recordings alone and reads no text; embed recordings")
 
     def _text_vectors(self, texts: Sequence[str]) -> Float[np.ndarray, "text embedding"]:
         parts = []

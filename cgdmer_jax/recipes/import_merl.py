@@ -38,7 +38,7 @@ def import_merl(weights: Path, config: ConfigDict, store: str, run: RunFolder) -
         raise CgdmerError("--config is no config of MERL with a text tower; give configs/merl.py:SIZE")
     corpus = open_corpus((store,))
     contract = dataclasses.replace(
-        build.make_contract(corpus, tower.tokenizer, config.method.scaling), trained_on=(THEIRS,)
+        build.make_contract(corpus, tower.tokenizer, build.scaling_of(config)), trained_on=(THEIRS,)
     )
     method = build.make_method(config, contract, tower.tokenizer)
     state = _with_released(_first_state(method, config, contract), weights)

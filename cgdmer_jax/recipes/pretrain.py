@@ -67,7 +67,7 @@ def pretrain(
     corpus = open_corpus(tuple(config.data.stores))
     build.check_cleaning(corpus)
     tokenizer = _tokenizer(run, tower, config, corpus)
-    contract = _input_contract(run, config.method.scaling, corpus, tokenizer, given)
+    contract = _input_contract(run, build.scaling_of(config), corpus, tokenizer, given)
     method = build.make_method(config, contract, tokenizer)
     optimizer_config = from_fields(OptimizerConfig, config.optimizer.to_dict())
     _, n_validation = loop_config(config)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import warnings
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +15,7 @@ from cgdmer_jax.data.text.tokenizer import encode
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.encoder import blank_batch
 from cgdmer_jax.interop.pretrained import load, save_model
+from cgdmer_jax.methods import zero_shot
 from cgdmer_jax.waveform.conditioning import LEADS
 
 
@@ -200,7 +202,7 @@ def test_prompts_in_pieces_give_what_the_method_gives_at_once(exported, encoder,
     )
     shape = (75, 2, -1)
     by_class = tokens.reshape(shape), mask.reshape(shape)
-    at_once = jax.jit(encoder._method.zero_shot_scores)(exported["variables"], batch, *by_class)
+    at_once = jax.jit(partial(zero_shot.scores, encoder._method))(exported["variables"], batch, *by_class)
     found = encoder.zero_shot(recordings_mv, prompts, 500, LEADS, "mV")
     assert found.shape == (5, 75) and np.std(found) > 0.01
     np.testing.assert_allclose(found, at_once, atol=1e-5)

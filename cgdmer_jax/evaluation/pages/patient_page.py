@@ -82,7 +82,9 @@ def _remarks(state: Evaluation, line: int) -> list[str]:
 
 
 def _nearest_reports(state: Evaluation, at: int) -> Neighbours | None:
-    """Distinct reports of the training folds, by the aligned vectors."""
+    """Distinct reports of the training folds, by the aligned vectors; None for a method without text."""
+    if not state.trained.method.declared.text:
+        return None
     ids = np.unique(training_reports(state))
     if not len(ids):
         return None
@@ -105,7 +107,7 @@ def _nearest_recordings(state: Evaluation, features: np.ndarray, at: int) -> Nei
     distance = 1 - standard[fitted] @ standard[at]
     record_id = state.corpus.column("record_id")
     found = [
-        Neighbour(str(record_id[state.lines[fitted[k]]]), _labels(state, fitted[k]), float(distance[k]))
+        Neighbour(str(record_id[state.lines[fitted[k]]]), _labels(state, int(fitted[k])), float(distance[k]))
         for k in _nearest(distance)
     ]
     return Neighbours(f"the {len(fitted):,} {of_training(state, folds)}", float(np.median(distance)), found)

@@ -85,7 +85,7 @@ def test_the_files_that_are_tested_are_all_there_are():
 def test_every_size_as_it_is_makes_a_method_and_an_optimiser(spec, corpus, tmp_path):
     config, _, contract, method = parts_of(spec, corpus, tmp_path)
     max_tokens = min(config.data.max_tokens, 10) if config.method.text_tower else config.data.max_tokens
-    batch = build.shapes_of(config.data.batch_size, contract, max_tokens)
+    batch = build.blank_batch_of(config.data.batch_size, contract, max_tokens)
     shapes = jax.eval_shape(method.init, jax.random.key(0), batch)
     optimizer = from_fields(OptimizerConfig, config.optimizer.to_dict())
     jax.eval_shape(make_optimizer(optimizer, shapes.params, method.declared.rate_factors).init, shapes.params)

@@ -11,11 +11,11 @@ from cgdmer_jax.batch import NO_TEXT
 from cgdmer_jax.data.splits import in_folds, probe_folds
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.evaluation import Evaluation
+from cgdmer_jax.methods import batched
 from cgdmer_jax.metrics.diagnostics import Draws
 from cgdmer_jax.recipes import embedding
 
 NAMES = ("shared", "specific", "aligned")
-TEXTS_AT_ONCE = 256
 ROLES = ("fit", "choose", "score")
 
 
@@ -75,12 +75,9 @@ def _embed_texts(state: Evaluation, ecg: embedding.Features, ids: Int[np.ndarray
     features_of = jax.jit(state.trained.method.embed_text_parts)
     if not len(ids):
         return {name: np.full((len(state.table.tokens), ecg[name].shape[1]), np.nan, np.float32) for name in ecg}
-    made: embedding.Features = {}
-    for first in range(0, len(ids), TEXTS_AT_ONCE):
-        part = ids[first : first + TEXTS_AT_ONCE]
-        filled = np.pad(part, (0, TEXTS_AT_ONCE - len(part)), mode="edge")  # one shape, compiled once
-        features = features_of(state.trained.variables, state.table.tokens[filled], state.table.mask[filled])
-        for name, value in features.items():
-            table = made.setdefault(name, np.full((len(state.table.tokens), value.shape[1]), np.nan, np.float32))
-            table[part] = np.asarray(value)[: len(part)]
-    return made
+    read = batched.rows_of(state.table.tokens, state.table.mask, ids)
+    tables: embedding.Features = {}
+    for name, value in batched.embed_texts(features_of, state.trained.variables, read, len(ids)).items():
+        tables[name] = np.full((len(state.table.tokens), value.shape[1]), np.nan, np.float32)
+        tables[name][ids] = value
+    return tables

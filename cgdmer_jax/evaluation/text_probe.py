@@ -17,6 +17,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.evaluation import Task, make_task, unscorable
 from cgdmer_jax.interop.huggingface import load_text_encoder
 from cgdmer_jax.interop.text_folder import read_origin
+from cgdmer_jax.methods import batched
 from cgdmer_jax.metrics.probe import fit_probe
 from cgdmer_jax.metrics.results import Scored, Setting, paired_row, rows_for_scores
 from cgdmer_jax.models.text.states import mean_of_tokens
@@ -26,7 +27,6 @@ from cgdmer_jax.recipes.text_vectors import vectors_of
 NO_RUN = "-"
 SPLIT = "validation"  # an encoder is chosen by it
 LANGUAGES = ("de", "en")
-TEXTS_AT_ONCE = 256
 
 
 def encoders(corpus: Corpus, folders: dict[str, str], runs: dict[str, str], max_tokens: int):
@@ -66,11 +66,8 @@ def vectors_of_run(run: trained_run.Trained, tokens, mask) -> Float[np.ndarray, 
     def of(variables, tokens, mask):
         return mean_of_tokens(run.method.text_states(variables, tokens, mask), mask.sum(1, dtype=np.int32))
 
-    made = []
-    for first in range(0, len(tokens), TEXTS_AT_ONCE):
-        lines = np.arange(first, first + TEXTS_AT_ONCE).clip(max=len(tokens) - 1)  # one shape, compiled once
-        made.append(np.asarray(of(run.variables, tokens[lines], mask[lines])))
-    return np.concatenate(made)[: len(tokens)]
+    read = batched.rows_of(tokens, mask, np.arange(len(tokens)))
+    return batched.embed_texts(of, run.variables, read, len(tokens))
 
 
 def probed(corpus: Corpus, made):

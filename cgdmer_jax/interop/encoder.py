@@ -9,12 +9,13 @@ import numpy as np
 from jaxtyping import Bool, Float, Num
 from tokenizers import Tokenizer
 
-from cgdmer_jax.batch import NO_TEXT, Batch
+from cgdmer_jax.batch import Batch, blank_batch, filled_up
 from cgdmer_jax.contract import InputContract, Prepared, patient_hmac_sha256, patient_sha256, prepare, signal_sha256
 from cgdmer_jax.data.text.cleaning import clean
 from cgdmer_jax.data.text.tokenizer import encode
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.given_input import Signal, check_rate_and_unit, in_order, lead_names, plain_signal
+from cgdmer_jax.methods.batched import Texts, embed_recordings, embed_texts, records_at_once
 from cgdmer_jax.methods.protocol import Embedder, Variables
 from cgdmer_jax.methods.zero_shot import class_vectors
 from cgdmer_jax.waveform.conditioning import LEADS, canonical_lead
@@ -22,7 +23,7 @@ from cgdmer_jax.waveform.windows import split
 
 Signals = Signal | Iterable[Signal]
 Prompts = Mapping[str, str | Iterable[str]]
-TEXTS_AT_ONCE = 64
+TEXTS_AT_ONCE = 64  # in use they are few
 MOST_CHARACTERS = 100_000  # of a text; a tokenizer takes some hundred times a text's size
 
 
@@ -46,11 +47,9 @@ class Encoder:
         self._method = method
         self._variables = jax.device_put(variables)
         self._tokenizer = tokenizer
-        # On CPU few at a time: more would leave the cache (cgdmer_jax/recipes/trained_run.py has the measurement).
-        self._records_at_once = 4 if jax.default_backend() == "cpu" else 256
         self._embed_ecg = jax.jit(method.embed_ecg)
         self._embed_text = jax.jit(method.embed_text) if method.declared.text else None
-        made = jax.eval_shape(method.embed_ecg, variables, blank_batch(1, contract, max_tokens))
+        made = jax.eval_shape(method.embed_ecg, variables, self._blank_batch(1))
         self.features = {name: value.shape[1] for name, value in made.items()}
 
     def embed(
@@ -73,11 +72,12 @@ class Encoder:
         """The same of recordings that `contract.prepare` made: each may have had its own rate and leads."""
         if feature not in self.features:
             raise CgdmerError(f'the model has no feature "{feature}".{suggest(feature, self.features)}')
-        parts = [
-            np.asarray(self._embed_ecg(self._variables, batch)[feature])[:n_real]
-            for batch, n_real in self._batches(iter(prepared), self._records_at_once)
-        ]
-        return np.concatenate(parts) if parts else np.zeros((0, self.features[feature]), np.float32)
+
+        def asked(variables: Variables, batch: Batch) -> dict:
+            return {feature: self._embed_ecg(variables, batch)[feature]}
+
+        made = embed_recordings(asked, self._variables, self._batches(iter(prepared), records_at_once()))
+        return made.get(feature, np.zeros((0, self.features[feature]), np.float32))
 
     def was_trained_on(
         self, signal: Signals, rate: float | int, leads: Iterable[str], unit: str
@@ -169,18 +169,18 @@ class Encoder:
         return prepared
 
     def _batches(self, prepared: Iterator[Prepared], size: int) -> Iterator[tuple[Batch, int]]:
-        """Full batches (the last one repeats its last record), with the number of real records."""
+        """Full batches, with the number of real records."""
         while some := list(islice(prepared, size)):
-            n_real = len(some)
-            some += [some[-1]] * (size - n_real)
-            yield (
-                blank_batch(size, self.contract, self.max_tokens)._replace(
-                    signal=np.stack([one.signal for one in some]),
-                    lead_mask=np.stack([one.lead_mask for one in some]),
-                    length=np.array([one.length for one in some], np.int32),
-                ),
-                n_real,
+            batch = self._blank_batch(size)._replace(
+                signal=filled_up(np.stack([one.signal for one in some]), size),
+                lead_mask=filled_up(np.stack([one.lead_mask for one in some]), size),
+                length=filled_up(np.array([one.length for one in some], np.int32), size),
             )
+            yield batch, len(some)
+
+    def _blank_batch(self, size: int) -> Batch:
+        contract = self.contract
+        return blank_batch(size, n_leads=len(contract.leads), n_samples=contract.samples, n_tokens=self.max_tokens)
 
     def _class_vectors(self, prompts: Prompts) -> Float[np.ndarray, "klass embedding"]:
         """As methods/zero_shot.py makes them of each class's phrasings."""
@@ -206,13 +206,13 @@ class Encoder:
             raise CgdmerError("the model was pretrained on recordings alone and reads no text; embed recordings")
 
     def _text_vectors(self, texts: Sequence[str]) -> Float[np.ndarray, "text embedding"]:
-        parts = []
-        for first in range(0, len(texts), TEXTS_AT_ONCE):
-            part = texts[first : first + TEXTS_AT_ONCE]
-            tokens, mask, _ = encode(self._tokenizer, part, self.max_tokens)
-            padded = [_padded(array, TEXTS_AT_ONCE) for array in (tokens, mask)]
-            parts.append(np.asarray(self._embed_text(self._variables, *padded))[: len(part)])
-        return np.concatenate(parts) if parts else np.zeros((0, self.features["aligned"]), np.float32)
+        if not texts:
+            return np.zeros((0, self.features["aligned"]), np.float32)
+
+        def read(some: slice) -> Texts:
+            return encode(self._tokenizer, texts[some], self.max_tokens)[:2]
+
+        return embed_texts(self._embed_text, self._variables, read, len(texts), TEXTS_AT_ONCE)
 
     def _cleaned(self, text: str, where: str) -> str:
         if not isinstance(text, str):
@@ -226,20 +226,6 @@ class Encoder:
         if cleaned is None:
             raise CgdmerError(f"{where} holds no clinical text; leave it out")
         return cleaned
-
-
-def blank_batch(size: int, contract: InputContract, max_tokens: int) -> Batch:
-    """Records without samples and without report."""
-    return Batch(
-        signal=np.zeros((size, len(contract.leads), contract.samples), np.int16),
-        lead_mask=np.zeros((size, len(contract.leads)), bool),
-        length=np.zeros(size, np.int32),
-        row=np.zeros(size, np.int32),
-        tokens=np.zeros((size, max_tokens), np.int32),
-        token_mask=np.zeros((size, max_tokens), bool),
-        text_id=np.full(size, NO_TEXT, np.int32),
-        text_columns={},
-    )
 
 
 def _unused(signal: Num[np.ndarray, "lead time"], leads: tuple[str, ...], prepared: Prepared) -> list[str]:
@@ -258,7 +244,3 @@ def _several(signals: Signals) -> Iterable:
     if shape is not None and len(shape) != 3:
         raise CgdmerError(f"signals have shape {[*shape]}, expected [lead, time], [record, lead, time] or a list")
     return in_order(signals, "signals")
-
-
-def _padded(array: np.ndarray, size: int) -> np.ndarray:
-    return np.pad(array, [(0, size - len(array)), *[(0, 0)] * (array.ndim - 1)], mode="edge")

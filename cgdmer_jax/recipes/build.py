@@ -10,7 +10,7 @@ from jaxtyping import Int64
 from ml_collections import ConfigDict
 from tokenizers import Tokenizer
 
-from cgdmer_jax.batch import NO_TEXT, Batch
+from cgdmer_jax.batch import NO_TEXT, Batch, blank_batch
 from cgdmer_jax.config import flat
 from cgdmer_jax.contract import CONVERSION, SCALINGS, UNIT, InputContract, TrainedOn, patient_sha256
 from cgdmer_jax.data.corpus import Corpus
@@ -157,19 +157,9 @@ def read_batches(corpus: Corpus, lines: Int64[np.ndarray, "n"], table: TokenTabl
     return sequential_batches(corpus, lines, table.tokens, table.mask, batch_size, table.columns)
 
 
-def shapes_of(batch_size: int, contract: InputContract, max_tokens: int) -> Batch:
-    """A batch of shapes alone."""
-    shape = jax.ShapeDtypeStruct
-    return Batch(
-        signal=shape((batch_size, len(LEADS), contract.samples), np.int16),
-        lead_mask=shape((batch_size, len(LEADS)), bool),
-        length=shape((batch_size,), np.int32),
-        row=shape((batch_size,), np.int32),
-        tokens=shape((batch_size, max_tokens), np.int32),
-        token_mask=shape((batch_size, max_tokens), bool),
-        text_id=shape((batch_size,), np.int32),
-        text_columns={},
-    )
+def blank_batch_of(size: int, contract: InputContract, max_tokens: int) -> Batch:
+    """A batch of nothing, in the shapes that the contract gives."""
+    return blank_batch(size, n_leads=len(contract.leads), n_samples=contract.samples, n_tokens=max_tokens)
 
 
 def run_environment() -> dict:

@@ -50,8 +50,7 @@ def import_merl(weights: Path, config: ConfigDict, store: str, run: RunFolder) -
 
 
 def _first_state(method, config: ConfigDict, contract: InputContract):
-    batch = build.shapes_of(2, contract, config.data.max_tokens)
-    batch = jax.tree.map(lambda x: jax.numpy.zeros(x.shape, x.dtype), batch)
+    batch = build.blank_batch_of(2, contract, config.data.max_tokens)
     optimizer = from_fields(OptimizerConfig, config.optimizer.to_dict())
     return first_state(method, optimizer, batch, jax.random.key(0), sharding.make_mesh())[0]
 

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cgdmer_jax.batch import blank_batch
 from cgdmer_jax.contract import prepare, signal_sha256
 from cgdmer_jax.data.text.tokenizer import encode
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.interop.encoder import blank_batch
 from cgdmer_jax.interop.pretrained import load, save_model
 from cgdmer_jax.methods import zero_shot
 from cgdmer_jax.waveform.conditioning import LEADS
@@ -195,7 +195,7 @@ def test_prompts_in_pieces_give_what_the_method_gives_at_once(exported, encoder,
     }
     texts = [text for of in prompts.values() for text in of]
     tokens, mask, _ = encode(exported["tokenizer"], texts, exported["max_tokens"])
-    batch = blank_batch(5, exported["contract"], exported["max_tokens"])._replace(
+    batch = blank_batch(5, n_leads=12, n_samples=1000, n_tokens=exported["max_tokens"])._replace(
         signal=np.stack([prepare(exported["contract"], one, 500, LEADS, "mV").signal for one in recordings_mv]),
         lead_mask=np.ones((5, 12), bool),
         length=np.full(5, 1000, np.int32),

@@ -1,41 +1,47 @@
 """Encoder: a pretrained model in use. Recordings in any order of leads, rate and unit; NumPy in, NumPy out."""
 
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import jax
 import numpy as np
-from jaxtyping import Bool, Float, Num
+from jaxtyping import Bool, Float
 from tokenizers import Tokenizer
 
 from cgdmer_jax.batch import Batch, blank_batch, filled_up
-from cgdmer_jax.contract import InputContract, Prepared, patient_hmac_sha256, patient_sha256, prepare, signal_sha256
+from cgdmer_jax.contract import InputContract, Prepared, patient_hmac_sha256, patient_sha256, signal_sha256
 from cgdmer_jax.data.text.cleaning import clean
 from cgdmer_jax.data.text.tokenizer import encode
 from cgdmer_jax.errors import CgdmerError, suggest
-from cgdmer_jax.given_input import Signal, check_rate_and_unit, in_order, lead_names, plain_signal
+from cgdmer_jax.given_input import in_order
+from cgdmer_jax.interop.given_signals import Signals, is_one, prepare_all
 from cgdmer_jax.methods.batched import Texts, embed_recordings, embed_texts, records_at_once
 from cgdmer_jax.methods.protocol import Embedder, Variables
 from cgdmer_jax.methods.zero_shot import class_vectors
-from cgdmer_jax.waveform.conditioning import LEADS, canonical_lead
-from cgdmer_jax.waveform.windows import split
 
-Signals = Signal | Iterable[Signal]
 Prompts = Mapping[str, str | Iterable[str]]
 TEXTS_AT_ONCE = 64  # in use they are few
 MOST_CHARACTERS = 100_000  # of a text; a tokenizer takes some hundred times a text's size
 
 
 class Encoder:
-    """A loaded model folder, as `cgdmer_jax.load` returns it. Deterministic; records are processed independently.
+    """A pretrained model in use, made by `cgdmer_jax.load`. Deterministic; every record is embedded independently.
 
-    `features`: what `embed` can give, with widths. `contract`: what the model was trained on.
+    `features`: width of each feature that `embed` can give, by name. `contract`: rate (Hz), length (seconds) and leads
+    that the model reads, and what it was trained on. `max_tokens`: longer texts are cut there.
 
-    `rate` in Hz, `leads` by name (any order, aliases allowed, absent ones simply left out), `unit` V, mV or uV.
-    A signal is [lead, time], NaN or masked where nothing was measured; what cannot be converted is refused in one
-    sentence. Of one longer than the model's window `windows` chooses: "first" (the default, with a warning), "centre",
-    or "all", which takes one signal and gives a row for each window in turn.
+    Arguments that the methods share:
+
+    - `signal`: one recording [lead, time]; or several, as an array [record, lead, time] or an iterable of [lead, time].
+      NaN or masked where nothing was measured.
+    - `rate`: sampling rate in Hz; another one than the model's is resampled.
+    - `leads`: names along the lead axis, in any order; aliases are known, absent leads are simply left out.
+    - `unit`: of the samples, "V", "mV" or "uV".
+    - `windows`: which part of a signal longer than the model's window is read: "first" (the default, with a warning),
+      "centre", or "all", which takes one signal and gives a row for each window in turn.
+
+    Each method raises CgdmerError, in one sentence, where an argument has the wrong type, shape, rate, unit or lead
+    names, and where a signal holds no usable lead. Warns of leads that are given and not used (flat, clipped, gaps).
     """
 
     def __init__(
@@ -62,14 +68,22 @@ class Encoder:
         feature: str = "main",
         windows: str | None = None,
     ) -> Float[np.ndarray, "..."]:
-        """[feature] of one signal, [record, feature] of an iterable of signals or an array [record, lead, time]."""
-        made = self.embed_prepared(self._prepared(signal, rate, leads, unit, windows), feature=feature)
-        return made[0] if _is_one(signal) and windows != "all" else made
+        """float32 features: [feature] of one `signal`, [record, feature] of several.
+
+        `feature`: a name in `features`; "main" is the one for linear probes, "aligned" (unit vectors, no unit of
+        measurement) the one that `embed_text` shares. Raises CgdmerError where the model has no such feature.
+        """
+        made = self.embed_prepared(prepare_all(self.contract, signal, rate, leads, unit, windows), feature=feature)
+        return made[0] if is_one(signal) and windows != "all" else made
 
     def embed_prepared(
         self, prepared: Iterable[Prepared], *, feature: str = "main"
     ) -> Float[np.ndarray, "record feature"]:
-        """The same of recordings that `contract.prepare` made: each may have had its own rate and leads."""
+        """float32 features [record, feature] of `prepared` recordings, where each had its own rate and leads.
+
+        `prepared`: what `cgdmer_jax.contract.prepare(encoder.contract, signal, rate, leads, unit)` gave, int16
+        microvolts [lead, time] each. `feature` as for `embed`. Raises CgdmerError where the model has no such feature.
+        """
         if feature not in self.features:
             raise CgdmerError(f'the model has no feature "{feature}".{suggest(feature, self.features)}')
 
@@ -82,12 +96,20 @@ class Encoder:
     def was_trained_on(
         self, signal: Signals, rate: float | int, leads: Iterable[str], unit: str
     ) -> Bool[np.ndarray, "record"]:
-        """True where the model was trained on this very recording (its prepared samples); one value a signal."""
-        prepared = self._prepared(signal, rate, leads, unit, "first")  # as a conversion reads them
+        """True where the model was trained on this very recording; [record], one value a signal.
+
+        Hashes of the prepared samples of the first window are compared: unit and order of the leads do not matter,
+        while a copy at another rate counts as another recording. Raises CgdmerError as `embed` does.
+        """
+        prepared = prepare_all(self.contract, signal, rate, leads, unit, "first")  # as a conversion reads them
         return np.array([signal_sha256(one.signal) in self._trained_signals for one in prepared], bool)
 
     def was_trained_on_patient(self, patients: Iterable[str], key: bytes) -> Bool[np.ndarray, "patient"]:
-        """True where the model was trained on that patient, "<collection>:<id>"; `key` is that of its export."""
+        """True where the model was trained on that patient; [patient], in the order given.
+
+        `patients`: `<collection>:<id>` of each. `key`: the bytes that the model was exported with (--patient_key).
+        Raises CgdmerError where the model was exported without a key, and where a name is no text.
+        """
         keyed = {one for part in self.contract.trained_on for one in part.patient_hmac_sha256}
         if not keyed:
             raise CgdmerError(
@@ -101,7 +123,11 @@ class Encoder:
         return np.array([patient_hmac_sha256(patient_sha256(name), key) in keyed for name in names], bool)
 
     def embed_text(self, texts: Iterable[str]) -> Float[np.ndarray, "text embedding"]:
-        """Unit vectors in the space of the feature `aligned`; reports or prompts, cleaned as in training."""
+        """float32 unit vectors [text, embedding] in the space of the feature "aligned".
+
+        `texts`: reports or prompts in order, cleaned here as in training and cut at `max_tokens` word pieces. Raises
+        CgdmerError where one is no text, is longer than 100,000 characters or holds no clinical words.
+        """
         self._check_text()
         return self._text_vectors(
             [self._cleaned(text, f"text {number}") for number, text in enumerate(in_order(texts, "texts"))]
@@ -117,56 +143,15 @@ class Encoder:
         *,
         windows: str | None = None,
     ) -> Float[np.ndarray, "..."]:
-        """Similarity to every class, in the order of `prompts` (class -> its phrasing, or equally many phrasings).
+        """Cosine similarity to every class: [class] of one `signal`, [record, class] of several.
 
-        [class] of one signal, [record, class] of several. Not a probability: compare records within a class.
+        `prompts`: class -> its phrasing, or equally many phrasings a class; their order is that of the classes. Not a
+        probability: compare records within a class. Raises CgdmerError where classes have unequal numbers of phrasings
+        or a phrasing holds no clinical words.
         """
         self._check_text()
         vectors = self._class_vectors(prompts)
         return self.embed(signal, rate, leads, unit, feature="aligned", windows=windows) @ vectors.T
-
-    def _prepared(
-        self, signal: Signals, rate: float | int, leads: Iterable[str], unit: str, windows: str | None
-    ) -> Iterator[Prepared]:
-        check_rate_and_unit(rate, unit)
-        names = lead_names(leads)
-        if _is_one(signal):
-            yield from self._of_one(signal, rate, names, unit, windows)
-            return
-        if windows == "all":
-            raise CgdmerError('windows "all" of several signals would not say which is whose; give one signal a call')
-        for number, one in enumerate(_several(signal)):
-            try:
-                yield from self._of_one(one, rate, names, unit, windows)
-            except CgdmerError as error:
-                raise CgdmerError(f"signal {number}: {error}") from error
-
-    def _of_one(
-        self, signal: Signal, rate: float | int, leads: tuple[str, ...], unit: str, windows: str | None
-    ) -> Iterator[Prepared]:
-        parts, passed_over = split(plain_signal(signal), rate, self.contract.seconds, windows or "first")
-        if passed_over and windows in (None, "all"):  # the others were asked for
-            warnings.warn(f'{passed_over}; choose with windows="first", "centre" or "all"', stacklevel=2)
-        for part in parts:
-            try:
-                yield self._window(part.signal, rate, leads, unit)
-            except CgdmerError as error:
-                where = f"window from {part.start_s:g} s: " if len(parts) > 1 else ""
-                raise CgdmerError(f"{where}{error}") from error
-
-    def _window(
-        self, signal: Num[np.ndarray, "lead time"], rate: float | int, leads: tuple[str, ...], unit: str
-    ) -> Prepared:
-        prepared = prepare(self.contract, signal, rate, leads, unit)
-        if prepared.extra_leads:  # a misspelt name would otherwise be a lead that silently lacks
-            name = prepared.extra_leads[0]
-            raise CgdmerError(
-                f'lead "{name}" is none of the twelve; rename it or leave it out.{suggest(name, self.contract.leads)}'
-            )
-        if unused := _unused(signal, leads, prepared):
-            why = "flat, clipped, or not measured for over a twentieth of the time"
-            warnings.warn(f"{', '.join(unused)}: not used, as if it were not given ({why})", stacklevel=2)
-        return prepared
 
     def _batches(self, prepared: Iterator[Prepared], size: int) -> Iterator[tuple[Batch, int]]:
         """Full batches, with the number of real records."""
@@ -226,21 +211,3 @@ class Encoder:
         if cleaned is None:
             raise CgdmerError(f"{where} holds no clinical text; leave it out")
         return cleaned
-
-
-def _unused(signal: Num[np.ndarray, "lead time"], leads: tuple[str, ...], prepared: Prepared) -> list[str]:
-    """Leads of which something was measured, and which the model is not shown all the same."""
-    absent = {lead for lead, used in zip(LEADS, prepared.lead_mask, strict=True) if not used}
-    measured = np.isfinite(signal).any(1)
-    return [name for name, some in zip(leads, measured, strict=True) if some and canonical_lead(name) in absent]
-
-
-def _is_one(signal: Signals) -> bool:
-    return len(getattr(signal, "shape", ())) == 2
-
-
-def _several(signals: Signals) -> Iterable:
-    shape = getattr(signals, "shape", None)
-    if shape is not None and len(shape) != 3:
-        raise CgdmerError(f"signals have shape {[*shape]}, expected [lead, time], [record, lead, time] or a list")
-    return in_order(signals, "signals")

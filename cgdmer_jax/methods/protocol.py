@@ -47,8 +47,9 @@ class Declared:
     that of its alignment. `text_states`: `text_states(variables, tokens, token_mask) -> [text, token, width]`, those of
     the text encoder alone.
 
-    `text_columns`: per-text tables that `loss` reads from `batch.text_columns`. `rate_factors`: rules for the optimiser
-    (regex on the parameter path, factor) that come before the config's; factor 0 = never updated.
+    `text_columns`: per-text tables that `loss` reads from `batch.text_columns`; `record_columns`: per-record ones, from
+    `batch.record_columns` (data/record_columns.py). `rate_factors`: rules for the optimiser (regex on the parameter
+    path, factor) that come before the config's; factor 0 = never updated.
     """
 
     recordings: bool
@@ -57,6 +58,7 @@ class Declared:
     shared_specific: bool = False
     text_states: bool = False
     text_columns: tuple[str, ...] = ()
+    record_columns: tuple[str, ...] = ()
     rate_factors: tuple[tuple[str, float], ...] = ()
 
 

@@ -20,7 +20,7 @@ FeatureArray = Float64[np.ndarray, "record feature"]
 class Embedded:
     """Features by name of every embedded record: of the trained encoder, and of its architecture with random weights.
 
-    `aligned`, the vectors that are compared with reports, is always among them.
+    `aligned`, the vectors that are compared with reports, is always among those of a method that reads text.
     """
 
     features_of: Callable  # variables, batch -> the same features; compiled
@@ -44,7 +44,8 @@ class Headline:
 def embed_records(subject: Subject, features: tuple[str, ...], random_seeds: int, cache: Path) -> Embedded:
     """The trained encoder and the same architecture with random weights; `cache` keeps what was made before."""
     run = subject.trained
-    names = tuple(dict.fromkeys((*features, "aligned")))
+    with_texts = ("aligned",) if run.method.declared.text else ()
+    names = tuple(dict.fromkeys((*features, *with_texts)))
     features_of = embedding.embedder(run.method, names)
     tail = f"{subject.corpus.fingerprint[:16]}-{'+'.join(names)}"
 

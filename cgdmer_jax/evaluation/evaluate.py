@@ -18,7 +18,7 @@ from cgdmer_jax.evaluation.evaluation_folders import check_writable, folder_of, 
 from cgdmer_jax.evaluation.merl_protocol import merl_records, no_signals
 from cgdmer_jax.evaluation.outcome import Outcome, together, without
 from cgdmer_jax.evaluation.pages.report_page import read_extras, report
-from cgdmer_jax.evaluation.parts import CONVOLVED, MERL_PARTS, NEED_TASKS, PARTS, Clean, Merl
+from cgdmer_jax.evaluation.parts import CONVOLVED, MERL_PARTS, NEED_TASKS, NEED_TEXT, PARTS, Clean, Merl
 from cgdmer_jax.evaluation.reconstruction import reconstructor
 from cgdmer_jax.evaluation.subject import Subject, clean_records, prepare
 from cgdmer_jax.metrics.protocols import MACRO
@@ -142,7 +142,9 @@ def score_merl(subject: Subject, asked: Asked, cache: Path, tables: Path, second
 
 
 def run_part(name: str, part: Callable[[Given], Outcome], given: Given, subject: Subject, seconds: Seconds) -> Outcome:
-    """One part; one that needs a task is left out without one."""
+    """One part; what store or method do not have is left out."""
+    if name in NEED_TEXT and not subject.trained.method.declared.text:
+        return without(f"part {name}", f"{subject.base.method} reads no text")
     if name in NEED_TASKS and not subject.tasks:
         return without(f"part {name}", "the store has no task that can be scored")
     return timed(seconds, name, lambda: part(given))

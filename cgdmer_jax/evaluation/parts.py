@@ -56,5 +56,6 @@ MERL_PARTS: dict[str, Callable[[Merl], Outcome]] = {
     "probe": lambda x: score_sgd_probes(x.subject, x.embedded, x.headline),
     "zero_shot": lambda x: score_merl_zero_shot(x.subject, x.embedded.aligned_width, x.tables),
 }
+NEED_TEXT = ("zero_shot", "retrieval")
 NEED_TASKS = ("zero_shot", "floors", "missing_leads", "groups", "label_fractions")
 CONVOLVED = ("floors", "label_fractions")  # read the random convolutions

@@ -72,7 +72,7 @@ def reconstructor(method: Method, variables: Variables, n_samples: int) -> Recon
 
     Scaling, encoder and decoder are the same whatever was hidden, so that it compiles once. No hidden sample is read.
     """
-    if not hasattr(method, "reconstruct"):
+    if not method.declared.reconstructs:
         return None
     hidden_by = jax.jit(lambda variables, batch, draws: method.reconstruct(variables, batch, draws).hidden)
     reconstruct = jax.jit(method.reconstruct)

@@ -1,5 +1,7 @@
 """What a method is shown when its reconstruction is scored."""
 
+from dataclasses import replace
+
 import jax.numpy as jnp
 import numpy as np
 
@@ -11,6 +13,8 @@ from tests.training.toy import Toy
 
 class Copier(Toy):
     """Gives back what it is shown, hidden or not: the worst peeper there is. Its draws are the hidden patches."""
+
+    declared = replace(Toy.declared, reconstructs=True)
 
     def reconstruct(self, variables, batch, draws):
         return Reconstruction(jnp.asarray(batch.signal) * 1e-3, draws)

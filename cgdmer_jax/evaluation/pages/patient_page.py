@@ -38,7 +38,7 @@ def make_case(state: Subject, embedded: Embedded, headline: Headline) -> Case:
         findings=[finding for task in state.tasks for finding in _findings(state, task, headline, at)],
         remarks=_remarks(state, int(line[0])),
         report=None if text_id == NO_TEXT else state.corpus.texts[text_id],
-        reports=_nearest_reports(state, embedded.own["aligned"][at]),
+        reports=_nearest_reports(state, embedded, at),
         recordings=_nearest_recordings(state, headline, at),
         origin=case_origin(state, headline, at),
     )
@@ -82,13 +82,15 @@ def _remarks(state: Subject, line: int) -> list[str]:
     return remarks(marks, {name: bool(corpus.column(name)[line]) for name in RECORD_WORDS})
 
 
-def _nearest_reports(state: Subject, aligned: np.ndarray) -> Neighbours | None:
-    """Distinct reports of the training folds, by the aligned vectors."""
+def _nearest_reports(state: Subject, embedded: Embedded, at: int) -> Neighbours | None:
+    """Distinct reports of the training folds, by the aligned vectors; None for a method without text."""
+    if not state.trained.method.declared.text:
+        return None
     ids = np.unique(training_reports(state))
     if not len(ids):
         return None
     text = embed_texts(state.table, jax.jit(state.trained.method.embed_text), state.trained.variables, ids)
-    distance = 1 - text @ aligned
+    distance = 1 - text @ embedded.own["aligned"][at]
     found = [Neighbour(f"report {ids[k]}", state.corpus.texts[ids[k]], float(distance[k])) for k in _nearest(distance)]
     return Neighbours(f"the {len(ids):,} distinct reports {of_training(state)}", float(np.median(distance)), found)
 

@@ -18,8 +18,8 @@ from cgdmer_jax.evaluation.label_fractions import add_label_fractions
 from cgdmer_jax.evaluation.linear_probe import probe_encoders
 from cgdmer_jax.evaluation.merl_protocol import add_merl_zero_shot, add_no_signals, add_sgd_probes, merl_records
 from cgdmer_jax.evaluation.missing_leads import add_missing_leads
-from cgdmer_jax.evaluation.pages.report_page import read_extras, report
 from cgdmer_jax.evaluation.reconstruction import add_reconstruction
+from cgdmer_jax.evaluation.report_contents import check_extras, gather_contents
 from cgdmer_jax.evaluation.retrieval import add_retrieval
 from cgdmer_jax.evaluation.subgroups import add_groups
 from cgdmer_jax.evaluation.zero_shot import add_zero_shot
@@ -27,7 +27,10 @@ from cgdmer_jax.metrics.protocols import MACRO
 from cgdmer_jax.metrics.results import RESULTS, read_results, write_results
 from cgdmer_jax.npz_file import write_arrays
 from cgdmer_jax.recipes.embedding import feature_names
-from cgdmer_jax.report.page import text_table
+from cgdmer_jax.report.contents import write_contents
+from cgdmer_jax.report.first_table import text_table
+from cgdmer_jax.report.make import make_report
+from cgdmer_jax.whole_file import sha256_of
 
 PARTS: dict[str, Callable[[Evaluation, Plan], None]] = {
     "probe": probe_encoders,
@@ -59,9 +62,9 @@ def evaluate(
     protocol: str = "clean",
     tables: Path | None = None,
 ) -> Evaluation:
-    """Scores and writes results.json, predictions.npz, report.html where docs/evaluation.md says; prints the table.
+    """Scores and writes results.json, predictions.npz, report.json and report.html (docs/evaluation.md says where).
 
-    What it reads and where it writes is looked at before anything is computed.
+    What it reads and where it writes is looked at before anything is computed. Prints the first table.
     """
     known = PARTS if protocol == "clean" else MERL_PARTS
     check_request(protocol, tables, parts or (), features or ())
@@ -75,7 +78,8 @@ def evaluate(
     clean = folder_of_step(cache, checkpoint)
     out = clean if protocol == "clean" else clean / protocol
     check_writable(out)
-    facts, extras = origin(state, tables), read_extras(state, out, protocol)
+    facts = origin(state, tables)
+    check_extras(state, out)
     other = other_protocol(state, clean)
     if state.overlap:
         print(f"{state.overlap}: every figure is marked seen_in_training")
@@ -88,12 +92,13 @@ def evaluate(
     facts |= {"seconds": state.seconds, "left_out": state.left_out}
     write_results(out / RESULTS, line, state.rows, facts)
     save_predictions(state, out / "predictions.npz")
-    report(state, out / "report.html", line, facts, features[0], extras)
+    write_contents(out, gather_contents(state, features[0], facts["prompts"], sha256_of(out / RESULTS)))
+    report = make_report(out)
     both = [*state.rows, *other]
     print(text_table(sorted(both, key=lambda row: list(MACRO).index(row["protocol"]))))
     total = time.monotonic() - begun
     print(f"{', '.join(f'{name} {s:.0f} s' for name, s in state.seconds.items())}; {total:.0f} s in all")
-    print(f"report: {out / 'report.html'}")
+    print(f"report: {report}")
     return state
 
 

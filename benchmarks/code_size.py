@@ -41,7 +41,7 @@ def walk(page: str) -> list[tuple[str, int]]:
 
 
 def lines_of_name(file: Path, name: str) -> int:
-    """Of a function, a class or Class.method."""
+    """Number of lines of a function, a class or Class.method."""
     body = ast.parse(file.read_text()).body
     for part in name.split("."):
         node = next((n for n in body if getattr(n, "name", None) == part), None)

@@ -27,7 +27,7 @@ RATE, SAMPLES, LEADS = 100.0, 1000, 12
 
 
 def method_and_batch(size: str, architecture: dict | None = None) -> tuple[CgDmer, Batch]:
-    """Of that config, whose pretrained text encoder (if it has one) is so built; the batch as shapes."""
+    """The method of that config, with its pretrained text encoder (if any) built like this; the batch as shapes."""
     config = get_config(size)
     vocabulary, max_tokens = config.data.vocabulary, config.data.max_tokens
     if architecture and config.method.text_tower:

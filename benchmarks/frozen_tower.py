@@ -56,7 +56,7 @@ class Network(nn.Module):
 
 @dataclass(frozen=True)
 class Aligned:
-    """What the training step needs of a method; `tower` None: the batch brings the vectors."""
+    """The parts of a method that a training step needs; with `tower` None the batch brings the vectors."""
 
     network: Network
     patch_samples: int

@@ -39,7 +39,7 @@ def spreads(run: Path) -> list[dict]:
 
 
 def cut_prompts(run: Path, texts: list[str]) -> dict:
-    """How many of the texts are longer than the run reads."""
+    """Number of texts longer than the run reads."""
     folder = RunFolder(run)
     longest = folder.config()["data"]["max_tokens"]
     _, _, n_cut = encode(load_tokenizer(folder.tokenizer), texts, longest)

@@ -1,4 +1,4 @@
-"""Where a training step spends its time: device time of its kernels by kind and by name, from a profiler trace."""
+"""Profile of a training step: device time of its kernels by kind and by name, from a profiler trace."""
 
 import gzip
 import json

@@ -150,7 +150,7 @@ def curve(folder: Path) -> list[dict]:
 
 
 def hashes(folder: Path, step: int) -> dict[str, str]:
-    """Of the bytes of every array of that checkpoint."""
+    """Hash of the bytes of every array of that checkpoint."""
     state = ocp.load((folder / "checkpoints" / str(step) / "state").absolute())
     return {name: hashlib.sha256(np.asarray(x).tobytes()).hexdigest() for name, x in state.items()}
 

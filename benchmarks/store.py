@@ -1,4 +1,4 @@
-"""How fast a store opens and how many records a second a random batch gathers."""
+"""Time to open a store, and records per second that a random batch gathers."""
 
 import hashlib
 import tempfile

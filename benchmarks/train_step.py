@@ -168,7 +168,7 @@ def measure(
 
 
 def peak_gib(way: str) -> float:
-    """Of the accelerator's memory so far; on a CPU of the whole process, whose ways all count."""
+    """Peak memory of the accelerator so far; on a CPU, of the whole process."""
     if jax.default_backend() == "cpu":
         return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
     if way == "ours":

@@ -44,7 +44,7 @@ class Batch(NamedTuple):
             if str(array.dtype) != dtype or array.shape != shape:
                 raise CgdmerError(
                     f"batch field {field} is {array.dtype}{list(array.shape)}, "
-                    f"expected {dtype}{list(shape)}; mend the loader that made it"
+                    f"expected {dtype}{list(shape)}; fix the loader that built it"
                 )
         if isinstance(self.signal, np.ndarray):
             _check_values(self)
@@ -55,9 +55,9 @@ def _check_values(batch: Batch) -> None:
     if batch.length.min() < 0 or batch.length.max() > batch.signal.shape[-1]:
         raise CgdmerError(
             f"batch field length holds {batch.length.min()}..{batch.length.max()}, "
-            f"expected 0..{batch.signal.shape[-1]}; mend the loader that made it"
+            f"expected 0..{batch.signal.shape[-1]}; fix the loader that built it"
         )
     if np.any(batch.signal[~batch.lead_mask]):
-        raise CgdmerError("batch field signal is not zero where lead_mask is False; mend the loader that made it")
+        raise CgdmerError("batch field signal is not zero where lead_mask is False; fix the loader that built it")
     if np.any(batch.token_mask[:, 1:] & ~batch.token_mask[:, :-1]):
-        raise CgdmerError("batch field token_mask is not right-padded; mend the loader that made it")
+        raise CgdmerError("batch field token_mask is not right-padded; fix the loader that built it")

@@ -39,7 +39,7 @@ def from_fields(kind: type, values: object):
 
 
 def _members(hint) -> tuple:
-    """Of `A | B` both, of `A` itself."""
+    """Members of the union `A | B`; a plain type is its own only member."""
     return typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
 
 

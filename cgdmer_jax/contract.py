@@ -127,7 +127,7 @@ class InputContract:
 
 
 def patient_sha256(patient: str) -> str:
-    """What stands for "<collection>:<id>"."""
+    """Hash that stands for "<collection>:<id>"."""
     return hashlib.sha256(patient.encode()).hexdigest()
 
 
@@ -147,7 +147,7 @@ def without_patients(contract: InputContract, key: bytes | None) -> InputContrac
 
 
 def signal_sha256(signal_uv: Int16[np.ndarray, "12 time"]) -> str:
-    """What stands for a recording's stored samples: the first 64 bits, in hex, keep 100 million apart."""
+    """Hash of a recording's stored samples: 64 bits, in hex, tell 100 million recordings apart."""
     return hashlib.sha256(signal_uv.astype("<i2").tobytes()).hexdigest()[:16]
 
 

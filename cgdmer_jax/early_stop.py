@@ -37,7 +37,7 @@ def listen_in(words: Sequence[str]) -> None:
 
 
 def from_now_on(sentence: str) -> None:
-    """What is true of a stop from here on. Where no command listens, a notebook or a test, nothing changes."""
+    """Changes the sentence printed on a stop from here on; does nothing where no command listens (notebook, test)."""
     _replace(StopAtOnce(sentence))
 
 

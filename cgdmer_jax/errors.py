@@ -19,7 +19,7 @@ def suggest(name: str, known: Iterable[str]) -> str:
 
 
 def reason_of(error: Exception) -> str:
-    """What the system said, on one line: TensorStore and Orbax put every path that they passed through before it."""
+    """The system's own words on one line, without the paths that TensorStore and Orbax put before them."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     of_system = re.search(r"([^:\[\]\n]+) \[os_error_code", str(error))

@@ -1,4 +1,4 @@
-"""What a caller of the encoder hands in, as plain NumPy arrays and names; refused where order or labels would be lost.
+"""Turns a caller's input into plain NumPy arrays and names; refuses what would lose order or labels.
 
 One place for every container: NumPy itself would drop a mask, column names, a unit or an imaginary part in silence.
 """

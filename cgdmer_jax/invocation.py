@@ -1,4 +1,4 @@
-"""How a command is started and named: `python -m experiments.NAME` in a checkout, `cgdmer NAME` once installed."""
+"""Names of a started command: `python -m experiments.NAME` in a checkout, `cgdmer NAME` once installed."""
 
 import re
 import sys

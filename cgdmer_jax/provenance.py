@@ -1,5 +1,6 @@
-"""How a result came about: command, commit, versions, hashes."""
+"""Provenance of a result: command, commit, versions, hashes."""
 
+import functools
 import hashlib
 import os
 import platform
@@ -51,6 +52,7 @@ def environment() -> dict:
     }
 
 
+@functools.cache
 def code_sha256() -> str:
     """Hash of every source of the package, subfolders too: what older code cached is never read."""
     sources = sorted(Path(__file__).parent.rglob("*.py"))
@@ -66,7 +68,7 @@ def n_cpus() -> int:
 
 
 def command_line() -> str:
-    """What this process was started with, whichever module asks; of paths outside, the last part alone."""
+    """Command line of this process, whichever module asks; only the last part of a path outside this folder."""
     spec = sys.modules["__main__"].__spec__  # None when a file was named instead of a module
     if by_program():
         return shlex.join([PROGRAM, *short_words(sys.argv[1:])])

@@ -63,7 +63,7 @@ def main(words: list[str]) -> int:
 
 
 def train_and_score(side: str, run: Path, words: list[str], store: str) -> int:
-    """What of it is not done yet, in processes of their own; the exit code."""
+    """Does what is not done yet, in processes of their own; returns the exit code."""
     commands = [("pretrain" if side == OURS else "train_torch", [*words, f"--workdir={run}"])]
     commands.append(("evaluate", [f"--run={run}", f"--store={store}", *EVALUATE]))
     if scored_folder(run, open_corpus((store,)), SPLIT):
@@ -83,7 +83,7 @@ def train_and_score(side: str, run: Path, words: list[str], store: str) -> int:
 
 
 def describe(side: str, seed: int, run: Path, store: str) -> tuple[dict, dict[str, Samples]]:
-    """What the comparison reads of a run, and its macro AUROC on each resample of the patients."""
+    """Facts of a run for the comparison, and its macro AUROC on each resample of the patients."""
     lines = read_metrics(RunFolder(run).metrics)
     validation = [line for line in lines if "validation_loss" in line][-1]
     training = [line for line in lines if "loss" in line][-1]

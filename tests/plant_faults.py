@@ -65,7 +65,9 @@ def planted(text: str, fault: Fault) -> str:
     """The file's text with the fault in it; a text that is not there exactly once is an error."""
     for old, new in fault.changes:
         if text.count(old) != 1:
-            raise SystemExit(f'{fault.file} holds "{old}" {text.count(old)} times, expected once; mend tests/faults.py')
+            raise SystemExit(
+                f'{fault.file} holds "{old}" {text.count(old)} times, expected once; correct tests/faults.py'
+            )
         text = text.replace(old, new)
     return text
 
@@ -103,9 +105,7 @@ def main() -> int:
         tests = tuple(sorted({test for fault in chosen for test in fault.tests}))
         sound = run_tests(folder, tests)
         if sound.code:
-            raise SystemExit(
-                f"{sound.output[-2000:]}\nwithout any fault {sound.red or 'pytest'} fails; mend that first"
-            )
+            raise SystemExit(f"{sound.output[-2000:]}\nwithout any fault {sound.red or 'pytest'} fails; fix that first")
         print(f"without any fault: all green in {sound.seconds:.0f} s", flush=True)
         for number, fault in enumerate(chosen, 1):
             run = try_fault(folder, fault)

@@ -13,7 +13,7 @@ from cgdmer_jax.training.optimizer import OptimizerConfig
 
 
 def learning_rate(config: OptimizerConfig, step: int) -> float:
-    """Of update number `step`, from 0."""
+    """Learning rate of update number `step`, from 0."""
     decay = max(2, config.steps)
     warm = min(max(1, round(config.warmup_fraction * config.steps)), decay - 1)
     if step < warm:

@@ -101,7 +101,7 @@ def transplant(params: dict, network: Network) -> None:
 
 
 def step_of(batch: Batch, draws: CgDmerDraws, device: str) -> Step:
-    """What torch is given of a batch and its draws; token numbers become int64, as torch indexes with them."""
+    """A batch and its draws as torch tensors; token numbers become int64, as torch indexes with them."""
 
     def tensor(array):
         array = np.array(array)

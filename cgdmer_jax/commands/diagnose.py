@@ -1,4 +1,4 @@
-"""What the shared and the specific features of a run hold: gradient norms, ranks, predictability, gap, probes.
+"""Diagnoses the shared and specific features of a run: gradient norms, ranks, predictability, gap, probes.
 
 docs/diagnostics.md says how each figure is made. Writes diagnostics.json where experiments.evaluate writes its results
 of the same store, split and checkpoint; the next report made there (experiments.report) shows it.

@@ -26,7 +26,7 @@ Columns = dict[str, Float32[np.ndarray, "text _"]]  # per-text tables by name
 
 @runtime_checkable
 class Records(Protocol):
-    """What batches are read from: a corpus of stores, or reports alone (report_texts.py). A `line` is a record."""
+    """Source of batches: a corpus of stores, or reports alone (report_texts.py). A `line` is a record."""
 
     fingerprint: str
     lead_mask: Bool[np.ndarray, "record lead"]
@@ -87,7 +87,7 @@ class Loader:
         self._epoch: tuple[int, Lines] = (-1, self.selected)
 
     def order_sha256(self) -> str:
-        """Of all that decides which record comes when; the same on all hosts."""
+        """Hash of everything that decides which record comes when; the same on all hosts."""
         return hashlib.sha256(self._identity.encode()).hexdigest()
 
     def lines_of_step(self, step: int) -> Lines:

@@ -34,7 +34,7 @@ EXACT = "_exact"  # ends the name of a task whose labels were corrected
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a task's three files lie and what their columns are."""
+    """The three files of a task and their columns."""
 
     collection: str  # name of the store that holds its recordings
     stem: str  # path without _train.csv
@@ -119,7 +119,7 @@ def exact(table: SplitTable) -> SplitTable | None:
 
 
 class Role(NamedTuple):
-    """Which records of which part."""
+    """Records of each part."""
 
     part: Part
     kept: Bool[np.ndarray, "record"]

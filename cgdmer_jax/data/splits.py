@@ -1,4 +1,4 @@
-"""Which folds train, choose and score; split by patient, always (DESIGN 3 and 6)."""
+"""Folds that train, choose and score; always split by patient (DESIGN 3 and 6)."""
 
 import hashlib
 from collections.abc import Iterable

@@ -26,7 +26,7 @@ MOST_CHARACTERS = 100_000  # of a text; a tokenizer takes some hundred times a t
 
 
 class Encoder:
-    """What `cgdmer_jax.load` gives. Deterministic; every record is embedded by itself.
+    """A loaded model folder, as `cgdmer_jax.load` returns it. Deterministic; records are processed independently.
 
     `features`: what `embed` can give, with widths. `contract`: what the model was trained on.
 

@@ -17,7 +17,7 @@ def is_hub_address(name: str | Path) -> bool:
 
 
 def hub_hint(name: str | Path) -> str:
-    """How to write a name that may have been meant for the hub, as the end of an error about a missing folder."""
+    """End of an error about a missing folder: the hub address that the name may have been meant for."""
     looks_like_id = isinstance(name, str) and re.fullmatch(r"[\w.-]+/[\w.-]+", name)
     return f"; if the Hugging Face hub is meant, write {_SCHEME}{name}@REVISION" if looks_like_id else ""
 

@@ -25,7 +25,7 @@ MOST_SPARE = 128
 
 @dataclass(frozen=True)
 class TextFacts:
-    """What a caller must know to feed the encoder."""
+    """Facts that a caller needs to feed the encoder."""
 
     family: str  # model_type of the config
     width: int  # of a token's last hidden state

@@ -1,4 +1,4 @@
-"""What MERL's released code calls the tensors of our MERL network (methods.md 4.2), and how they are laid out there."""
+"""Names and layout that MERL's released code gives the tensors of our MERL network."""
 
 import re
 from typing import NamedTuple
@@ -58,7 +58,7 @@ _IN_STAGE = {"shortcut": "shortcut.0", "shortcut_norm": "shortcut.1"}  # others:
 
 
 class Theirs(NamedTuple):
-    """Where one of our arrays lies there: the tensor's name (a stack's with LAYER), which third of it, its shape."""
+    """Place of one of our arrays there: the tensor's name (LAYER for a stack), which third of it, its shape."""
 
     name: str
     third: int | None
@@ -66,7 +66,7 @@ class Theirs(NamedTuple):
 
 
 def theirs(place: str, shape: tuple[int, ...]) -> Theirs:
-    """Of our parameter or statistic at `place` ("encoder/stem/kernel")."""
+    """The place of our parameter or statistic at `place` ("encoder/stem/kernel")."""
     if place in _TABLES:
         whole = (1, *shape) if len(shape) == 2 else (1, 1, *shape)
         return Theirs(_TABLES[place], None, whole)

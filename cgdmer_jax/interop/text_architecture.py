@@ -1,4 +1,4 @@
-"""What a run keeps of a pretrained text encoder, so that nothing needs its folder again."""
+"""The description of a pretrained text encoder that a run keeps, so that its folder is not needed again."""
 
 import hashlib
 
@@ -24,7 +24,7 @@ def architecture_of(tower: TextTower) -> dict[str, object]:
 
 
 def weights_sha256(params: dict) -> str:
-    """Of every parameter's name and values (float32), however the files divide them."""
+    """Hash of every parameter's name and values (float32), however the files divide them."""
     digest = hashlib.sha256()
     for path, leaf in sorted(
         (jax.tree_util.keystr(path, simple=True, separator="/"), leaf)

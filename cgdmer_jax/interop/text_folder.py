@@ -45,7 +45,7 @@ def save_text_encoder(folder: Path, module: TextModule, params: dict, tokenizer:
 
 
 def read_origin(folder: Path) -> dict[str, object] | None:
-    """What `save_text_encoder` was given; None where the folder is not of this program. Its files are compared."""
+    """The origin that `save_text_encoder` recorded, its files verified; None for a folder of another program."""
     path = folder / ORIGIN
     if not path.is_file():
         return None

@@ -1,4 +1,4 @@
-"""What Hugging Face calls the tensors of our text encoders, and which others a checkpoint may hold beside them."""
+"""Hugging Face's names for the tensors of our text encoders, and the others that a checkpoint may hold."""
 
 from cgdmer_jax.interop.text_config import TextModule
 from cgdmer_jax.models.text.t5 import T5Encoder

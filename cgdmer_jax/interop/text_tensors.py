@@ -17,7 +17,7 @@ FLOATS = {"F64", "F32", "F16", "BF16"}
 
 
 class Stored(NamedTuple):
-    """What a file says of a tensor; `read` gives it in float32."""
+    """A tensor as its file describes it; `read` returns it in float32."""
 
     shape: list[int]
     dtype: str  # as safetensors spells it

@@ -21,13 +21,13 @@ Tensors = dict[str, Float[np.ndarray, "..."]]
 
 
 class MerlWeights(NamedTuple):
-    """What the file holds of MERL itself, and the names of all its other tensors."""
+    """The tensors of MERL itself in the file, and the names of all the others."""
 
     variables: Variables  # without the text tower
     left_out: tuple[str, ...]  # the text tower's too: TOWER stands before them
 
     def told(self) -> str:
-        """How many tensors are left out, by prefix or name."""
+        """Counts the tensors left out, by prefix or name."""
         counted = Counter(_kind(name) for name in self.left_out)
         return ", ".join(f"{counted[kind]} {kind}" for kind in sorted(counted)) or "none"
 

@@ -13,7 +13,7 @@ CHUNK_ELEMENTS = 4_000_000  # records x resamples held at a time (16 MB an int32
 def patient_weights(
     patient_ids: Shaped[np.ndarray, "record"], n_resamples: int, seed: int
 ) -> Int16[np.ndarray, "resample record"]:
-    """How often each record occurs when as many patients as there are get drawn with replacement."""
+    """Number of times each record occurs when all patients are resampled with replacement."""
     patients, of_record = np.unique(patient_ids, return_inverse=True)
     rng = np.random.default_rng(seed)
     weights = np.empty((n_resamples, len(patient_ids)), np.int16)

@@ -1,4 +1,4 @@
-"""What two learned parts hold and share: rank, linear predictability, modality gap, alignment. Pure maths on arrays."""
+"""Two learned parts compared: rank, linear predictability, modality gap, alignment. Pure maths on arrays."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -106,7 +106,7 @@ def predictability(x: Draws, y: Draws) -> float:
 
 
 class Gap(NamedTuple):
-    """How far two modalities lie apart, on held-out records (Liang et al. 2022: the distance)."""
+    """Distance between two modalities on held-out records (Liang et al. 2022)."""
 
     distance: float  # between the centroids
     spread: float  # root mean square distance of a vector to its own modality's centroid: what to compare with

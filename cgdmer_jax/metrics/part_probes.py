@@ -1,4 +1,4 @@
-"""What one part of the features holds that another does not: probes of the same records, paired over patients."""
+"""Probes of what one part of the features holds and another does not, paired over patients."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

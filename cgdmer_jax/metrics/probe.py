@@ -52,7 +52,7 @@ class ProbePath:
         return losses[:, judged].mean(1) if judged.any() else np.zeros(len(losses))
 
     def best(self, scores: Float64[np.ndarray, "strength record klass"], y: Bool[np.ndarray, "record klass"]) -> int:
-        """Which strength has the least loss on these validation records."""
+        """Index of the strength with the least loss on these validation records."""
         return int(np.argmin(self.losses(scores, y)))
 
 

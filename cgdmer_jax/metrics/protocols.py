@@ -26,7 +26,7 @@ def enough_to_draw(n: int, fraction: float) -> bool:
 
 
 def published_draw(n: int, fraction: float) -> Int[np.ndarray, "kept"]:
-    """Which of n records in table order the release trains on: one unstratified draw, scikit-learn's with seed 42."""
+    """Records, of n in table order, that the release trains on: one unstratified draw, scikit-learn's with seed 42."""
     if fraction == 1.0:
         return np.arange(n)
     if not enough_to_draw(n, fraction):

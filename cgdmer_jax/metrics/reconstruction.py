@@ -43,7 +43,7 @@ def sums_of_records(
     made_mv: Float[np.ndarray, "record lead time"],
     chosen: Bool[np.ndarray, "record lead patch"],
 ) -> Float64[np.ndarray, "record 7"]:
-    """Of the chosen patches' samples: n, and the sums of x, y, x^2, y^2, x y and (y - x)^2."""
+    """Sums over the chosen patches' samples: n, x, y, x^2, y^2, x y and (y - x)^2."""
     patch_samples = true_mv.shape[2] // chosen.shape[2]
     weight = np.repeat(chosen, patch_samples, axis=2).astype(np.float64)
     x, y = true_mv.astype(np.float64), made_mv.astype(np.float64)

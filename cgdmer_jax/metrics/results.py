@@ -35,7 +35,7 @@ UNKNOWN = bootstrap.Interval(math.nan, math.nan)
 
 @dataclass(frozen=True)
 class Setting:
-    """What all rows of one set of scores have in common: the key fields but `class` and `metric`."""
+    """Fields shared by all rows of one set of scores: the key fields but `class` and `metric`."""
 
     store: str
     split: str
@@ -194,7 +194,7 @@ def check_rows(rows: Sequence[dict]) -> None:
     for row in rows:
         if sorted(row) != sorted(fields):
             wrong = sorted(set(row) ^ set(fields))
-            raise CgdmerError(f"a results row has not the fields of results.json ({', '.join(wrong)}); mend its maker")
+            raise CgdmerError(f"a results row has wrong fields ({', '.join(wrong)}); fix the code that built it")
     counts = Counter(tuple(row[field] for field in KEY) for row in rows)
     key, count = counts.most_common(1)[0] if counts else ((), 0)
     if count > 1:

@@ -41,7 +41,7 @@ class RidgePath:
         return [float(macro(auroc(one, y), judged)) for one in scores]
 
     def best(self, scores: Float64[np.ndarray, "penalty record klass"], y: Bool[np.ndarray, "record klass"]) -> int:
-        """Which penalty has the highest merit on these validation records."""
+        """Index of the penalty with the highest merit on these validation records."""
         merits = self.merits(scores, y)
         return int(np.nanargmax(merits)) if np.isfinite(merits).any() else 0
 

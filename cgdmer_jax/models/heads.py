@@ -1,4 +1,4 @@
-"""What stands on the two encoders: pooling, the specific and shared encoders, the unit sphere."""
+"""Heads on the two encoders: pooling, the specific and shared encoders, projection to the unit sphere."""
 
 from functools import partial
 

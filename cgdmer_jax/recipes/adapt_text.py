@@ -72,7 +72,7 @@ def check_out(out: Path, run: RunFolder) -> None:
 
 
 def read_reports(config: ConfigDict) -> ReportTexts:
-    """Of the stores, or of a table alone."""
+    """Reports of the stores, or of a table alone."""
     if config.data.reports:
         return of_table(Path(config.data.reports), config.data.source)
     corpus = open_corpus(tuple(config.data.stores))
@@ -155,7 +155,7 @@ def make_validation(method: MaskedText, config: ConfigDict, reports: ReportTexts
 
 
 def perplexities(run: RunFolder, reports: ReportTexts) -> list[dict]:
-    """Of the first and the last validation in metrics.jsonl."""
+    """Perplexities at the first and the last validation in metrics.jsonl."""
     found = [record for record in read_metrics(run.metrics) if "validation_loss" in record]
     rows = []
     for when, record in (("before", found[0]), ("after", found[-1])):

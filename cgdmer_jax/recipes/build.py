@@ -41,7 +41,7 @@ def make_method(config: ConfigDict, contract: InputContract, tokenizer: Tokenize
 
 
 def of_tokenizer(tokenizer: Tokenizer) -> dict[str, int]:
-    """What a method must know of its tokenizer."""
+    """Facts of the tokenizer that a method needs."""
     return {"vocabulary": vocabulary_size(tokenizer), "full_stop": full_stop_id(tokenizer)}
 
 
@@ -144,7 +144,7 @@ def shapes_of(batch_size: int, contract: InputContract, max_tokens: int) -> Batc
 
 
 def run_environment() -> dict:
-    """What environment.json records each time a run is started."""
+    """The entry that each start of a run adds to environment.json."""
     return {
         "command": command_line(),
         "commit": commit(),
@@ -154,7 +154,7 @@ def run_environment() -> dict:
 
 
 def _trained_on(corpus: Corpus, number: int, lines: Int64[np.ndarray, "record"]) -> TrainedOn:
-    """Of one store of the corpus: the hashes of what lies on these lines."""
+    """Hashes of the patients and recordings of one store that lie on these lines of the corpus."""
     store = corpus.stores[number]
     own = lines[(lines >= corpus.first_lines[number]) & (lines < corpus.first_lines[number + 1])]
     patients = {patient_sha256(patient) for patient in corpus.patient_id[own]}

@@ -18,7 +18,7 @@ FOUND = {
 
 
 def describe(summary: Summary, out: Path) -> str:
-    """What the user reads at the end."""
+    """The summary printed at the end."""
     n_rejected = sum(summary.rejected.values())
     lines = [f"{out}: {summary.n_records:,} records in {summary.n_rows:,} rows, {n_rejected:,} rejected"]
     lines += [f"  {problem}: {count:,} (see rejected.csv)" for problem, count in summary.rejected.items()]

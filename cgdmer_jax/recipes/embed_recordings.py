@@ -15,7 +15,7 @@ from cgdmer_jax.waveform.windows import Split, split
 
 @dataclass
 class Rows:
-    """What each row of the output is of, noted while the recordings are embedded."""
+    """Record and start of each row of the output, noted while the recordings are embedded."""
 
     record: list[str] = field(default_factory=list)
     start_s: list[float] = field(default_factory=list)

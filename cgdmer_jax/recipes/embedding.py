@@ -1,6 +1,5 @@
 """Embeds the records of a corpus with a trained run, and caches the features on disk."""
 
-import functools
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -44,7 +43,6 @@ def feature_names(trained: Trained) -> list[str]:
     return sorted(jax.eval_shape(trained.method.embed_ecg, trained.variables, shapes))
 
 
-@functools.cache
 def embed(
     features_of: Callable,
     variables: Variables,

@@ -63,7 +63,7 @@ def export_model(run: Trained, out: Path, patient_key: bytes | None = None) -> N
 
 
 def vocabulary(config: ConfigDict) -> str:
-    """Where the tokenizer's words come from, and whose they may be."""
+    """Origin of the tokenizer's words, and whose they may be."""
     if tower_name(config):
         return "The tokenizer is that of the pretrained text encoder, not made from these reports."
     if config.data.tokenizer:

@@ -35,7 +35,7 @@ from cgdmer_jax.training.state import TrainState
 
 
 def start(known: argparse.Namespace, overrides: list[str]) -> int:
-    """What the words ask for; the exit code."""
+    """Does what the arguments ask for; returns the exit code."""
     config = load_config(known.config, overrides)
     if not known.workdir:
         raise CgdmerError("--workdir is missing; name the run folder, made or continued")
@@ -101,7 +101,7 @@ def pretrain(
 
 
 def facts(config: ConfigDict, corpus: Corpus, tokenizer: Tokenizer, loader: Loader) -> dict[str, object]:
-    """What must be the same on all hosts before any of them computes."""
+    """Facts that must agree on all hosts before any of them computes."""
     return {
         "the code (sha256)": provenance.code_sha256(),
         "the version of jax": jax.__version__,

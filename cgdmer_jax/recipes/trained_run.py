@@ -22,7 +22,7 @@ from cgdmer_jax.training.state import NEVER, TrainState
 
 @dataclass(frozen=True)
 class Trained:
-    """What evaluation needs of a run."""
+    """A finished run as evaluation needs it."""
 
     folder: RunFolder
     config: ConfigDict

@@ -34,7 +34,7 @@ from cgdmer_jax.training.stop import StopFlag
 
 @dataclass(frozen=True)
 class Parts:
-    """What the loop trains, on what, and how it is judged."""
+    """Everything the loop needs: method and state, batches, validation."""
 
     method: Method
     state: TrainState  # of step 0, every array where training wants it
@@ -118,7 +118,7 @@ def _begin(run: RunFolder, config: ConfigDict, parts: Parts, allowed: tuple[str,
 
 
 def measured(first: int, last: int, seconds: float, batch_size: int) -> dict:
-    """Of one start, for environment.json: its loop with compiling, validation and saving."""
+    """Measurements of one start for environment.json: the loop, with compiling, validation and saving."""
     return {
         "first_step": first,
         "last_step": last,

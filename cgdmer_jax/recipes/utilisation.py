@@ -1,4 +1,4 @@
-"""What a training step must compute, and how fast the chips can at most."""
+"""FLOPs of a training step, and the peak rate of the chips."""
 
 import math
 
@@ -17,7 +17,7 @@ FORWARD_AND_BACKWARD = 3  # the backward pass costs two forward ones; recomputat
 
 
 def flop_a_record(method: Method, variables: Variables, batch: Batch, key: PRNGKeyArray) -> float:
-    """Of the matrix products of forward and backward pass; shapes suffice, nothing is computed."""
+    """FLOPs of the matrix products of forward and backward pass; shapes suffice, nothing is computed."""
     draws = jax.eval_shape(method.draw, key, batch, jnp.float32(0))
 
     def loss(params, state, batch, draws):

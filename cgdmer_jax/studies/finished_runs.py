@@ -1,4 +1,4 @@
-"""Which JSON files of finished runs count: a run is what was learned, under the config that stands in its JSON."""
+"""Finished runs by their JSON files: a file counts if its config is the one that would be trained now."""
 
 import json
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ def learned_config(document: dict) -> dict[str, object]:
 
 
 def differs(one: Planned, path: Path) -> list[str]:
-    """What keeps the JSON from being this run's: nothing = it is finished."""
+    """Differences between the JSON and this run; none means the run is finished."""
     if not path.exists():
         return ["not run yet"]
     before = short_fields(learned_config(read_document(path)))

@@ -93,7 +93,7 @@ def choose(grid: dict, only: str) -> set[str]:
 
 
 def _made_once(config: ConfigDict, corpus: Corpus) -> tuple[InputContract, Tokenizer]:
-    """What a method is made with, besides its config; sizes are all that it reads of them."""
+    """Stand-ins for what a method is built from besides its config; it reads only their sizes."""
     tokenizer = build.make_tokenizer(config, corpus)
     return build.make_contract(corpus, tokenizer, config.method.scaling), tokenizer
 

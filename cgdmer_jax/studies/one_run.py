@@ -150,7 +150,7 @@ def describe(one: Planned, run: Path) -> dict:
 
 
 def kept_rows(run: Path, scored: Path) -> tuple[list[dict], dict[str, paired.Samples]]:
-    """Of the run itself: macro AUROC of each probe and of zero-shot with intervals, and everything of retrieval.
+    """Rows of the run itself: macro AUROC of each probe and of zero-shot with intervals, and all of retrieval.
 
     `scored` is the folder of the evaluation.
     """

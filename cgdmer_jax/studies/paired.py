@@ -68,7 +68,7 @@ def save_samples(path: Path, samples: Mapping[str, Samples]) -> None:
 
 
 def load_samples(path: Path) -> dict[str, Samples]:
-    """What `save_samples` wrote."""
+    """Reads what `save_samples` wrote."""
     remedy = "restore it, or delete it: the table then has no intervals of that run"
     arrays = read_arrays(path, remedy=remedy)
     names = [name.removesuffix("/values") for name in arrays if name.endswith("/values")]

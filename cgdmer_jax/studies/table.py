@@ -23,7 +23,7 @@ RECONSTRUCTION = ("training", None, None, "validation_ecg")  # loss on the valid
 
 
 def array_name(row: dict) -> str:
-    """Where predictions.npz keeps the scores of that results row."""
+    """Name under which predictions.npz keeps the scores of that results row."""
     parts = (row["task"], row["evaluation"], row["method"], row["feature"], row["variant"])
     return "/".join(part for part in parts if part)
 
@@ -105,7 +105,7 @@ def not_measured(documents: Sequence[dict], reference: str) -> list[str]:
 
 
 class Table(NamedTuple):
-    """What the finished runs say together."""
+    """Table of the finished runs."""
 
     reference: str
     rows: list[dict]

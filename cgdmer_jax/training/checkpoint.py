@@ -242,7 +242,7 @@ class Checkpoints:
         return jax.tree.unflatten(jax.tree.structure(like), [restored[name] for name in wanted])
 
     def restore_variables(self, step: int | None, like: TrainState) -> Restored:
-        """What the method learned, verified: of one step, else of the latest. A run may train there meanwhile."""
+        """Verified variables of one step, or of the latest. A run may be training there meanwhile."""
 
         def read(chosen: int) -> Variables:
             verify(self.folder / str(chosen))

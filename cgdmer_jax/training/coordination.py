@@ -1,4 +1,4 @@
-"""What the hosts of a run tell each other: that they run the same, and why they stop.
+"""Cross-host agreement and shutdown: hosts check that they run the same, and tell each other why they stop.
 
 Words go through the key-value store of JAX's coordination service, so that hosts that do not fit together can still say
 so: no device takes part. On one host all of this is nothing.
@@ -98,7 +98,7 @@ def check_same(facts: Mapping[str, object], timeout_s: float) -> None:
 
 
 def of_first(name: str, find: Callable[[], Found]) -> Found:
-    """What host 0 finds, on every host; anything that JSON holds. Each name can be asked for once."""
+    """Broadcasts what host 0 finds (any JSON value) to every host. Each name can be used once."""
     client = _client()
     if client is None:
         return find()

@@ -1,4 +1,4 @@
-"""Which hosts a run has, found from the environment or given, and this process's joining of them.
+"""Hosts of a run, from the environment or given, and how this process joins them.
 
 One process a host drives all of that host's devices. JAX's coordination service (jax.distributed) does the rest.
 """
@@ -44,7 +44,7 @@ def given_job(coordinator: str, n_processes: int, process: int) -> Job:
 
 
 def find_job(environment: Mapping[str, str]) -> Job | None:
-    """What Cloud TPU, JobSet (docs/pods.md) or SLURM tell their processes; None where a process is alone."""
+    """The place that Cloud TPU, JobSet (docs/pods.md) or SLURM assign to this process; None where it is alone."""
     for read in (_of_tpu, _of_jax_variables, _of_slurm):
         job = read(environment)
         if job is not None:
@@ -82,7 +82,7 @@ def join(job: Job, timeout_s: float) -> None:
         who = f"host {job.process}" if job.n_processes else "this host"
         raise CgdmerError(
             f"{who} cannot join the run at {job.coordinator} ({str(error).splitlines()[0]}); "
-            "mend the address or take another port"
+            "correct the address or use another port"
         ) from error
     finally:
         absent.cancel()
@@ -147,7 +147,7 @@ def _of_jax_variables(environment: Mapping[str, str]) -> Job | None:
 
 
 def _of_slurm(environment: Mapping[str, str]) -> Job | None:
-    """Of a step, that is, what srun starts; the script of sbatch itself is alone."""
+    """The place inside a SLURM step (started by srun); the sbatch script itself is alone."""
     if "SLURM_STEP_NODELIST" not in environment or "SLURM_PROCID" not in environment:
         return None
     tasks, nodes = (_number(environment, name) for name in ("SLURM_STEP_NUM_TASKS", "SLURM_STEP_NUM_NODES"))

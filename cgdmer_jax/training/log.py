@@ -44,7 +44,7 @@ class MetricsLog:
             mirror(record["step"], numbers)
 
     def _append(self) -> None:
-        """What waits, whole or not at all."""
+        """Writes the waiting lines, all or none."""
         with self.path.open("ab", buffering=0) as file:
             before = file.tell()
             if file.write(self._waiting) < len(self._waiting):
@@ -61,12 +61,10 @@ class MetricsLog:
                 raise self._not_written(error) from error
 
     def _not_written(self, error: OSError) -> CgdmerError:
-        return CgdmerError(
-            f"{self.path} cannot be written ({error.strerror}); mend that and give the same command again"
-        )
+        return CgdmerError(f"{self.path} cannot be written ({error.strerror}); fix that and run the same command again")
 
     def last_step(self) -> int:
-        """Of what is told so far; 0 when nothing is."""
+        """The last logged step; 0 when there is none."""
         return max((record["step"] for record in read_metrics(self.path)), default=0) if self.path.exists() else 0
 
     def cut_after(self, step: int) -> None:

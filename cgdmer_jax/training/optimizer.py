@@ -102,7 +102,7 @@ def _check_rules(rules: tuple[tuple[str, float], ...], params: dict) -> None:
             expression = re.compile(pattern)
         except re.error as error:
             raise CgdmerError(
-                f'config.optimizer.rate_factors: "{pattern}" is no regular expression ({error}); mend it'
+                f'config.optimizer.rate_factors: "{pattern}" is not a regular expression ({error}); correct it'
             ) from error
         if not any(expression.search(path) for path in paths):
             raise CgdmerError(

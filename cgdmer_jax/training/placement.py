@@ -1,4 +1,4 @@
-"""Which parameter is split over the axis `fsdp`, by ordered rules on its path; the optimiser's moments follow.
+"""Splits parameters over the axis `fsdp` by ordered rules on their path; the optimiser's moments follow.
 
 One rule list serves all methods: what is large is split along its largest axis that the devices divide (FSDP), the
 layer axis of scanned blocks never, since each turn of the scan would then wait for one device.
@@ -35,7 +35,7 @@ class Placed:
 
 
 def path_of(path: tuple) -> str:
-    """Of any pytree: keys, fields and positions by name."""
+    """Path of a leaf in any pytree: keys, fields and positions by name."""
     return "/".join(str(getattr(entry, "key", getattr(entry, "name", getattr(entry, "idx", "")))) for entry in path)
 
 
@@ -59,7 +59,7 @@ def shardings(state: Any, mesh: Mesh | AbstractMesh, smallest: int = SMALLEST) -
 
 
 def placements(state: Any, placed: Any) -> list[Placed]:
-    """What `shardings` decided, array by array."""
+    """Lists what `shardings` decided, array by array."""
     rows = []
     leaves = jax.tree_util.tree_leaves_with_path(state)
     for (path, leaf), sharding in zip(leaves, jax.tree.leaves(placed), strict=True):

@@ -29,7 +29,7 @@ def manifest_sha256(folder: Path) -> str | None:
 
 
 def read_steadily(folder: Path, choose: Callable[[], int | None], read: Callable[[int], Variables]) -> Restored | None:
-    """What is read of the chosen step. One that is removed or replaced meanwhile is given up, and chosen anew.
+    """Reads the chosen step. If it is removed or replaced meanwhile, another is chosen.
 
     `choose` raises when there is nothing more to choose from, or finds None.
     """

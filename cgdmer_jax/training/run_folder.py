@@ -129,7 +129,7 @@ class RunFolder:
             raise self._not_writable(error) from error
 
     def starts(self) -> list[dict]:
-        """What environment.json tells of each time the run was started, the first one first."""
+        """Entries of environment.json, one for each start of the run, oldest first."""
         path = self.path / "environment.json"
         entries = self._read(path.name)
         if not isinstance(entries, list):

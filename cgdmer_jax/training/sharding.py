@@ -1,4 +1,4 @@
-"""Where arrays live: a mesh over all devices, the batch split over both of its axes."""
+"""Placement of arrays: a mesh over all devices, the batch split over both of its axes."""
 
 import jax
 import numpy as np

@@ -1,4 +1,4 @@
-"""What the six limb leads say of each other: they are arithmetic in any two (Einthoven 1912, Goldberger 1942).
+"""Consistency of the six limb leads: all follow from any two (Einthoven 1912, Goldberger 1942).
 
 Leads stand in canonical order: I, II, III, aVR, aVL, aVF first. DESIGN 3.
 """
@@ -18,7 +18,7 @@ SWAPPED_BELOW = -0.5  # correlation of I and V6, which look at the left ventricl
 
 @dataclass(frozen=True)
 class Agreement:
-    """How well the limb leads fit together; NaN (and no suspicion) where a lead that it needs is absent."""
+    """Agreement of the limb leads; NaN (and no suspicion) where a lead that it needs is absent."""
 
     einthoven_mv: float  # root mean square of I + III - II
     goldberger_mv: float  # the largest of the three for aVR, aVL, aVF
@@ -40,7 +40,7 @@ def goldberger_residuals(signal: Float[np.ndarray, "lead time"]) -> Float[np.nda
 def agreement(
     signal_mv: Float[np.ndarray, "12 time"], absent: Bool[np.ndarray, "12"], amplitude_mv: Float[np.ndarray, "12"]
 ) -> Agreement:
-    """Of a recording without gaps in the leads that are present; `amplitude_mv` is that of quality.py."""
+    """Checks a recording that has no gaps in the leads present; `amplitude_mv` comes from quality.py."""
     signal_mv = np.where(absent[:, None], np.nan, signal_mv)
     einthoven_mv = np.sqrt(np.mean(einthoven_residual(signal_mv) ** 2))
     goldberger_mv = np.sqrt(np.mean(goldberger_residuals(signal_mv) ** 2, axis=1)).max()

@@ -1,4 +1,4 @@
-"""What is found in each lead by itself, and whether it counts as recorded at all. DESIGN 3."""
+"""Quality of each lead by itself, and whether it counts as recorded at all. DESIGN 3."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ AMPLITUDE_SHARES = (0.005, 0.995)  # single samples are no amplitude; a QRS comp
 
 @dataclass(frozen=True)
 class LeadQuality:
-    """What was found in each lead; shares are of the samples looked at."""
+    """Findings in each lead; shares are of the samples examined."""
 
     absent: Bool[np.ndarray, "lead"]
     flagged: Bool[np.ndarray, "lead"]  # kept, yet 0.1 to 5 % is missing or clipped, or a sample is held

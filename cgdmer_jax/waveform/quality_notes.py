@@ -1,4 +1,4 @@
-"""What is told of one recording's quality; nothing of it was changed."""
+"""Remarks on the quality of one recording; none of them changed a sample."""
 
 from collections.abc import Mapping
 

@@ -40,7 +40,7 @@ def find_records(root: Path) -> Found:
 
 
 def name_of(record: Path, root: Path) -> str:
-    """How a record is called: its path below the root, printable whatever its bytes are."""
+    """Name of a record: its path below the root, printable whatever its bytes are."""
     return _name(record, root)
 
 

@@ -49,7 +49,7 @@ def open_record_file(record: Path, file: Path, missing: str, root: Path | None) 
 
 
 def file_fault(record: Path, file: Path, missing: str, error: OSError) -> RecordError:
-    """What the system said about a file, as a fault of its record."""
+    """Turns a system error about a file into an error of its record."""
     field = "header" if missing == "no_header" else "file name"
     if error.errno in _MISSING:
         return RecordError(str(record), field, missing, f"{file} does not exist; fetch the record again")

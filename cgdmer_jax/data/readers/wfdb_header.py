@@ -46,7 +46,7 @@ _INTEGER = re.compile(r"-?\d{1,10}", re.ASCII)
 
 @dataclass(frozen=True)
 class Calibration:
-    """How the digital values of a lead become millivolts."""
+    """Conversion of a lead's digital values to millivolts."""
 
     gain: float  # digital units a physical unit
     baseline: int  # the digital value of 0

@@ -1,4 +1,4 @@
-"""What a collection of recordings is to the rest of the program; one small file a collection (DESIGN 1).
+"""Collections of recordings, one small file each, and their names.
 
 A source lists its records in table order and reads the recording of one of them. It decides nothing about
 filtering, rejection or storage: that is `data/convert.py`, the same for every collection.

@@ -54,7 +54,7 @@ MOST_SHARD_BYTES = 1 << 32  # of samples, which each process holds of the shard 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a conversion did."""
+    """Outcome of a conversion."""
 
     n_rows: int
     n_records: int
@@ -67,7 +67,7 @@ class Summary:
 
     @property
     def records_per_second(self) -> float:
-        """Of this run, start-up of the workers and sealing included."""
+        """Records converted each second of this run, start-up of the workers and sealing included."""
         return self.n_converted / self.wall_seconds
 
 
@@ -281,6 +281,6 @@ def _longer(notes: list[dict[str, Any]], seconds: float) -> list[str]:
 
 
 def _marked(notes: list[dict[str, Any]]) -> dict[str, int]:
-    """How many records each quality column marks, in any lead, and how many have an absent lead."""
+    """Number of records that each quality column marks, in any lead, and that have an absent lead."""
     marked = {column: sum(bool(np.any(note[column])) for note in notes) for column in MARKS}
     return {"lead_absent": sum(not np.all(note["lead_mask"]) for note in notes)} | marked

@@ -91,7 +91,7 @@ def inside(folder: Path, name: str) -> Path:
 
 
 def shard_name(shard: int) -> str:
-    """Where TensorStore keeps rows shard*rows_per_shard and on, within the store."""
+    """Path in the store where TensorStore keeps rows shard*rows_per_shard and on."""
     return f"{SIGNAL}/c/{shard}/0/0"
 
 

@@ -17,7 +17,7 @@ PARTIAL = ".partial"  # folder of notes; removed once the store is sealed
 
 
 def notes_path(out: Path, shard: int) -> Path:
-    """Where the notes of a finished shard lie until the store is sealed."""
+    """Path of a finished shard's notes until the store is sealed."""
     return out / PARTIAL / f"shard-{shard:06d}.json"
 
 

@@ -32,7 +32,7 @@ LONGEST_REASON = 1000  # letters; a damaged header may have a megabyte where a r
 
 @dataclass(frozen=True)
 class ShardJob:
-    """What every shard of one conversion has in common."""
+    """Settings shared by every shard of one conversion."""
 
     out: Path
     rate: float  # Hz of the store
@@ -70,7 +70,7 @@ def not_written(what: str, error: Exception) -> CgdmerError:
     """TensorStore reports a full disk as ValueError."""
     return CgdmerError(
         f"{what} could not be written ({reason_of(error)}); "
-        "free disk space or mend the folder, then run the same command again: it continues"
+        "free disk space or fix the folder, then run the same command again: it continues"
     )
 
 

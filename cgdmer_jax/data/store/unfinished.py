@@ -83,7 +83,7 @@ def unfinished_store(out: Path, settings: dict[str, Any]) -> Iterator[None]:
         lock = (partial / LOCK).open("w")
     except OSError as error:
         raise CgdmerError(
-            f"the store cannot be written to {out} ({error.strerror}); name another --out or mend its permissions"
+            f"the store cannot be written to {out} ({error.strerror}); name another --out or correct its permissions"
         ) from error
     with lock:
         try:

@@ -58,7 +58,7 @@ def check_before_seal(source: Source, notes: Sequence[Note], partial: bool) -> N
 
 
 def _most_unread(n_records: int) -> float | int:
-    """How many may be lost one by one: 1 % of many, 10 of some hundreds, a tenth of fewer, and one of any number."""
+    """Number that may be lost one by one: 1 % of many, 10 of some hundreds, a tenth of fewer, and one of any number."""
     return max(1, min(10, n_records / 10), n_records / 100)
 
 

@@ -140,7 +140,7 @@ def _repolarisation(hearts: Hearts) -> Float[np.ndarray, "n 3 3"]:
 
 
 def rotations(hearts: Hearts) -> Float[np.ndarray, "n 3 3"]:
-    """How the heart lies: turns about the back-front, foot-head and left-right axis (row vectors @ turn)."""
+    """Rotation of the heart about the back-front, foot-head and left-right axis (row vectors @ turn)."""
     draws = hearts.patient_draws
     frontal = draws.normal(0.0, 15.0) + 0.30 * (hearts.age - 52.0) + 10.0 * hearts.lvh - 8.0 * hearts.clbbb
     angles = np.deg2rad(np.stack([frontal, draws.normal(0.0, 9.0), draws.normal(0.0, 8.0)]))

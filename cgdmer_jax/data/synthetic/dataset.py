@@ -36,7 +36,7 @@ class SyntheticRecords(Listing):
 
 
 class Scene(NamedTuple):
-    """What is settled of some records before a sample is computed."""
+    """Properties of some records that are drawn before any sample is computed."""
 
     hearts: Hearts
     waves: Waves

@@ -19,7 +19,7 @@ CHANGES_T = frozenset(("CLBBB", "CRBBB", "IMI", "AMI", "LVH", "STD_"))
 
 @dataclass(frozen=True)
 class Reading:
-    """What a reader measured in one record before writing; findings begin with the rhythm."""
+    """Measurements of one record that its report is written from; findings begin with the rhythm."""
 
     findings: tuple[str, ...]
     bpm: int

@@ -1,4 +1,4 @@
-"""What a tokenizer's own tokens are called and numbered: BERT's, RoBERTa's, T5's and those of our own WordPiece."""
+"""Names and numbers of special tokens: BERT's, RoBERTa's, T5's and those of our own WordPiece."""
 
 from tokenizers import Tokenizer
 
@@ -28,7 +28,7 @@ def vocabulary_size(tokenizer: Tokenizer) -> int:
 
 
 def frame(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
-    """What the tokenizer puts before and after every text: [CLS] and [SEP], <s> and </s>, nothing and </s>."""
+    """Tokens put before and after every text: [CLS] and [SEP], <s> and </s>, nothing and </s>."""
     framed, bare = tokenizer.encode("a").ids, tokenizer.encode("a", add_special_tokens=False).ids
     starts = (n for n in range(len(framed) - len(bare) + 1) if framed[n : n + len(bare)] == bare)
     start = next(starts, 0)

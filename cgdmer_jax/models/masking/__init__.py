@@ -1,1 +1,1 @@
-"""Which tokens are hidden: slots, strategies, words."""
+"""Masking: slots, strategies, words. Draws decide here; nothing here learns."""

@@ -1,4 +1,4 @@
-"""Which tokens are kept and which are hidden, with static shapes (DESIGN 4).
+"""Kept and hidden tokens in static shapes (DESIGN 4).
 
 A token is (lead, patch); tokens are numbered lead * N + patch. Each record keeps k_i of its n_i valid tokens in the
 first k_i of K slots; its hidden tokens fill the first n_i - k_i of Q slots. Slots beyond are dead.
@@ -109,7 +109,7 @@ def widened(kept: Slots, hidden: Slots, n_tokens: int, hide_ratio: float) -> Slo
 
 
 def right_behind(length: Int[Array, "batch"], n_first: int, n_second: int) -> Int[Array, "batch both"]:
-    """Of `n_first` items and `n_second` others in a row: order in which the others follow the first `length` items."""
+    """Order that moves `n_second` items, stored after `n_first` others, directly behind the first `length` of those."""
     place = jnp.arange(n_first + n_second)[None, :]
     moved = jnp.minimum(place + n_first - length[:, None], n_first + n_second - 1)
     return jnp.where(place < length[:, None], place, moved)

@@ -1,4 +1,4 @@
-"""What a text pass reads: masked words (Devlin et al. 2019: 15 % of tokens, 80/10/10), or some statements only."""
+"""Input of a text pass: masked words (Devlin et al. 2019: 15 % of tokens, 80/10/10), or some statements only."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""What the pretrained text encoders give, their activations, the mean over a text's tokens, and logits of words."""
+"""Outputs of the pretrained text encoders: activations, the mean over a text's tokens, word logits."""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -48,7 +48,7 @@ def make_tower(architecture: Mapping[str, object], *, trained: int, dtype: str, 
 
 
 def marks_of(architecture: Mapping[str, object]) -> Marks:
-    """What stands for a hidden word, and which tokens are no words."""
+    """Token that replaces a hidden word, and the tokens that are not words."""
     return Marks(architecture["mask_id"], tuple(architecture["special_ids"]))
 
 
@@ -83,7 +83,7 @@ def split_blocks(params: dict, frozen: int) -> dict:
 
 
 def n_frozen(params: dict) -> int:
-    """How many blocks of a tower's parameters stand apart."""
+    """Number of blocks whose parameters are stored one by one."""
     return len(jax.tree.leaves(params["frozen_blocks"])[0]) if "frozen_blocks" in params else 0
 
 

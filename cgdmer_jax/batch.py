@@ -15,7 +15,7 @@ NO_TEXT = -1  # text_id of a record without clinical text
 
 
 class Batch(NamedTuple):
-    """One global batch; host arrays (NumPy) and device arrays alike. DESIGN 2."""
+    """One global batch; host arrays (NumPy) and device arrays alike (docs/design.md, "Corpus and batch")."""
 
     signal: Int16[np.ndarray, "batch lead time"]  # microvolts; absent leads are zero
     lead_mask: Bool[np.ndarray, "batch lead"]  # True = the lead was recorded

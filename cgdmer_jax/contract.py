@@ -1,7 +1,7 @@
 """InputContract: what an encoder was trained on, and `prepare`, which converts a signal to it or refuses.
 
 `prepare` runs the chain of the conversion (`waveform.condition`), so that a signal in use and a stored one
-are equal int16. DESIGN 2.
+are equal int16 (docs/design.md, "Input contract").
 """
 
 import dataclasses

@@ -151,7 +151,7 @@ MAX_TOKENS = {
     "base": 64,
 }  # nano: text at most half of the ECG
 LARGE_BATCH = {"tiny": 256, "small": 1024, "base": 1024}
-LARGE_RATE = {"tiny": 5e-4, "small": 2e-4, "base": 1e-4}  # methods.md 1.4
+LARGE_RATE = {"tiny": 5e-4, "small": 2e-4, "base": 1e-4}
 
 
 def get_config(name: str = "nano") -> ConfigDict:

@@ -1,7 +1,7 @@
 """MERL, `--config=configs/merl.py:SIZE` or `:SIZE,PRESET`, SIZE of SIZES and PRESET of PRESETS below (docs/merl.md).
 
 Plain values; any field is overridden as `--config.a.b=value`. What the method's fields mean stands beside them in
-cgdmer_jax/methods/merl/config.py. Facts: methods.md 4.2 (sizes), 4.4 and 4.9 (presets).
+cgdmer_jax/methods/merl/config.py. The sizes and presets are those of the paper and of the released code.
 """
 
 from ml_collections import ConfigDict
@@ -29,7 +29,7 @@ MEDCPT = "hf://ncbi/MedCPT-Query-Encoder@d83a36cc6b8e3a5c5e9d9d6ba156808c1643dcb
 METHOD = {
     "text_tower": MEDCPT,  # a folder or hf://owner/name@revision
     "text_architecture": {},
-    "text_trained": 0,  # the released code froze the whole tower (methods.md 4.8)
+    "text_trained": 0,  # the released code froze the whole tower
     "text_rate": 1.0,
     "text_pooling": "pooler",
     "scaling": "record_minmax",

@@ -1,6 +1,6 @@
 """A file that MERL's authors released (*_ckpt.pth) as a run folder, so that it is evaluated as our own runs are.
 
-The text tower comes from --config.method.text_tower: the released code never changed it (methods.md 4.8).
+The text tower comes from --config.method.text_tower: the released code never changed it.
 """
 
 from cgdmer_jax import cli, config, path_arguments

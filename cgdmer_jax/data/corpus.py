@@ -1,4 +1,4 @@
-"""One or several stores behind one reading surface (DESIGN 2)."""
+"""One or several stores behind one reading surface (docs/design.md, "Corpus and batch")."""
 
 import hashlib
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Batches as a pure function of (corpus, selected rows, batch size, seed, step); DESIGN 2.
+"""Batches as a pure function of (corpus, selected rows, batch size, seed, step): docs/design.md, "Corpus and batch".
 
 Resume needs the step number alone, and the number of hosts changes nothing but who reads which rows.
 """

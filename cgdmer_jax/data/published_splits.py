@@ -1,4 +1,4 @@
-"""MERL's published split tables as they are (Liu et al., ICML 2024; facts in reference/methods.md 0.2 and 0.3).
+"""MERL's published split tables as they are (Liu et al., ICML 2024; docs/evaluation.md, "Protocol merl").
 
 Eighteen CSV files: train, val and test of six tasks. The release reads labels by the place of their column,
 `iloc[:, 6:]`, so a table keeps the order of its own header, and `exact` says what should have stood there:
@@ -188,7 +188,7 @@ def _check(table: SplitTable, folder: Path) -> None:
         raise CgdmerError(f"the tables of {table.task} in {folder} name a record twice; restore the published tables")
 
 
-CKEPE = "CKEPE_prompt.json"  # put beside MERL's split tables, see TABLES_ARE (reference/methods.md 4.5)
+CKEPE = "CKEPE_prompt.json"  # put beside MERL's split tables, see TABLES_ARE
 
 
 def published_prompts(tables: Path, classes: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Folds that train, choose and score; always split by patient (DESIGN 3 and 6)."""
+"""Folds that train, choose and score; always split by patient (docs/design.md, "Splits")."""
 
 import hashlib
 from collections.abc import Iterable

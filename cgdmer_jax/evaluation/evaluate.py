@@ -173,7 +173,7 @@ def save_predictions(state: Evaluation, path: Path) -> None:
 
 
 def note_test_read(state: Evaluation, line: str) -> None:
-    """Each look at a real test split is written down (DESIGN 6), in the folder of the run that looked."""
+    """Each look at a real test split is written down, in the folder of the run that looked."""
     entry = {"command": line, "checkpoint": state.trained.checkpoint, "store": state.corpus.fingerprint}
     entry["date"] = time.strftime("%Y-%m-%d")
     with (state.trained.folder.path / TEST_READS).open("a") as file:

@@ -1,4 +1,7 @@
-"""Which scored records a run was trained on: by patient, and by the stored samples themselves (DESIGN 6)."""
+"""Which scored records a run was trained on: by patient, and by the stored samples themselves.
+
+See docs/design.md, "Discipline".
+"""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,7 @@
-"""The portable model folder: weights, config, input contract, tokenizer and card; no pickle anywhere (DESIGN 2)."""
+"""The portable model folder: weights, config, input contract, tokenizer and card; no pickle anywhere.
+
+See docs/design.md, "Model folder".
+"""
 
 import json
 import os

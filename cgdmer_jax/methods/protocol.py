@@ -1,4 +1,7 @@
-"""The method contract: what the loop, the sharding and the evaluation know of a method (DESIGN 2)."""
+"""The method contract: what the loop, the sharding and the evaluation know of a method.
+
+See docs/design.md, "Methods".
+"""
 
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 

@@ -1,4 +1,7 @@
-"""The two protocols of an evaluation (DESIGN 6), and what of `merl` is neither a table nor a probe."""
+"""The two protocols of an evaluation, and what of `merl` is neither a table nor a probe.
+
+See docs/design.md, "Protocols".
+"""
 
 from collections.abc import Sequence
 

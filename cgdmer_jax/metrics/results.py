@@ -1,4 +1,4 @@
-"""results.json: one tidy table of flat rows, as DESIGN 2 lists its fields."""
+"""results.json: one tidy table of flat rows (docs/design.md, "Results")."""
 
 import json
 import math
@@ -189,7 +189,7 @@ def _problem_of(row: object) -> str | None:
 
 
 def check_rows(rows: Sequence[dict]) -> None:
-    """Raises unless every row has the fields of DESIGN 2 and no two rows share their key."""
+    """Raises unless every row has exactly the fields of KEY and FIGURES and no two rows share their key."""
     fields = [*KEY, *FIGURES]
     for row in rows:
         if sorted(row) != sorted(fields):

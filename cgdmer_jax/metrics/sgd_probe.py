@@ -1,4 +1,4 @@
-"""The linear probe of MERL's release: Adam on raw features, every epoch kept (reference/methods.md 4.6 and 4.8).
+"""The linear probe of MERL's release: Adam on raw features, every epoch kept (docs/evaluation.md, "Protocol merl").
 
 Of `finetune/main_single.py` and its scripts this keeps the optimiser (Adam, rate 0.001, decay 1e-4 added to the
 gradient), batches of 16 in a new order each epoch with the last one short, 100 epochs, the mean binary cross-entropy,

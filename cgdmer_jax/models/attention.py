@@ -10,7 +10,7 @@ from cgdmer_jax.models.dense import precise
 
 KINDS = ("auto", "blocked", "xla", "cudnn")
 _MASKED = -1e30  # finite: a record without any key attends evenly and stays finite
-_BLOCK_BYTES = 4 << 20  # scores of one block of heads; 2-13 MB measured best on a 32 MB cache (stack.md 6)
+_BLOCK_BYTES = 4 << 20  # scores of one block of heads; 2-13 MB measured best on a 32 MB cache
 _WHOLE_BYTES = 16 << 20  # up to here all heads at once: no loop, half the time at nano's 75 tokens
 
 
@@ -24,7 +24,7 @@ def attention(
     """Softmax attention over the first `key_length` keys of each record, in one of the forms of KINDS.
 
     `blocked`: blocks of heads with scores recomputed in the backward pass (on a CPU XLA materialises the whole score
-    tensor and transposes it, 1.4-4.9x slower in stack.md 6). `cudnn`: the fused kernel of NVIDIA GPUs, 16 bits only.
+    tensor and transposes it, 1.4-4.9x slower). `cudnn`: the fused kernel of NVIDIA GPUs, 16 bits only.
     `xla`: XLA's own. `auto`: the one that was fastest where it was measured (docs/performance.md).
     """
     if kind == "auto":

@@ -69,7 +69,7 @@ class AttentionPool(nn.Module):
 
 
 class SecondEncoders(nn.Module):
-    """One specific encoder for each modality and ONE shared encoder, same weights for both (DESIGN 4), or two.
+    """One specific encoder for each modality and ONE shared encoder, same weights for both, or two.
 
     The shared encoder sees each modality through its own linear map plus a modality embedding. What is shared has
     one pool as it has one encoder.

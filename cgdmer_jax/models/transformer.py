@@ -9,7 +9,7 @@ from cgdmer_jax.models.attention import attention
 from cgdmer_jax.models.dense import PRODUCT, Dense, LayerNorm
 
 # The last kernel of a residual branch starts at this share of Glorot's draw, so that a block begins close to doing
-# nothing and a token's content reaches the end of the stack (docs/decisions.md, 2026-11-24).
+# nothing and a token's content reaches the end of the stack (docs/decisions.md, "CG-DMER").
 BRANCH_START = 0.1
 
 REMAT_POLICIES = {
@@ -46,7 +46,7 @@ class Attention(nn.Module):
 
 
 class Mlp(nn.Module):
-    """Two dense layers with a tanh GELU between (erf costs 6-11 % of a CPU step, stack.md 6)."""
+    """Two dense layers with a tanh GELU between (erf costs 6-11 % of a CPU step)."""
 
     hidden: int
     dtype: str = "float32"

@@ -23,7 +23,7 @@ NEUTRAL = YOUNGER | {
     "method.attention": "auto",
     "method.chunks": 1,
 }
-UNLEARNED = "run."  # intervals, checkpoints, devices: DESIGN 5 lets a run that goes on change them
+UNLEARNED = "run."  # intervals, checkpoints, devices: a run may change them when it goes on
 
 
 def json_path(one: Planned, out: Path) -> Path:

@@ -1,6 +1,6 @@
 """manifest.json of a checkpoint: the sha256 of every file, the shape and dtype of every array.
 
-Orbax alone loads flipped bits and casts dtypes in silence (stack.md 4).
+Orbax alone loads flipped bits and casts dtypes in silence.
 """
 
 import hashlib

@@ -1,4 +1,6 @@
-"""The run folder: config, environment and input contract beside the metrics and checkpoints (DESIGN 2).
+"""The run folder: config, environment and input contract beside the metrics and checkpoints.
+
+See docs/design.md, "Run folder".
 
 Each of these files holds its own hash, config.json that of the tokenizer too; folders of before have none, and gain
 them when their run goes on.

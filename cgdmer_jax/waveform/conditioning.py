@@ -1,7 +1,7 @@
 """The signal path: named leads, millivolts, gaps, limb leads, filter, resampling, int16 microvolts.
 
 One chain, `condition`, makes every stored and every prepared signal, so that what an encoder sees in
-use is what it saw in training. NumPy and SciPy only. DESIGN 3.
+use is what it saw in training. NumPy and SciPy only (docs/design.md, "Signal path").
 """
 
 import math

@@ -1,6 +1,6 @@
 """Consistency of the six limb leads: all follow from any two (Einthoven 1912, Goldberger 1942).
 
-Leads stand in canonical order: I, II, III, aVR, aVL, aVF first. DESIGN 3.
+Leads stand in canonical order: I, II, III, aVR, aVL, aVF first.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""Quality of each lead by itself, and whether it counts as recorded at all. DESIGN 3."""
+"""Quality of each lead by itself, and whether it counts as recorded at all.
+
+See docs/design.md, "Absent is not zero".
+"""
 
 from dataclasses import dataclass
 
@@ -27,7 +30,7 @@ class LeadQuality:
 
 
 def lead_quality(signal_mv: Float[np.ndarray, "lead time"]) -> LeadQuality:
-    """Absent: over 5 % without measurement, over 95 % at one value, or over 5 % clipped. DESIGN 3."""
+    """Absent: over 5 % without measurement, over 95 % at one value, or over 5 % clipped."""
     leads, samples = signal_mv.shape
     nan = np.isnan(signal_mv)
     nan_share = nan.mean(axis=1)

@@ -16,7 +16,7 @@ from cgdmer_jax.data.store.store import open_store
 from cgdmer_jax.errors import CgdmerError
 from tests.data.ptbxl_root import line, samples, write_root
 
-# Records with at least one label of the task, by folds 1-8, 9, 10 (reference/methods.md 0.2).
+# Records with at least one label of the task, by folds 1-8, 9, 10: the sizes of MERL's tables.
 COUNTS = {
     "super": (17084, 2146, 2158),
     "sub": (17084, 2146, 2158),

@@ -12,7 +12,7 @@ from tests.data.merl_tables import write_tables
 
 RECORDS = [(number, number // 2, number // 2 % 10 + 1) for number in range(2, 82)]
 
-# reference/methods.md 0.2: records of train, val, test; classes; of test those with < 10 positives and their number.
+# The published tables: records of train, val, test; classes; of test those with < 10 positives and their number.
 PUBLISHED = {
     "super": ((17084, 2146, 2158), 5, {}),
     "sub": ((17084, 2146, 2158), 23, {"SEHYP": 2, "PMI": 2, "WPW": 8, "ILBBB": 8}),
@@ -21,7 +21,7 @@ PUBLISHED = {
     "cpsc2018": ((4950, 551, 1376), 9, {}),
     "csn": ((16546, 1860, 4620), 38, {"2AVB1": 1, "2AVB": 4, "VEB": 5, "RVH": 5, "JEB": 5, "PRIE": 8}),
 }
-# methods.md 0.3: positives as released and exact, of all three parts and of test.
+# The published tables: positives as released and exact, of all three parts and of test.
 CONTAMINATED = {
     "VB": (916, 3, 169, 0),
     "AVB": (913, 176, 169, 39),

@@ -276,7 +276,7 @@ def test_the_project_s_grid_has_the_rows_of_the_issue_with_three_seeds():
     assert set(three) >= expected.keys()
     for name, fields in expected.items():
         assert rows[name]["overrides"] == {field: off[field] for field in fields}
-    assert len(rows.keys() - expected.keys()) <= 9  # eight others, and what is already a default against DESIGN
+    assert len(rows.keys() - expected.keys()) <= 9  # eight others, and what is a default already
 
 
 def test_every_row_of_the_project_s_grid_is_a_config_of_its_own(store):

@@ -1,4 +1,7 @@
-"""What CG-DMER costs: parts counted by hand, and the proportions that DESIGN 4 promises."""
+"""What CG-DMER costs: parts counted by hand, and the promised proportions.
+
+See docs/design.md, "Encoders" and "Decoders".
+"""
 
 import numpy as np
 import pytest

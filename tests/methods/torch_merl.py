@@ -1,4 +1,4 @@
-"""MERL restated plainly in PyTorch from its documented sizes (methods.md 4.2), its tensors named as released."""
+"""MERL restated plainly in PyTorch from its documented sizes, its tensors named as released."""
 
 import torch
 from torch import nn

@@ -1,7 +1,7 @@
-"""Collections of recordings, one small file each, and their names.
+"""Collections of recordings, one small file each, and their names (docs/design.md, "Sources").
 
 A source lists its records in table order and reads the recording of one of them. It decides nothing about
-filtering, rejection or storage: that is `data/convert.py`, the same for every collection.
+filtering, rejection or storage: that is `data/store/convert.py`, the same for every collection.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The layout of a store folder and its seal: what conversion promises and opening verifies (DESIGN 2).
+"""The layout of a store folder and its seal: what conversion promises and opening verifies (docs/design.md, "Store").
 
 TensorStore reads a missing shard as zeros unless told otherwise, and never notices a shard that was swapped
 for another one of the same size; so the seal in dataset.json lists every file of the store. What zarr.json must

@@ -1,4 +1,7 @@
-"""A converted collection on disk: signals by row, one table of records, one of report texts (DESIGN 2)."""
+"""A converted collection on disk: signals by row, one table of records, one of report texts.
+
+See docs/design.md, "Store".
+"""
 
 from functools import cached_property
 from pathlib import Path
@@ -42,7 +45,7 @@ def record_schema(tasks: tuple[str, ...]) -> pa.Schema:
         ("sex", pa.string()),
         ("device", pa.string()),
         ("lead_mask", per_lead),  # True = the lead was recorded
-        ("lead_flagged", per_lead),  # True = kept, but with gaps or clipped stretches (DESIGN 3)
+        ("lead_flagged", per_lead),  # True = kept, but with gaps or clipped stretches (waveform/quality.py)
         ("lead_implausible", per_lead),  # True = kept, but of an amplitude that no heart has (quality.py)
         ("lead_derived", per_lead),  # True = made from two other limb leads, on request
         ("nan_share", share),  # of the samples: not measured

@@ -1,4 +1,4 @@
-"""dataset.json of a store: read, compared with its own hash, and checked field by field (DESIGN 2).
+"""dataset.json of a store: read, compared with its own hash, and checked field by field (docs/design.md, "Store").
 
 Format 4 holds the sha256 of everything else in it. Format 3, which did not, still opens; of its fields only what
 contradicts itself can be noticed.

@@ -1,4 +1,7 @@
-"""The tables of a store as conversion writes them: records, distinct reports, rejected records (DESIGN 2)."""
+"""The tables of a store as conversion writes them: records, distinct reports, rejected records.
+
+See docs/design.md, "Store".
+"""
 
 import csv
 import io

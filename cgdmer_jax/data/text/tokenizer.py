@@ -1,4 +1,4 @@
-"""Reports: cleaning rules by source, then token ids (DESIGN 3).
+"""Reports: cleaning rules by source, then token ids (docs/design.md, "Reports").
 
 Prompts pass through the same functions, so that both sides of an alignment speak alike.
 """

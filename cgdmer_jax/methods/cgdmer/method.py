@@ -1,4 +1,7 @@
-"""CG-DMER (Niu et al. 2026, arXiv 2602.21154) on the method contract; our choices are DESIGN 4."""
+"""CG-DMER (Niu et al. 2026, arXiv 2602.21154) on the method contract.
+
+Our choices where the paper leaves one: docs/design.md, "CG-DMER".
+"""
 
 from collections.abc import Callable
 

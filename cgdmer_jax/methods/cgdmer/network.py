@@ -1,4 +1,7 @@
-"""CG-DMER's parameters and forward passes (DESIGN 4); losses and masks are elsewhere."""
+"""CG-DMER's parameters and forward passes; losses and masks are elsewhere.
+
+See docs/design.md, "Encoders" and "Decoders".
+"""
 
 from dataclasses import dataclass
 from typing import NamedTuple

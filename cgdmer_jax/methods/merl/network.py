@@ -1,4 +1,4 @@
-"""MERL's parameters and forward passes (methods.md 4.2); losses are elsewhere."""
+"""MERL's parameters and forward passes (docs/merl.md, "As released"); losses are elsewhere."""
 
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""ResNet-18, -34, -50 in one dimension over all leads jointly, and MERL's attention pooling (methods.md 4.2).
+"""ResNet-18, -34, -50 in one dimension over all leads jointly, and MERL's attention pooling (docs/merl.md).
 
 Sizes as MERL (Liu et al. 2024, arXiv 2403.06659) released them: He et al. 2016 with a stem of 7 samples, stride 2, and
 no max-pooling behind it, so that 5,000 samples become 313 positions.
@@ -89,7 +89,7 @@ class EcgResNet(nn.Module):
 
 
 class AttentionPool(nn.Module):
-    """One learned query that attends to every position and to itself, then a linear map (methods.md 4.2).
+    """One learned query that attends to every position and to itself, then a linear map.
 
     As released, the query gets its position twice: once by itself and once with the others.
     """

@@ -46,7 +46,7 @@ def scale(
 def minmax(
     signal: Int16[Array, "batch lead time"], lead_mask: Bool[Array, "batch lead"], length: Int[Array, "batch"]
 ) -> Float[Array, "batch lead time"]:
-    """All leads of a record onto 0..1 by its one minimum and one maximum, as MERL does (methods.md 4.1).
+    """All leads of a record onto 0..1 by its one minimum and one maximum, as MERL does (docs/merl.md, "As released").
 
     What was not measured counts as 0 mV, so it becomes the grey level of 0 mV; a range below 0.01 mV counts as that.
     """

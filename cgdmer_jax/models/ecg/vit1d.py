@@ -1,4 +1,4 @@
-"""ViT in one dimension whose patches span all leads, as MERL's (Liu et al. 2024; sizes in methods.md 4.2)."""
+"""ViT in one dimension whose patches span all leads, as MERL's (Liu et al. 2024)."""
 
 import flax.linen as nn
 import jax

@@ -1,4 +1,4 @@
-"""Kept and hidden tokens in static shapes (DESIGN 4).
+"""Kept and hidden tokens in static shapes (docs/design.md, "Tokens and masking").
 
 A token is (lead, patch); tokens are numbered lead * N + patch. Each record keeps k_i of its n_i valid tokens in the
 first k_i of K slots; its hidden tokens fill the first n_i - k_i of Q slots. Slots beyond are dead.

@@ -1,4 +1,4 @@
-"""Masking strategies: how soon each token is hidden (DESIGN 4).
+"""Masking strategies: how soon each token is hidden (docs/design.md, "Tokens and masking").
 
 A penalty orders the tokens of a record; those of the lowest penalty are kept, ties broken at random by a uniform
 number in [0, 1). So a strategy hides whole leads, columns or blocks in its order until the exact number is reached,

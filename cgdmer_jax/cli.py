@@ -24,7 +24,7 @@ def main() -> None:
     if not words or words[0] in ("-h", "--help"):
         print(f"usage: {PROGRAM} COMMAND ...; `{PROGRAM} COMMAND --help` shows its arguments and an example\n")
         for name in command_names():
-            print(f"  {name:14} {_summary(name)}")
+            print(as_started(f"  {name:14} {_summary(name)}"))
         sys.exit(0)
     name = words[0]
     if name not in command_names():
@@ -63,7 +63,7 @@ def run(main: Callable[[list[str]], int | None], words: list[str] | None = None,
     try:
         sys.exit(main(sys.argv[1:] if words is None else words) or 0)
     except CgdmerError as error:
-        print(as_started(f"error: {error}"), file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
     except OSError as error:  # a full disk, a folder without permission
         where = f"{error.filename}: " if error.filename else ""
         print(f"error: {where}{error.strerror or error}; after that is put right, {again}", file=sys.stderr)
@@ -77,13 +77,16 @@ def parser(doc: str, example: str) -> argparse.ArgumentParser:
     return _Parser(
         prog=as_started(" ".join(example.split()[:3])),
         description=doc,
-        epilog=as_started(f"example:\n  {example}"),
+        epilog=f"example:\n  {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
 
 
 class _Parser(argparse.ArgumentParser):
+    def format_help(self) -> str:
+        return as_started(super().format_help())
+
     def error(self, message: str) -> NoReturn:
         """One sentence and exit code 1, as for any other mistake, where argparse prints the usage and ends with 2."""
         raise CgdmerError(f"{message}; {self.prog} --help shows all arguments and an example")

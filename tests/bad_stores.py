@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cgdmer_jax.data.store import seal
-from cgdmer_jax.data.text_cache import read_table, write_table
+from cgdmer_jax.data.text_cache import read_cache, write_cache
 from tests.bad_recordings import converted
 from tests.bad_runs import REPORTS, training
 from tests.data.ptbxl_root import line, write_root
@@ -67,7 +67,7 @@ def unpacks(store: Path) -> None:
     n_lines = len(REPORTS)
     text = pa.DictionaryArray.from_arrays(pa.array(np.zeros(n_lines, np.int32)), pa.array(["a" * 25_000_000]))
     table = pa.table({"text_id": pa.array(np.arange(n_lines, dtype=np.int32)), "text": text})
-    pq.write_table(table, store / seal.REPORTS, compression="zstd", store_schema=False)
+    pq.write_cache(table, store / seal.REPORTS, compression="zstd", store_schema=False)
     assert (store / seal.REPORTS).stat().st_size < 5000
     sealed = info_of(store)["seal"]
     sealed["tables"][1] = seal.seal_table(store, seal.REPORTS, n_lines)
@@ -77,11 +77,11 @@ def unpacks(store: Path) -> None:
 def flipped_cache(folder: Path) -> Outcome:
     cache = folder / "store/tokens.npz"  # without the hash of a tokenizer in its name
     cache.parent.mkdir()
-    write_table(cache, {}, {"tokens": np.arange(100)})
+    write_cache(cache, {}, {"tokens": np.arange(100)})
     content = bytearray(cache.read_bytes())
     content[100] ^= 1
     cache.write_bytes(content)
-    return raised(lambda: read_table(cache, {}, what="token cache", remedy="delete it"))
+    return raised(lambda: read_cache(cache, {}, what="token cache", remedy="delete it"))
 
 
 def damaged_settings(folder: Path) -> Outcome:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from baselines.torch_cgdmer.network import Network, Parts, Slots, live_of, take
+from baselines.torch_cgdmer.network import ModalityTokens, Network, Slots, live_of, take
 
 NO_TEXT = -1
 STD_FLOOR_MV, CLIP = 0.01, 20.0
@@ -53,7 +53,7 @@ def hybrid_loss(network: Network, step: Step, weights: Weights, patch_samples: i
     text_live = live_of(lengths, n_tokens)
     both = network.second_encoders("text", network.text_encoder(tokens, text_live), text_live)
     n = len(step.tokens)
-    masked_text, text = (Parts(*(part[half] for part in both)) for half in (slice(n), slice(n, None)))
+    masked_text, text = (ModalityTokens(*(part[half] for part in both)) for half in (slice(n), slice(n, None)))
 
     n_queries = max(1, round(weights.decode_ratio * step.hidden.index.shape[1]))
     queries = Slots(step.hidden.index[:, :n_queries], step.hidden.length.clamp(max=n_queries))

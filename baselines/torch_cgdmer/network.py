@@ -26,7 +26,7 @@ class Slots(NamedTuple):
         return live_of(self.length, self.index.shape[1])
 
 
-class Parts(NamedTuple):
+class ModalityTokens(NamedTuple):
     """Tokens (batch, token, width) after a modality's shared and its specific encoder."""
 
     shared: Tensor
@@ -145,12 +145,12 @@ class SecondEncoders(nn.Module):
         self.shared_encoder = Transformer(size)
         self.modality = nn.Parameter(torch.randn(2, size.width) * 0.02)
 
-    def forward(self, modality: str, x: Tensor, live: Tensor) -> Parts:
+    def forward(self, modality: str, x: Tensor, live: Tensor) -> ModalityTokens:
         own = getattr(self, f"specific_input_{modality}")(x)
         shared = getattr(self, f"shared_input_{modality}")(x)
         shared = shared + self.modality[MODALITIES.index(modality)].to(shared.dtype)
         specific_encoder = getattr(self, f"specific_encoder_{modality}")
-        return Parts(self.shared_encoder(shared, live), specific_encoder(own, live))
+        return ModalityTokens(self.shared_encoder(shared, live), specific_encoder(own, live))
 
 
 class EcgDecoder(nn.Module):

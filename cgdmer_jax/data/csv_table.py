@@ -24,7 +24,7 @@ NOTHING = frozenset(
 )
 
 
-class Table(NamedTuple):
+class CsvTable(NamedTuple):
     """A CSV file."""
 
     columns: tuple[str, ...]
@@ -37,7 +37,7 @@ def written(cell: str) -> str:
     return "" if cell.strip().casefold() in NOTHING else cell
 
 
-def read_table(file: Path, needed: Sequence[str], remedy: str) -> Table:
+def read_csv(file: Path, needed: Sequence[str], remedy: str) -> CsvTable:
     """Every line with as many cells as the header; `needed` columns must be there, and they alone are kept (none: all).
 
     `remedy` ends the sentence of an error.
@@ -65,4 +65,4 @@ def read_table(file: Path, needed: Sequence[str], remedy: str) -> Table:
     except (csv.Error, UnicodeDecodeError) as error:
         what = "is not UTF-8" if isinstance(error, UnicodeDecodeError) else f"is no CSV table ({error})"
         raise CgdmerError(f"{file} {what}; {remedy}") from error
-    return Table(columns, lines, hashlib.sha256(content).hexdigest())
+    return CsvTable(columns, lines, hashlib.sha256(content).hexdigest())

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int16, Int32, Int64
+from jaxtyping import Bool, Float32, Int16, Int32, Int64, Shaped
 
 from cgdmer_jax.batch import NO_TEXT, Batch
 from cgdmer_jax.errors import CgdmerError
@@ -21,7 +21,7 @@ Item = TypeVar("Item")
 Lines = Int64[np.ndarray, "record"]
 Tokens = Int32[np.ndarray, "text token"]
 TokenMask = Bool[np.ndarray, "text token"]
-Columns = dict[str, Float32[np.ndarray, "text _"]]  # per-text tables by name
+TextColumns = dict[str, Float32[np.ndarray, "text _"]]  # per-text tables by name
 
 
 @runtime_checkable
@@ -32,6 +32,7 @@ class Records(Protocol):
     lead_mask: Bool[np.ndarray, "record lead"]
     length: Int32[np.ndarray, "record"]
     text_id: Int32[np.ndarray, "record"]
+    record_columns: dict[str, Shaped[np.ndarray, "record ..."]]  # see record_columns.py
 
     def rows(self, lines: Lines) -> Int32[np.ndarray, "record"]: ...
 
@@ -57,7 +58,7 @@ class Loader:
         lines: Lines,
         tokens: Tokens,
         token_mask: TokenMask,
-        columns: Columns | None = None,
+        columns: TextColumns | None = None,
         *,
         batch_size: int,
         seed: int,
@@ -118,7 +119,7 @@ def sequential_batches(
     tokens: Tokens,
     token_mask: TokenMask,
     batch_size: int,
-    columns: Columns | None = None,
+    columns: TextColumns | None = None,
 ) -> Iterator[tuple[Batch, int]]:
     """Batches in the order of the lines, and how many records of each are real.
 
@@ -133,7 +134,7 @@ def sequential_batches(
     return _read_ahead(read, range(0, len(lines), batch_size))
 
 
-def _gather(corpus: Records, lines: Lines, tokens: Tokens, token_mask: TokenMask, columns: Columns) -> Batch:
+def _gather(corpus: Records, lines: Lines, tokens: Tokens, token_mask: TokenMask, columns: TextColumns) -> Batch:
     """The batch of these lines, in this order; a line without clinical text has padding and zeros only."""
     text_id = corpus.text_id[lines]
     with_text = text_id != NO_TEXT
@@ -152,6 +153,7 @@ def _gather(corpus: Records, lines: Lines, tokens: Tokens, token_mask: TokenMask
         token_mask=of_lines(token_mask),
         text_id=text_id,
         text_columns={name: of_lines(table) for name, table in columns.items()},
+        record_columns={name: table[lines] for name, table in corpus.record_columns.items()},
     )
 
 

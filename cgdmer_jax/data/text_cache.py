@@ -13,7 +13,7 @@ CACHE = "cache"  # folder of a store; no part of its seal, and gone with it
 Key = dict[str, str | int]
 
 
-def read_table(path: Path, key: Key, *, what: str, remedy: str) -> dict[str, np.ndarray]:
+def read_cache(path: Path, key: Key, *, what: str, remedy: str) -> dict[str, np.ndarray]:
     """Arrays by name; of a file that is damaged or stale the error says `what` it is, and ends with the `remedy`."""
     arrays = read_arrays(path, remedy=remedy)
     found = parse_json(str(arrays.pop("key", "")).encode(), path, remedy=remedy)
@@ -23,7 +23,7 @@ def read_table(path: Path, key: Key, *, what: str, remedy: str) -> dict[str, np.
     return arrays
 
 
-def write_table(path: Path, key: Key, arrays: dict[str, np.ndarray]) -> None:
+def write_cache(path: Path, key: Key, arrays: dict[str, np.ndarray]) -> None:
     """Whole or not at all."""
     path.parent.mkdir(exist_ok=True)
     write_arrays(path, {"key": np.array(json.dumps(key)), **arrays}, compress=True)

@@ -11,7 +11,7 @@ from jaxtyping import Float32
 
 from cgdmer_jax.data.corpus import Corpus
 from cgdmer_jax.data.store.store import Store
-from cgdmer_jax.data.text_cache import CACHE, Key, read_table, write_table
+from cgdmer_jax.data.text_cache import CACHE, Key, read_cache, write_cache
 from cgdmer_jax.errors import CgdmerError
 
 VECTORS = "text_vectors"  # the column's name in Batch.text_columns, float32 [B, D]
@@ -39,7 +39,7 @@ def write_vectors(corpus: Corpus, encoding: Encoding, vectors: Float32[np.ndarra
     for store in corpus.stores:
         own = vectors[[line_of[text] for text in store.texts]]
         paths.append(encoding.path(store))
-        write_table(paths[-1], encoding.key(store), {"vectors": own})
+        write_cache(paths[-1], encoding.key(store), {"vectors": own})
     return paths
 
 
@@ -58,4 +58,4 @@ def _of_store(store: Store, encoding: Encoding, command: str) -> Float32[np.ndar
     remedy = f"make it with {command}"
     if not path.exists():
         raise CgdmerError(f"store {store.path} has no vectors of this text encoder ({path.name}); {remedy}")
-    return read_table(path, key, what="text vectors", remedy=remedy)["vectors"]
+    return read_cache(path, key, what="text vectors", remedy=remedy)["vectors"]

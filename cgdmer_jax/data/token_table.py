@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 from cgdmer_jax.data.corpus import Corpus
 from cgdmer_jax.data.store.store import Store
 from cgdmer_jax.data.text.tokenizer import encode, tokenizer_sha256
-from cgdmer_jax.data.text_cache import CACHE, Key, read_table, write_table
+from cgdmer_jax.data.text_cache import CACHE, Key, read_cache, write_cache
 
 
 class TokenTable(NamedTuple):
@@ -28,11 +28,11 @@ def token_table(corpus: Corpus, tokenizer: Tokenizer, max_tokens: int) -> TokenT
     key = _key(corpus.stores[0], tokenizer, max_tokens)
     path = corpus.stores[0].path / CACHE / f"tokens-{key['tokenizer'][:12]}-{max_tokens}.npz"
     if path.exists():
-        found = read_table(path, key, what="token cache", remedy="delete it")
+        found = read_cache(path, key, what="token cache", remedy="delete it")
         return TokenTable(found["tokens"], found["mask"], int(found["n_cut"]), {})
     table = TokenTable(*encode(tokenizer, corpus.texts, max_tokens), {})
     try:
-        write_table(path, key, {"tokens": table.tokens, "mask": table.mask, "n_cut": np.array(table.n_cut)})
+        write_cache(path, key, {"tokens": table.tokens, "mask": table.mask, "n_cut": np.array(table.n_cut)})
     except OSError as error:  # a store may lie where nobody writes
         print(f"{path} cannot be written ({error.strerror}); the reports are encoded again at each start")
     return table

@@ -9,7 +9,7 @@ import numpy as np
 from cgdmer_jax import provenance
 from cgdmer_jax.evaluation.evaluation import Evaluation, prepare
 from cgdmer_jax.evaluation.evaluation_folders import check_writable, folder_of, folder_of_step
-from cgdmer_jax.evaluation.shared_specific import Parts, embed_parts
+from cgdmer_jax.evaluation.shared_specific import DisentangledFeatures, embed_parts
 from cgdmer_jax.metrics import bootstrap
 from cgdmer_jax.metrics import diagnostics as maths
 from cgdmer_jax.metrics.part_probes import Roles, compare
@@ -64,7 +64,7 @@ def gradients(state: Evaluation) -> list[dict]:
     return [{"term": n, "norm": norms[n], "weight": w, "weighted_norm": w * norms[n]} for n, w in weights.items()]
 
 
-def ranks(state: Evaluation, parts: Parts) -> list[dict]:
+def ranks(state: Evaluation, parts: DisentangledFeatures) -> list[dict]:
     """Of the scored recordings, and of the distinct reports of those."""
     texts = np.unique(parts.text_id[parts.with_text("score")])
     of_modality = {"ecg": (parts.ecg, parts.roles["score"]), "text": (parts.text, texts)}
@@ -82,10 +82,10 @@ def ranks(state: Evaluation, parts: Parts) -> list[dict]:
     return rows
 
 
-def predictability(parts: Parts) -> list[dict]:
+def predictability(parts: DisentangledFeatures) -> list[dict]:
     """Ridge R^2 of one part from the other; text: of reports that stand in no earlier role."""
     rows = []
-    for modality, draws_of in (("ecg", parts.ecg_draws), ("text", parts.text_draws)):
+    for modality, draws_of in (("ecg", parts.ecg_splits), ("text", parts.text_splits)):
         for given, wanted in (("shared", "specific"), ("specific", "shared")):
             x, y = draws_of(given), draws_of(wanted)
             enough = min(map(len, x)) >= LEAST
@@ -94,7 +94,7 @@ def predictability(parts: Parts) -> list[dict]:
     return rows
 
 
-def gaps(state: Evaluation, parts: Parts) -> list[dict]:
+def gaps(state: Evaluation, parts: DisentangledFeatures) -> list[dict]:
     """Recordings against their reports, as they are and after each modality's own mean was taken off."""
     rows = []
     for name in ("aligned", "shared", "specific"):
@@ -108,7 +108,7 @@ def gaps(state: Evaluation, parts: Parts) -> list[dict]:
     return rows
 
 
-def probes(state: Evaluation, parts: Parts) -> list[dict]:
+def probes(state: Evaluation, parts: DisentangledFeatures) -> list[dict]:
     """Facts of the recording and every task from shared, specific and both."""
     features = {name: parts.ecg[name].astype(np.float64) for name in ("shared", "specific")}
     features["both"] = np.concatenate([features["shared"], features["specific"]], axis=1)
@@ -127,7 +127,7 @@ def probes(state: Evaluation, parts: Parts) -> list[dict]:
     ]
 
 
-def targets(state: Evaluation, parts: Parts):
+def targets(state: Evaluation, parts: DisentangledFeatures):
     """(name, number or classes of each record, of which records it is known)."""
     corpus, lines = state.corpus, state.lines
     age = corpus.column("age")[lines].astype(np.float64)
@@ -147,7 +147,7 @@ def targets(state: Evaluation, parts: Parts):
     yield f"device, {len(frequent)} most frequent", device[:, None] == frequent[None, :], np.isin(device, frequent)
 
 
-def lengths(state: Evaluation, parts: Parts) -> list[dict]:
+def lengths(state: Evaluation, parts: DisentangledFeatures) -> list[dict]:
     """InfoNCE and rank of the own report among all distinct ones scored, by report length in word pieces."""
     run = state.trained
     at = parts.with_text("score")

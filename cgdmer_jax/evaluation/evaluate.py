@@ -62,9 +62,18 @@ def evaluate(
     protocol: str = "clean",
     tables: Path | None = None,
 ) -> Evaluation:
-    """Scores and writes results.json, predictions.npz, report.json and report.html (docs/evaluation.md says where).
+    """Scores a run on a store; writes results.json, predictions.npz, report.json and report.html, and prints the table.
 
-    What it reads and where it writes is looked at before anything is computed. Prints the first table.
+    - `run`: run folder; the files are written below it, where docs/evaluation.md says.
+    - `store`: folder of a converted store. `split`: "validation" or "test"; each look at a real test split is recorded.
+    - `checkpoint`: step; None = the last.
+    - `features`: names of docs/evaluation.md, the first of them the headline; None = those that the method has.
+    - `random_seeds`, `kernels`: number of random-weight encoders and of random convolution kernels, for the floors.
+    - `parts`: what is computed, of docs/evaluation.md; None = all.
+    - `protocol`: "clean", or "merl" with `tables`, the folder of its published splits.
+
+    Raises CgdmerError, before anything is computed, where run, store, parts or features do not fit each other and where
+    nothing can be written.
     """
     known = PARTS if protocol == "clean" else MERL_PARTS
     check_request(protocol, tables, parts or (), features or ())
@@ -174,7 +183,7 @@ def save_predictions(state: Evaluation, path: Path) -> None:
 
 def note_test_read(state: Evaluation, line: str) -> None:
     """Each look at a real test split is written down, in the folder of the run that looked."""
-    entry = {"command": line, "checkpoint": state.trained.checkpoint, "store": state.corpus.fingerprint}
-    entry["date"] = time.strftime("%Y-%m-%d")
+    entry = {"command": line, "commit": provenance.commit(), "checkpoint": state.trained.checkpoint}
+    entry |= {"store": state.corpus.fingerprint, "date": time.strftime("%Y-%m-%d")}
     with (state.trained.folder.path / TEST_READS).open("a") as file:
         file.write(json.dumps(entry) + "\n")

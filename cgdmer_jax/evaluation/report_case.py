@@ -104,7 +104,7 @@ def nearest_recordings(
     distance = 1 - standard[fitted] @ standard[at]
     record_id = corpus.column("record_id")
     found = tuple(
-        Neighbour(str(record_id[lines[fitted[k]]]), _labels(corpus, tasks, fitted[k]), _defined(distance[k]))
+        Neighbour(str(record_id[lines[fitted[k]]]), _labels(corpus, tasks, int(fitted[k])), _defined(distance[k]))
         for k in _nearest(distance)
     )
     return Neighbours(f"the {len(fitted):,} {among}", _defined(np.median(distance)), found)
@@ -119,7 +119,7 @@ def _defined(value: float | np.floating) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _labels(corpus: Corpus, tasks: Sequence[Task], at: int | np.integer) -> str:
+def _labels(corpus: Corpus, tasks: Sequence[Task], at: int) -> str:
     """Name and code of every label, each once whatever number of tasks has it."""
     own = [
         label

@@ -13,7 +13,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.evaluation import Evaluation
 from cgdmer_jax.methods.cgdmer.method import CgDmer
 from cgdmer_jax.methods.protocol import Variables
-from cgdmer_jax.metrics.diagnostics import Draws
+from cgdmer_jax.metrics.diagnostics import FeatureSplits
 from cgdmer_jax.recipes import embedding
 
 NAMES = ("shared", "specific", "aligned")
@@ -22,7 +22,7 @@ ROLES = ("fit", "choose", "score")
 
 
 @dataclass(frozen=True)
-class Parts:
+class DisentangledFeatures:
     """Features by name; `ecg` has a line for each of state.lines, `text` one for each text id: NaN if not of these."""
 
     ecg: embedding.Features
@@ -39,19 +39,20 @@ class Parts:
         earlier = [self.text_id[self.with_text(r)] for r in ROLES[: ROLES.index(role)]]
         return np.setdiff1d(self.text_id[self.with_text(role)], np.concatenate([*earlier, np.array([], np.int32)]))
 
-    def ecg_draws(self, name: str) -> Draws:
-        return Draws(*(self.ecg[name][self.roles[role]] for role in ROLES))
+    def ecg_splits(self, name: str) -> FeatureSplits:
+        return FeatureSplits(*(self.ecg[name][self.roles[role]] for role in ROLES))
 
-    def text_draws(self, name: str) -> Draws:
-        return Draws(*(self.text[name][self.texts(role)] for role in ROLES))
+    def text_splits(self, name: str) -> FeatureSplits:
+        return FeatureSplits(*(self.text[name][self.texts(role)] for role in ROLES))
 
-    def pairs(self, name: str) -> tuple[Draws, Draws]:
+    def pairs(self, name: str) -> tuple[FeatureSplits, FeatureSplits]:
         """Recordings with a report, and the report of each."""
         at = [self.with_text(role) for role in ROLES]
-        return Draws(*(self.ecg[name][i] for i in at)), Draws(*(self.text[name][self.text_id[i]] for i in at))
+        ecg, text = self.ecg[name], self.text[name]
+        return FeatureSplits(*(ecg[i] for i in at)), FeatureSplits(*(text[self.text_id[i]] for i in at))
 
 
-def embed_parts(state: Evaluation, out: Path) -> Parts:
+def embed_parts(state: Evaluation, out: Path) -> DisentangledFeatures:
     """Runs both encoders over everything that the split needs; the recordings' features are cached in `out`."""
     run = state.trained
     if not isinstance(run.method, CgDmer):
@@ -69,7 +70,7 @@ def embed_parts(state: Evaluation, out: Path) -> Parts:
     text_id = state.corpus.text_id[state.lines]
     folds, fold = probe_folds(state.base.split), state.corpus.fold[state.lines]
     roles = {role: np.flatnonzero(in_folds(fold, getattr(folds, role))) for role in ROLES}
-    return Parts(ecg, _embed_texts(state, ecg, np.unique(text_id[text_id != NO_TEXT])), text_id, roles)
+    return DisentangledFeatures(ecg, _embed_texts(state, ecg, np.unique(text_id[text_id != NO_TEXT])), text_id, roles)
 
 
 def _embed_texts(state: Evaluation, ecg: embedding.Features, ids: Int[np.ndarray, "text"]) -> embedding.Features:

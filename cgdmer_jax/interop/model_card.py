@@ -102,7 +102,8 @@ def _data(stores: Sequence[StoreFacts], contract: InputContract, vocabulary: str
 
 def _figures(figures: Sequence[Figure]) -> str:
     if not figures:
-        return "## Figures\n\nNone: experiments.evaluate has not scored this checkpoint; score it and export again.\n"
+        none = "None: this checkpoint was not evaluated before the export; evaluate it and export again."
+        return f"## Figures\n\n{none}\n"
     lines = ["| what | store, split | task | macro AUROC [95 %] | records | marks |", "|---|---|---|---|---|---|"]
     for one in figures:
         interval = "" if one.low is None else f" [{one.low:.3f}, {one.high:.3f}]"

@@ -8,8 +8,7 @@ from cgdmer_jax.json_file import read_json
 from cgdmer_jax.models.text.bert import BertEncoder
 from cgdmer_jax.models.text.states import ACTIVATIONS
 from cgdmer_jax.models.text.t5 import T5Encoder
-
-TextModule = BertEncoder | T5Encoder
+from cgdmer_jax.models.text.tower import TextModule
 
 # What configs of older checkpoints leave out, with the value that it had then.
 _BERT_UNSAID = {

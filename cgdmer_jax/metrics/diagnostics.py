@@ -10,6 +10,7 @@ from scipy.special import logsumexp
 
 from cgdmer_jax.metrics.metrics import auroc
 from cgdmer_jax.metrics.probe import fit_probe
+from cgdmer_jax.metrics.retrieval import ranks_of_own
 from cgdmer_jax.metrics.standardise import training_moments
 
 PENALTIES = (1e-1, 1.0, 1e1, 1e2, 1e3, 1e4, 1e5)  # scikit-learn's alpha, on standardised features
@@ -87,18 +88,18 @@ def r_squared(y: Float[np.ndarray, "record target"], predicted: Float[np.ndarray
     return float(r_squared_samples(y, predicted, np.ones((1, len(y)), np.int16))[0])
 
 
-class Draws(NamedTuple):
+class FeatureSplits(NamedTuple):
     """Features of one kind by the role of their records; no patient is in two of them."""
 
     fit: Float[np.ndarray, "record_fit feature"]
     choose: Float[np.ndarray, "record_choose feature"]
     score: Float[np.ndarray, "record_score feature"]
 
-    def shifted(self, by: Float64[np.ndarray, "feature"]) -> "Draws":
-        return Draws(*(x - by for x in self))
+    def shifted(self, by: Float64[np.ndarray, "feature"]) -> "FeatureSplits":
+        return FeatureSplits(*(x - by for x in self))
 
 
-def predictability(x: Draws, y: Draws) -> float:
+def predictability(x: FeatureSplits, y: FeatureSplits) -> float:
     """Held-out R^2 of y from x by ridge, every column of y standardised, so that each counts alike."""
     mean, std = training_moments(y.fit, y.choose)
     fit, choose, score = ((part - mean) / std for part in y)
@@ -114,7 +115,7 @@ class Gap(NamedTuple):
     classifier_accuracy: float
 
 
-def modality_gap(ecg: Draws, text: Draws) -> Gap:
+def modality_gap(ecg: FeatureSplits, text: FeatureSplits) -> Gap:
     """The gap as it is; after `centred` of both it is what a shift does not explain."""
     between = np.linalg.norm(ecg.score.mean(0, dtype=np.float64) - text.score.mean(0, dtype=np.float64))
     spread = np.sqrt(np.mean([_mean_square_distance(ecg.score), _mean_square_distance(text.score)]))
@@ -125,7 +126,7 @@ def modality_gap(ecg: Draws, text: Draws) -> Gap:
     return Gap(float(between), float(spread), float(auroc(probability, is_ecg[2])[0]), float(accuracy))
 
 
-def centred(draws: Draws) -> Draws:
+def centred(draws: FeatureSplits) -> FeatureSplits:
     """Less the mean of the `fit` records."""
     return draws.shifted(draws.fit.mean(0, dtype=np.float64))
 
@@ -147,8 +148,7 @@ def alignment_of_records(
     similarity = ecg.astype(np.float64) @ gallery.T.astype(np.float64)
     mine = similarity[np.arange(len(own)), own]
     loss = logsumexp(similarity / temperature, axis=1) - mine / temperature
-    above, tied = (similarity > mine[:, None]).sum(1), (similarity == mine[:, None]).sum(1) - 1
-    return Aligned(loss, 1 + above + tied / 2)  # ties count half: nobody gains by collapsing
+    return Aligned(loss, ranks_of_own(similarity, own[:, None] == np.arange(len(gallery))))
 
 
 def by_length(length: Int[np.ndarray, "record"], aligned: Aligned) -> list[dict[str, float | int]]:

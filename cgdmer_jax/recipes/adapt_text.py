@@ -22,10 +22,11 @@ from cgdmer_jax.methods.masked_text import MaskedText
 from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.metrics_file import read_metrics
 from cgdmer_jax.models.text.tower import NAME, join_blocks, make_tower
+from cgdmer_jax.models.transformer import Compute
 from cgdmer_jax.provenance import write_figures
 from cgdmer_jax.recipes import build
 from cgdmer_jax.recipes.pretrained_text import with_architecture, with_tower
-from cgdmer_jax.recipes.training_run import Parts, first_state, train_in
+from cgdmer_jax.recipes.training_run import TrainingSetup, first_state, train_in
 from cgdmer_jax.recipes.utilisation import share_a_record
 from cgdmer_jax.short_paths import short, short_fields
 from cgdmer_jax.training import loop, sharding
@@ -82,7 +83,7 @@ def read_reports(config: ConfigDict) -> ReportTexts:
 
 def make_parts(
     config: ConfigDict, run: RunFolder, reports: ReportTexts, tokenizer: Tokenizer, tower: TextTower | None, mesh
-) -> Parts:
+) -> TrainingSetup:
     """Method, batches, validation and first state; a new run's figures before training too."""
     max_tokens = config.data.max_tokens
     method = make_method(
@@ -111,7 +112,7 @@ def make_parts(
     if tower is not None and not Checkpoints(run.checkpoints, keep_last=1).steps():
         state = with_tower(state, tower)
         before = {f"validation_{name}": value for name, value in validate(state.variables).items()}
-    return Parts(
+    return TrainingSetup(
         method,
         state,
         optimizer,
@@ -179,5 +180,5 @@ def write_tower(out: Path, config: ConfigDict, variables: Variables, tokenizer: 
     before = read_origin(out)
     if before is not None and short_fields(before) == origin:  # an older one may hold a whole path
         return
-    module = make_tower(config.method.text_architecture.to_dict(), trained=-1, dtype="float32", remat="none", unroll=1)
+    module = make_tower(config.method.text_architecture.to_dict(), trained=-1, compute=Compute())
     save_text_encoder(out, module, params, tokenizer, origin)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
+from cgdmer_jax import __version__
 from cgdmer_jax.config import flat
 from cgdmer_jax.contract import TrainedOn, without_patients
 from cgdmer_jax.data.store.store import Store, open_store
@@ -42,7 +43,8 @@ def export_model(run: Trained, out: Path, patient_key: bytes | None = None) -> N
         "step": run.step,
         "checkpoint_sha256": run.checkpoint,
         "trained_at_commit": run.folder.starts()[-1]["commit"],
-        "exported_at_commit": commit(),
+        "exported_at_commit": commit(),  # null of an installed copy, which its version tells
+        "exported_at_version": __version__,
     }
     method = run.config.method_name
     contract = without_patients(build.completed(run.contract, stores_at_hand(run)), patient_key)

@@ -128,7 +128,7 @@ def read_section(path: Path) -> str:
 def diagnostics_section(document: dict) -> str:
     """A fragment in the style of report.py; what was not measured is left out."""
     tables = [_html(table, rows) for table in TABLES if (rows := shown(table, document))]
-    where = f"Step {document['step']} on {document['store']}, {document['split']} split; made by experiments.diagnose"
+    where = f"Step {document['step']} on {document['store']}, {document['split']} split; made by the command diagnose"
     return "\n".join(["<h2>Diagnostics</h2>", f"<p>{escape(where)}</p>", *tables]) if tables else ""
 
 

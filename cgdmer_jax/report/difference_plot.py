@@ -10,7 +10,7 @@ NAMES, PANEL, SPACE, STEP, TOP = 190, 170, 48, 22, 62  # pixels
 STROKE = f'stroke="{COLOURS[0]}"'
 
 
-class Point(NamedTuple):
+class Difference(NamedTuple):
     """One row of a panel; hollow where the interval does not hold the spread between seeds, a cross without one."""
 
     name: str
@@ -20,7 +20,7 @@ class Point(NamedTuple):
     hollow: bool
 
 
-def difference_chart(panels: Mapping[str, Sequence[Point]], *, title: str, note: str) -> str:
+def difference_chart(panels: Mapping[str, Sequence[Difference]], *, title: str, note: str) -> str:
     """An SVG; all panels have the same rows, in the order in which they come first, and one scale."""
     points = [point for panel in panels.values() for point in panel]
     ends = [0.0, *(end for p in points for end in (p.value, p.low, p.high) if end is not None)]
@@ -40,7 +40,7 @@ def difference_chart(panels: Mapping[str, Sequence[Point]], *, title: str, note:
     return "".join([*parts, "</svg>\n"])
 
 
-def _panel(left: int, task: str, panel: Sequence[Point], names: list[str], ticks: list[float]) -> str:
+def _panel(left: int, task: str, panel: Sequence[Difference], names: list[str], ticks: list[float]) -> str:
     def x_of(value: float | int) -> float:
         return left + (value - ticks[0]) / (ticks[-1] - ticks[0]) * PANEL
 

@@ -2,13 +2,12 @@
 
 import importlib.util
 from dataclasses import dataclass
-from pathlib import Path
 
 from ml_collections import ConfigDict
 from tokenizers import Tokenizer
 
 from cgdmer_jax import provenance
-from cgdmer_jax.config import load_config
+from cgdmer_jax.config import load_config, shipped_file, shipped_folder
 from cgdmer_jax.contract import InputContract
 from cgdmer_jax.data.corpus import Corpus
 from cgdmer_jax.errors import CgdmerError, suggest
@@ -40,14 +39,15 @@ def words_of(overrides: dict[str, object]) -> list[str]:
 
 def load_grid(path: str) -> dict:
     """get_grid() of that file, its names checked."""
-    file = Path(path)
+    file = shipped_file(path)
     if not file.is_file():
-        raise CgdmerError(f"--grid={path}: there is no such file; configs/ablations/ holds those of the project")
+        known = ", ".join(sorted(f"ablations/{one.stem}" for one in shipped_folder().glob("ablations/[a-z]*.py")))
+        raise CgdmerError(f"--grid={path}: there is no such file; give one, or a grid of the package: {known}")
     spec = importlib.util.spec_from_file_location(file.stem, file)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     if not hasattr(module, "get_grid"):
-        raise CgdmerError(f"--grid={path} has no function get_grid; look at configs/ablations/cgdmer.py")
+        raise CgdmerError(f"--grid={path} has no function get_grid; look at {shipped_folder() / 'ablations/cgdmer.py'}")
     grid = module.get_grid()
     _check_fields(grid, FIELDS, path)
     for name, row in grid["rows"].items():

@@ -10,7 +10,7 @@ import numpy as np
 
 from cgdmer_jax import provenance
 from cgdmer_jax.provenance import commit, environment
-from cgdmer_jax.report.difference_plot import Point, difference_chart
+from cgdmer_jax.report.difference_plot import Difference, difference_chart
 from cgdmer_jax.short_paths import short
 from cgdmer_jax.studies import paired
 from cgdmer_jax.studies.finished_runs import learned_config, read_document
@@ -104,7 +104,7 @@ def not_measured(documents: Sequence[dict], reference: str) -> list[str]:
     return sorted(f for f in fields if all(config.get(f) == of_reference.get(f) for config in configs))
 
 
-class Table(NamedTuple):
+class StudyTable(NamedTuple):
     """Table of the finished runs."""
 
     reference: str
@@ -112,15 +112,15 @@ class Table(NamedTuple):
     not_measured: list[str]
 
 
-def table_of(paths: Sequence[Path], reference: str) -> Table:
+def table_of(paths: Sequence[Path], reference: str) -> StudyTable:
     """From the JSON of the finished runs and the samples beside them; no run folder is asked for."""
     documents = [read_document(one) for one in paths]
     kept = {(d["row"], d["seed"]): one.with_suffix(".npz") for d, one in zip(documents, paths, strict=True)}
     samples = {which: paired.load_samples(one) for which, one in kept.items() if one.exists()}
-    return Table(reference, table_rows(documents, reference, samples), not_measured(documents, reference))
+    return StudyTable(reference, table_rows(documents, reference, samples), not_measured(documents, reference))
 
 
-def write_table(table: Table, path: Path, grid: str) -> None:
+def write_table(table: StudyTable, path: Path, grid: str) -> None:
     """Writes and prints it."""
     head = {"command": provenance.command_line(), "commit": commit(), "environment": environment()}
     head |= {"grid": short(grid), "reference": table.reference, "not_measured": table.not_measured}
@@ -132,11 +132,11 @@ def write_table(table: Table, path: Path, grid: str) -> None:
 
 def write_figure(rows: Sequence[dict], reference: str, path: Path) -> None:
     """Differences of the headline probe, a panel a task; nothing while no other row is finished."""
-    panels: dict[str, list[Point]] = defaultdict(list)
+    panels: dict[str, list[Difference]] = defaultdict(list)
     for row in rows:
         if all(row[field] == value for field, value in HEADLINE.items()) and row["difference"] is not None:
             name, seeds = row["row"].replace("_", " "), row["n_seeds_paired"]
-            panels[row["task"]].append(Point(name, row["difference"], row["low"], row["high"], seeds == 1))
+            panels[row["task"]].append(Difference(name, row["difference"], row["low"], row["high"], seeds == 1))
     if not panels:
         return
     title = f'Validation macro AUROC of the probe on main, less that of "{reference}"'

@@ -8,7 +8,7 @@ from sklearn.metrics import r2_score
 
 from cgdmer_jax.metrics import diagnostics as maths
 from cgdmer_jax.metrics.bootstrap import patient_weights
-from cgdmer_jax.metrics.diagnostics import Draws
+from cgdmer_jax.metrics.diagnostics import FeatureSplits
 
 
 def with_spectrum(singular, n=60, seed=0):
@@ -20,7 +20,7 @@ def with_spectrum(singular, n=60, seed=0):
 
 
 def draws(x, n_fit=300, n_choose=100):
-    return Draws(*np.split(x, [n_fit, n_fit + n_choose]))
+    return FeatureSplits(*np.split(x, [n_fit, n_fit + n_choose]))
 
 
 @pytest.fixture

@@ -1,14 +1,12 @@
 """results.json: fields, unique key, figures of macro rows, paired differences."""
 
 import json
-import subprocess
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from cgdmer_jax import provenance
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.metrics import bootstrap, results
 
@@ -214,30 +212,6 @@ def test_plain_row_fits_the_table():
     interval = bootstrap.Interval(0.1, 0.3)
     row = results.plain_row(SETTING, "x", "all", 0.2, n=10, n_positive=5, interval=interval, n_seeds=3)
     assert (row["value"], row["low"], row["high"], row["n_seeds"]) == (0.2, 0.1, 0.3, 3)
-
-
-def git(folder, *words):
-    who = ("-c", "user.name=a", "-c", "user.email=a@b")
-    subprocess.run(("git", "-C", str(folder), *who, *words), check=True, capture_output=True)
-
-
-def test_the_commit_is_that_of_the_program_and_never_of_a_checkout_that_it_is_installed_in(tmp_path, monkeypatch):
-    installed = tmp_path / ".venv/results.py"
-    installed.parent.mkdir()
-    installed.write_text("")
-    (tmp_path / "own.py").write_text("")
-    git(tmp_path, "init")
-    git(tmp_path, "add", "own.py")
-    git(tmp_path, "commit", "-m", "somebody's own work")
-    monkeypatch.setattr(provenance, "__file__", str(installed))
-    assert provenance.commit() is None
-    monkeypatch.setattr(provenance, "__file__", str(tmp_path / "own.py"))
-    own = provenance.commit()
-    assert len(own) == 40
-    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))  # as in a hook of another repository
-    assert provenance.commit() == own
-    (tmp_path / "own.py").write_text("changed")
-    assert provenance.commit() == own + "+"
 
 
 @pytest.mark.parametrize(

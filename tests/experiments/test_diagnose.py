@@ -11,7 +11,7 @@ from cgdmer_jax.data.sources import synthetic
 from cgdmer_jax.data.splits import in_folds
 from cgdmer_jax.data.store.convert import convert
 from cgdmer_jax.evaluation.diagnostics import diagnose
-from cgdmer_jax.evaluation.shared_specific import Parts
+from cgdmer_jax.evaluation.shared_specific import DisentangledFeatures
 from cgdmer_jax.metrics.diagnostics import rank
 from cgdmer_jax.metrics_file import read_metrics
 from cgdmer_jax.report.diagnostics import diagnostics_section
@@ -95,7 +95,7 @@ def test_the_norms_logged_in_training_are_those_of_diagnose(run):
 def test_a_report_that_was_fitted_on_is_never_a_held_out_one():
     text_id = np.array([4, 4, 2, 2, 7, 4, -1, 9, 7])
     roles = {"fit": np.array([0, 1, 2]), "choose": np.array([3, 4]), "score": np.array([5, 6, 7, 8])}
-    parts = Parts({}, {}, text_id, roles)
+    parts = DisentangledFeatures({}, {}, text_id, roles)
     assert [parts.texts(role).tolist() for role in roles] == [[2, 4], [7], [9]]
     assert parts.with_text("score").tolist() == [5, 7, 8]
 

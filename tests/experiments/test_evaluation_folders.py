@@ -1,13 +1,16 @@
 """Where an evaluation writes: nothing replaces other figures, nothing is written beside the program or told of it."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from cgdmer_jax import provenance
 from cgdmer_jax.commands import evaluate
 from cgdmer_jax.data.corpus import open_corpus
+from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation import evaluate as evaluation
 from cgdmer_jax.evaluation.evaluate import PARTS
 from cgdmer_jax.evaluation.evaluation_folders import scored_folder
@@ -73,14 +76,48 @@ def test_a_model_card_has_the_figures_of_its_checkpoint_once_each(folder):
     assert {figure.store for figure in shown} == {"synthetic", f"synthetic-{other}"}
 
 
-def test_a_look_at_a_test_split_is_noted_in_the_folder_of_the_run(folder, tmp_path, monkeypatch):
-    before = (ROOT / "results/test_reads.jsonl").read_bytes()
+def test_a_look_at_a_test_split_is_noted_in_the_folder_of_the_run(folder, monkeypatch):
+    before = (ROOT / "results/test_reads.jsonl").read_bytes(), changed_files()
     monkeypatch.setattr(evaluation, "EMBEDDED", "no collection is")
     scores(folder, "own", split="test")
     scores(folder, "own", split="validation")
     (noted,) = map(json.loads, (folder / "run/test_reads.jsonl").read_text().splitlines())
     assert noted["store"] == open_corpus((str(folder / "own"),)).fingerprint
-    assert (ROOT / "results/test_reads.jsonl").read_bytes() == before
+    written = read_results(folder / "run/evaluation/synthetic/test/results.json")
+    assert (noted["command"], noted["commit"]) == (written["command"], written["commit"])
+    assert (noted["commit"], noted["checkpoint"]) == (provenance.commit(), written["origin"]["checkpoint"])
+    assert ((ROOT / "results/test_reads.jsonl").read_bytes(), changed_files()) == before
+    (folder / "run/test_reads.jsonl").unlink()
+
+
+def test_a_look_that_fails_half_way_is_noted_and_its_commit_was_asked_for_before_anything_was_written(
+    folder, monkeypatch
+):
+    order = []
+
+    def ask() -> str:
+        order.append(("commit", noted.exists()))
+        return "a commit"
+
+    def fail(*_) -> None:
+        order.append(("probe", noted.exists()))
+        raise CgdmerError("half way")
+
+    noted = folder / "run/test_reads.jsonl"
+    monkeypatch.setattr(evaluation, "EMBEDDED", "no collection is")
+    monkeypatch.setattr(provenance, "commit", ask)
+    monkeypatch.setitem(PARTS, "probe", fail)
+    with pytest.raises(CgdmerError, match="half way"):
+        scores(folder, "own", split="test")
+    assert order == [("commit", False), ("probe", True)]
+    assert json.loads(noted.read_text())["commit"] == "a commit"
+    noted.unlink()
+
+
+def changed_files() -> str:
+    """Tracked files of this checkout that differ from its commit."""
+    words = ["git", "-C", str(ROOT), "status", "--porcelain", "--untracked-files=no"]
+    return subprocess.run(words, capture_output=True, text=True, check=False).stdout
 
 
 def test_a_folder_that_cannot_be_written_is_told_before_the_work(folder, monkeypatch):

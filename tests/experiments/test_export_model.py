@@ -73,8 +73,9 @@ def test_the_card_names_data_origin_and_purpose(run):
     card = export(run)
     assert "not a medical device" in card
     assert "- synthetic: 48 patients; licence: none; cite: none" in card
-    assert "experiments.evaluate has not scored this checkpoint" in card
-    assert json.loads((run.parent / "model/config.json").read_text())["origin"]["step"] == 6
+    assert "this checkpoint was not evaluated before the export" in card
+    origin = json.loads((run.parent / "model/config.json").read_text())["origin"]
+    assert (origin["step"], origin["exported_at_version"]) == (6, cgdmer_jax.__version__)
 
 
 def test_the_card_shows_figures_of_this_checkpoint_only(run):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.methods.cgdmer.network import Parts
+from cgdmer_jax.methods.cgdmer.network import ModalityTokens
 from cgdmer_jax.methods.protocol import Variables
 from tests.methods.conftest import CONFIG, LEADS_PRESENT, NO_REPORT, ONE_LEAD, assert_same_bits, make_method
 
@@ -128,7 +128,7 @@ def test_each_decoder_reads_shared_and_specific_tokens(kind, method, variables, 
         return run(ecg, draws.kept, draws.hidden, name="decode_ecg"), run(text, draws.masked.slots, name="decode_text")
 
     draw = np.random.default_rng(0)
-    ecg, text = (Parts(*jnp.asarray(draw.normal(size=(3, 8, n, 16)), jnp.float32)) for n in (30, 12))
+    ecg, text = (ModalityTokens(*jnp.asarray(draw.normal(size=(3, 8, n, 16)), jnp.float32)) for n in (30, 12))
     moved = (parts._replace(**{kind: getattr(parts, kind) + 0.5}) for parts in (ecg, text))
     decode = jax.jit(decode)
     for one, other in zip(decode(ecg, text), decode(*moved), strict=True):

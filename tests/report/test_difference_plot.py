@@ -2,11 +2,11 @@
 
 from xml.etree import ElementTree
 
-from cgdmer_jax.report.difference_plot import Point, difference_chart
+from cgdmer_jax.report.difference_plot import Difference, difference_chart
 
 PANELS = {
-    "super": [Point("masked", -0.02, -0.03, -0.01, False), Point("x & y", 0.01, 0.0, 0.02, True)],
-    "rhythm": [Point("masked", 0.0, -0.01, 0.01, False), Point("x & y", -0.02, -0.04, 0.0, True)],
+    "super": [Difference("masked", -0.02, -0.03, -0.01, False), Difference("x & y", 0.01, 0.0, 0.02, True)],
+    "rhythm": [Difference("masked", 0.0, -0.01, 0.01, False), Difference("x & y", -0.02, -0.04, 0.0, True)],
 }
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -23,7 +23,7 @@ def test_every_row_has_a_point_in_every_panel_hollow_where_one_seed_is_behind_it
 
 def test_a_point_without_an_interval_is_a_cross():
     """In place of the dot and the line of its interval; the scale holds it all the same."""
-    bare = {"super": [PANELS["super"][0], Point("x & y", 0.01, None, None, False)]}
+    bare = {"super": [PANELS["super"][0], Difference("x & y", 0.01, None, None, False)]}
     panels = {"super": PANELS["super"]}, bare
     pages = [ElementTree.fromstring(difference_chart(p, title="t", note="")) for p in panels]
     assert [len(page.findall(f"{SVG}circle")) for page in pages] == [2, 1]

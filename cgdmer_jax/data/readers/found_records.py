@@ -16,7 +16,7 @@ MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundRecords:
     """Records without their ending, in order of their names; the rest in sentences, and how many that is."""
 
     records: list[Path]
@@ -24,7 +24,7 @@ class Found:
     n_left_out: int
 
 
-def find_records(root: Path) -> Found:
+def find_records(root: Path) -> FoundRecords:
     """Everything below the folder, linked folders too; each folder is read once."""
     folders, sentences, n_unread = _folders(root)
     records, others = [], {}
@@ -36,7 +36,7 @@ def find_records(root: Path) -> Found:
     for (kind, reason), names in sorted(others.items()):
         shown = ", ".join(sorted(names)[:MOST_NAMED]) + (", ..." if len(names) > MOST_NAMED else "")
         sentences.append(f"{len(names)} {kind}: left out: {reason} ({shown})")
-    return Found(sorted(records), sentences, n_unread + sum(map(len, others.values())))
+    return FoundRecords(sorted(records), sentences, n_unread + sum(map(len, others.values())))
 
 
 def name_of(record: Path, root: Path) -> str:

@@ -45,7 +45,7 @@ _INTEGER = re.compile(r"-?\d{1,10}", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Calibration:
+class GainCalibration:
     """Conversion of a lead's digital values to millivolts."""
 
     gain: float  # digital units a physical unit
@@ -63,7 +63,7 @@ class SignalLine:
     format: str
     byte_offset: int
     checksum: int | None  # None: not given, which a signal without name may do
-    calibration: Calibration | None  # None: none of the twelve leads, so not used and not judged
+    calibration: GainCalibration | None  # None: none of the twelve leads, so not used and not judged
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def _signal_line(path: Path, place: int, fields: list[str]) -> SignalLine:
     )
 
 
-def _calibration(path: Path, fields: list[str]) -> Calibration:
+def _calibration(path: Path, fields: list[str]) -> GainCalibration:
     _, _, calibration, _, adc_zero, _, _, _, name = fields
     gain = _GAIN.fullmatch(calibration)
     if gain is None or not 0 < abs(float(gain[1])) < math.inf:
@@ -170,7 +170,7 @@ def _calibration(path: Path, fields: list[str]) -> Calibration:
         sentence = f'lead "{name}" is in "{gain[3]}", expected {", ".join(UNITS_IN_MV)}; correct the header'
         raise RecordError(str(path), "unit", "unit", sentence) from fault
     zero = _whole_number(path, "ADC zero", adc_zero or "0", "header")
-    return Calibration(float(gain[1]), int(gain[2]) if gain[2] else zero, unit)
+    return GainCalibration(float(gain[1]), int(gain[2]) if gain[2] else zero, unit)
 
 
 def _check_leads(path: Path, header: Header) -> None:

@@ -12,7 +12,7 @@ import re
 from functools import partial
 from pathlib import Path
 
-from cgdmer_jax.data.csv_table import Table, read_table
+from cgdmer_jax.data.csv_table import CsvTable, read_csv
 from cgdmer_jax.data.readers.record_files import listed_path
 from cgdmer_jax.data.readers.recording import Recording
 from cgdmer_jax.data.readers.wfdb import RecordError, read_wfdb
@@ -119,10 +119,10 @@ def read_recording(root: Path, rate: float, follow_links: bool, record: SourceRe
     return recording
 
 
-def _table(root: Path, name: str) -> Table:
+def _table(root: Path, name: str) -> CsvTable:
     if not os.path.isfile(root / name):
         raise CgdmerError(f"{name} is not in {root}; --root is the folder of PTB-XL that holds {DATABASE}")
-    return read_table(root / name, NEEDED[name], RESTORE)
+    return read_csv(root / name, NEEDED[name], RESTORE)
 
 
 def _choose_folder(root: Path, rate: int) -> tuple[int, list[str]]:

@@ -31,7 +31,7 @@ def stream(seed: int, purpose: int, index: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=np.array([seed, (purpose << 56) | index], np.uint64)))
 
 
-class Columns:
+class RecordStreams:
     """Draws for many records at once; line i sees the stream of `ids[i]` alone, so chunks cannot matter."""
 
     def __init__(self, seed: int, purpose: int, ids: Int[np.ndarray, " n"]):
@@ -83,8 +83,8 @@ class Hearts:
     flat_t: Float[np.ndarray, " n"]  # 0..1, unspecific T flattening (no finding of the task)
     bpm: Float[np.ndarray, " n"]  # mean ventricular rate
     qrs_s: Float[np.ndarray, " n"]  # QRS duration
-    patient_draws: Columns  # what the wave shapes still draw: anatomy, the same in all records of a patient
-    record_draws: Columns  # respiration, irregularity, noise level
+    patient_draws: RecordStreams  # what the wave shapes still draw: anatomy, the same in all records of a patient
+    record_draws: RecordStreams  # respiration, irregularity, noise level
 
     def findings(self) -> list[tuple[str, ...]]:
         """Codes of every record, in the order of FINDINGS."""
@@ -118,7 +118,7 @@ def draw_hearts(seed: int, index: Int[np.ndarray, " n"]) -> Hearts:
     reader would report them; right bundle branch block leaves the first half of the QRS, so Q waves can be read.
     """
     patient_number = patients_of(index)
-    patient, record = Columns(seed, PATIENT, patient_number), Columns(seed, RECORD, index)
+    patient, record = RecordStreams(seed, PATIENT, patient_number), RecordStreams(seed, RECORD, index)
     block = patient.uniform()
     clbbb, crbbb = block < 0.105, (block >= 0.105) & (block < 0.215)
     imi = np.where(~clbbb, _strength(patient, 0.145), 0.0)
@@ -169,6 +169,6 @@ def draw_hearts(seed: int, index: Int[np.ndarray, " n"]) -> Hearts:
     )
 
 
-def _strength(draws: Columns, share: float) -> Float[np.ndarray, " n"]:
+def _strength(draws: RecordStreams, share: float) -> Float[np.ndarray, " n"]:
     """0 in most, 0.4..1 in a share of the patients."""
     return np.where(draws.chance(share), 0.40 + 0.60 * draws.uniform() ** 0.7, 0.0)

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from cgdmer_jax.batch import Batch
-from cgdmer_jax.methods.cgdmer.forward import plan_of
+from cgdmer_jax.methods.cgdmer.forward import needed_passes
 from cgdmer_jax.methods.cgdmer.method import CgDmer
 from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.models.flops import matmul_flops
@@ -31,16 +31,16 @@ def flops_by_part(method: CgDmer, batch: Batch) -> dict[str, int]:
             lambda p, *a: method.network.apply({"params": p}, *a, method=name), variables.params, *args
         )
 
-    config, plan = method.config, plan_of(method.config)
-    passes = [draws.kept] * plan.kept
-    if plan.wide:
-        wide = jax.eval_shape(lambda k, h: widened(k, h, patches.shape[1], config.align_hide_ratio), *draws[1:3])
+    config, needed = method.config, needed_passes(method.config)
+    passes = [draws.kept] * needed.kept
+    if needed.wide:
+        wide = jax.eval_shape(lambda k, h: widened(k, h, patches.shape[1], config.align_mask_ratio), *draws[1:3])
         passes.append(wide)
     ecg_encoder = sum(count(lambda net, x, k: net.ecg_encoder(x, k), patches, slots) for slots in passes)
     ecg_parts = sum(count("ecg_parts", patches, slots) for slots in passes)
 
     text = draws.aligned_text
-    n_texts = plan.masked_text + plan.whole_text  # passes of the same shape
+    n_texts = needed.masked_text + needed.whole_text  # passes of the same shape
     text_encoder = n_texts * count(lambda net, t, k: net.text_states(t, k), *text)
     text_parts = n_texts * count("text_parts", *text)
 
@@ -51,7 +51,7 @@ def flops_by_part(method: CgDmer, batch: Batch) -> dict[str, int]:
         decoder += count("decode_ecg", ecg_tokens, draws.kept, queries)
     if config.weight_cross > 0:
         decoder += count("decode_ecg_across", ecg_tokens, draws.kept, text_tokens, text.length, queries)
-    if plan.masked_text:
+    if needed.masked_text:
         language = count("decode_text", text_tokens, draws.masked.slots)
     parts = {
         "ecg encoder": ecg_encoder,

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int32
 from cgdmer_jax.batch import Batch
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.cgdmer.config import CgDmerConfig, CgDmerDraws
-from cgdmer_jax.methods.cgdmer.network import Parts, Pooled
+from cgdmer_jax.methods.cgdmer.network import ModalityTokens, Pooled
 from cgdmer_jax.methods.losses import reconstruction
 from cgdmer_jax.models.masking.slots import Slots, widened
 from cgdmer_jax.models.masking.words import MaskedTokens, Text
@@ -18,7 +18,7 @@ from cgdmer_jax.models.masking.words import MaskedTokens, Text
 Apply = Callable  # (*arguments, method=name) -> what that function of the network gives with the step's parameters
 
 
-class Plan(NamedTuple):
+class NeededPasses(NamedTuple):
     """Which passes the terms of a config read."""
 
     kept: bool  # the ECG's kept tokens
@@ -28,12 +28,12 @@ class Plan(NamedTuple):
     disentangle: bool
 
 
-def plan_of(config: CgDmerConfig) -> Plan:
+def needed_passes(config: CgDmerConfig) -> NeededPasses:
     disentangles = config.weight_disentangle > 0 and config.disentangling != "none"
     pools = disentangles or config.weight_align > 0
-    wide = pools and config.align_hide_ratio < config.hide_ratio
+    wide = pools and config.align_mask_ratio < config.mask_ratio
     decodes = config.weight_ecg > 0 or config.weight_cross > 0
-    return Plan(
+    return NeededPasses(
         kept=decodes or (pools and not wide),
         wide=wide,
         masked_text=config.weight_text > 0,
@@ -42,7 +42,7 @@ def plan_of(config: CgDmerConfig) -> Plan:
     )
 
 
-class Records(NamedTuple):
+class StepInputs(NamedTuple):
     """Everything of a step that has an axis of records, as the passes read it."""
 
     patches: Float[Array, "batch token sample"]
@@ -68,27 +68,27 @@ class Passed(NamedTuple):
     text: Pooled | None
 
 
-def records_of(
+def step_inputs(
     config: CgDmerConfig,
     patches: Float[Array, "batch token sample"],
     target: Callable[[Slots], Float[Array, "batch slot patch_sample"]],
     batch: Batch,
     draws: CgDmerDraws,
-) -> Records:
+) -> StepInputs:
     queries = draws.hidden.first(config.decode_ratio)
     decodes = config.weight_ecg > 0 or config.weight_cross > 0
     wanted = target(queries) if decodes else None
     n_tokens = batch.token_mask.sum(1, dtype=jnp.int32)
     ecg, text = (draws.kept, draws.hidden, queries), (batch.tokens, n_tokens, draws.masked, draws.aligned_text)
-    return Records(patches, wanted, *ecg, *text)
+    return StepInputs(patches, wanted, *ecg, *text)
 
 
-def passes(apply: Apply, config: CgDmerConfig, records: Records) -> Passed:
+def passes(apply: Apply, config: CgDmerConfig, records: StepInputs) -> Passed:
     """Nothing here looks from one record to another."""
-    plan = plan_of(config)
+    needed = needed_passes(config)
     kept, queries = records.kept, records.queries
-    ecg = apply(records.patches, kept, method="ecg_parts") if plan.kept else None
-    masked_text, text = _text_passes(apply, plan, records)
+    ecg = apply(records.patches, kept, method="ecg_parts") if needed.kept else None
+    masked_text, text = _text_passes(apply, needed, records)
     ecg_error = cross_error = word_error = pooled_ecg = pooled_text = None
     if config.weight_ecg > 0:
         predicted = apply(ecg, kept, queries, method="decode_ecg")
@@ -96,12 +96,12 @@ def passes(apply: Apply, config: CgDmerConfig, records: Records) -> Passed:
     if config.weight_cross > 0:
         predicted = apply(ecg, kept, text, records.read.length, queries, method="decode_ecg_across")
         cross_error = reconstruction.reconstruction_errors(predicted, records.wanted, queries.live())
-    if plan.masked_text:
+    if needed.masked_text:
         logits = apply(masked_text, records.masked.slots, method="decode_text")
         word_error = reconstruction.word_errors(logits, records.masked.original(records.tokens))
-    if config.weight_align > 0 or plan.disentangle:
+    if config.weight_align > 0 or needed.disentangle:
         slots = aligned_slots(config, records)
-        if plan.wide:
+        if needed.wide:
             ecg = apply(records.patches, slots, method="ecg_parts")
         pooled_ecg = apply("ecg", ecg, slots.live(), method="pooled")
         pooled_text = apply("text", text, records.read.live(), method="pooled")
@@ -120,32 +120,34 @@ def in_chunks(function: Callable[[Any], Any], records: Any, n: int) -> Any:
     batch = len(jax.tree.leaves(records)[0])
     if batch % n:
         raise CgdmerError(
-            f"config.method.chunks is {n}, which does not divide a batch of {batch}; choose one that does"
+            f"config.method.microbatches is {n}, which does not divide a batch of {batch}; choose one that does"
         )
     split = jax.tree.map(lambda x: x.reshape(batch // n, n, *x.shape[1:]).swapaxes(0, 1), records)
     made = jax.lax.map(jax.checkpoint(function), split)
     return jax.tree.map(lambda x: x.swapaxes(0, 1).reshape(batch, *x.shape[2:]), made)
 
 
-def aligned_slots(config: CgDmerConfig, records: Records) -> Slots:
+def aligned_slots(config: CgDmerConfig, records: StepInputs) -> Slots:
     """The ECG tokens from which alignment and disentangling start."""
-    if not plan_of(config).wide:
+    if not needed_passes(config).wide:
         return records.kept
-    return widened(records.kept, records.hidden, records.patches.shape[1], config.align_hide_ratio)
+    return widened(records.kept, records.hidden, records.patches.shape[1], config.align_mask_ratio)
 
 
-def _text_passes(apply: Apply, plan: Plan, records: Records) -> tuple[Parts | None, Parts | None]:
+def _text_passes(
+    apply: Apply, needed: NeededPasses, records: StepInputs
+) -> tuple[ModalityTokens | None, ModalityTokens | None]:
     """The masked pass (for L_txt) and the one that alignment reads (masked words would blur it), stacked."""
     made = []
-    if plan.masked_text:
+    if needed.masked_text:
         made.append(Text(records.masked.apply(records.tokens), records.n_tokens))
-    if plan.whole_text:
+    if needed.whole_text:
         made.append(records.read)
     if not made:
         return None, None
     tokens, length = (jnp.concatenate(field) for field in zip(*made, strict=True))
     parts = apply(tokens, length, method="text_parts")
     n = len(records.tokens)
-    masked = jax.tree.map(lambda x: x[:n], parts) if plan.masked_text else None
-    whole = jax.tree.map(lambda x: x[-n:], parts) if plan.whole_text else None
+    masked = jax.tree.map(lambda x: x[:n], parts) if needed.masked_text else None
+    whole = jax.tree.map(lambda x: x[-n:], parts) if needed.whole_text else None
     return masked, whole

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from cgdmer_jax.batch import NO_TEXT, Batch
 from cgdmer_jax.methods.cgdmer.config import CgDmerConfig, CgDmerDraws
-from cgdmer_jax.methods.cgdmer.forward import Apply, aligned_slots, in_chunks, passes, plan_of, records_of
+from cgdmer_jax.methods.cgdmer.forward import Apply, aligned_slots, in_chunks, needed_passes, passes, step_inputs
 from cgdmer_jax.methods.cgdmer.network import Pooled
 from cgdmer_jax.methods.losses import contrastive
 from cgdmer_jax.methods.losses.independence import disentangle
@@ -31,8 +31,8 @@ def hybrid_loss(
     marks: Marks,
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
     """The loss of the global batch and its terms by name; `target`: what the decoder should give for these tokens."""
-    records = records_of(config, patches, target, batch, draws)
-    passed = in_chunks(partial(passes, apply, config), records, config.chunks)
+    records = step_inputs(config, patches, target, batch, draws)
+    passed = in_chunks(partial(passes, apply, config), records, config.microbatches)
     has_text = batch.text_id != NO_TEXT
 
     terms = {}
@@ -44,7 +44,7 @@ def hybrid_loss(
         terms["text"] = masked_average(passed.word_error, draws.masked.slots.live())
     if config.weight_align > 0:
         terms |= _alignment(apply, config, passed.ecg, passed.text, batch, draws.aligned_text, vocabulary, marks)
-    if plan_of(config).disentangle:
+    if needed_passes(config).disentangle:
         sides = ((passed.ecg, aligned_slots(config, records).length > 0), (passed.text, has_text))
         terms["disentangle"] = 0.5 * sum(
             disentangle(*pooled, live, kind=config.disentangling) for pooled, live in sides

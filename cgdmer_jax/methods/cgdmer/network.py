@@ -3,7 +3,6 @@
 See docs/design.md, "Encoders" and "Decoders".
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import flax.linen as nn
@@ -16,31 +15,10 @@ from cgdmer_jax.models.heads import SecondEncoders, unit
 from cgdmer_jax.models.masking.slots import Slots
 from cgdmer_jax.models.text.scratch import LanguageHead, TextEncoder
 from cgdmer_jax.models.text.tower import TextModule
+from cgdmer_jax.models.transformer import Compute, Size
 
 
-@dataclass(frozen=True)
-class Size:
-    """Width, depth and heads of one transformer."""
-
-    width: int
-    depth: int
-    heads: int
-
-
-@dataclass(frozen=True)
-class Compute:
-    """How the transformers run: compute dtype, remat policy, scanned blocks compiled in a row, form of attention."""
-
-    dtype: str
-    remat: str
-    unroll: int
-    attention: str
-
-    def for_depth(self, depth: int) -> tuple[str, str, int, str]:
-        return self.dtype, self.remat, min(self.unroll, depth), self.attention
-
-
-class Parts(NamedTuple):
+class ModalityTokens(NamedTuple):
     """Tokens after one modality's encoder, its shared and its specific encoder."""
 
     encoder: Float[Array, "batch token width"]
@@ -82,16 +60,12 @@ class CgDmerNetwork(nn.Module):
     compute: Compute
 
     def setup(self):
-        def sized(size: Size):
-            return size.width, size.depth, size.heads, *self.compute.for_depth(size.depth)
-
-        grid = (self.n_leads, self.n_patches)
-        dtype = self.compute.dtype
-        self.ecg_encoder = EcgVit(*grid, self.patch_samples, self.stem, *sized(self.ecg))
+        grid, dtype = (self.n_leads, self.n_patches, self.patch_samples), self.compute.dtype
+        self.ecg_encoder = EcgVit(*grid, self.stem, self.ecg, self.compute)
         if self.text_tower is None:
-            self.text_encoder = TextEncoder(self.vocabulary, self.max_tokens, *sized(self.text))
-        self.second_encoders = SecondEncoders(self.one_shared, self.pooling, *sized(self.second))
-        self.ecg_decoder = EcgDecoder(*grid, self.patch_samples, self.column_queries, *sized(self.decoder))
+            self.text_encoder = TextEncoder(self.vocabulary, self.max_tokens, self.text, self.compute)
+        self.second_encoders = SecondEncoders(self.one_shared, self.pooling, self.second, self.compute)
+        self.ecg_decoder = EcgDecoder(*grid, self.column_queries, self.decoder, self.compute)
         self.language_head = LanguageHead((self.text_tower or self.text).width, dtype)
         self.projector = Dense(self.embedding, str(jnp.promote_types(dtype, jnp.float32)))
         start = nn.initializers.constant(jnp.log(1 / self.temperature))
@@ -99,11 +73,11 @@ class CgDmerNetwork(nn.Module):
         if self.biased:
             self.alignment_bias = self.param("alignment_bias", nn.initializers.zeros_init(), ())
 
-    def ecg_parts(self, patches: Float[Array, "batch token sample"], kept: Slots) -> Parts:
+    def ecg_parts(self, patches: Float[Array, "batch token sample"], kept: Slots) -> ModalityTokens:
         x = self.ecg_encoder(patches, kept)
         return self._parts("ecg", x, kept.length)
 
-    def text_parts(self, tokens: Int32[Array, "batch token"], length: Int[Array, "batch"]) -> Parts:
+    def text_parts(self, tokens: Int32[Array, "batch token"], length: Int[Array, "batch"]) -> ModalityTokens:
         return self._parts("text", self.text_states(tokens, length), length)
 
     def text_states(
@@ -114,23 +88,23 @@ class CgDmerNetwork(nn.Module):
             return self.text_encoder(tokens, length)
         return self.text_tower(tokens, length).tokens
 
-    def _parts(self, modality, x, length) -> Parts:
+    def _parts(self, modality, x, length) -> ModalityTokens:
         second = self.second_encoders
-        return Parts(x, second.shared(modality, x, length), second.specific(modality, x, length))
+        return ModalityTokens(x, second.shared(modality, x, length), second.specific(modality, x, length))
 
-    def pooled(self, modality: str, parts: Parts, live: Bool[Array, "batch token"]) -> Pooled:
+    def pooled(self, modality: str, parts: ModalityTokens, live: Bool[Array, "batch token"]) -> Pooled:
         return Pooled(*self.second_encoders.pool(modality, parts.shared, parts.specific, live))
 
-    def decode_ecg(self, parts: Parts, kept: Slots, hidden: Slots) -> Float[Array, "batch query sample"]:
+    def decode_ecg(self, parts: ModalityTokens, kept: Slots, hidden: Slots) -> Float[Array, "batch query sample"]:
         return self.ecg_decoder(parts.joined(), kept, hidden)
 
     def decode_ecg_across(
-        self, ecg: Parts, kept: Slots, text: Parts, length: Int[Array, "batch"], hidden: Slots
+        self, ecg: ModalityTokens, kept: Slots, text: ModalityTokens, length: Int[Array, "batch"], hidden: Slots
     ) -> Float[Array, "batch query sample"]:
         """From the ECG's specific tokens and, in place of its shared ones, the report's, side by side as keys."""
         return self.ecg_decoder(ecg.specific, kept, hidden, (text.shared, length))
 
-    def decode_text(self, parts: Parts, masked: Slots) -> Float[Array, "batch slot vocabulary"]:
+    def decode_text(self, parts: ModalityTokens, masked: Slots) -> Float[Array, "batch slot vocabulary"]:
         at_masked = jnp.take_along_axis(parts.joined(), masked.index[:, :, None], axis=1)
         encoder = self.text_encoder if self.text_tower is None else self.text_tower
         return encoder.token_logits(self.language_head(at_masked))

@@ -88,7 +88,7 @@ class EcgResNet(nn.Module):
         return x
 
 
-class AttentionPool(nn.Module):
+class PositionalAttentionPool(nn.Module):
     """One learned query that attends to every position and to itself, then a linear map.
 
     As released, the query gets its position twice: once by itself and once with the others.

@@ -1,0 +1,63 @@
+"""`cgdmer NAME`: lists its commands, runs the one that is named, and says in one sentence that there is none."""
+
+import sys
+
+import pytest
+
+from cgdmer_jax import cli, early_stop
+from tests.small_runs import ROOT
+
+NAMES = sorted(file.stem for file in (ROOT / "cgdmer_jax/commands").glob("[a-z]*.py"))
+
+
+def start(monkeypatch, *words: str) -> int:
+    """Runs the program; its exit code."""
+    monkeypatch.setattr(sys, "argv", ["/bin/cgdmer", *words])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    return end.value.code
+
+
+@pytest.mark.parametrize("words", [(), ("--help",), ("-h",)])
+def test_help_lists_every_command_with_its_summary_and_imports_none(monkeypatch, capsys, words):
+    monkeypatch.setattr(cli, "run_command", lambda *_: pytest.fail("a command was run"))
+    assert start(monkeypatch, *words) == 0
+    usage, _, *lines = capsys.readouterr().out.splitlines()
+    assert usage.startswith("usage: cgdmer COMMAND")
+    assert [line.split()[0] for line in lines] == NAMES
+    assert all(len(line.split()) > 3 and "experiments." not in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("pretrian", 'error: there is no command "pretrian". Did you mean "pretrain"? `cgdmer --help` lists them\n'),
+        ("experiments.embed", 'there is no command "experiments.embed"'),
+        ("../cli", 'there is no command "../cli"'),
+        ("__init__", 'there is no command "__init__"'),
+    ],
+)
+def test_a_wrong_command_is_one_sentence_and_exit_code_1(monkeypatch, capsys, word, sentence):
+    assert start(monkeypatch, word, "--help") == 1
+    printed = capsys.readouterr()
+    assert sentence in printed.err and printed.err.count("\n") == 1 and not printed.out
+
+
+def test_the_command_gets_the_words_after_its_name(monkeypatch):
+    got = []
+    monkeypatch.setattr(cli, "run", lambda main, words, *, resumes: got.append((main.__module__, words, resumes)))
+    monkeypatch.setattr(early_stop, "listen_in", lambda words: got.append(words))
+    for name in ("convert", "embed"):
+        monkeypatch.setattr(sys, "argv", ["/bin/cgdmer", name, "--a=1", "--help"])
+        cli.main()
+    assert got == [
+        ["experiments.convert"],
+        ("cgdmer_jax.commands.convert", ["--a=1", "--help"], True),
+        ["experiments.embed"],
+        ("cgdmer_jax.commands.embed", ["--a=1", "--help"], False),
+    ]
+
+
+def test_a_mistake_in_an_argument_ends_with_the_help_of_the_program(monkeypatch, capsys):
+    assert start(monkeypatch, "convert", "--sauce=ptbxl") == 1
+    assert capsys.readouterr().err.endswith("; cgdmer convert --help shows all arguments and an example\n")

@@ -16,11 +16,11 @@ from cgdmer_jax.metrics import diagnostics as maths
 from cgdmer_jax.metrics.part_probes import Roles, compare
 from cgdmer_jax.provenance import commit, environment
 from cgdmer_jax.recipes.gradient_norms import fixed_batch, gradient_norms, term_weights
+from cgdmer_jax.report.diagnostics import DIAGNOSTICS
 from cgdmer_jax.sealed_json import sealed
 from cgdmer_jax.waveform.heart_rate import heart_rates
 from cgdmer_jax.whole_file import write_json
 
-FILE = "diagnostics.json"
 DEVICES = 6  # the most frequent ones are told apart
 LEAST = 10  # records of a role below which nothing is fitted
 MV_PER_UV = 1e-3
@@ -54,8 +54,8 @@ def diagnose(run: Path, store: str, split: str, *, checkpoint: int | None) -> di
         "left_out": [*subject.left_out, *together(sections.values()).left_out],
     }
     document["seconds"] = time.monotonic() - begun
-    write_json(out / FILE, sealed(finite(document)))
-    print(f"{out / FILE}: {document['seconds']:.0f} s")
+    write_json(out / DIAGNOSTICS, sealed(finite(document)))
+    print(f"{out / DIAGNOSTICS}: {document['seconds']:.0f} s")
     return finite(document)
 
 

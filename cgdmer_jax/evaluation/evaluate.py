@@ -17,9 +17,9 @@ from cgdmer_jax.evaluation.embedded import embed_records, fit_headline
 from cgdmer_jax.evaluation.evaluation_folders import check_writable, folder_of, folder_of_step
 from cgdmer_jax.evaluation.merl_protocol import merl_records, no_signals
 from cgdmer_jax.evaluation.outcome import Outcome, together, without
-from cgdmer_jax.evaluation.pages.report_page import read_extras, report
 from cgdmer_jax.evaluation.parts import CONVOLVED, MERL_PARTS, NEED_TASKS, NEED_TEXT, PARTS, Clean, Merl
 from cgdmer_jax.evaluation.reconstruction import reconstructor
+from cgdmer_jax.evaluation.report_contents import check_extras, gather_contents
 from cgdmer_jax.evaluation.subject import Subject, clean_records, prepare
 from cgdmer_jax.metrics.protocols import MACRO
 from cgdmer_jax.metrics.results import RESULTS, read_results, write_results
@@ -27,7 +27,10 @@ from cgdmer_jax.metrics.score_key import ScoreKey
 from cgdmer_jax.npz_file import write_arrays
 from cgdmer_jax.recipes.embedding import feature_names
 from cgdmer_jax.recipes.trained_run import Trained
-from cgdmer_jax.report.page import text_table
+from cgdmer_jax.report.contents import write_contents
+from cgdmer_jax.report.first_table import text_table
+from cgdmer_jax.report.make import make_report
+from cgdmer_jax.whole_file import sha256_of
 
 FEATURES = ("main", "encoder", "shared", "specific")
 TEST_READS = "test_reads.jsonl"  # in the run folder
@@ -66,7 +69,7 @@ def evaluate(
     protocol: str = "clean",
     tables: Path | None = None,
 ) -> Evaluated:
-    """Scores a run on a store; writes results.json, predictions.npz and report.html, and prints the table.
+    """Scores a run on a store; writes results.json, predictions.npz, report.json and report.html, and prints the table.
 
     - `run`: run folder; the files are written below it, where docs/evaluation.md says.
     - `store`: folder of a converted store. `split`: "validation" or "test"; each look at a real test split is recorded.
@@ -92,7 +95,7 @@ def evaluate(
     clean_folder = folder_of_step(cache, checkpoint)
     out = clean_folder if protocol == "clean" else clean_folder / protocol
     check_writable(out)
-    facts, extras = origin(subject, tables), read_extras(subject, out, protocol)
+    facts, lacking = origin(subject, tables), check_extras(out)
     other = other_protocol(subject, clean_folder)
     if subject.overlap:
         print(f"{subject.overlap}: every figure is marked seen_in_training")
@@ -105,15 +108,16 @@ def evaluate(
         scored, clean = score_merl(subject, asked, cache, tables, seconds), None
     else:
         scored, clean = score_clean(subject, asked, cache, seconds)
-    outcome = together([Outcome(left_out=(*subject.left_out, *extras.left_out)), scored])
+    outcome = together([Outcome(left_out=(*subject.left_out, *lacking)), scored])
     facts |= {"seconds": seconds, "left_out": outcome.left_out}
     write_results(out / RESULTS, line, outcome.rows, facts)
     save_predictions(subject, outcome.predictions, out / "predictions.npz")
-    report(subject, out / "report.html", line, facts, outcome, clean, extras)
+    write_contents(out, gather_contents(subject, clean, facts["prompts"], sha256_of(out / RESULTS)))
+    report = make_report(out)
     print_table([*outcome.rows, *other])
     total = time.monotonic() - begun
     print(f"{', '.join(f'{name} {s:.0f} s' for name, s in seconds.items())}; {total:.0f} s in all")
-    print(f"report: {out / 'report.html'}")
+    print(f"report: {report}")
     return Evaluated(outcome.rows, outcome.left_out, seconds)
 
 

@@ -1,6 +1,10 @@
 """The whole path on the smallest scale: synthetic recordings in, a scored run out."""
 
 import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,9 +20,10 @@ from cgdmer_jax.metrics.results import read_results
 from cgdmer_jax.models.masking.slots import STRATEGIES
 from cgdmer_jax.recipes.pretrain import pretrain
 from configs import quickstart
-from tests.evaluation.test_report import Page
+from tests.report.test_page import Page
 from tests.sealed_files import rewrite
 
+ROOT = Path(__file__).parents[2]
 ASKED = {"checkpoint": None, "features": ("main", "specific"), "random_seeds": 2, "kernels": 20}
 
 
@@ -48,8 +53,8 @@ def test_an_evaluation_leaves_exactly_the_files_of_the_design(evaluated):
     run, _ = evaluated
     out = run / "evaluation" / "synthetic" / "validation"
     names = {p.name for p in out.iterdir()}
-    assert {"results.json", "predictions.npz", "report.html"} <= names
-    assert all(n.startswith("features-") for n in names - {"results.json", "predictions.npz", "report.html"})
+    of_design = {"results.json", "predictions.npz", "report.json", "report.html"}
+    assert of_design <= names and all(n.startswith("features-") for n in names - of_design)
 
 
 def test_every_floor_and_feature_has_its_row(evaluated):
@@ -190,6 +195,16 @@ def test_report_shows_every_section(evaluated):
     for title in ("Results", "Classes", "Retrieval", "Missing leads", "Reconstruction", "Groups", "Fewer labels"):
         assert f">{title}</h2>" in page
     assert "sex=female" in page and "6 limb leads" in page
+
+
+def test_the_report_is_made_again_byte_for_byte_when_the_model_is_gone(evaluated, tmp_path):
+    run, place = tmp_path / "run", "evaluation/synthetic/validation"
+    gone = shutil.ignore_patterns("checkpoints", "tokenizer", "*.npz", "report.html")
+    shutil.copytree(evaluated[0], run, ignore=gone)
+    command = [sys.executable, "-m", "experiments.report", f"--evaluation={run / place}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (run / place / "report.html").read_bytes() == (evaluated[0] / place / "report.html").read_bytes()
 
 
 def test_cached_features_give_the_same_rows_and_only_what_was_asked_for(evaluated):

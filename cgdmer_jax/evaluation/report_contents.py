@@ -35,7 +35,7 @@ from cgdmer_jax.report.make import read_extras
 def check_extras(out: Path) -> tuple[str, ...]:
     """Reads what the page shows of other commands before anything is scored: no work is lost to a damaged file.
 
-    What is not there, and so left out.
+    Returns the sentence on what is not there.
     """
     there = read_extras(out).metrics is not None
     return () if there else (leave_out("training curves", f"the run has no {METRICS}"),)
@@ -60,6 +60,7 @@ def _case(subject: Subject, embedded: Embedded, headline: Headline) -> Case:
     corpus, base, at = subject.corpus, subject.base, subject.shown_record()
     line = int(subject.lines[at])
     probes = headline.probes
+    fitted = {task.name: _fitted(task, probes[task.name]) for task in subject.tasks}
     return Case(
         tracing=tracing_of(corpus, line, base.store),
         findings=tuple(
@@ -71,9 +72,7 @@ def _case(subject: Subject, embedded: Embedded, headline: Headline) -> Case:
         report=report_of(corpus, line),
         reports=_reports(subject, embedded, at),
         recordings=_recordings(subject, headline, at),
-        origin=case_facts(
-            subject.trained, corpus, line, base, {t.name: _fitted(t, probes[t.name]) for t in subject.tasks}
-        ),
+        origin=case_facts(subject.trained, corpus, line, base, fitted),
     )
 
 

@@ -23,7 +23,7 @@ def shapes_of(config: ConfigDict) -> dict[str, tuple[int, int, int, int, int]]:
     """(batch, queries, keys, heads, width of a head) of each kind of stack."""
     method = method_of(config)
     n_tokens, n = method.network.n_leads * method.n_patches, config.data.batch_size
-    kept = int(kept_counts(config.method.hide_ratio, n_tokens)[-1])
+    kept = int(kept_counts(config.method.mask_ratio, n_tokens)[-1])
     queries = round(config.method.decode_ratio * (n_tokens - kept))
 
     def heads(size):

@@ -30,6 +30,7 @@ from cgdmer_jax.models.ecg.vit import EcgVit, patchify
 from cgdmer_jax.models.heads import masked_mean, unit
 from cgdmer_jax.models.masking.slots import all_valid, valid_tokens
 from cgdmer_jax.models.text.tower import pool
+from cgdmer_jax.models.transformer import Compute, Size
 from cgdmer_jax.provenance import write_figures
 from cgdmer_jax.recipes.text_vectors import vectors_of
 from cgdmer_jax.training.optimizer import OptimizerConfig, make_optimizer
@@ -160,8 +161,8 @@ def _run(loader: Loader, tower: TextTower | None, prepared: Callable[[Batch], Ba
     size, corpus = config.method.ecg, loader.corpus
     patch_samples = round(config.method.patch_seconds * corpus.rate)
     grid = (corpus.lead_mask.shape[1], corpus.n_samples // patch_samples)
-    ecg = EcgVit(*grid, patch_samples, "linear", size.width, size.depth, size.heads, unroll=size.depth)
-    method = Aligned(Network(ecg, config.method.embedding), patch_samples, tower)
+    ecg = EcgVit(*grid, patch_samples, "linear", Size(**size.to_dict()), Compute(unroll=size.depth))
+    method = Aligned(Network(ecg, config.method.embed_dim), patch_samples, tower)
     fields = config.optimizer.to_dict() | {"rate_factors": () if tower is None else (("^text_tower/", 0.0),)}
     optimizer_config = OptimizerConfig(**fields)
     variables = jax.jit(method.init)(KEY, loader.batch(0))

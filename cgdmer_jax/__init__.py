@@ -1,10 +1,19 @@
 """Multimodal ECG + report pretraining in JAX."""
 
+from pathlib import Path
+
 __version__ = "0.1.0"
 
 
-def load(name):
-    """A pretrained encoder from a model folder, or from hf://owner/name@revision (cgdmer_jax/interop/pretrained.py)."""
+def load(name: str | Path):
+    """The pretrained `Encoder` in a model folder, on this machine's default JAX device.
+
+    `name`: path of the folder, or `hf://owner/name@revision` on the Hugging Face hub. Every file is compared with its
+    sha256 before it is parsed; nothing in the folder is executed.
+
+    Raises CgdmerError where the folder is missing or incomplete, where a file differs from what was exported, and where
+    reports would be cleaned by other rules than in training. Warns where only the model card was edited.
+    """
     from cgdmer_jax.interop import pretrained  # importing the package alone leaves jax unimported
 
     return pretrained.load(name)

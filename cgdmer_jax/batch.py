@@ -25,6 +25,8 @@ class Batch(NamedTuple):
     token_mask: Bool[np.ndarray, "batch token"]  # True = a real token; right-padded
     text_id: Int32[np.ndarray, "batch"]  # equal ids = same report; NO_TEXT = no clinical text
     text_columns: dict[str, np.ndarray]  # per-text tables a config names; empty when it names none
+    # Per-record tables that the method's loss reads, as targets (data/record_columns.py); empty when it reads none.
+    record_columns: dict[str, np.ndarray] = {}  # noqa: RUF012 (no code changes a batch in place)
 
     def check(self) -> "Batch":
         """Raises unless shapes, dtypes and padding are what the contract says; returns self."""
@@ -46,6 +48,13 @@ class Batch(NamedTuple):
                     f"batch field {field} is {array.dtype}{list(array.shape)}, "
                     f"expected {dtype}{list(shape)}; fix the loader that built it"
                 )
+        for field in ("text_columns", "record_columns"):
+            for name, array in getattr(self, field).items():
+                if array.shape[:1] != (batch,):
+                    raise CgdmerError(
+                        f'batch field {field} has "{name}" as {array.dtype}{list(array.shape)}, '
+                        f"expected {batch} rows; fix the loader that built it"
+                    )
         if isinstance(self.signal, np.ndarray):
             _check_values(self)
         return self

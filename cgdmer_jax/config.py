@@ -5,16 +5,68 @@ import importlib.util
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from cgdmer_jax import path_arguments
 from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.renamed_fields import OLD, RENAMED, tell
 
 PLAIN = {int: int, float: int | float, bool: bool, str: str}  # types of fields, and what a value may be
+MEANING = "meaning"  # key in the metadata of a dataclass field
+
+
+class Field(NamedTuple):
+    """One field of a config: its name as in `--config.a.b=value`, a value, and what it means."""
+
+    name: str
+    value: object
+    meaning: str
+
+
+def setting(default: object, meaning: str) -> Any:
+    """A field of a config dataclass: its default, and one line that says what it does."""
+    metadata = {MEANING: meaning}
+    if isinstance(default, dict):
+        return dataclasses.field(default_factory=lambda: dict(default), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def one_of(names: Iterable[str]) -> str:
+    """The values that a field may have, as part of its meaning: "`a`, `b` or `c`"."""
+    *first, last = (f"`{name}`" for name in names)
+    return f"{', '.join(first)} or {last}"
+
+
+def defaults(kind: type) -> dict[str, Any]:
+    """A config dataclass's defaults as plain values, nested ones as dicts: what a config file starts from.
+
+    No object is made: a default may be one that the config file must fill in.
+    """
+    made = {}
+    for field in dataclasses.fields(kind):
+        value = field.default_factory() if callable(field.default_factory) else field.default
+        made[field.name] = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value
+    return made
+
+
+def explained(kind: type, values: Mapping[str, object], prefix: str = "") -> Iterator[Field]:
+    """The fields of these values with their meaning, in the dataclass's order; then those that it does not know."""
+    hints = typing.get_type_hints(kind)
+    for field in dataclasses.fields(kind):
+        if field.name not in values:
+            continue
+        name, value = prefix + field.name, values[field.name]
+        if classes := [member for member in _members(hints[field.name]) if dataclasses.is_dataclass(member)]:
+            yield from explained(_fitting(classes, value), value, f"{name}.")
+        else:
+            yield Field(name, value, field.metadata[MEANING])
+    for name in sorted(values.keys() - hints.keys()):
+        yield Field(prefix + name, values[name], "no such field is known")
 
 
 def from_fields(kind: type, values: object):
@@ -63,7 +115,12 @@ def flat(config: dict, prefix: str = "") -> dict[str, object]:
 
 
 def load_config(spec: str, overrides: list[str]) -> ConfigDict:
-    """`configs/cgdmer.py:nano` and `--config.a.b=value` words -> a locked config, or one sentence."""
+    """A locked config (ml_collections.ConfigDict), as `pretrain` takes it.
+
+    `spec`: FILE:SIZE such as "configs/cgdmer.py:nano", or NAME:SIZE of a config that comes with the package.
+    `overrides`: fields to change, each "--config.a.b=value"; docs/config_fields.md lists all. Raises CgdmerError where
+    there is no such file, size or field, and where a value is of another type than the field's own.
+    """
     spec = _shipped_spec(spec)
     file = spec.split(":")[0]
     if not Path(file).is_file():
@@ -73,17 +130,42 @@ def load_config(spec: str, overrides: list[str]) -> ConfigDict:
     for word in overrides:
         if not word.startswith("--config.") or "=" not in word:
             raise CgdmerError(f'argument "{word}" is not known; config fields are given as --config.a.b=value')
-    plain = flat(_parse(spec, []).to_dict())
+    own = _parse(spec, [])
+    plain = flat(own.copy_and_resolve_references().to_dict())
+    for old in RENAMED.keys() & plain.keys():
+        tell(old, f"{file}: ")
+    overrides = [_as_in_file(word, plain) for word in overrides]
     for word in overrides:
         field = word.removeprefix("--config.").split("=")[0]
         if field not in plain:
             raise CgdmerError(f"the config has no field {field}.{suggest_field(field, plain)}")
     config = _parse(spec, overrides)
-    given = flat(config.to_dict())
+    given = flat(config.copy_and_resolve_references().to_dict())
     for word in overrides:
         field = word.removeprefix("--config.").split("=")[0]
         if not _same_kind(plain[field], given[field]):
             raise _other_type(f"{word} is read as {given[field]} and", plain[field])
+    return _with_new_names(config).copy_and_resolve_references()
+
+
+def _as_in_file(word: str, plain: Mapping[str, object]) -> str:
+    """`--config.a.b=value` under the name that the config file has; says where the given one is old."""
+    field, equals, value = word.removeprefix("--config.").partition("=")
+    if field in RENAMED:
+        tell(field)
+    field = RENAMED.get(field, field)
+    return f"--config.{OLD[field] if OLD.get(field) in plain else field}{equals}{value}"
+
+
+def _with_new_names(config: ConfigDict) -> ConfigDict:
+    """The config of a file that has old names; what it sets under an old one counts, references included."""
+    plain = flat(config.copy_and_resolve_references().to_dict())
+    with config.unlocked():
+        for old in [name for name in RENAMED if name in plain]:
+            group, _, name = old.rpartition(".")
+            value = config[group][name]
+            del config[group][name]
+            config[group][RENAMED[old].rpartition(".")[2]] = value
     return config
 
 
@@ -145,12 +227,13 @@ def _parse(spec: str, overrides: list[str]) -> ConfigDict:
     holder = config_flags.DEFINE_config_file("config", flag_values=values, lock_config=True, sys_argv=words)
     try:
         values(words)
-        return holder.value.copy_and_resolve_references()
+        return holder.value
     except (flags.Error, TypeError, ValueError) as error:
         # An error of the config file itself comes as a traceback, whose last line says what is wrong.
         last = str(error).strip().splitlines()[-1].removeprefix("ValueError: ").removeprefix("flag ")
         for word in overrides:
             if last.startswith(f"{word}: "):
                 field = word.removeprefix("--config.").split("=")[0]
-                raise _other_type(word, flat(_parse(spec, []).to_dict())[field]) from error
+                own = _parse(spec, []).copy_and_resolve_references()
+                raise _other_type(word, flat(own.to_dict())[field]) from error
         raise CgdmerError(last) from error

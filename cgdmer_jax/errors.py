@@ -8,7 +8,7 @@ from cgdmer_jax.invocation import as_started
 
 
 class CgdmerError(ValueError):
-    """Bad input or a bad request, told in one sentence (what, where, what to do).
+    """Bad input or a bad request, a ValueError: one sentence says what is wrong, where, and what to do.
 
     The sentence may name a command as `experiments.NAME`; the user reads it as it can be started here.
     """

@@ -1,10 +1,17 @@
 """MERL, `--config=configs/merl.py:SIZE` or `:SIZE,PRESET`, SIZE of SIZES and PRESET of PRESETS below (docs/merl.md).
 
-Plain values; any field is overridden as `--config.a.b=value`. What the method's fields mean stands beside them in
-cgdmer_jax/methods/merl/config.py. The sizes and presets are those of the paper and of the released code.
+Only what differs from the defaults is here; docs/config_fields.md lists every field with its default and meaning, and
+`--config_help` with its value in this config. Any field is overridden as `--config.a.b=value`. The sizes and presets
+are those of the paper and of the released code.
 """
 
 from ml_collections import ConfigDict
+
+from cgdmer_jax.config import defaults
+from cgdmer_jax.methods.merl.config import MerlConfig
+from cgdmer_jax.recipes.config_fields import DataConfig
+from cgdmer_jax.training.optimizer import OptimizerConfig
+from cgdmer_jax.training.run_config import RunConfig
 
 
 def resnet(blocks: tuple[int, ...], bottleneck: bool = False) -> dict:
@@ -26,55 +33,20 @@ SIZES = {
 }
 # The commit stands there so that the hub gives the same files every time.
 MEDCPT = "hf://ncbi/MedCPT-Query-Encoder@d83a36cc6b8e3a5c5e9d9d6ba156808c1643dcbc"
-METHOD = {
-    "text_tower": MEDCPT,  # a folder or hf://owner/name@revision
-    "text_architecture": {},
-    "text_trained": 0,  # the released code froze the whole tower
-    "text_rate": 1.0,
-    "text_pooling": "pooler",
-    "scaling": "record_minmax",
-    "lead_dropout": 0.0,
-    "embedding": 256,
-    "temperature": 0.07,
-    "same_text": "negatives",
-    "view_dropout": 0.1,
-    "weight_align": 2.0,  # each term is the mean of two directions here, their sum in MERL
-    "weight_views": 2.0,
-    "dtype": "float32",
-    "remat": "none",
-    "unroll": 1,
-}
 DATA = {
     "stores": ("stores/ptbxl100",),
-    "leave_out": (),
     "batch_size": 1024,  # 8 GPUs of 128
-    "tokenizer": "",  # the text tower brings its own
-    "vocabulary": 0,
+    "vocabulary": 0,  # the text tower brings its own tokenizer
     "max_tokens": 256,
-    "text_columns": {"text_vectors": ""},  # the text tower, when it is frozen: below
 }
 OPTIMIZER = {
     "steps": 14_760,  # 20 epochs of 98 % of MIMIC-IV-ECG's 771,693 records
-    "learning_rate": 1e-3,
     "warmup_fraction": 0.0,
-    "final_fraction": 0.0,
-    "beta1": 0.9,
     "beta2": 0.999,
     "weight_decay": 1e-8,
     "clip_norm": 1e6,  # that is, none
-    "rate_factors": (),
 }
-RUN = {
-    "log_every": 10,
-    "validate_every": 300,
-    "validation_records": 1024,
-    "checkpoint_every": 300,
-    "keep_last": 2,
-    "diagnose_every": 0,
-    "trace": False,
-    "mesh": (0, 1),
-    "mirrors": (),
-}
+RUN = {"validation_records": 1024}
 PRESETS = {
     "released": {},
     "paper": {
@@ -97,12 +69,15 @@ def get_config(name: str = "resnet18") -> ConfigDict:
         {
             "seed": 0,
             "method_name": "merl",
-            "method": METHOD | {"ecg": SIZES[size]},
-            "data": dict(DATA),
-            "optimizer": dict(OPTIMIZER),
-            "run": dict(RUN),
+            # Each default is the released code's: the whole text tower is frozen, and each loss term is a mean of two
+            # directions with twice the weight that their sum has in MERL.
+            "method": defaults(MerlConfig) | {"ecg": SIZES[size], "text_tower": MEDCPT},
+            "data": defaults(DataConfig) | DATA,
+            "optimizer": defaults(OptimizerConfig) | OPTIMIZER,
+            "run": defaults(RunConfig) | RUN,
         }
     )
+    del config.data.min_patients  # of a WordPiece, which no run of MERL makes
     config.update(PRESETS[preset])
     if config.method.text_trained == 0:  # each text is encoded once, by experiments.encode_texts
         config.data.text_columns.text_vectors = config.method.get_oneway_ref("text_tower")

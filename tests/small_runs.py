@@ -21,7 +21,7 @@ SMALL = [
         for part in ("ecg", "text", "second", "decoder")
         for name in ("width=16", "depth=1")
     ),
-    "--config.method.embedding=16",
+    "--config.method.embed_dim=16",
     "--config.data.batch_size=8",
     "--config.run.validation_records=8",
 ]

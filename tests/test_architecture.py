@@ -21,7 +21,8 @@ ALLOWED: dict[str, set[str]] = {
     "short_paths": set(),
     "metrics_file": set(),
     "path_arguments": set(),
-    "config": {"path_arguments"},
+    "renamed_fields": set(),
+    "config": {"path_arguments", "renamed_fields"},
     "provenance": {"config", "short_paths"},
     "cli": {"config", "early_stop", "commands"},
     "__main__": {"cli"},
@@ -45,7 +46,7 @@ ALLOWED: dict[str, set[str]] = {
     "data": {"waveform", "contract", "batch"},
     "models": set(),
     "methods": {"models", "batch", "config"},
-    "training": {"methods.protocol", "batch", "contract", "config", "metrics_file"},
+    "training": {"methods.protocol", "batch", "contract", "config", "metrics_file", "renamed_fields"},
     "metrics": {"batch", "provenance"},
     "interop": {
         "models",
@@ -55,6 +56,7 @@ ALLOWED: dict[str, set[str]] = {
         "batch",
         "given_input",
         "config",
+        "renamed_fields",
         "data.text",
         "data.readers",
     },
@@ -66,6 +68,7 @@ ALLOWED["studies"] = {*ALLOWED["recipes"], "recipes", "report", "evaluation"}
 ALLOWED["commands"] = {*ALLOWED["studies"], "studies", "cli"}
 WITHOUT_JAX = EVERYWHERE | {
     *("batch", "given_input", "early_stop", "short_paths", "metrics_file", "path_arguments", "config"),
+    *("renamed_fields",),
     *("provenance", "cli", "__main__", "waveform", "contract", "metrics", "report"),
     *("data", "data.readers", "data.sources", "data.synthetic", "data.text", "data.store"),
     "data.wfdb_reader",

@@ -17,8 +17,8 @@ from cgdmer_jax.recipes import build
 from cgdmer_jax.recipes.pretrain import make_loader
 from cgdmer_jax.recipes.pretrained_text import with_architecture
 from cgdmer_jax.recipes.training_run import loop_config
-from cgdmer_jax.training.loop import RunConfig
 from cgdmer_jax.training.optimizer import OptimizerConfig, make_optimizer, rate_factor
+from cgdmer_jax.training.run_config import RunConfig
 from cgdmer_jax.training.run_folder import RunFolder
 from cgdmer_jax.training.state import NEVER, start
 from cgdmer_jax.training.step import make_step
@@ -110,7 +110,7 @@ def test_every_size_made_narrow_trains_two_steps(spec, corpus):
     config = load_config(spec, [])
     for part in ("ecg", "text", "second", "decoder"):
         config.method[part].update(width=16, depth=1, heads=2)
-    config.method.update(embedding=16, unroll=1)
+    config.method.update(embed_dim=16, unroll=1)
     config.data.update(batch_size=4, max_tokens=8)
     tokenizer = build.make_tokenizer(config, corpus)
     contract = build.make_contract(corpus, tokenizer, config.method.scaling)
@@ -134,7 +134,7 @@ def test_every_size_made_narrow_trains_two_steps(spec, corpus):
     assert all(a.dtype == np.float32 for a in after) and np.mean(moved) > 0.9
 
 
-SMALL_MERL = ("method.ecg.width=4", "method.ecg.blocks=(1,1,1,1)", "method.embedding=8", "data.batch_size=4")
+SMALL_MERL = ("method.ecg.width=4", "method.ecg.blocks=(1,1,1,1)", "method.embed_dim=8", "data.batch_size=4")
 
 
 @pytest.mark.parametrize("preset", merl.PRESETS)

@@ -39,7 +39,7 @@ def network_of(method: CgDmer) -> tuple[Network, Weights]:
         patch_samples=ours.patch_samples,
         vocabulary=ours.vocabulary,
         max_tokens=ours.max_tokens,
-        embedding=ours.embedding,
+        embedding=ours.embed_dim,
         temperature=ours.temperature,
         ecg=ours.ecg,
         text=ours.text,
@@ -57,8 +57,8 @@ def check(config: CgDmerConfig) -> None:
                 f"config.method.{field} is {getattr(config, field)!r}; the model in torch has {value!r} only, "
                 "so this config can't be compared"
             )
-    if config.align_hide_ratio != config.hide_ratio:
-        raise CgdmerError("config.method.align_hide_ratio differs from hide_ratio; the model in torch has one ECG pass")
+    if config.align_mask_ratio != config.mask_ratio:
+        raise CgdmerError("config.method.align_mask_ratio differs from mask_ratio; the model in torch has one ECG pass")
     if min(config.weight_ecg, config.weight_text, config.weight_align, config.weight_disentangle) <= 0:
         raise CgdmerError("a term of config.method has weight 0; the model in torch always computes all four")
 

@@ -8,13 +8,17 @@ from pathlib import Path
 
 from cgdmer_jax import cli, path_arguments
 from cgdmer_jax.config import load_config
+from cgdmer_jax.recipes import config_fields
 from cgdmer_jax.recipes.adapt_text import CONFIG, adapt_text
 
 EXAMPLE = "python -m experiments.adapt_text --store=stores/ptbxl100 --text=minilm"
 
 
 def main(words: list[str]) -> int:
+    if config_fields.ASKED in words:
+        return config_fields.print_help(words, CONFIG)
     parser = cli.parser(__doc__, EXAMPLE)
+    parser.add_argument(config_fields.ASKED, action="store_true", help=config_fields.HELP)
     parser.add_argument(
         "--text",
         type=path_arguments.names,

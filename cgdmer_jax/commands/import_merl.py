@@ -4,6 +4,7 @@ The text tower comes from --config.method.text_tower: the released code never ch
 """
 
 from cgdmer_jax import cli, config, path_arguments
+from cgdmer_jax.recipes import config_fields
 from cgdmer_jax.recipes.import_merl import import_merl
 from cgdmer_jax.training.run_folder import RunFolder
 
@@ -14,7 +15,10 @@ EXAMPLE = (
 
 
 def main(words: list[str]) -> int:
+    if config_fields.ASKED in words:
+        return config_fields.print_help(words)
     parser = cli.parser(__doc__, EXAMPLE)
+    parser.add_argument(config_fields.ASKED, action="store_true", help=config_fields.HELP)
     parser.add_argument("--weights", type=path_arguments.path, required=True, help="the released file, *_ckpt.pth")
     parser.add_argument("--config", required=True, help="FILE:SIZE of that file; fields as --config.a.b=value")
     parser.add_argument(

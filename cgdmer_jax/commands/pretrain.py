@@ -4,6 +4,7 @@ import os
 
 from cgdmer_jax import cli, config, path_arguments
 from cgdmer_jax.provenance import write_figures
+from cgdmer_jax.recipes import config_fields
 from cgdmer_jax.recipes.dry_run import dry_run
 from cgdmer_jax.recipes.pretrain import start
 from cgdmer_jax.recipes.utilisation import PEAK
@@ -17,7 +18,10 @@ EXAMPLE = (
 
 
 def main(words: list[str]) -> int:
+    if config_fields.ASKED in words:
+        return config_fields.print_help(words)
     parser = cli.parser(__doc__, EXAMPLE)
+    parser.add_argument(config_fields.ASKED, action="store_true", help=config_fields.HELP)
     parser.add_argument("--config", required=True, help="FILE:SIZE; fields are changed as --config.a.b=value")
     parser.add_argument("--workdir", type=path_arguments.names, help="run folder, made or continued")
     parser.add_argument(

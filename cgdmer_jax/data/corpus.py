@@ -1,11 +1,12 @@
 """One or several stores behind one reading surface (docs/design.md, "Corpus and batch")."""
 
+import copy
 import hashlib
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Int16, Int32, Int64
+from jaxtyping import Bool, Int16, Int32, Int64, Shaped
 
 from cgdmer_jax.batch import NO_TEXT
 from cgdmer_jax.contract import CONVERSION
@@ -38,6 +39,7 @@ class Corpus:
         self.length = _joined(stores, lambda store: store.column("valid_length")).astype(np.int32)
         self.fold = _joined(stores, lambda store: store.column("fold"))
         self.texts, self.text_id = _numbered_texts(stores)
+        self.record_columns: dict[str, Shaped[np.ndarray, "record ..."]] = {}  # what every batch also holds
 
     def rows(self, lines: Int64[np.ndarray, "record"]) -> Int32[np.ndarray, "record"]:
         """Array rows of these lines, counted through all stores."""
@@ -53,6 +55,12 @@ class Corpus:
             places = np.flatnonzero(owner == number)
             signal[places] = self.stores[number].read(self._rows_in_store[lines[places]])
         return signal
+
+    def with_record_columns(self, columns: dict[str, Shaped[np.ndarray, "record ..."]]) -> "Corpus":
+        """This corpus, whose batches also hold these tables, a line of each for a line of the corpus."""
+        corpus = copy.copy(self)
+        corpus.record_columns = columns
+        return corpus
 
     @cached_property
     def patient_id(self) -> np.ndarray:

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int16, Int32, Int64
+from jaxtyping import Bool, Float32, Int16, Int32, Int64, Shaped
 
 from cgdmer_jax.batch import NO_TEXT, Batch
 from cgdmer_jax.errors import CgdmerError
@@ -32,6 +32,7 @@ class Records(Protocol):
     lead_mask: Bool[np.ndarray, "record lead"]
     length: Int32[np.ndarray, "record"]
     text_id: Int32[np.ndarray, "record"]
+    record_columns: dict[str, Shaped[np.ndarray, "record ..."]]  # see record_columns.py
 
     def rows(self, lines: Lines) -> Int32[np.ndarray, "record"]: ...
 
@@ -152,6 +153,7 @@ def _gather(corpus: Records, lines: Lines, tokens: Tokens, token_mask: TokenMask
         token_mask=of_lines(token_mask),
         text_id=text_id,
         text_columns={name: of_lines(table) for name, table in columns.items()},
+        record_columns={name: table[lines] for name, table in corpus.record_columns.items()},
     )
 
 

@@ -39,6 +39,7 @@ class ReportTexts:
         self.text_id = np.arange(len(self.texts), dtype=np.int32)
         self.lead_mask = np.zeros((len(self.texts), N_LEADS), bool)
         self.length = np.zeros(len(self.texts), np.int32)
+        self.record_columns: dict[str, np.ndarray] = {}
 
     def rows(self, lines: Int64[np.ndarray, "record"]) -> Int32[np.ndarray, "record"]:
         """The lines themselves."""

@@ -59,9 +59,18 @@ def evaluate(
     protocol: str = "clean",
     tables: Path | None = None,
 ) -> Evaluation:
-    """Scores and writes results.json, predictions.npz, report.html where docs/evaluation.md says; prints the table.
+    """Scores a run on a store; writes results.json, predictions.npz and report.html, and prints the table.
 
-    What it reads and where it writes is looked at before anything is computed.
+    - `run`: run folder; the files are written below it, where docs/evaluation.md says.
+    - `store`: folder of a converted store. `split`: "validation" or "test"; each look at a real test split is recorded.
+    - `checkpoint`: step; None = the last.
+    - `features`: names of docs/evaluation.md, the first of them the headline; None = those that the method has.
+    - `random_seeds`, `kernels`: number of random-weight encoders and of random convolution kernels, for the floors.
+    - `parts`: what is computed, of docs/evaluation.md; None = all.
+    - `protocol`: "clean", or "merl" with `tables`, the folder of its published splits.
+
+    Raises CgdmerError, before anything is computed, where run, store, parts or features do not fit each other and where
+    nothing can be written.
     """
     known = PARTS if protocol == "clean" else MERL_PARTS
     check_request(protocol, tables, parts or (), features or ())

@@ -26,14 +26,23 @@ MOST_CHARACTERS = 100_000  # of a text; a tokenizer takes some hundred times a t
 
 
 class Encoder:
-    """A loaded model folder, as `cgdmer_jax.load` returns it. Deterministic; records are processed independently.
+    """A pretrained model in use, made by `cgdmer_jax.load`. Deterministic; every record is embedded independently.
 
-    `features`: what `embed` can give, with widths. `contract`: what the model was trained on.
+    `features`: width of each feature that `embed` can give, by name. `contract`: rate (Hz), length (seconds) and leads
+    that the model reads, and what it was trained on. `max_tokens`: longer texts are cut there.
 
-    `rate` in Hz, `leads` by name (any order, aliases allowed, absent ones simply left out), `unit` V, mV or uV.
-    A signal is [lead, time], NaN or masked where nothing was measured; what cannot be converted is refused in one
-    sentence. Of one longer than the model's window `windows` chooses: "first" (the default, with a warning), "centre",
-    or "all", which takes one signal and gives a row for each window in turn.
+    Arguments that the methods share:
+
+    - `signal`: one recording [lead, time]; or several, as an array [record, lead, time] or an iterable of [lead, time].
+      NaN or masked where nothing was measured.
+    - `rate`: sampling rate in Hz; another one than the model's is resampled.
+    - `leads`: names along the lead axis, in any order; aliases are known, absent leads are simply left out.
+    - `unit`: of the samples, "V", "mV" or "uV".
+    - `windows`: which part of a signal longer than the model's window is read: "first" (the default, with a warning),
+      "centre", or "all", which takes one signal and gives a row for each window in turn.
+
+    Each method raises CgdmerError, in one sentence, where an argument has the wrong type, shape, rate, unit or lead
+    names, and where a signal holds no usable lead. Warns of leads that are given and not used (flat, clipped, gaps).
     """
 
     def __init__(
@@ -62,14 +71,22 @@ class Encoder:
         feature: str = "main",
         windows: str | None = None,
     ) -> Float[np.ndarray, "..."]:
-        """[feature] of one signal, [record, feature] of an iterable of signals or an array [record, lead, time]."""
+        """float32 features: [feature] of one `signal`, [record, feature] of several.
+
+        `feature`: a name in `features`; "main" is the one for linear probes, "aligned" (unit vectors, no unit of
+        measurement) the one that `embed_text` shares. Raises CgdmerError where the model has no such feature.
+        """
         made = self.embed_prepared(self._prepared(signal, rate, leads, unit, windows), feature=feature)
         return made[0] if _is_one(signal) and windows != "all" else made
 
     def embed_prepared(
         self, prepared: Iterable[Prepared], *, feature: str = "main"
     ) -> Float[np.ndarray, "record feature"]:
-        """The same of recordings that `contract.prepare` made: each may have had its own rate and leads."""
+        """float32 features [record, feature] of `prepared` recordings, where each had its own rate and leads.
+
+        `prepared`: what `cgdmer_jax.contract.prepare(encoder.contract, signal, rate, leads, unit)` gave, int16
+        microvolts [lead, time] each. `feature` as for `embed`. Raises CgdmerError where the model has no such feature.
+        """
         if feature not in self.features:
             raise CgdmerError(f'the model has no feature "{feature}".{suggest(feature, self.features)}')
         parts = [
@@ -81,12 +98,20 @@ class Encoder:
     def was_trained_on(
         self, signal: Signals, rate: float | int, leads: Iterable[str], unit: str
     ) -> Bool[np.ndarray, "record"]:
-        """True where the model was trained on this very recording (its prepared samples); one value a signal."""
+        """True where the model was trained on this very recording; [record], one value a signal.
+
+        Hashes of the prepared samples of the first window are compared: unit and order of the leads do not matter,
+        while a copy at another rate counts as another recording. Raises CgdmerError as `embed` does.
+        """
         prepared = self._prepared(signal, rate, leads, unit, "first")  # as a conversion reads them
         return np.array([signal_sha256(one.signal) in self._trained_signals for one in prepared], bool)
 
     def was_trained_on_patient(self, patients: Iterable[str], key: bytes) -> Bool[np.ndarray, "patient"]:
-        """True where the model was trained on that patient, "<collection>:<id>"; `key` is that of its export."""
+        """True where the model was trained on that patient; [patient], in the order given.
+
+        `patients`: `<collection>:<id>` of each. `key`: the bytes that the model was exported with (--patient_key).
+        Raises CgdmerError where the model was exported without a key, and where a name is no text.
+        """
         keyed = {one for part in self.contract.trained_on for one in part.patient_hmac_sha256}
         if not keyed:
             raise CgdmerError(
@@ -100,7 +125,11 @@ class Encoder:
         return np.array([patient_hmac_sha256(patient_sha256(name), key) in keyed for name in names], bool)
 
     def embed_text(self, texts: Iterable[str]) -> Float[np.ndarray, "text embedding"]:
-        """Unit vectors in the space of the feature `aligned`; reports or prompts, cleaned as in training."""
+        """float32 unit vectors [text, embedding] in the space of the feature "aligned".
+
+        `texts`: reports or prompts in order, cleaned here as in training and cut at `max_tokens` word pieces. Raises
+        CgdmerError where one is no text, is longer than 100,000 characters or holds no clinical words.
+        """
         return self._text_vectors(
             [self._cleaned(text, f"text {number}") for number, text in enumerate(in_order(texts, "texts"))]
         )
@@ -115,9 +144,11 @@ class Encoder:
         *,
         windows: str | None = None,
     ) -> Float[np.ndarray, "..."]:
-        """Similarity to every class, in the order of `prompts` (class -> its phrasing, or equally many phrasings).
+        """Cosine similarity to every class: [class] of one `signal`, [record, class] of several.
 
-        [class] of one signal, [record, class] of several. Not a probability: compare records within a class.
+        `prompts`: class -> its phrasing, or equally many phrasings a class; their order is that of the classes. Not a
+        probability: compare records within a class. Raises CgdmerError where classes have unequal numbers of phrasings
+        or a phrasing holds no clinical words.
         """
         vectors = self._class_vectors(prompts)
         return self.embed(signal, rate, leads, unit, feature="aligned", windows=windows) @ vectors.T

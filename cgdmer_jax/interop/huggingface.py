@@ -39,7 +39,7 @@ class TextFacts:
 
 @dataclass(frozen=True)
 class TextTower:
-    """`module.apply({"params": params}, tokens, length)`; `module.clone(dtype="bfloat16")` computes in that."""
+    """`module.apply({"params": params}, tokens, length)`; `module.clone(compute=Compute("bfloat16"))` is faster."""
 
     module: TextModule
     params: dict  # float32, blocks stacked on axis 0

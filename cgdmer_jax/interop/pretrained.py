@@ -24,6 +24,7 @@ from cgdmer_jax.interop.weights import read_weights, write_weights
 from cgdmer_jax.json_file import own_sha256, read_json
 from cgdmer_jax.methods.make import make_method
 from cgdmer_jax.methods.protocol import Variables
+from cgdmer_jax.renamed_fields import renamed
 from cgdmer_jax.whole_file import sha256_of, write_whole
 
 FORMAT_VERSION = 2
@@ -109,7 +110,7 @@ def load(name: str | Path) -> Encoder:
         raise CgdmerError(f"{folder / TOKENIZER_FILE} is not the tokenizer of this model (sha256 in {INPUT}); {REMEDY}")
     method = make_method(
         config["method_name"],
-        config["method"],
+        renamed(config["method"], str(folder / CONFIG), "method."),
         n_leads=len(contract.leads),
         n_samples=contract.samples,
         rate=contract.rate,

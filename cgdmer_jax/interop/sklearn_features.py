@@ -15,11 +15,15 @@ from cgdmer_jax.waveform.conditioning import LEADS
 
 
 class EcgFeatures(TransformerMixin, BaseEstimator):
-    """Recordings [record, lead, time] to features [record, feature]; fitting only loads the model.
+    """A scikit-learn transformer: recordings [record, lead, time] to features [record, feature].
 
-    `model`: folder, or hf://owner/name@revision. `rate`: Hz of the recordings; None = the model's own, and then their
-    length must be too.
-    `leads`: names along the lead axis. `unit`: V, mV or uV.
+    - `model`: folder, or `hf://owner/name@revision`.
+    - `rate`: Hz of the recordings; None = the model's own, and then their length must be the model's too.
+    - `leads`: names along the lead axis, by default the twelve in canonical order.
+    - `unit`: of the samples, "V", "mV" or "uV".
+    - `feature`: a name in `Encoder.features`.
+
+    Raises CgdmerError, when fitted or used, where a parameter or the array does not fit the model.
     """
 
     def __init__(
@@ -38,13 +42,19 @@ class EcgFeatures(TransformerMixin, BaseEstimator):
         self.feature = feature
 
     def fit(self, X: ArrayLike, y: object = None) -> "EcgFeatures":
-        """Loads the model; learns nothing of X."""
+        """Loads the model into `encoder_` and looks at the shape of `X`, [record, lead, time]; learns nothing of it.
+
+        `y` is not read. Raises CgdmerError where the folder is no whole model, or `X` or `rate` (Hz) does not fit it.
+        """
         self.encoder_ = load(self.model)
         self._recordings(X)
         return self
 
     def transform(self, X: ArrayLike) -> Float[np.ndarray, "record feature"]:
-        """Each recording by itself."""
+        """float32 features [record, feature] of `X`, recordings [record, lead, time] in `unit` at `rate` Hz.
+
+        Each recording is embedded independently. Raises CgdmerError where `X` has other axes or cannot be converted.
+        """
         recordings, rate = self._recordings(X)
         return self.encoder_.embed(recordings, rate, tuple(self.leads), self.unit, feature=self.feature)
 

@@ -6,13 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.interop.tensor_table import check_tensors
 from cgdmer_jax.interop.text_config import TextModule, text_module
 from cgdmer_jax.interop.text_names import LAYER, OLD_ENDS, POOLER, PREFIXES, TIED, harmless, their_name
 from cgdmer_jax.interop.text_tensors import FLOATS, Stored
 from cgdmer_jax.models.text.bert import BertEncoder
-
-MOST_TOLD = 40  # lines of the table in an error; the rest is counted
 
 
 def text_parameters(
@@ -31,7 +29,7 @@ def text_parameters(
     wanted = {}
     for name, kernel, (_, leaf) in zip(names, kernels, places, strict=True):
         wanted |= _wanted(name, leaf.shape, kernel)
-    _check_fit(file, config_path, tensors, wanted)
+    _check(file, config_path, tensors, wanted)
     leaves = [_read(tensors, name, module.depth, kernel) for name, kernel in zip(names, kernels, strict=True)]
     return module, jax.tree.unflatten(jax.tree.structure(like), leaves), left_out
 
@@ -76,18 +74,14 @@ def _read(tensors: dict[str, Stored], name: str, depth: int, kernel: bool) -> np
     return np.stack(read) if LAYER in name else np.ascontiguousarray(read[0])
 
 
-def _check_fit(file: Path, config_path: Path, found: dict[str, Stored], wanted: dict[str, list[int]]) -> None:
-    table = [f"missing     {name} {wanted[name]}" for name in sorted(wanted.keys() - found.keys())]
-    table += [f"extra       {name} {found[name].shape}" for name in sorted(found.keys() - wanted.keys())]
-    for name in sorted(wanted.keys() & found.keys()):
-        if found[name].shape != wanted[name]:
-            table.append(f"mis-shaped  {name} {found[name].shape}, expected {wanted[name]}")
-        elif found[name].dtype not in FLOATS:
-            table.append(f"mis-typed   {name} {found[name].dtype}, expected one of {', '.join(sorted(FLOATS))}")
-    if table:
-        more = [f"and {len(table) - MOST_TOLD} more"] if len(table) > MOST_TOLD else []
-        lines = "".join(f"\n  {line}" for line in [*table[:MOST_TOLD], *more])
-        raise CgdmerError(
-            f"{file} does not hold the tensors that {config_path} describes; nothing was loaded: take both files from "
-            f"the same model{lines}"
-        )
+def _check(file: Path, config_path: Path, found: dict[str, Stored], wanted: dict[str, list[int]]) -> None:
+    mistyped = [
+        f"{name} {found[name].dtype}, expected one of {', '.join(sorted(FLOATS))}"
+        for name in sorted(wanted.keys() & found.keys())
+        if found[name].dtype not in FLOATS
+    ]
+    sentence = (
+        f"{file} does not hold the tensors that {config_path} describes; nothing was loaded: take both files from the "
+        "same model"
+    )
+    check_tensors({name: stored.shape for name, stored in found.items()}, wanted, sentence, mistyped)

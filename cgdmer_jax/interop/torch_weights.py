@@ -13,10 +13,10 @@ from jaxtyping import Float
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.merl_names import COUNTER, LAYER, TOWER, UNUSED, ours, theirs
+from cgdmer_jax.interop.tensor_table import check_tensors
 from cgdmer_jax.interop.torch_file import torch_tensors
 from cgdmer_jax.methods.protocol import Variables
 
-MOST_TOLD = 40  # lines of the table in an error; the rest is counted
 Tensors = dict[str, Float[np.ndarray, "..."]]
 
 
@@ -38,7 +38,11 @@ def read_merl(path: Path, like: Variables) -> MerlWeights:
     left_out = {name for name in tensors if name.startswith(TOWER) or UNUSED.search(name)}
     found = {name: tensor for name, tensor in tensors.items() if name not in left_out}
     places = {place: leaf.shape for part in like for place, leaf in _flat(part).items()}
-    _check_fit(path, found, _wanted(places))
+    sentence = (
+        f"{path} does not hold the tensors of this MERL encoder; nothing was loaded: give the whole model of the "
+        "same size (*_ckpt.pth, not *_encoder.pth)"
+    )
+    check_tensors({name: tensor.shape for name, tensor in found.items()}, _wanted(places), sentence)
     made = {place: _made(place, shape, found) for place, shape in places.items()}
     parts = [jax.tree.unflatten(jax.tree.structure(part), [made[place] for place in _flat(part)]) for part in like]
     return MerlWeights(Variables(*parts), tuple(sorted(left_out)))
@@ -84,20 +88,3 @@ def _made(place: str, shape: tuple[int, ...], found: Tensors) -> Float[np.ndarra
     there = theirs(place, shape)
     arrays = [ours(place, found[name], there.third) for name in _names(there.name, shape)]
     return np.stack(arrays) if LAYER in there.name else arrays[0]
-
-
-def _check_fit(path: Path, found: Tensors, wanted: dict[str, tuple[int, ...]]) -> None:
-    table = [f"missing     {name} {list(wanted[name])}" for name in sorted(wanted.keys() - found.keys())]
-    table += [f"extra       {name} {list(found[name].shape)}" for name in sorted(found.keys() - wanted.keys())]
-    table += [
-        f"mis-shaped  {name} {list(found[name].shape)}, expected {list(wanted[name])}"
-        for name in sorted(wanted.keys() & found.keys())
-        if found[name].shape != wanted[name]
-    ]
-    if table:
-        more = [f"and {len(table) - MOST_TOLD} more"] if len(table) > MOST_TOLD else []
-        lines = "".join(f"\n  {line}" for line in [*table[:MOST_TOLD], *more])
-        raise CgdmerError(
-            f"{path} does not hold the tensors of this MERL encoder; nothing was loaded: give the whole model of the "
-            f"same size (*_ckpt.pth, not *_encoder.pth){lines}"
-        )

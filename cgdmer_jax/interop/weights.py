@@ -35,7 +35,9 @@ def read_weights(path: Path, like: Variables) -> Variables:
         with safe_open(path, framework="numpy") as file:
             slices = {name: file.get_slice(name) for name in file.keys()}
             found = {name: f"{s.get_dtype()}{list(s.get_shape())}" for name, s in slices.items()}
-            _check_fit(path, found, {n: f"{DTYPES[str(leaf.dtype)]}{list(leaf.shape)}" for n, leaf in wanted.items()})
+            _check_own_tensors(
+                path, found, {n: f"{DTYPES[str(leaf.dtype)]}{list(leaf.shape)}" for n, leaf in wanted.items()}
+            )
             leaves = [file.get_tensor(name) for name in wanted]
     except FileNotFoundError as error:
         raise CgdmerError(f"{path} is missing; copy the whole model folder again") from error
@@ -44,7 +46,8 @@ def read_weights(path: Path, like: Variables) -> Variables:
     return jax.tree.unflatten(jax.tree.structure(like), leaves)
 
 
-def _check_fit(path: Path, found: dict[str, str], wanted: dict[str, str]) -> None:
+def _check_own_tensors(path: Path, found: dict[str, str], wanted: dict[str, str]) -> None:
+    """In one sentence: a model folder that we wrote does not differ in a table's worth of tensors, but by a fault."""
     problems = [f"{name} is missing" for name in sorted(wanted.keys() - found.keys())]
     problems += [f"{name} is not known" for name in sorted(found.keys() - wanted.keys())]
     problems += [

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int32, PRNGKeyArray
 
 from cgdmer_jax.batch import Batch
+from cgdmer_jax.config import one_of, setting
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.methods.losses import reconstruction
 from cgdmer_jax.methods.protocol import Aux, Variables
@@ -17,32 +18,34 @@ from cgdmer_jax.models.masking.slots import Slots
 from cgdmer_jax.models.masking.words import MaskedTokens, draw_masked_tokens
 from cgdmer_jax.models.text import tower as text_tower
 from cgdmer_jax.models.text.scratch import LanguageHead
+from cgdmer_jax.models.text.tower import POOLINGS
+from cgdmer_jax.models.transformer import Compute
 
 
 @dataclass(frozen=True)
 class MaskedTextConfig:
-    """What a config file says of the method; the first four fields as in cgdmer_config.py."""
+    """`config.method` of masked-language adaptation: each field's default and meaning."""
 
-    text_tower: str
-    text_architecture: dict
-    text_trained: int
-    text_rate: float
-    text_pooling: str  # of `embed_text`: one of models/text_tower.py POOLINGS
-    language_ratio: float  # share of the words that is hidden
-    dtype: str
-    remat: str
-    unroll: int
+    text_tower: str = setting("", "text encoder to adapt: a folder or hf://owner/name@revision")
+    text_architecture: dict = setting({}, "architecture of that encoder; adapt_text fills it in from its folder")
+    text_trained: int = setting(-1, "number of its last blocks that are trained; 0 = none, -1 = all of it")
+    text_lr_multiplier: float = setting(0.1, "learning-rate multiplier of the encoder; the new head has none")
+    text_pooling: str = setting("mean", f"from its tokens to one vector: {one_of(POOLINGS)}")
+    mlm_ratio: float = setting(0.15, "share of the words that is masked")
+    dtype: str = setting("float32", "`float32` or `bfloat16`: of activations and products")
+    remat: str = setting("none", "what the backward pass computes again: `none`, `full` blocks or `dots`")
+    unroll: int = setting(1, "blocks in one turn of the scan over layers")
 
     def __post_init__(self):
         if not (self.text_tower and self.text_architecture):
             raise CgdmerError("config.method.text_tower is empty; name the text encoder to adapt")
-        if self.text_pooling not in text_tower.POOLINGS:
-            told = suggest(self.text_pooling, text_tower.POOLINGS)
+        if self.text_pooling not in POOLINGS:
+            told = suggest(self.text_pooling, POOLINGS)
             raise CgdmerError(f'config.method.text_pooling is "{self.text_pooling}".{told}')
-        if not self.text_rate > 0:
-            raise CgdmerError(f"config.method.text_rate is {self.text_rate}; give a factor above 0")
-        if not 0 < self.language_ratio < 1:
-            raise CgdmerError(f"config.method.language_ratio is {self.language_ratio}; give a share between 0 and 1")
+        if not self.text_lr_multiplier > 0:
+            raise CgdmerError(f"config.method.text_lr_multiplier is {self.text_lr_multiplier}; give a factor above 0")
+        if not 0 < self.mlm_ratio < 1:
+            raise CgdmerError(f"config.method.mlm_ratio is {self.mlm_ratio}; give a share between 0 and 1")
 
 
 class MaskedTextNetwork(nn.Module):
@@ -82,12 +85,12 @@ class MaskedText:
         full_stop: int,
     ):
         self.config, self.vocabulary = config, vocabulary
-        compute = {"dtype": config.dtype, "remat": config.remat, "unroll": config.unroll}
-        tower = text_tower.make_tower(config.text_architecture, trained=config.text_trained, **compute)
+        compute = Compute(config.dtype, config.remat, config.unroll)
+        tower = text_tower.make_tower(config.text_architecture, trained=config.text_trained, compute=compute)
         self.marks = text_tower.marks_of(config.text_architecture)
         self.network = MaskedTextNetwork(tower, config.dtype)
         self._frozen = text_tower.frozen_pattern(tower, config.text_trained, pooler=False)
-        self.rate_factors = text_tower.rate_factors(self._frozen, config.text_trained, config.text_rate)
+        self.rate_factors = text_tower.rate_factors(self._frozen, config.text_trained, config.text_lr_multiplier)
 
     def init(self, key: PRNGKeyArray, batch: Batch) -> Variables:
         masked = self.draw(key, batch, jnp.float32(0))
@@ -99,7 +102,7 @@ class MaskedText:
             key,
             batch.tokens,
             batch.token_mask,
-            ratio=self.config.language_ratio,
+            ratio=self.config.mlm_ratio,
             vocabulary=self.vocabulary,
             marks=self.marks,
         )

@@ -38,6 +38,11 @@ def text_columns_of(method: "Method") -> tuple[str, ...]:
     return getattr(method, "text_columns", ())
 
 
+def record_columns_of(method: "Method") -> tuple[str, ...]:
+    """Names of the per-record tables that the method's loss reads (data/record_columns.py); () when it says nothing."""
+    return getattr(method, "record_columns", ())
+
+
 def rate_factors_of(method: "Method") -> tuple[tuple[str, float], ...]:
     """The method's own rules for the optimiser; () when it has none."""
     return getattr(method, "rate_factors", ())
@@ -48,8 +53,9 @@ class Method(Protocol):
     """Stateless; every array is explicit.
 
     Optional, asked by name: `reconstruct(variables, batch, draws) -> Reconstruction`, `ecg_tokens`;
-    `text_columns`, names of the per-text tables that `loss` reads from `batch.text_columns`; `rate_factors`, rules for
-    the optimiser (regex on the parameter path, factor) that come before the config's: factor 0 = never updated.
+    `text_columns`, names of the per-text tables that `loss` reads from `batch.text_columns`; `record_columns`, the
+    same of per-record tables, from `batch.record_columns`; `rate_factors`, rules for the optimiser (regex on the
+    parameter path, factor) that come before the config's: factor 0 = never updated.
     """
 
     def init(self, key: PRNGKeyArray, batch: Batch) -> Variables: ...

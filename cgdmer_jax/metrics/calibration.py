@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from cgdmer_jax.metrics.metrics import ENOUGH_POSITIVES
@@ -24,7 +25,7 @@ class Calibration:
 
     def probabilities(self, p: Float[np.ndarray, "record klass"]) -> Float64[np.ndarray, "record klass"]:
         """NaN where the class is not calibrated."""
-        return 1 / (1 + np.exp(-(self.slope * _logit(p) + self.offset)))
+        return expit(self.slope * _logit(p) + self.offset)
 
 
 def fit_calibration(p: Float[np.ndarray, "record klass"], y: Bool[np.ndarray, "record klass"]) -> Calibration:

@@ -10,6 +10,7 @@ from scipy.special import logsumexp
 
 from cgdmer_jax.metrics.metrics import auroc
 from cgdmer_jax.metrics.probe import fit_probe
+from cgdmer_jax.metrics.retrieval import ranks_of_own
 from cgdmer_jax.metrics.standardise import training_moments
 
 PENALTIES = (1e-1, 1.0, 1e1, 1e2, 1e3, 1e4, 1e5)  # scikit-learn's alpha, on standardised features
@@ -147,8 +148,7 @@ def alignment_of_records(
     similarity = ecg.astype(np.float64) @ gallery.T.astype(np.float64)
     mine = similarity[np.arange(len(own)), own]
     loss = logsumexp(similarity / temperature, axis=1) - mine / temperature
-    above, tied = (similarity > mine[:, None]).sum(1), (similarity == mine[:, None]).sum(1) - 1
-    return Aligned(loss, 1 + above + tied / 2)  # ties count half: nobody gains by collapsing
+    return Aligned(loss, ranks_of_own(similarity, own[:, None] == np.arange(len(gallery))))
 
 
 def by_length(length: Int[np.ndarray, "record"], aligned: Aligned) -> list[dict[str, float | int]]:

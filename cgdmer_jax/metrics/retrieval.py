@@ -28,6 +28,18 @@ def text_to_ecg_ranks(
     return _ranks(text, ecg, lambda some: some[:, None] == own)
 
 
+def ranks_of_own(
+    similarity: Float[np.ndarray, "query item"], own: Bool[np.ndarray, "query item"]
+) -> Float64[np.ndarray, "query"]:
+    """Rank (1 = first) of each query's best own item.
+
+    1 + the items that are more similar + half of the others that are as similar: nobody gains by collapsing. Counting
+    needs no order of the whole gallery, as scipy.stats.rankdata would.
+    """
+    best = np.where(own, similarity, -np.inf).max(1, keepdims=True)
+    return 1 + (similarity > best).sum(1) + 0.5 * ((similarity == best) & ~own).sum(1)
+
+
 def recall_at(
     ecg: Float[np.ndarray, "record embedding"],
     text: Float[np.ndarray, "record embedding"],
@@ -56,16 +68,13 @@ def chance_within(n_gallery: int, n_own: Int[np.ndarray, "query"]) -> Float64[np
 
 
 def _ranks(queries, gallery, is_own):
-    """1 + what is more similar than the best own one + half of what is as similar: nobody gains by collapsing."""
     if not (np.isfinite(queries).all() and np.isfinite(gallery).all()):
         raise CgdmerError("retrieval met embeddings that are not finite; look at the loss of the run that made them")
     ranks = np.empty(len(queries))
     for first in range(0, len(queries), BLOCK):
         some = np.arange(first, min(first + BLOCK, len(queries)))
         similarity = queries[some] @ gallery.T
-        own: Bool[np.ndarray, "query item"] = is_own(some)
-        best = np.where(own, similarity, -np.inf).max(1, keepdims=True)
-        ranks[some] = 1 + (similarity > best).sum(1) + 0.5 * ((similarity == best) & ~own).sum(1)
+        ranks[some] = ranks_of_own(similarity, is_own(some))
     return ranks
 
 

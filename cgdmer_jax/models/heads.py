@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from cgdmer_jax.models.dense import Dense, precise
-from cgdmer_jax.models.transformer import Encoder
+from cgdmer_jax.models.transformer import Compute, Encoder, Size
 
 MODALITIES = ("ecg", "text")
 POOLINGS = ("mean", "attention")
@@ -77,27 +77,23 @@ class SecondEncoders(nn.Module):
 
     one_shared: bool
     pooling: str  # one of POOLINGS
-    width: int
-    depth: int
-    heads: int
-    dtype: str = "float32"
-    remat: str = "none"
-    unroll: int = 1
-    attention: str = "auto"
+    size: Size
+    compute: Compute = Compute()
 
     def setup(self):
         def encoder():
-            return Encoder(self.depth, self.heads, self.dtype, self.remat, self.unroll, self.attention)
+            return Encoder(self.size, self.compute)
 
-        self.specific_input = {m: Dense(self.width, self.dtype) for m in MODALITIES}
-        self.shared_input = {m: Dense(self.width, self.dtype) for m in MODALITIES}
+        width, dtype = self.size.width, self.compute.dtype
+        self.specific_input = {m: Dense(width, dtype) for m in MODALITIES}
+        self.shared_input = {m: Dense(width, dtype) for m in MODALITIES}
         self.specific_encoder = {m: encoder() for m in MODALITIES}
         self.shared_encoder = encoder() if self.one_shared else {m: encoder() for m in MODALITIES}
         if self.pooling == "attention":
-            pool = partial(AttentionPool, self.heads)
+            pool = partial(AttentionPool, self.size.heads)
             self.specific_pool = {m: pool() for m in MODALITIES}
             self.shared_pool = pool() if self.one_shared else {m: pool() for m in MODALITIES}
-        shape = (len(MODALITIES), self.width)
+        shape = (len(MODALITIES), width)
         self.modality = self.param("modality", nn.initializers.normal(0.02), shape)
 
     def specific(
@@ -108,7 +104,7 @@ class SecondEncoders(nn.Module):
     def shared(
         self, modality: str, x: Float[Array, "batch token in"], length: Int[Array, "batch"]
     ) -> Float[Array, "batch token width"]:
-        mark = self.modality[MODALITIES.index(modality)].astype(self.dtype)
+        mark = self.modality[MODALITIES.index(modality)].astype(self.compute.dtype)
         encoder = self.shared_encoder if self.one_shared else self.shared_encoder[modality]
         return encoder(self.shared_input[modality](x) + mark, length)
 

@@ -1,5 +1,7 @@
 """Pre-norm transformer blocks, scanned over depth; keys always end at a length."""
 
+from dataclasses import dataclass, field
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -19,12 +21,33 @@ REMAT_POLICIES = {
 }
 
 
+@dataclass(frozen=True)
+class Size:
+    """Width, depth and heads of one transformer; its MLPs are four times as wide."""
+
+    # Defaults and meanings of the config fields that a method has of this kind.
+    width: int = field(default=128, metadata={"meaning": "width of its tokens"})
+    depth: int = field(default=4, metadata={"meaning": "number of its blocks"})
+    heads: int = field(default=4, metadata={"meaning": "attention heads of each block; they divide the width"})
+
+
+@dataclass(frozen=True)
+class Compute:
+    """How a transformer is computed; none of it changes a parameter, and `dtype` alone the result beyond rounding."""
+
+    dtype: str = "float32"  # of activations and products; parameters are float32
+    remat: str = "none"  # what the backward pass computes again, one of REMAT_POLICIES
+    # Blocks of a scan over depth that are compiled in a row, never more than there are: all of them on CPU (no loop
+    # residuals), 1 for deep models elsewhere.
+    unroll: int = 1
+    attention: str = "auto"  # form of attention, one of models/attention.py KINDS
+
+
 class Attention(nn.Module):
     """Multi-head attention from x to `memory` (to itself when memory is x)."""
 
     heads: int
-    dtype: str = "float32"
-    attention: str = "auto"
+    compute: Compute = Compute()
 
     @nn.compact
     def __call__(
@@ -38,11 +61,12 @@ class Attention(nn.Module):
         def split(t):
             return t.reshape(*t.shape[:-1], self.heads, width // self.heads)
 
-        query = split(Dense(width, self.dtype, name="query")(x))
-        key = split(Dense(width, self.dtype, name="key")(memory))
-        value = split(Dense(width, self.dtype, name="value")(memory))
-        out = attention(query, key, value, memory_length, self.attention)
-        return Dense(width, self.dtype, BRANCH_START, name="out")(out.reshape(x.shape))
+        dtype = self.compute.dtype
+        query = split(Dense(width, dtype, name="query")(x))
+        key = split(Dense(width, dtype, name="key")(memory))
+        value = split(Dense(width, dtype, name="value")(memory))
+        out = attention(query, key, value, memory_length, self.compute.attention)
+        return Dense(width, dtype, BRANCH_START, name="out")(out.reshape(x.shape))
 
 
 class Mlp(nn.Module):
@@ -61,37 +85,38 @@ class SelfBlock(nn.Module):
     """Self-attention, then MLP, each on the normed residual stream."""
 
     heads: int
-    dtype: str = "float32"
-    attention: str = "auto"
+    compute: Compute = Compute()
 
     @nn.compact
     def __call__(self, x: Float[Array, "batch token width"], length: Int[Array, "batch"]):
-        normed = LayerNorm(self.dtype, name="norm_attention")(x)
-        x = x + Attention(self.heads, self.dtype, self.attention, name="attention")(normed, normed, length)
-        normed = LayerNorm(self.dtype, name="norm_mlp")(x)
-        return x + Mlp(4 * x.shape[-1], self.dtype, name="mlp")(normed), None
+        dtype = self.compute.dtype
+        normed = LayerNorm(dtype, name="norm_attention")(x)
+        x = x + Attention(self.heads, self.compute, name="attention")(normed, normed, length)
+        normed = LayerNorm(dtype, name="norm_mlp")(x)
+        return x + Mlp(4 * x.shape[-1], dtype, name="mlp")(normed), None
 
 
 class CrossBlock(nn.Module):
     """Cross-attention to a memory, then MLP; no attention among the queries."""
 
     heads: int
-    dtype: str = "float32"
-    attention: str = "auto"
+    compute: Compute = Compute()
 
     @nn.compact
     def __call__(self, x, memory, memory_length):
-        normed = LayerNorm(self.dtype, name="norm_attention")(x)
-        x = x + Attention(self.heads, self.dtype, self.attention, name="attention")(normed, memory, memory_length)
-        normed = LayerNorm(self.dtype, name="norm_mlp")(x)
-        return x + Mlp(4 * x.shape[-1], self.dtype, name="mlp")(normed), None
+        dtype = self.compute.dtype
+        normed = LayerNorm(dtype, name="norm_attention")(x)
+        x = x + Attention(self.heads, self.compute, name="attention")(normed, memory, memory_length)
+        normed = LayerNorm(dtype, name="norm_mlp")(x)
+        return x + Mlp(4 * x.shape[-1], dtype, name="mlp")(normed), None
 
 
-def scanned(block: type[nn.Module], depth: int, remat: str, unroll: int, n_constants: int):
+def scanned(block: type[nn.Module], depth: int, compute: Compute, n_constants: int):
     """`depth` blocks as one scan, parameters stacked on axis 0, activations rematerialised by policy."""
-    if REMAT_POLICIES[remat] is not None:
+    unroll, policy = min(compute.unroll, depth), REMAT_POLICIES[compute.remat]
+    if policy is not None:
         # Blocks in a row stand in one program, where XLA would merge what is computed twice.
-        block = nn.remat(block, prevent_cse=unroll > 1, policy=REMAT_POLICIES[remat])
+        block = nn.remat(block, prevent_cse=unroll > 1, policy=policy)
     return nn.scan(
         block,
         variable_axes={"params": 0},
@@ -103,36 +128,25 @@ def scanned(block: type[nn.Module], depth: int, remat: str, unroll: int, n_const
 
 
 class Encoder(nn.Module):
-    """A stack of self-attention blocks and a last norm.
+    """A stack of self-attention blocks and a last norm; x is of the size's width."""
 
-    `unroll` blocks are compiled in a row: all of them on CPU (no loop residuals), 1 for deep models elsewhere.
-    """
-
-    depth: int
-    heads: int
-    dtype: str = "float32"
-    remat: str = "none"
-    unroll: int = 1
-    attention: str = "auto"
+    size: Size
+    compute: Compute = Compute()
 
     @nn.compact
     def __call__(
         self, x: Float[Array, "batch token width"], length: Int[Array, "batch"]
     ) -> Float[Array, "batch token width"]:
-        stack = scanned(SelfBlock, self.depth, self.remat, self.unroll, n_constants=1)
-        x, _ = stack(self.heads, self.dtype, self.attention, name="blocks")(x, length)
-        return LayerNorm(self.dtype, name="norm")(x)
+        stack = scanned(SelfBlock, self.size.depth, self.compute, n_constants=1)
+        x, _ = stack(self.size.heads, self.compute, name="blocks")(x, length)
+        return LayerNorm(self.compute.dtype, name="norm")(x)
 
 
 class CrossDecoder(nn.Module):
-    """A stack of cross-attention blocks and a last norm."""
+    """A stack of cross-attention blocks and a last norm; the queries are of the size's width."""
 
-    depth: int
-    heads: int
-    dtype: str = "float32"
-    remat: str = "none"
-    unroll: int = 1
-    attention: str = "auto"
+    size: Size
+    compute: Compute = Compute()
 
     @nn.compact
     def __call__(
@@ -141,9 +155,9 @@ class CrossDecoder(nn.Module):
         memory: Float[Array, "batch key memory_width"],
         memory_length: Int[Array, "batch"],
     ) -> Float[Array, "batch query width"]:
-        stack = scanned(CrossBlock, self.depth, self.remat, self.unroll, n_constants=2)
-        x, _ = stack(self.heads, self.dtype, self.attention, name="blocks")(x, memory, memory_length)
-        return LayerNorm(self.dtype, name="norm")(x)
+        stack = scanned(CrossBlock, self.size.depth, self.compute, n_constants=2)
+        x, _ = stack(self.size.heads, self.compute, name="blocks")(x, memory, memory_length)
+        return LayerNorm(self.compute.dtype, name="norm")(x)
 
 
 def sin_cos_positions(n: int, width: int) -> Float[Array, "position width"]:

@@ -22,6 +22,7 @@ from cgdmer_jax.methods.masked_text import MaskedText
 from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.metrics_file import read_metrics
 from cgdmer_jax.models.text.tower import NAME, join_blocks, make_tower
+from cgdmer_jax.models.transformer import Compute
 from cgdmer_jax.provenance import write_figures
 from cgdmer_jax.recipes import build
 from cgdmer_jax.recipes.pretrained_text import with_architecture, with_tower
@@ -179,5 +180,5 @@ def write_tower(out: Path, config: ConfigDict, variables: Variables, tokenizer: 
     before = read_origin(out)
     if before is not None and short_fields(before) == origin:  # an older one may hold a whole path
         return
-    module = make_tower(config.method.text_architecture.to_dict(), trained=-1, dtype="float32", remat="none", unroll=1)
+    module = make_tower(config.method.text_architecture.to_dict(), trained=-1, compute=Compute())
     save_text_encoder(out, module, params, tokenizer, origin)

@@ -15,10 +15,12 @@ from cgdmer_jax.config import flat, from_fields, load_config, suggest_field
 from cgdmer_jax.contract import CONVERSION, InputContract
 from cgdmer_jax.data.corpus import Corpus, open_corpus
 from cgdmer_jax.data.loader import Loader
+from cgdmer_jax.data.record_columns import with_record_columns
 from cgdmer_jax.data.text.tokenizer import load_tokenizer, tokenizer_sha256
 from cgdmer_jax.data.token_table import TokenTable, token_table
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.huggingface import TextTower
+from cgdmer_jax.methods.protocol import record_columns_of
 from cgdmer_jax.recipes import build
 from cgdmer_jax.recipes.gradient_norms import make_diagnosis
 from cgdmer_jax.recipes.pretrained_text import tower_name, with_architecture, with_tower
@@ -26,6 +28,7 @@ from cgdmer_jax.recipes.text_columns import with_columns
 from cgdmer_jax.recipes.training_run import TrainingSetup, first_state, loop_config, train_in
 from cgdmer_jax.recipes.utilisation import share_a_record
 from cgdmer_jax.recipes.validation import make_validation
+from cgdmer_jax.renamed_fields import RENAMED, tell
 from cgdmer_jax.training import sharding
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.coordination import check_same, of_first
@@ -39,7 +42,10 @@ def start(known: argparse.Namespace, overrides: list[str]) -> int:
     config = load_config(known.config, overrides)
     if not known.workdir:
         raise CgdmerError("--workdir is missing; name the run folder, made or continued")
-    allowed = tuple(name for name in known.allow_changed.split(",") if name)
+    named = [name for name in known.allow_changed.split(",") if name]
+    for name in RENAMED.keys() & set(named):
+        tell(name)
+    allowed = tuple(RENAMED.get(name, name) for name in named)
     fields = flat(config.to_dict())
     for name in allowed:
         if name not in fields:
@@ -57,7 +63,18 @@ def pretrain(
     allowed: tuple[str, ...] = (),
     host_timeout_s: float = 600.0,
 ) -> int:
-    """Runs to the end or to a stop signal; returns the exit code. The run folder is made once everything is checked."""
+    """Trains in a run folder to the last step or to a stop signal; the exit code, 0 or 75 = stopped and saved.
+
+    - `config`: of `load_config`, possibly changed.
+    - `workdir`: the run folder. One that exists goes on from its last checkpoint, bit for bit.
+    - `init_from`: run folder whose latest checkpoint gives the first weights.
+    - `allowed`: config fields, such as "optimizer.steps", that may differ from the run's own.
+    - `host_timeout_s`: seconds to wait for the other hosts of a job of several.
+
+    The folder is made once everything is checked. Raises CgdmerError where a store cannot be read or does not fit,
+    where a field has a value that no method takes, where the run was begun with another config, and where the loss is
+    no longer finite.
+    """
     run = RunFolder(workdir)
     config, tower = with_architecture(build.as_begun(config, run), run)
     run.check(config.to_dict(), allowed)
@@ -69,6 +86,7 @@ def pretrain(
     tokenizer = _tokenizer(run, tower, config, corpus)
     contract = _input_contract(run, config.method.scaling, corpus, tokenizer, given)
     method = build.make_method(config, contract, tokenizer)
+    corpus = with_record_columns(corpus, record_columns_of(method))
     optimizer_config = from_fields(OptimizerConfig, config.optimizer.to_dict())
     _, n_validation = loop_config(config)
     table = with_columns(token_table(corpus, tokenizer, config.data.max_tokens), config, method, corpus, tokenizer)

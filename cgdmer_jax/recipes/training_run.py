@@ -22,9 +22,11 @@ from cgdmer_jax.recipes import build
 from cgdmer_jax.training import loop, placement
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.coordination import is_first, of_first
-from cgdmer_jax.training.log import MetricsLog
+from cgdmer_jax.training.hooks import hooks_of
+from cgdmer_jax.training.log import MetricsLog, StepLogger
 from cgdmer_jax.training.mirrors import open_mirrors
 from cgdmer_jax.training.optimizer import Optimizer, OptimizerConfig, make_optimizer, schedule
+from cgdmer_jax.training.run_config import RunConfig
 from cgdmer_jax.training.run_folder import RunFolder
 from cgdmer_jax.training.sharding import place_batch
 from cgdmer_jax.training.state import TrainState, start
@@ -84,22 +86,15 @@ def train_in(
         first, begun = int(state.step), time.monotonic()
         placed = jax.tree.map(lambda x: x.sharding, parts.state)
         step = make_step(parts.method, parts.optimizer, parts.key, steps, placed)
+        logger = StepLogger(log, schedule(parts.optimizer_config), parts.share_a_record)
+        hooks = hooks_of(run_config, parts.validate, parts.diagnose, checkpoints, logger)
         with StopFlag() as stop:
             state, code = loop.train(
-                state,
-                step,
-                parts.batches,
-                parts.validate,
-                parts.diagnose,
-                schedule(parts.optimizer_config),
-                parts.share_a_record,
-                steps=steps,
-                config=run_config,
-                mesh=mesh,
-                checkpoints=checkpoints,
-                log=log,
-                stop=stop,
+                state, step, parts.batches, hooks, steps=steps, config=run_config, mesh=mesh, logger=logger, stop=stop
             )
+            # First the checkpoints: one that fails on a full disk makes room for the lines that wait.
+            checkpoints.wait()
+            log.close()
         if jax.process_count() == 1:  # one of several would end the others with it; JAX's own listening ends none
             early_stop.from_now_on(early_stop.AFTER)
         if is_first():
@@ -127,12 +122,10 @@ def measured(first: int, last: int, seconds: float, batch_size: int) -> dict:
     }
 
 
-def loop_config(config: ConfigDict) -> tuple[loop.RunConfig, int]:
-    """The loop's part of `config.run`, and the number of validation records."""
-    fields = config.run.to_dict()
-    n_validation = fields.pop("validation_records")
-    del fields["mirrors"], fields["mesh"]
-    return from_fields(loop.RunConfig, fields), n_validation
+def loop_config(config: ConfigDict) -> tuple[RunConfig, int]:
+    """`config.run` with its values checked, and the number of validation records."""
+    run = from_fields(RunConfig, config.run.to_dict())
+    return run, run.validation_records
 
 
 def first_state(method: Method, config: OptimizerConfig, batch: Batch, key: PRNGKeyArray, mesh: Mesh):

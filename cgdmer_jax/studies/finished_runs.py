@@ -7,6 +7,7 @@ from pathlib import Path
 from cgdmer_jax.config import flat
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.json_file import read_json
+from cgdmer_jax.renamed_fields import renamed
 from cgdmer_jax.short_paths import short_fields
 from cgdmer_jax.studies.grid import Planned
 from cgdmer_jax.training.run_folder import YOUNGER
@@ -19,9 +20,9 @@ NEUTRAL = YOUNGER | {
     "data.text_columns.text_vectors": "",
     "method.text_tower": "",
     "method.text_trained": -1,
-    "method.text_rate": 0.1,
+    "method.text_lr_multiplier": 0.1,
     "method.attention": "auto",
-    "method.chunks": 1,
+    "method.microbatches": 1,
 }
 UNLEARNED = "run."  # intervals, checkpoints, devices: a run may change them when it goes on
 
@@ -41,8 +42,8 @@ def read_document(path: Path) -> dict:
 
 
 def learned_config(document: dict) -> dict[str, object]:
-    """Every field of a finished run's config, those that it is older than too."""
-    return NEUTRAL | document["config"]
+    """Every field of a finished run's config under today's name, those that it is older than too."""
+    return NEUTRAL | renamed(document["config"], "the JSON of a finished run")
 
 
 def differs(one: Planned, path: Path) -> list[str]:

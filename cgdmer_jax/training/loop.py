@@ -1,20 +1,18 @@
-"""The one training loop: resume, step, log, validate, save; it knows a method only by its contract."""
+"""The one training loop: resume, step, log, hooks; it knows neither the method nor what its hooks do."""
 
-from collections.abc import Callable, Generator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Generator, Sequence
 
 import jax
 from jax.sharding import Mesh
 
 from cgdmer_jax.batch import Batch
-from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.progress import progress_bar
-from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.coordination import is_first
-from cgdmer_jax.training.log import MetricsLog, StepLogger
+from cgdmer_jax.training.hooks import Hook
+from cgdmer_jax.training.log import StepLogger
+from cgdmer_jax.training.run_config import RunConfig
 from cgdmer_jax.training.sharding import place_batch
-from cgdmer_jax.training.state import TrainState, check_finite
+from cgdmer_jax.training.state import TrainState
 from cgdmer_jax.training.step import Metrics
 from cgdmer_jax.training.stop import StopFlag
 from cgdmer_jax.training.trace import Trace
@@ -22,51 +20,27 @@ from cgdmer_jax.training.trace import Trace
 DONE, PREEMPTED = 0, 75
 
 
-@dataclass(frozen=True)
-class RunConfig:
-    """Intervals in steps; none of them changes what is learned."""
-
-    log_every: int
-    validate_every: int  # a checkpoint is written then too, so that the best one is kept
-    checkpoint_every: int
-    keep_last: int
-    diagnose_every: int  # gradient norm of each loss term on one fixed batch; 0 = never
-    trace: bool  # a profiler trace of a few steps, in the run folder's trace/
-
-    def __post_init__(self):
-        for name, value in asdict(self).items():
-            least = 0 if name in ("diagnose_every", "trace") else 1
-            if value < least:
-                raise CgdmerError(f"config.run.{name} is {value}; give a number of at least {least}")
-
-
 def train(
     state: TrainState,
     step_function: Callable[[TrainState, Batch], tuple[TrainState, Metrics]],
     batches: Callable[[int, int], Generator[Batch]],
-    validate: Callable[[Variables], dict[str, float]],
-    diagnose: Callable[[Variables], dict[str, float]],
-    learning_rate: Callable[[int], float],
-    share_a_record: float | None,
+    hooks: Sequence[Hook],
     *,
     steps: int,
     config: RunConfig,
     mesh: Mesh,
-    checkpoints: Checkpoints,
-    log: MetricsLog,
+    logger: StepLogger,
     stop: StopFlag,
 ) -> tuple[TrainState, int]:
     """Runs to `steps`, or to the step border after `stop` is set; returns the state and the exit code.
 
-    `share_a_record`: see StepLogger.
     `batches(first, last)` yields this host's rows of the batches of those steps; the state must be that of the first
-    one.
+    one. `hooks` run in their order, each behind the steps at which it is due.
     """
     first = int(state.step)
     if stop.is_set:  # while the run was set up: there is nothing new to save
         return state, PREEMPTED
-    logger = StepLogger(log, learning_rate, share_a_record)
-    trace = Trace(log.path.parent / "trace" if config.trace else None)
+    trace = Trace(logger.log.path.parent / "trace" if config.trace else None)
     progress = progress_bar(steps, "step", "pretrain", done=min(first, steps), shown=is_first())
     stream = batches(first, steps)
     try:
@@ -81,24 +55,12 @@ def train(
             stopping = stop.reached(number - first) and not last  # asked once: a signal may come at any time
             if last or number % config.log_every == 0:
                 logger.hold(number, metrics, batch.signal.shape[0] * jax.process_count())
-            validated = None
-            if last or number % config.validate_every == 0:
-                logger.flush()
-                validated = validate(state.variables)
-                log.write({"step": number, **{f"validation_{k}": v for k, v in validated.items()}})
-                logger.restart_clock(number)
-            if config.diagnose_every and number % config.diagnose_every == 0:
-                logger.flush()
-                log.write({"step": number, **diagnose(state.variables)})
-                logger.restart_clock(number)
-            if validated is not None or stopping or number % config.checkpoint_every == 0:
-                logger.flush()
-                check_finite(int(state.first_bad_step))
-                checkpoints.save(state, validated["loss"] if validated else None)
+            for hook in hooks:
+                if hook.due(number, last=last, stopping=stopping):
+                    logger.flush()
+                    hook.run(number, state)
             if stopping:
                 break
-        checkpoints.wait()
-        log.close()
         return state, DONE if int(state.step) >= steps else PREEMPTED
     finally:
         trace.close()

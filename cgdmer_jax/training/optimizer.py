@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from cgdmer_jax.config import setting
 from cgdmer_jax.errors import CgdmerError
 
 Optimizer = optax.GradientTransformation  # under a name that rooms without optax can use
@@ -15,17 +16,22 @@ Optimizer = optax.GradientTransformation  # under a name that rooms without opta
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """Schedules count steps, never minutes."""
+    """`config.optimizer`, AdamW with a cosine schedule: each field's default and meaning.
 
-    steps: int
-    learning_rate: float
-    warmup_fraction: float
-    final_fraction: float  # of the learning rate, reached at the last step
-    beta1: float
-    beta2: float
-    weight_decay: float
-    clip_norm: float
-    rate_factors: tuple[tuple[str, float], ...]  # (regex on the parameter path, factor); first match counts
+    Schedules count steps, never minutes.
+    """
+
+    steps: int = setting(10_000, "optimiser steps in all")
+    learning_rate: float = setting(1e-3, "highest learning rate, reached after the warm-up")
+    warmup_fraction: float = setting(0.05, "share of the steps over which the learning rate rises from 0")
+    final_fraction: float = setting(0.0, "learning rate of the last step, as a share of the highest")
+    beta1: float = setting(0.9, "decay of the mean of the gradients")
+    beta2: float = setting(0.95, "decay of the mean of their squares")
+    weight_decay: float = setting(0.05, "decoupled weight decay of matrices; nothing else decays")
+    clip_norm: float = setting(1.0, "largest norm of the whole gradient")
+    rate_factors: tuple[tuple[str, float], ...] = setting(
+        (), "(regular expression on a parameter's path, learning-rate factor) pairs; the first that matches counts"
+    )
 
     def __post_init__(self):
         lowest = {"steps": 1, "learning_rate": 0, "warmup_fraction": 0, "weight_decay": 0, "clip_norm": 0}

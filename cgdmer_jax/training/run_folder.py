@@ -17,6 +17,7 @@ from cgdmer_jax.config import flat
 from cgdmer_jax.contract import InputContract
 from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.json_file import MOST_BYTES, read_json
+from cgdmer_jax.renamed_fields import renamed
 from cgdmer_jax.sealed_json import SEAL, sealed, unsealed
 from cgdmer_jax.whole_file import sha256_of, write_json
 
@@ -49,7 +50,7 @@ class RunFolder:
         files = config.pop(FILES, {})
         if files and SEAL not in fields:
             raise CgdmerError(f"{self.path / 'config.json'} has lost its {SEAL}; {REMEDY}")
-        return config, files
+        return renamed(config, str(self.path / "config.json")), files
 
     def unsaid(self) -> dict[str, object]:
         """Fields that this run's config is too old to have, with the value that it was trained with.

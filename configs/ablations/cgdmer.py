@@ -39,7 +39,7 @@ def get_grid() -> dict:
             "siglip": {"overrides": {"method.alignment": "siglip"}, "seeds": one},
             "same_text_positives": {"overrides": {"method.same_text": "positives"}, "seeds": one},
             "random_masking": {"overrides": {"method.masking": "random"}, "seeds": one},
-            "align_lightly_masked": {"overrides": {"method.align_hide_ratio": 0.5}, "seeds": one},
+            "align_lightly_masked": {"overrides": {"method.align_mask_ratio": 0.5}, "seeds": one},
             "convolutional_stem": {"overrides": {"method.stem": "conv"}, "seeds": three},
             "place_queries": {"overrides": {"method.column_queries": False}, "seeds": three},
             "whole_reports": {"overrides": {"method.statement_dropout": 0.0}, "seeds": three},

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from cgdmer_jax.data.corpus import Corpus, open_corpus
 from cgdmer_jax.data.loader import Loader, sequential_batches, shuffled
+from cgdmer_jax.data.record_columns import with_record_columns
 from cgdmer_jax.errors import CgdmerError
-from tests.data.small_stores import FIRST_VALUE, N_SAMPLES, stored_uv, write_store
+from tests.data.small_stores import FIRST_VALUE, N_SAMPLES, TASK, stored_uv, write_store
 
 N = 43
 TEXTS = ["first report", "second report", "third report"]
@@ -164,7 +165,7 @@ def test_slices_of_all_hosts_joined_are_the_batch_of_one_host(corpus, process_co
             for index in range(process_count)
         ]
         assert {len(part.row) for part in parts} == {8 // process_count}
-        for field in whole._fields[:-1]:
+        for field in (name for name in whole._fields if not name.endswith("_columns")):
             joined = np.concatenate([getattr(part, field) for part in parts])
             np.testing.assert_array_equal(joined, getattr(whole, field), err_msg=field)
 
@@ -198,6 +199,51 @@ def test_corpus_without_any_text_gives_padding_only(tmp_path):
     empty = np.zeros((0, 4), np.int32)
     batch = Loader(silent, np.arange(4), empty, empty > 0, batch_size=2, seed=0).batch(0).check()
     assert batch.tokens.shape == (2, 4) and not batch.token_mask.any()
+
+
+LABELS = f"labels:{TASK}"
+
+
+def labels_of(rows):
+    """As small_stores writes them: record r has code r % 2."""
+    return np.arange(2) == rows[:, None] % 2
+
+
+def test_record_columns_are_those_of_the_batchs_own_records_on_any_number_of_hosts(corpus):
+    labelled = with_record_columns(corpus, (LABELS,))
+    for step in range(7):  # into the second epoch
+        whole = loader(labelled).batch(step).check()
+        np.testing.assert_array_equal(whole.record_columns[LABELS], labels_of(whole.row))
+        parts = [loader(labelled, process_index=host, process_count=2).batch(step).check() for host in range(2)]
+        both = np.concatenate([part.record_columns[LABELS] for part in parts])
+        np.testing.assert_array_equal(both, whole.record_columns[LABELS])
+        assert_equal(whole._replace(record_columns={}), loader(corpus).batch(step))
+
+
+def test_a_batch_that_is_filled_up_repeats_the_last_records_columns_too(corpus):
+    lines = np.array([5, 40, 2, 17])
+    batches = list(sequential_batches(with_record_columns(corpus, (LABELS,)), lines, TOKENS, MASK, 3))
+    for (batch, _), rows in zip(batches, ([5, 40, 2], [17, 17, 17]), strict=True):
+        np.testing.assert_array_equal(batch.check().record_columns[LABELS], labels_of(np.array(rows)))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("labels:finding", 'has no task "finding".*"findings"'),
+        ("beats", '"beats" is in no store; name one as labels:TASK'),
+    ],
+)
+def test_a_record_column_that_no_store_has_is_refused_by_name(corpus, name, message):
+    with pytest.raises(CgdmerError, match=message):
+        with_record_columns(corpus, (name,))
+
+
+@pytest.mark.parametrize("field", ["text_columns", "record_columns"])
+def test_a_column_with_other_rows_than_the_batch_is_refused(corpus, field):
+    batch = loader(corpus).batch(0)._replace(**{field: {"x": np.zeros((7, 2))}})
+    with pytest.raises(CgdmerError, match=rf'{field} has "x" as float64\[7, 2\], expected 8 rows'):
+        batch.check()
 
 
 def test_prefetch_gives_the_same_batches_in_order(corpus):

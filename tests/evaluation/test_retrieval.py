@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import rankdata
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.metrics import retrieval
@@ -29,6 +30,13 @@ def test_collapsed_encoder_stands_in_the_middle():
     same = np.ones((4, 3))
     assert retrieval.ecg_to_text_ranks(same, np.ones((3, 3)), OWN).tolist() == [2, 2, 2, 2]
     assert retrieval.text_to_ecg_ranks(same, np.ones((3, 3)), OWN).tolist() == [2, 2.5, 2.5]
+
+
+def test_the_rank_of_a_single_own_item_is_scipys_mean_rank_of_ties():
+    rng = np.random.default_rng(0)
+    similarity = rng.integers(0, 5, (30, 12)) / 4  # many ties
+    own = np.arange(12) == rng.integers(0, 12, 30)[:, None]
+    np.testing.assert_array_equal(retrieval.ranks_of_own(similarity, own), rankdata(-similarity, axis=1)[own])
 
 
 def test_blocks_of_queries_change_nothing(monkeypatch):

@@ -244,7 +244,7 @@ def test_only_names_rows_and_a_dry_run_runs_none(folder, capsys):
     [
         ({"method.weight_aligne": 0.0}, r'grid row "last".*no field.*Did you mean "method.weight_align"'),
         ({"method.masking": "randm"}, r'grid row "last".*Did you mean "random"'),
-        ({"method.hide_ratio": "much"}, r'grid row "last".*hide_ratio'),
+        ({"method.mask_ratio": "much"}, r'grid row "last".*mask_ratio'),
         ({}, 'rows "both" and "last" are the same config'),
     ],
 )

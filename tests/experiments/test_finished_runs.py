@@ -42,7 +42,7 @@ def test_fields_that_a_json_is_older_than_have_the_neutral_value_in_every_config
     [
         ({}, []),
         ({"run.log_every": 7, "run.mesh": [1, 2]}, []),
-        ({"method.hide_ratio": 0.5}, ["method.hide_ratio: 0.5 -> 0.75"]),
+        ({"method.hide_ratio": 0.5}, ["method.mask_ratio: 0.5 -> 0.75"]),  # the name that the JSON has
         ({"method.text_tower": "bert"}, ["method.text_tower: bert -> "]),
         ({"method.gone": 1}, ["method.gone: 1 -> None"]),
     ],

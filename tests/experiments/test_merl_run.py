@@ -24,7 +24,7 @@ def config_of(store, tower):
     """The release's preset, made narrow; two epochs' worth of nothing."""
     config = merl.get_config("resnet18")
     config.method.ecg.update(width=4, blocks=(1, 1, 1, 1))
-    config.method.update(text_tower=str(tower), embedding=8)
+    config.method.update(text_tower=str(tower), embed_dim=8)
     config.data.update(stores=(str(store),), batch_size=4, max_tokens=MAX_TOKENS)
     config.data.text_columns.text_vectors = str(tower)
     config.optimizer.update(steps=4, learning_rate=1e-2)
@@ -114,7 +114,7 @@ def test_a_released_file_becomes_a_run_that_gives_the_restatements_features(stor
 
     corpus = open_corpus((str(store),))
     config = config_of(store, tower)
-    config.method.update(embedding=32)
+    config.method.update(embed_dim=32)
     config.method.ecg.update(width=8)
     file = tmp_path / "w.pth"
     twins = make_twins(ResNetSize(8, (1, 1, 1, 1), False), file, samples=corpus.n_samples, tower_width=8)

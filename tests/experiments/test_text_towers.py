@@ -28,7 +28,7 @@ def config_of(store, tower, trained):
     config = cgdmer.get_config("minilm")
     for part in ("ecg", "second", "decoder"):
         config.method[part].update(width=16, depth=1, heads=2)
-    config.method.update(text_tower=str(tower), text_trained=trained, embedding=12, unroll=1)
+    config.method.update(text_tower=str(tower), text_trained=trained, embed_dim=12, unroll=1)
     config.data.update(stores=(str(store),), batch_size=4, max_tokens=8)
     config.optimizer.update(steps=2, warmup_fraction=0.0)
     config.run.update(validate_every=2, checkpoint_every=2, validation_records=4, diagnose_every=0, keep_last=9)

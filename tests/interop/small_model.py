@@ -26,7 +26,7 @@ def small_model() -> dict:
     config = get_config("quickstart")
     for part in ("ecg", "text", "second", "decoder"):
         config.method[part].update(width=16, depth=1)
-    config.method.embedding = 12
+    config.method.embed_dim = 12
     tokenizer = train_wordpiece(WORDS, 200)
     contract = InputContract(
         rate=100.0,

@@ -172,9 +172,9 @@ def test_a_config_of_wrong_types_is_refused_even_with_the_right_hash(copy, field
 def test_a_field_of_the_method_of_a_wrong_type_is_refused_by_name(copy):
     method = json.loads((copy / "config.json").read_text())["method"]
     for changed, words in (
-        ({"embedding": "12"}, "embedding of CgDmerConfig is '12', expected int"),
+        ({"embed_dim": "12"}, "embed_dim of CgDmerConfig is '12', expected int"),
         ({"ecg": 5}, "5 stands where the fields of"),
-        ({"hide_ratio": True}, "hide_ratio of CgDmerConfig is True, expected float"),
+        ({"mask_ratio": True}, "mask_ratio of CgDmerConfig is True, expected float"),
     ):
         reseal(copy, method=method | changed)
         with pytest.raises(CgdmerError, match=words):

@@ -15,6 +15,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="transformers' models need torch (the extra `torch`)")
 
 from cgdmer_jax.interop.huggingface import load_text_encoder  # noqa: E402
+from cgdmer_jax.models.transformer import Compute  # noqa: E402
 from tests.interop import text_models as small  # noqa: E402
 
 TOLERANCE = {"float32": 1e-5, "bfloat16": 32 * 2.0**-8, "float16": 32 * 2.0**-11}
@@ -63,7 +64,7 @@ def test_states_equal_transformers(saved, check, dtype):
     with torch.no_grad():
         plain, _ = states(small.theirs(model, texts))
         expected, pooled = states(small.theirs(copy.deepcopy(model).to(small.DTYPES[dtype]), texts))
-    found = small.jitted(tower.module.clone(dtype=dtype), tower.params, texts)
+    found = small.jitted(tower.module.clone(compute=Compute(dtype)), tower.params, texts)
     live = small.live_of(texts)
     for row, case in enumerate(small.CASES):
         here = (row, live[row])

@@ -12,8 +12,9 @@ import pytest
 
 from cgdmer_jax.batch import NO_TEXT, Batch
 from cgdmer_jax.methods.cgdmer.method import CgDmer, CgDmerConfig, CgDmerDraws
-from cgdmer_jax.methods.cgdmer.network import ModalityTokens, Size
+from cgdmer_jax.methods.cgdmer.network import ModalityTokens
 from cgdmer_jax.methods.protocol import Variables
+from cgdmer_jax.models.transformer import Size
 
 RATE, SAMPLES, PATCH = 100.0, 200, 20  # 2 s, 10 patches a lead
 VOCABULARY, N_TOKENS = 30, 12
@@ -32,30 +33,30 @@ CONFIG = CgDmerConfig(
     text_tower="",
     text_architecture={},
     text_trained=-1,
-    text_rate=0.1,
+    text_lr_multiplier=0.1,
     second=Size(16, 1, 2),
     decoder=Size(16, 1, 2),
     patch_seconds=PATCH / RATE,
     stem="linear",
     scaling="record_std",
     scale_feature=False,
-    hide_ratio=0.75,
+    mask_ratio=0.75,
     masking="spatiotemporal",
     decode_ratio=1.0,
     column_queries=True,
     target="signal",
     lead_dropout=0.0,
-    language_ratio=0.25,
+    mlm_ratio=0.25,
     statement_dropout=0.0,
     shared_second=True,
     pooling="mean",
-    embedding=16,
+    embed_dim=16,
     alignment="info_nce",
     temperature=0.07,
     siglip_scale=10.0,
     same_text="ignored",
     near_duplicate=1.0,
-    align_hide_ratio=0.75,
+    align_mask_ratio=0.75,
     disentangling="hsic_linear",
     weight_ecg=1.0,
     weight_cross=0.0,
@@ -67,7 +68,7 @@ CONFIG = CgDmerConfig(
     remat="none",
     unroll=2,
     attention="auto",
-    chunks=1,
+    microbatches=1,
 )
 
 

@@ -14,6 +14,7 @@ from cgdmer_jax.methods.merl.network import MerlNetwork, ResNetSize, VitSize
 from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.models.batch_norm import STATISTICS
 from cgdmer_jax.models.ecg.resnet import n_positions
+from cgdmer_jax.models.transformer import Compute
 from cgdmer_jax.waveform.conditioning import LEADS
 from tests.methods import torch_merl
 
@@ -44,7 +45,7 @@ def torch_of(size: ResNetSize | VitSize, samples: int, tower_width: int, embeddi
 def make_twins(size, file: Path, *, samples: int, tower_width: int = 24, embedding: int = 32) -> Twins:
     model = torch_of(size, samples, tower_width, embedding)
     torch.save(model.state_dict(), file)
-    network = MerlNetwork(size, PATCH, embedding, "float32", "none", 1)
+    network = MerlNetwork(size, PATCH, embedding, Compute())
     shapes = jax.eval_shape(network.init, jax.random.key(0), jnp.zeros((2, 12, samples)), jnp.zeros((2, tower_width)))
     read = read_merl(file, Variables(shapes["params"], shapes[STATISTICS]))
     return Twins(network, read.variables, model)

@@ -71,7 +71,7 @@ def test_alignment_reads_a_second_pass_over_more_tokens_when_its_mask_is_lighter
 ):
     """A quarter hidden: the first two thirds of what reconstruction hides are read, the rest is not."""
     names = ("ecg", "text", "align", "disentangle")
-    terms = terms_of(changed(align_hide_ratio=0.25), names, variables, draws)
+    terms = terms_of(changed(align_mask_ratio=0.25), names, variables, draws)
     first = terms(patches, batch)
     for name in ("ecg", "text"):
         np.testing.assert_allclose(first[name], plain.terms[name], rtol=1e-5)

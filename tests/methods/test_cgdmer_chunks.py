@@ -10,11 +10,11 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.protocol import Variables
 from tests.methods.conftest import CONFIG, make_method
 
-EVERY_TERM = {"weight_cross": 0.5, "align_hide_ratio": 0.5, "near_duplicate": 0.9}  # and the second ECG pass
+EVERY_TERM = {"weight_cross": 0.5, "align_mask_ratio": 0.5, "near_duplicate": 0.9}  # and the second ECG pass
 
 
 def graded(chunks: int, variables, batch, draws, **fields):
-    method = make_method(dataclasses.replace(CONFIG, chunks=chunks, **fields))
+    method = make_method(dataclasses.replace(CONFIG, microbatches=chunks, **fields))
 
     def loss(params, batch, draws):
         value, aux = method.loss(Variables(params, {}), batch, draws, train=True)
@@ -47,7 +47,7 @@ def test_parts_need_less_memory_for_activations(variables, batch, draws):
 
 
 def test_parts_that_do_not_divide_the_batch_are_refused(variables, batch, draws):
-    with pytest.raises(CgdmerError, match="chunks is 3, which does not divide a batch of 8"):
+    with pytest.raises(CgdmerError, match="microbatches is 3, which does not divide a batch of 8"):
         graded(3, variables, batch, draws)
-    with pytest.raises(CgdmerError, match="chunks is 0"):
-        dataclasses.replace(CONFIG, chunks=0)
+    with pytest.raises(CgdmerError, match="microbatches is 0"):
+        dataclasses.replace(CONFIG, microbatches=0)

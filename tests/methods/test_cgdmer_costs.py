@@ -73,9 +73,9 @@ def test_everything_at_weight_zero_is_a_loss_of_zero(batch, draws, patches, vari
 
 def test_a_lighter_mask_costs_a_pass_over_its_tokens_and_an_equal_one_nothing(plain_cost, batch):
     """30 kept, and 90 of 120 in the second pass; attention among n tokens costs 4 n^2 width, a block."""
-    found = flops_by_part(changed(align_hide_ratio=0.25), batch)
+    found = flops_by_part(changed(align_mask_ratio=0.25), batch)
     linear = plain_cost["ecg encoder"] - 2 * 4 * 30**2 * 16
     assert found["ecg encoder"] == plain_cost["ecg encoder"] + 3 * linear + 2 * 4 * 90**2 * 16
     assert found["ecg decoder"] == plain_cost["ecg decoder"]
-    without = flops_by_part(changed(align_hide_ratio=0.25, weight_align=0.0, weight_disentangle=0.0), batch)
+    without = flops_by_part(changed(align_mask_ratio=0.25, weight_align=0.0, weight_disentangle=0.0), batch)
     assert without["ecg encoder"] == plain_cost["ecg encoder"]

@@ -48,14 +48,14 @@ def test_masking_hides_whole_leads_or_whole_columns_and_at_most_one_in_part(mask
     assert ((share > 0) & (share < 1)).sum(1).max() <= 1
 
 
-def test_hide_ratio_is_the_share_of_the_tokens_that_is_hidden(batch):
-    kept = drawn(batch, "kept", hide_ratio=0.5, align_hide_ratio=0.5)
+def test_mask_ratio_is_the_share_of_the_tokens_that_is_hidden(batch):
+    kept = drawn(batch, "kept", mask_ratio=0.5, align_mask_ratio=0.5)
     assert kept.index.shape[1] == kept.length[WHOLE] == 60
 
 
 def test_a_block_of_a_mask_is_as_long_as_patch_seconds_say(many):
     """0.4 to 2 s are 8 to 40 patches of 0.05 s; of 0.2 s they would be 2 to 10, and a longest run of 10 is rare."""
-    hidden = hidden_patches(many, masking="block", patch_seconds=0.05, hide_ratio=0.2, align_hide_ratio=0.2)
+    hidden = hidden_patches(many, masking="block", patch_seconds=0.05, mask_ratio=0.2, align_mask_ratio=0.2)
     longest = np.zeros(len(hidden), int)
     run_now = np.zeros(hidden.shape[:2], int)
     for column in np.moveaxis(hidden, 2, 0):
@@ -94,7 +94,7 @@ def test_queries_have_a_map_of_their_column_when_column_queries_are_wanted(wante
 
 
 def test_embedding_is_the_width_of_the_aligned_space(batch):
-    assert shapes(batch, embedding=24)["projector"]["kernel"].shape == (16, 24)
+    assert shapes(batch, embed_dim=24)["projector"]["kernel"].shape == (16, 24)
 
 
 @pytest.mark.parametrize(

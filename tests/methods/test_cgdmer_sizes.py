@@ -66,6 +66,6 @@ def test_an_unknown_size_names_the_known_ones():
 
 def test_a_wrong_field_of_the_config_is_refused_by_name():
     config = get_config("nano").method.to_dict()
-    config["hide_ration"] = config.pop("hide_ratio")
-    with pytest.raises(CgdmerError, match="hide_ratio"):
+    config["mask_ration"] = config.pop("mask_ratio")
+    with pytest.raises(CgdmerError, match="mask_ratio"):
         from_fields(CgDmerConfig, config)

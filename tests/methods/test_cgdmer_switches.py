@@ -132,10 +132,10 @@ def test_attention_pooling_is_trained_and_is_what_the_features_are(batch, draws,
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"align_hide_ratio": 0.8}, "align_hide_ratio is 0.8 and hide_ratio 0.75"),
-        ({"align_hide_ratio": -0.1}, "align_hide_ratio"),
-        ({"hide_ratio": 1.5, "align_hide_ratio": 1.5}, "method.hide_ratio is 1.5"),
-        ({"hide_ratio": 0.0, "align_hide_ratio": 0.0}, "method.hide_ratio is 0.0"),
+        ({"align_mask_ratio": 0.8}, "align_mask_ratio is 0.8 and mask_ratio 0.75"),
+        ({"align_mask_ratio": -0.1}, "align_mask_ratio"),
+        ({"mask_ratio": 1.5, "align_mask_ratio": 1.5}, "method.mask_ratio is 1.5"),
+        ({"mask_ratio": 0.0, "align_mask_ratio": 0.0}, "method.mask_ratio is 0.0"),
         ({"near_duplicate": 0.0}, "near_duplicate is 0.0"),
         ({"alignment": "siglib"}, "siglip"),
         ({"same_text": "ignore"}, "ignored"),
@@ -154,9 +154,9 @@ def test_the_alignment_hides_what_reconstruction_hides_unless_told_otherwise():
 
     def both(*words):
         method = load_config(spec, list(words)).method
-        return method.hide_ratio, method.align_hide_ratio
+        return method.mask_ratio, method.align_mask_ratio
 
     assert both() == (0.75, 0.75)
-    assert both("--config.method.hide_ratio=0.5") == (0.5, 0.5)
-    assert both("--config.method.align_hide_ratio=0.25") == (0.75, 0.25)
-    assert both("--config.method.hide_ratio=0.6", "--config.method.align_hide_ratio=0.25") == (0.6, 0.25)
+    assert both("--config.method.mask_ratio=0.5") == (0.5, 0.5)
+    assert both("--config.method.align_mask_ratio=0.25") == (0.75, 0.25)
+    assert both("--config.method.mask_ratio=0.6", "--config.method.align_mask_ratio=0.25") == (0.6, 0.25)

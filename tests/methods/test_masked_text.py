@@ -21,9 +21,9 @@ KEY = jax.random.key(0)
 N = 8
 FIELDS = {
     "text_tower": "a folder",
-    "text_rate": 0.1,
+    "text_lr_multiplier": 0.1,
     "text_pooling": "mean",
-    "language_ratio": 0.3,
+    "mlm_ratio": 0.3,
     "dtype": "float32",
     "remat": "none",
     "unroll": 3,

@@ -192,7 +192,7 @@ def test_half_precision_stays_near_and_keeps_float32_statistics(batch):
         ({"text_pooling": "max"}, 'text_pooling is "max"'),
         ({"temperature": 0.0}, "temperature is 0.0; give a number above 0"),
         ({"view_dropout": 1.0}, "view_dropout is 1.0; give a share from 0, below 1"),
-        ({"embedding": 10}, "embedding is 10; give a multiple of the 4 heads"),
+        ({"embed_dim": 10}, "embed_dim is 10; give a multiple of the 4 heads"),
         ({"text_architecture": {}}, 'config.method.text_tower is "a folder"; give a folder or hf://'),
         ({"ecg": VitSize(16, 1, 2, 0.15)}, "patch_seconds is 0.15, 15 samples, which do not divide the 200 samples"),
     ],

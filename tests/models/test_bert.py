@@ -7,6 +7,7 @@ import pytest
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.models.text.bert import BertEncoder, positions
+from cgdmer_jax.models.transformer import Compute
 
 FIELDS = {"vocabulary": 11, "max_tokens": 6, "token_types": 2, "width": 8, "depth": 2, "heads": 2, "hidden": 12}
 TOKENS = jnp.asarray(np.random.default_rng(0).integers(2, 11, (3, 6)), jnp.int32)
@@ -36,12 +37,12 @@ def test_gradients_stay_finite_with_an_empty_text(params):
 
 
 def test_unrolling_changes_no_value(params):
-    one, other = (jax.jit(encoder(unroll=n).apply)(params, TOKENS, LENGTH).tokens for n in (1, 2))
+    one, other = (jax.jit(encoder(compute=Compute(unroll=n)).apply)(params, TOKENS, LENGTH).tokens for n in (1, 2))
     np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
 
 
 def test_parameters_stay_float32_and_blocks_are_stacked_when_computing_in_bfloat16():
-    half = encoder(dtype="bfloat16")
+    half = encoder(compute=Compute("bfloat16"))
     (states, params) = jax.eval_shape(half.init_with_output, jax.random.key(0), TOKENS, LENGTH)
     assert states.tokens.dtype == states.pooled.dtype == jnp.bfloat16
     assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {np.dtype(np.float32)}

@@ -8,7 +8,7 @@ import numpy as np
 
 from cgdmer_jax.models.ecg.vit import EcgDecoder, Positions, patchify, take_tokens
 from cgdmer_jax.models.masking.slots import Slots
-from cgdmer_jax.models.transformer import sin_cos_positions
+from cgdmer_jax.models.transformer import Size, sin_cos_positions
 
 
 def slots(index, length) -> Slots:
@@ -51,7 +51,7 @@ def test_time_positions_are_the_sines_and_cosines_of_vaswani():
 
 
 def make_decoder(column_queries: bool = True) -> EcgDecoder:
-    return EcgDecoder(2, 4, 5, column_queries, width=8, depth=1, heads=2)
+    return EcgDecoder(2, 4, 5, column_queries, Size(width=8, depth=1, heads=2))
 
 
 def trained(params):

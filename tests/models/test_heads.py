@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from cgdmer_jax.models.heads import MODALITIES, AttentionPool, SecondEncoders, masked_mean, unit
+from cgdmer_jax.models.transformer import Size
 
 
 def test_masked_mean_is_the_mean_of_the_live_tokens_and_zero_without_any():
@@ -40,7 +41,7 @@ LENGTH = jnp.array([5, 2], jnp.int32)
 @pytest.fixture(scope="module")
 def gradients():
     """What each modality's shared and specific tokens send into the weights: {(modality, kind): gradient}."""
-    room = SecondEncoders(one_shared=True, pooling="mean", width=8, depth=1, heads=2)
+    room = SecondEncoders(one_shared=True, pooling="mean", size=Size(width=8, depth=1, heads=2))
     x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 5, 6)), jnp.float32)
 
     sources = [(modality, kind) for modality in MODALITIES for kind in ("shared", "specific")]
@@ -82,7 +83,7 @@ def test_the_shared_encoder_sees_each_modality_through_its_own_map_and_mark(grad
 
 
 def test_two_shared_encoders_hear_from_their_own_modality_alone():
-    room = SecondEncoders(one_shared=False, pooling="mean", width=8, depth=1, heads=2)
+    room = SecondEncoders(one_shared=False, pooling="mean", size=Size(width=8, depth=1, heads=2))
     x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 5, 6)), jnp.float32)
 
     def total(room, x, share):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cgdmer_jax.models.text.t5 import T5Block, T5Encoder, relative_buckets
+from cgdmer_jax.models.transformer import Compute
 
 TOKENS = jnp.asarray(np.random.default_rng(0).integers(2, 11, (3, 6)), jnp.int32)
 LENGTH = jnp.array([6, 3, 0], jnp.int32)
@@ -53,7 +54,9 @@ def test_tokens_beyond_the_length_change_nothing_and_an_empty_text_stays_finite(
 
 
 def test_unrolling_changes_no_value(params):
-    one, other = (jax.jit(ENCODER.clone(unroll=n).apply)(params, TOKENS, LENGTH).tokens for n in (1, 2))
+    one, other = (
+        jax.jit(ENCODER.clone(compute=Compute(unroll=n)).apply)(params, TOKENS, LENGTH).tokens for n in (1, 2)
+    )
     np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
 
 
@@ -68,7 +71,8 @@ def test_float16_holds_a_feed_forward_sum_beyond_its_largest_number():
 
 
 def test_computing_in_bfloat16_keeps_float32_parameters_stacked_by_block():
-    states, params = jax.eval_shape(ENCODER.clone(dtype="bfloat16").init_with_output, jax.random.key(0), TOKENS, LENGTH)
+    half = ENCODER.clone(compute=Compute("bfloat16"))
+    states, params = jax.eval_shape(half.init_with_output, jax.random.key(0), TOKENS, LENGTH)
     assert states.tokens.dtype == jnp.bfloat16
     assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {np.dtype(np.float32)}
     assert params["params"]["blocks"]["gate"]["kernel"].shape == (2, 8, 12)

@@ -22,6 +22,7 @@ from cgdmer_jax.models.text.tower import (
     rate_factors,
     split_blocks,
 )
+from cgdmer_jax.models.transformer import Compute
 
 BERT = BertEncoder(
     vocabulary=20, max_tokens=8, token_types=2, width=8, depth=3, heads=2, hidden=12, activation="gelu", epsilon=1e-6
@@ -30,7 +31,7 @@ T5 = T5Encoder(
     vocabulary=20, width=8, depth=3, heads=2, head_width=4, hidden=12, activation="relu", gated=True, buckets=8,
     max_distance=20, epsilon=1e-6,
 )  # fmt: skip
-COMPUTE = {"dtype": "float32", "remat": "none", "unroll": 3}
+COMPUTE = Compute(unroll=3)
 TOKENS = np.array([[2, 5, 7, 3, 0], [2, 9, 3, 0, 0]], np.int32)
 LENGTH = np.array([4, 3], np.int32)
 
@@ -41,7 +42,7 @@ def test_blocks_in_two_stacks_give_the_states_of_one(whole, trained):
     like = jax.eval_shape(whole.init, jax.random.key(0), TOKENS, LENGTH)["params"]
     draw = np.random.default_rng(0)
     params = jax.tree.map(lambda x: jnp.asarray(draw.normal(size=x.shape), x.dtype), like)
-    tower = make_tower(describe(whole), trained=trained, **COMPUTE)
+    tower = make_tower(describe(whole), trained=trained, compute=COMPUTE)
     split = split_blocks(params, tower.frozen)
     assert n_frozen(split) == tower.frozen == 3 - trained
     found = jax.jit(tower.apply)({"params": split}, TOKENS, LENGTH)
@@ -80,7 +81,7 @@ def test_what_is_frozen_goes_by_the_paths_of_the_parameters():
 @pytest.mark.parametrize("trained", [-2, 4])
 def test_more_blocks_than_there_are_cannot_be_trained(trained):
     with pytest.raises(CgdmerError, match=r"text_trained is .*, the text encoder has 3 blocks"):
-        make_tower(describe(BERT), trained=trained, **COMPUTE)
+        make_tower(describe(BERT), trained=trained, compute=COMPUTE)
 
 
 def test_poolings_by_hand():

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 
 from cgdmer_jax.models.flops import matmul_flops
-from cgdmer_jax.models.transformer import Encoder, SelfBlock
+from cgdmer_jax.models.transformer import Compute, Encoder, SelfBlock, Size
 
 X = jnp.asarray(np.random.default_rng(0).normal(size=(3, 5, 8)), jnp.float32)
+SIZE = Size(width=8, depth=2, heads=2)
 LENGTH = jnp.array([5, 3, 1], jnp.int32)
 
 
 @pytest.fixture(scope="module")
 def params():
-    return jax.jit(Encoder(depth=2, heads=2).init)(jax.random.key(0), X, LENGTH)
+    return jax.jit(Encoder(SIZE).init)(jax.random.key(0), X, LENGTH)
 
 
 def value_and_gradient(encoder, params):
@@ -25,9 +26,9 @@ def value_and_gradient(encoder, params):
 
 
 def test_unrolling_and_rematerialisation_change_no_value_and_no_gradient(params):
-    plain = value_and_gradient(Encoder(depth=2, heads=2), params)
+    plain = value_and_gradient(Encoder(SIZE), params)
     for remat, unroll in (("none", 2), ("dots", 1)):
-        other = value_and_gradient(Encoder(depth=2, heads=2, remat=remat, unroll=unroll), params)
+        other = value_and_gradient(Encoder(SIZE, Compute(remat=remat, unroll=unroll)), params)
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), plain, other)
 
 
@@ -35,19 +36,19 @@ def test_rematerialisation_computes_again_what_its_policy_says(params):
     """`full`: the products of the whole forward pass; `dots`: those of attention alone, since a Dense's are kept."""
 
     def flops(remat):
-        encoder = Encoder(depth=2, heads=2, remat=remat)
+        encoder = Encoder(SIZE, Compute(remat=remat))
         return matmul_flops(jax.grad(lambda p: encoder.apply(p, X, LENGTH).sum()), params)
 
     tokens, width = X.shape[0] * X.shape[1], X.shape[2]
     of_dense = 2 * 2 * tokens * (4 + 8) * width**2  # two blocks, each with four maps of width and a fourfold MLP
-    forward = matmul_flops(lambda p: Encoder(depth=2, heads=2).apply(p, X, LENGTH), params)
+    forward = matmul_flops(lambda p: Encoder(SIZE).apply(p, X, LENGTH), params)
     last_map = 2 * 2 * tokens * 4 * width**2  # nothing in the backward pass of its block reads what it gives
     assert flops("full") - flops("none") == forward - last_map
     assert flops("dots") - flops("none") == forward - of_dense
 
 
 def test_tokens_beyond_the_length_never_reach_those_before_it(params):
-    encoder = Encoder(depth=2, heads=2)
+    encoder = Encoder(SIZE)
     other = X.at[1, 3:].set(7.0).at[2, 1:].set(-7.0)
     apply = jax.jit(encoder.apply)
     plain, moved = apply(params, X, LENGTH), apply(params, other, LENGTH)
@@ -56,7 +57,7 @@ def test_tokens_beyond_the_length_never_reach_those_before_it(params):
 
 
 def test_encoder_ends_in_a_norm(params):
-    out = np.asarray(jax.jit(Encoder(depth=2, heads=2).apply)(params, X, LENGTH))
+    out = np.asarray(jax.jit(Encoder(SIZE).apply)(params, X, LENGTH))
     np.testing.assert_allclose(out.mean(-1), 0, atol=1e-5)
     np.testing.assert_allclose(out.std(-1), 1, atol=1e-3)
 

@@ -11,7 +11,8 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.metrics_file import read_metrics
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.log import MetricsLog, untimed
-from cgdmer_jax.training.loop import DONE, PREEMPTED, RunConfig
+from cgdmer_jax.training.loop import DONE, PREEMPTED
+from cgdmer_jax.training.run_config import RunConfig
 from cgdmer_jax.training.stop import StopFlag
 from tests.full_disk import files_of_at_most
 from tests.training.toy import CONFIG, STEP, batches, bytes_of, new_state, run
@@ -46,6 +47,20 @@ def test_the_diagnosis_comes_at_its_interval_and_changes_nothing_else(tmp_path):
     found = [r for r in lines(tmp_path / "with") if "gradient_norm_bias" in r]
     assert [r["step"] for r in found] == [5, 10]
     assert [r for r in lines(tmp_path / "with") if r not in found] == lines(tmp_path / "without")
+
+
+def test_behind_one_step_validation_comes_first_and_the_checkpoint_last(tmp_path, monkeypatch):
+    events = []
+
+    def told(name, figures):
+        return lambda _: (events.append(name), figures)[1]
+
+    save = Checkpoints.save
+    monkeypatch.setattr(Checkpoints, "save", lambda self, *words: (events.append("save"), save(self, *words)))
+    run(tmp_path, validate_every=12, diagnose_every=12, checkpoint_every=12,
+        validate=told("validate", {"loss": 0.25}), diagnose=told("diagnose", {"norm": 2.0}))  # fmt: skip
+    assert events == ["validate", "diagnose", "save"]
+    assert [r.keys() - {"step"} for r in lines(tmp_path)[-2:]] == [{"validation_loss"}, {"norm"}]
 
 
 def test_the_last_step_is_logged_validated_and_saved_whatever_the_intervals(tmp_path):

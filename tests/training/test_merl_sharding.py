@@ -13,13 +13,14 @@ def compare() -> dict:
 
     from cgdmer_jax.methods.merl.method import TEXT_VECTORS
     from cgdmer_jax.methods.protocol import Variables
+    from cgdmer_jax.models.transformer import Compute
     from cgdmer_jax.training import sharding
     from tests.methods import conftest as small
     from tests.methods.merl_small import BERT, make_merl
 
     # Where the exact gradient is 0, float32 leaves rounding that no two orders of summing share.
     merl = make_merl(scaling="fixed_mv", lead_dropout=0.3)
-    merl.network = merl.network.clone(dtype="float64")
+    merl.network = merl.network.clone(compute=Compute("float64"))
     draw, n = np.random.default_rng(0), 16
     batch = batch_of(n, draw, small, {TEXT_VECTORS: draw.normal(size=(n, BERT["width"])).astype(np.float32)})
     key = jax.random.key(0)

@@ -47,6 +47,7 @@ def compare() -> dict:
         token_mask=np.ones((n, N_TOKENS), bool),
         text_id=np.arange(n, dtype=np.int32) // 2,
         text_columns={},
+        record_columns={"labels:toy": np.arange(n)[:, None] % 3 == np.arange(3)},
     ).check()
     key = jax.random.key(0)
     shapes = jax.eval_shape(method.init, key, batch)
@@ -70,6 +71,9 @@ def compare() -> dict:
         placed = sharding.place_batch(rows, mesh)
         assert len(placed.signal.sharding.device_set) == mesh.size
         assert placed.signal.addressable_shards[0].data.shape[0] == n // mesh.size
+        for shard in placed.record_columns["labels:toy"].addressable_shards:
+            np.testing.assert_array_equal(shard.data, batch.record_columns["labels:toy"][shard.index])
+            assert shard.data.shape == (n // mesh.size, 3)
         where = placement.shardings(params, mesh, smallest=64)
         on_mesh = jax.device_put(params, where)
         loss, gradient = jax.jit(jax.value_and_grad(loss_of), out_shardings=(None, where))(on_mesh, placed)

@@ -11,9 +11,11 @@ from cgdmer_jax.batch import Batch
 from cgdmer_jax.methods.protocol import Aux, Variables
 from cgdmer_jax.training import sharding
 from cgdmer_jax.training.checkpoint import Checkpoints
-from cgdmer_jax.training.log import MetricsLog
-from cgdmer_jax.training.loop import RunConfig, train
+from cgdmer_jax.training.hooks import hooks_of
+from cgdmer_jax.training.log import MetricsLog, StepLogger
+from cgdmer_jax.training.loop import train
 from cgdmer_jax.training.optimizer import OptimizerConfig, make_optimizer, schedule
+from cgdmer_jax.training.run_config import RunConfig
 from cgdmer_jax.training.state import TrainState, start
 from cgdmer_jax.training.step import make_step
 from cgdmer_jax.training.stop import StopFlag
@@ -116,23 +118,24 @@ def run(folder: Path, *, state: TrainState | None = None, stop: StopFlag | None 
         "trace": False,
     }
     config |= {name: changed.pop(name) for name in list(changed) if name in config}
+    validate = changed.pop("validate", lambda variables: {"loss": 1.0})
+    diagnose = changed.pop(
+        "diagnose", lambda variables: {"gradient_norm_bias": float(variables.params["line"]["bias"][0])}
+    )
     with Checkpoints(folder / "checkpoints", config["keep_last"], changed.pop("tell", print)) as checkpoints:
         folder.mkdir(parents=True, exist_ok=True)
-        arguments = {
-            "step_function": STEP,
-            "batches": batches,
-            "validate": lambda variables: {"loss": 1.0},
-            "diagnose": lambda variables: {"gradient_norm_bias": float(variables.params["line"]["bias"][0])},
-            "learning_rate": schedule(CONFIG),
-            "share_a_record": None,
-            "steps": CONFIG.steps,
-            "checkpoints": checkpoints,
-            "log": MetricsLog(folder / "metrics.jsonl"),
-        }
-        return train(
+        logger = StepLogger(MetricsLog(folder / "metrics.jsonl"), schedule(CONFIG), share_a_record=None)
+        run_config = RunConfig(**config)
+        state, code = train(
             new_state() if state is None else state,
-            config=RunConfig(**config),
+            **{"step_function": STEP, "batches": batches} | changed,
+            hooks=hooks_of(run_config, validate, diagnose, checkpoints, logger),
+            steps=CONFIG.steps,
+            config=run_config,
             mesh=MESH,
+            logger=logger,
             stop=stop or StopFlag(),
-            **arguments | changed,
         )
+        checkpoints.wait()
+        logger.log.close()
+        return state, code

@@ -28,7 +28,10 @@ RECORD_PROBLEMS = {
 
 
 class RecordError(CgdmerError):
-    """A record that cannot be trusted: which, which header field, and `problem`, a key of RECORD_PROBLEMS."""
+    """A record that cannot be trusted, a CgdmerError; one sentence says which, where and what to do.
+
+    `record`: its path. `field`: the header field. `problem`: a key of RECORD_PROBLEMS, such as "checksum" or "rate".
+    """
 
     def __init__(self, record: str, field: str, problem: str, sentence: str):
         assert problem in RECORD_PROBLEMS, problem
@@ -43,7 +46,14 @@ class RecordError(CgdmerError):
 
 @dataclass(frozen=True)
 class Recording:
-    """One record in millivolts, leads by name; NaN where the converter gave no measurement."""
+    """One record as a reader returns it.
+
+    - `signal_mv`: float32 millivolts [lead, time]; NaN where nothing was measured.
+    - `rate`: sampling rate in Hz.
+    - `names`: lead names along the first axis, as the header spells them.
+    - `path`: where it was read.
+    - `extra_leads`: signals outside the twelve leads, which are not read.
+    """
 
     signal_mv: Float32[np.ndarray, "lead time"]
     rate: float  # hertz

@@ -25,9 +25,12 @@ MOST_DIFFERENCES = 1 << 24  # values of format 8, which holds differences and so
 
 
 def read_wfdb(path: str | Path, root: Path | None = None) -> Recording:
-    """Reads `path`.hea and its leads; a RecordError where header and samples cannot be trusted.
+    """Reads a WFDB record into a `Recording`: float32 millivolts [lead, time], its rate in Hz, its lead names.
 
-    With `root` every file must lie below that folder once links are followed.
+    `path`: of the header, without ".hea". `root`: folder below which every file must lie once links are followed;
+    None = anywhere. Sizes are checked before memory is allocated: at most 64 signals, at most an hour at 1 kHz.
+
+    Raises RecordError where the header, gain, unit, rate, length or checksum cannot be trusted.
     """
     path = Path(path)
     header = read_header(path, root)

@@ -54,15 +54,23 @@ MOST_SHARD_BYTES = 1 << 32  # of samples, which each process holds of the shard 
 
 @dataclass(frozen=True)
 class Summary:
-    """Outcome of a conversion."""
+    """Counts of a conversion.
+
+    - `n_rows`: rows of the signal array. `n_records`: accepted records among them.
+    - `rejected`: problem -> number of records. `quality`: mark -> number of records that have it.
+    - `extra_leads`: name of a signal outside the twelve leads, which is not kept -> number of records.
+    - `remarks`: sentences of the source about the collection.
+    - `n_converted`: records read in this run; fewer than `n_rows` when it continued an earlier one.
+    - `wall_seconds`: duration of this run in seconds.
+    """
 
     n_rows: int
     n_records: int
-    rejected: dict[str, int]  # problem -> how many records
-    quality: dict[str, int]  # what was marked -> in how many records
-    extra_leads: dict[str, int]  # name of a signal outside the twelve, which is not kept -> in how many records
+    rejected: dict[str, int]
+    quality: dict[str, int]
+    extra_leads: dict[str, int]
     remarks: list[str]
-    n_converted: int  # records read in this run; fewer than n_rows when it continued an earlier one
+    n_converted: int
     wall_seconds: float
 
     @property
@@ -84,10 +92,19 @@ def convert(
     rows_per_shard: int = seal.ROWS_PER_SHARD,
     partial: bool = False,
 ) -> Summary:
-    """Converts every record of the source into a store at `out`, or continues to do so.
+    """Converts every record of a collection into a store, or continues to do so; equal input gives equal bytes.
 
-    `rate` in Hz, `filter` and `derive_limb_leads` as in waveform.condition; only tests change `rows_per_shard`.
-    `partial`: many listed records may have no files (data/unread.py).
+    - `source`: the collection, such as `SOURCES["ptbxl"](root, rate, False)` of `cgdmer_jax.data.sources`.
+    - `out`: folder of the store: int16 microvolts [record, lead, time], a table of records, one of reports, and a seal.
+    - `rate`: of the store in Hz. `seconds`: length of every record; shorter ones are padded, longer ones cut.
+    - `filter`: "none", or a zero-phase filter in Hz, a name in `waveform.conditioning.FILTERS`.
+    - `derive_limb_leads`: whether absent limb leads are made from two others.
+    - `processes`: that read at the same time. `progress`: whether a bar is shown.
+    - `rows_per_shard`: records of one file; only tests change it.
+    - `partial`: whether many of the listed records may lack their files.
+
+    Records that cannot be trusted are counted by problem, not raised. Raises CgdmerError where a setting is out of
+    range, where `out` holds a store of other settings, where the disk is too small, and where nothing can be read.
     """
     began = time.perf_counter()
     _check_source(source)

@@ -67,7 +67,11 @@ def record_schema(tasks: tuple[str, ...]) -> pa.Schema:
 
 @final
 class Store:
-    """An opened, sealed store; tables are read and verified on first use."""
+    """A converted collection, made by `open_store`; tables are read and verified on first use.
+
+    A record has a row in the signal array and a line in the table of records; rejected records have a row alone.
+    `path`: its folder. `info`: the fields of dataset.json. `fingerprint`: sha256 of what it holds.
+    """
 
     def __init__(self, path: Path, info: dict[str, Any], fingerprint: str, array: ts.TensorStore):
         self.path = path
@@ -82,22 +86,22 @@ class Store:
 
     @property
     def rate(self) -> float:
-        """Samples per second."""
+        """Sampling rate in Hz."""
         return self.info["rate"]
 
     @property
     def n_samples(self) -> int:
-        """Samples of each record, padding included."""
+        """Number of samples of each record, padding included."""
         return self.info["n_samples"]
 
     @property
     def n_rows(self) -> int:
-        """Rows of the signal array, those of rejected records included."""
+        """Number of rows of the signal array, those of rejected records included."""
         return self.info["n_rows"]
 
     @property
     def n_records(self) -> int:
-        """Accepted records = lines of `records`."""
+        """Number of accepted records, the lines of `records`."""
         return self.info["n_records"]
 
     @property
@@ -140,7 +144,11 @@ class Store:
         return BoundedTable(content, schema, lines=self._lines(name), most_bytes=most_bytes, where=where)
 
     def column(self, name: str) -> np.ndarray:
-        """One column of `records`, a value a line; unknown age = NaN, per-lead columns [n_records, 12]."""
+        """One column of `records`: [record], or [record, 12] of a column that has a value for each lead.
+
+        `name`: such as "patient_id", "age" (years, NaN = unknown) or "amplitude_mv" (millivolts). Raises CgdmerError
+        where there is no such column, and where the table differs from the seal.
+        """
         schema = self._records_file.schema
         if name not in schema.names:
             raise CgdmerError(f'store {self.path} has no column "{name}".{suggest(name, schema.names)}')
@@ -151,13 +159,16 @@ class Store:
         return values.to_numpy(zero_copy_only=False)
 
     def classes(self, task: str) -> tuple[LabelClass, ...]:
-        """Classes of a task in canonical order."""
+        """Classes of a `task`, each with code and name, in canonical order. Raises CgdmerError for an unknown task."""
         if task not in self.info["tasks"]:
             raise CgdmerError(f'store {self.path} has no task "{task}".{suggest(task, self.info["tasks"])}')
         return tuple(LabelClass(entry["code"], entry["name"]) for entry in self.info["tasks"][task])
 
     def labels(self, task: str) -> Bool[np.ndarray, "record klass"]:
-        """One line a record of `records`, one column a class of the task; True = the record has that code."""
+        """Labels of a `task`, [record, class]: True where the record has the code of that class.
+
+        Records in the order of `records`, classes in that of `classes`. Raises CgdmerError for an unknown task.
+        """
         codes = pa.array([label.code for label in self.classes(task)])
         lists = self._records_file.read([LABEL_COLUMN + task]).column(0).combine_chunks()
         columns = pc.index_in(pc.list_flatten(lists), value_set=codes)
@@ -168,7 +179,11 @@ class Store:
         return table
 
     def read(self, rows: Integer[np.ndarray, "n"]) -> Int16[np.ndarray, "n 12 time"]:
-        """Microvolts of these rows in this order, repeats allowed; one sorted gather, checksums verified."""
+        """int16 microvolts [record, 12, time] of these rows; leads I, II, III, aVR, aVL, aVF, V1 to V6, absent = 0.
+
+        `rows`: of the signal array (column "row"), in any order, repeats allowed. Raises CgdmerError where samples fail
+        their checksum or are missing, IndexError where a row is outside the store.
+        """
         distinct, inverse = np.unique(rows, return_inverse=True)
         if len(distinct) and (distinct[0] < 0 or distinct[-1] >= self.n_rows):
             raise IndexError(f"rows {distinct[0]}..{distinct[-1]} of a store with {self.n_rows} rows")
@@ -195,12 +210,16 @@ class Store:
         )
 
     def verify(self) -> None:
-        """Compares every byte of the store with the seal; raises on the first difference."""
+        """Compares every byte of the store with the seal. Raises CgdmerError on the first difference."""
         seal.check_bytes(self.path, self.info)
 
 
 def open_store(path: Path | str) -> Store:
-    """Opens a sealed store and compares its files with the seal; reads neither samples nor tables."""
+    """Opens a `Store` and compares its files with the seal; reads neither samples nor tables.
+
+    `path`: folder that `convert` made. Raises CgdmerError where it is no finished store, is of another format version,
+    or has a file that is missing or of another size.
+    """
     path = Path(path)
     info, fingerprint = read_info(path)
     seal.check_files(path, info)

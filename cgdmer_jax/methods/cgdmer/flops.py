@@ -34,7 +34,7 @@ def flops_by_part(method: CgDmer, batch: Batch) -> dict[str, int]:
     config, needed = method.config, needed_passes(method.config)
     passes = [draws.kept] * needed.kept
     if needed.wide:
-        wide = jax.eval_shape(lambda k, h: widened(k, h, patches.shape[1], config.align_hide_ratio), *draws[1:3])
+        wide = jax.eval_shape(lambda k, h: widened(k, h, patches.shape[1], config.align_mask_ratio), *draws[1:3])
         passes.append(wide)
     ecg_encoder = sum(count(lambda net, x, k: net.ecg_encoder(x, k), patches, slots) for slots in passes)
     ecg_parts = sum(count("ecg_parts", patches, slots) for slots in passes)

@@ -31,7 +31,7 @@ class NeededPasses(NamedTuple):
 def needed_passes(config: CgDmerConfig) -> NeededPasses:
     disentangles = config.weight_disentangle > 0 and config.disentangling != "none"
     pools = disentangles or config.weight_align > 0
-    wide = pools and config.align_hide_ratio < config.hide_ratio
+    wide = pools and config.align_mask_ratio < config.mask_ratio
     decodes = config.weight_ecg > 0 or config.weight_cross > 0
     return NeededPasses(
         kept=decodes or (pools and not wide),
@@ -120,7 +120,7 @@ def in_chunks(function: Callable[[Any], Any], records: Any, n: int) -> Any:
     batch = len(jax.tree.leaves(records)[0])
     if batch % n:
         raise CgdmerError(
-            f"config.method.chunks is {n}, which does not divide a batch of {batch}; choose one that does"
+            f"config.method.microbatches is {n}, which does not divide a batch of {batch}; choose one that does"
         )
     split = jax.tree.map(lambda x: x.reshape(batch // n, n, *x.shape[1:]).swapaxes(0, 1), records)
     made = jax.lax.map(jax.checkpoint(function), split)
@@ -131,7 +131,7 @@ def aligned_slots(config: CgDmerConfig, records: StepInputs) -> Slots:
     """The ECG tokens from which alignment and disentangling start."""
     if not needed_passes(config).wide:
         return records.kept
-    return widened(records.kept, records.hidden, records.patches.shape[1], config.align_hide_ratio)
+    return widened(records.kept, records.hidden, records.patches.shape[1], config.align_mask_ratio)
 
 
 def _text_passes(

@@ -32,7 +32,7 @@ def hybrid_loss(
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
     """The loss of the global batch and its terms by name; `target`: what the decoder should give for these tokens."""
     records = step_inputs(config, patches, target, batch, draws)
-    passed = in_chunks(partial(passes, apply, config), records, config.chunks)
+    passed = in_chunks(partial(passes, apply, config), records, config.microbatches)
     has_text = batch.text_id != NO_TEXT
 
     terms = {}

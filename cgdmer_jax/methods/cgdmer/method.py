@@ -13,7 +13,7 @@ from cgdmer_jax.batch import Batch
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.cgdmer.config import CgDmerConfig, CgDmerDraws
 from cgdmer_jax.methods.cgdmer.loss import hybrid_loss
-from cgdmer_jax.methods.cgdmer.network import CgDmerNetwork, Compute
+from cgdmer_jax.methods.cgdmer.network import CgDmerNetwork
 from cgdmer_jax.methods.losses import reconstruction
 from cgdmer_jax.methods.protocol import Aux, Reconstruction, Variables
 from cgdmer_jax.models.ecg.scaling import Scaled, scale
@@ -23,6 +23,7 @@ from cgdmer_jax.models.heads import masked_mean, masked_std, per_lead_moments, u
 from cgdmer_jax.models.masking.slots import Slots, all_valid, draw_masks, drop_leads, valid_tokens
 from cgdmer_jax.models.masking.words import WORD_PIECE, Text, draw_masked_tokens, draw_statements
 from cgdmer_jax.models.text import tower as text_tower
+from cgdmer_jax.models.transformer import Compute
 
 
 class CgDmer:
@@ -51,8 +52,8 @@ class CgDmer:
         self.full_stop = full_stop
         tower, self.marks, self._frozen = None, WORD_PIECE, None
         if config.text_architecture:
-            compute = {"dtype": config.dtype, "remat": config.remat, "unroll": config.unroll}
-            tower = text_tower.make_tower(config.text_architecture, trained=config.text_trained, **compute)
+            compute = Compute(config.dtype, config.remat, config.unroll)  # a tower's attention is always `auto`
+            tower = text_tower.make_tower(config.text_architecture, trained=config.text_trained, compute=compute)
             self.marks = text_tower.marks_of(config.text_architecture)
             self._frozen = text_tower.frozen_pattern(tower, config.text_trained, pooler=False)
         self.network = CgDmerNetwork(
@@ -63,7 +64,7 @@ class CgDmer:
             column_queries=config.column_queries,
             vocabulary=vocabulary,
             max_tokens=max_tokens,
-            embedding=config.embedding,
+            embedding=config.embed_dim,
             one_shared=config.shared_second,
             pooling=config.pooling,
             temperature=1 / config.siglip_scale if config.alignment == "siglip" else config.temperature,
@@ -83,7 +84,7 @@ class CgDmer:
         """Of a pretrained text encoder; see the contract."""
         if self.network.text_tower is None:
             return ()
-        return text_tower.rate_factors(self._frozen, self.config.text_trained, self.config.text_rate)
+        return text_tower.rate_factors(self._frozen, self.config.text_trained, self.config.text_lr_multiplier)
 
     def init(self, key: PRNGKeyArray, batch: Batch) -> Variables:
         draws = self.draw(key, batch, jnp.float32(0))
@@ -110,14 +111,14 @@ class CgDmer:
             mask_key,
             valid,
             strategy=config.masking,
-            hide_ratio=config.hide_ratio,
+            hide_ratio=config.mask_ratio,
             patch_seconds=config.patch_seconds,
         )
         masked = draw_masked_tokens(
             word_key,
             batch.tokens,
             batch.token_mask,
-            ratio=config.language_ratio,
+            ratio=config.mlm_ratio,
             vocabulary=self.vocabulary,
             marks=self.marks,
         )

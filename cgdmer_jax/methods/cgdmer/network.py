@@ -3,7 +3,6 @@
 See docs/design.md, "Encoders" and "Decoders".
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import flax.linen as nn
@@ -16,28 +15,7 @@ from cgdmer_jax.models.heads import SecondEncoders, unit
 from cgdmer_jax.models.masking.slots import Slots
 from cgdmer_jax.models.text.scratch import LanguageHead, TextEncoder
 from cgdmer_jax.models.text.tower import TextModule
-
-
-@dataclass(frozen=True)
-class Size:
-    """Width, depth and heads of one transformer."""
-
-    width: int
-    depth: int
-    heads: int
-
-
-@dataclass(frozen=True)
-class Compute:
-    """How the transformers run: compute dtype, remat policy, scanned blocks compiled in a row, form of attention."""
-
-    dtype: str
-    remat: str
-    unroll: int
-    attention: str
-
-    def for_depth(self, depth: int) -> tuple[str, str, int, str]:
-        return self.dtype, self.remat, min(self.unroll, depth), self.attention
+from cgdmer_jax.models.transformer import Compute, Size
 
 
 class ModalityTokens(NamedTuple):
@@ -82,16 +60,12 @@ class CgDmerNetwork(nn.Module):
     compute: Compute
 
     def setup(self):
-        def sized(size: Size):
-            return size.width, size.depth, size.heads, *self.compute.for_depth(size.depth)
-
-        grid = (self.n_leads, self.n_patches)
-        dtype = self.compute.dtype
-        self.ecg_encoder = EcgVit(*grid, self.patch_samples, self.stem, *sized(self.ecg))
+        grid, dtype = (self.n_leads, self.n_patches, self.patch_samples), self.compute.dtype
+        self.ecg_encoder = EcgVit(*grid, self.stem, self.ecg, self.compute)
         if self.text_tower is None:
-            self.text_encoder = TextEncoder(self.vocabulary, self.max_tokens, *sized(self.text))
-        self.second_encoders = SecondEncoders(self.one_shared, self.pooling, *sized(self.second))
-        self.ecg_decoder = EcgDecoder(*grid, self.patch_samples, self.column_queries, *sized(self.decoder))
+            self.text_encoder = TextEncoder(self.vocabulary, self.max_tokens, self.text, self.compute)
+        self.second_encoders = SecondEncoders(self.one_shared, self.pooling, self.second, self.compute)
+        self.ecg_decoder = EcgDecoder(*grid, self.column_queries, self.decoder, self.compute)
         self.language_head = LanguageHead((self.text_tower or self.text).width, dtype)
         self.projector = Dense(self.embedding, str(jnp.promote_types(dtype, jnp.float32)))
         start = nn.initializers.constant(jnp.log(1 / self.temperature))

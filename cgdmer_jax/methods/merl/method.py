@@ -16,6 +16,7 @@ from cgdmer_jax.models.frozen import held
 from cgdmer_jax.models.heads import unit
 from cgdmer_jax.models.masking.slots import drop_leads
 from cgdmer_jax.models.text import tower as text_tower
+from cgdmer_jax.models.transformer import Compute
 
 TEXT_VECTORS = "text_vectors"  # name of the table of a frozen tower's vectors
 
@@ -35,16 +36,14 @@ class Merl:
         full_stop: int,
     ):
         self.config = config
+        compute = Compute(config.dtype, config.remat, config.unroll)
         self.network = MerlNetwork(
             ecg=config.ecg,
             patch_samples=_patch_samples(config, n_samples, rate),
-            embedding=config.embedding,
-            dtype=config.dtype,
-            remat=config.remat,
-            unroll=config.unroll,
+            embedding=config.embed_dim,
+            compute=compute,
         )
-        compute = {"dtype": config.dtype, "remat": config.remat, "unroll": config.unroll}
-        self.tower = text_tower.make_tower(config.text_architecture, trained=config.text_trained, **compute)
+        self.tower = text_tower.make_tower(config.text_architecture, trained=config.text_trained, compute=compute)
         reads_pooler = config.text_pooling == "pooler"
         self._frozen = text_tower.frozen_pattern(self.tower, config.text_trained, pooler=reads_pooler)
 
@@ -58,7 +57,7 @@ class Merl:
     @property
     def rate_factors(self) -> tuple[tuple[str, float], ...]:
         """Of the text tower; see the contract."""
-        return text_tower.rate_factors(self._frozen, self.config.text_trained, self.config.text_rate)
+        return text_tower.rate_factors(self._frozen, self.config.text_trained, self.config.text_lr_multiplier)
 
     def init(self, key: PRNGKeyArray, batch: Batch) -> Variables:
         own_key, tower_key = jax.random.split(key)
@@ -70,7 +69,7 @@ class Merl:
     def draw(self, key: PRNGKeyArray, batch: Batch, progress: Float[Array, ""]) -> MerlDraws:
         """Nothing is scheduled."""
         lead_key, key1, key2 = jax.random.split(key, 3)
-        shape, keep = (len(batch.row), self.config.embedding), 1 - self.config.view_dropout
+        shape, keep = (len(batch.row), self.config.embed_dim), 1 - self.config.view_dropout
         return MerlDraws(
             drop_leads(lead_key, batch.lead_mask, self.config.lead_dropout),
             jax.random.bernoulli(key1, keep, shape),

@@ -8,11 +8,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from cgdmer_jax.config import setting
 from cgdmer_jax.models.batch_norm import BatchNorm
 from cgdmer_jax.models.dense import Dense, precise
 from cgdmer_jax.models.ecg.resnet import TORCH_START, EcgResNet, PositionalAttentionPool
 from cgdmer_jax.models.ecg.vit1d import EcgVit1d
 from cgdmer_jax.models.heads import unit
+from cgdmer_jax.models.transformer import Compute, Size
 
 POOL_HEADS = 4
 
@@ -21,19 +23,23 @@ POOL_HEADS = 4
 class ResNetSize:
     """Channels of the first stage (each later one has twice as many), blocks of each stage, and their kind."""
 
-    width: int
-    blocks: tuple[int, ...]
-    bottleneck: bool
+    width: int = setting(64, "channels of the first stage; each later one has twice as many")
+    blocks: tuple[int, ...] = setting((2, 2, 2, 2), "residual blocks of each stage")
+    bottleneck: bool = setting(False, "blocks of three convolutions, as in ResNet-50, in place of two")
 
 
 @dataclass(frozen=True)
 class VitSize:
     """Width, depth and heads of the transformer, and how much of all leads is one token."""
 
-    width: int
-    depth: int
-    heads: int
-    patch_seconds: float
+    width: int = setting(192, "width of its tokens")
+    depth: int = setting(12, "number of its blocks")
+    heads: int = setting(3, "attention heads of each block; they divide the width")
+    patch_seconds: float = setting(0.1, "length of a token, which holds all leads, in seconds")
+
+    @property
+    def transformer(self) -> Size:
+        return Size(self.width, self.depth, self.heads)
 
 
 class SignalFeatures(NamedTuple):
@@ -64,19 +70,17 @@ class MerlNetwork(nn.Module):
     ecg: ResNetSize | VitSize
     patch_samples: int  # of a ViT's token
     embedding: int
-    dtype: str
-    remat: str
-    unroll: int
+    compute: Compute
 
     def setup(self):
-        wide = str(jnp.promote_types(self.dtype, jnp.float32))  # what lies behind the encoder costs next to nothing
+        dtype = self.compute.dtype
+        wide = str(jnp.promote_types(dtype, jnp.float32))  # what lies behind the encoder costs next to nothing
         if isinstance(self.ecg, ResNetSize):
-            self.encoder = EcgResNet(self.ecg.width, self.ecg.blocks, self.ecg.bottleneck, self.dtype)
-            self.down = Dense(self.embedding, self.dtype)  # a convolution of one sample
+            self.encoder = EcgResNet(self.ecg.width, self.ecg.blocks, self.ecg.bottleneck, dtype)
+            self.down = Dense(self.embedding, dtype)  # a convolution of one sample
             self.pool = PositionalAttentionPool(POOL_HEADS, self.embedding)
         else:
-            size = (self.patch_samples, self.ecg.width, self.ecg.depth, self.ecg.heads)
-            self.encoder = EcgVit1d(*size, self.dtype, self.remat, min(self.unroll, self.ecg.depth))
+            self.encoder = EcgVit1d(self.patch_samples, self.ecg.transformer, self.compute)
             self.projector = VitProjector(self.embedding, wide)
         self.view1 = nn.Dense(self.embedding, use_bias=False, kernel_init=TORCH_START)
         self.view2 = nn.Dense(self.embedding, use_bias=False, kernel_init=TORCH_START)

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float, Int
 from cgdmer_jax.models.dense import Dense, precise
 from cgdmer_jax.models.ecg.stem import ConvStem
 from cgdmer_jax.models.masking.slots import Slots, right_behind
-from cgdmer_jax.models.transformer import CrossDecoder, Encoder, sin_cos_positions
+from cgdmer_jax.models.transformer import Compute, CrossDecoder, Encoder, Size, sin_cos_positions
 
 LEAD_STD = 0.5
 
@@ -55,26 +55,21 @@ class EcgVit(nn.Module):
     n_patches: int
     patch_samples: int
     stem: str
-    width: int
-    depth: int
-    heads: int
-    dtype: str = "float32"
-    remat: str = "none"
-    unroll: int = 1
-    attention: str = "auto"
+    size: Size
+    compute: Compute = Compute()
 
     @nn.compact
     def __call__(self, patches: Float[Array, "batch token sample"], kept: Slots) -> Float[Array, "batch slot width"]:
+        width, dtype = self.size.width, self.compute.dtype
         taken = take_tokens(patches, kept)
         if self.stem == "conv":
-            x = ConvStem(self.width, self.dtype, name="stem")(taken[:, :, : self.patch_samples])
+            x = ConvStem(width, dtype, name="stem")(taken[:, :, : self.patch_samples])
         else:
-            x = Dense(self.width, self.dtype, name="patch")(taken[:, :, : self.patch_samples])
+            x = Dense(width, dtype, name="patch")(taken[:, :, : self.patch_samples])
         if patches.shape[2] > self.patch_samples:
-            x = x + Dense(self.width, self.dtype, name="features")(taken[:, :, self.patch_samples :])
-        x = x + Positions(self.n_leads, self.n_patches, self.width, name="positions")(kept).astype(self.dtype)
-        compute = (self.dtype, self.remat, self.unroll, self.attention)
-        return Encoder(self.depth, self.heads, *compute, name="encoder")(x, kept.length)
+            x = x + Dense(width, dtype, name="features")(taken[:, :, self.patch_samples :])
+        x = x + Positions(self.n_leads, self.n_patches, width, name="positions")(kept).astype(dtype)
+        return Encoder(self.size, self.compute, name="encoder")(x, kept.length)
 
 
 class EcgDecoder(nn.Module):
@@ -88,13 +83,8 @@ class EcgDecoder(nn.Module):
     n_patches: int
     patch_samples: int
     column_queries: bool
-    width: int
-    depth: int
-    heads: int
-    dtype: str = "float32"
-    remat: str = "none"
-    unroll: int = 1
-    attention: str = "auto"
+    size: Size
+    compute: Compute = Compute()
 
     @nn.compact
     def __call__(
@@ -105,23 +95,22 @@ class EcgDecoder(nn.Module):
         report: tuple[Float[Array, "batch word memory_width"], Int[Array, "batch"]] | None = None,
     ) -> Float[Array, "batch query sample"]:
         """`report`: tokens without a place in the recording that are keys too, and how many of them are live."""
-        mask_token = self.param("mask_token", nn.initializers.normal(0.02), (self.width,))
-        place = Positions(self.n_leads, self.n_patches, self.width, name="positions")
-        to_width = Dense(self.width, self.dtype, name="memory")
-        memory = to_width(memory) + place(memory_slots).astype(self.dtype)
-        x = (mask_token + place(queries)).astype(self.dtype)
+        width, dtype = self.size.width, self.compute.dtype
+        mask_token = self.param("mask_token", nn.initializers.normal(0.02), (width,))
+        place = Positions(self.n_leads, self.n_patches, width, name="positions")
+        to_width = Dense(width, dtype, name="memory")
+        memory = to_width(memory) + place(memory_slots).astype(dtype)
+        x = (mask_token + place(queries)).astype(dtype)
         if self.column_queries:
-            x = x + Dense(self.width, self.dtype, name="column")(self._own_column(memory, memory_slots, queries))
+            x = x + Dense(width, dtype, name="column")(self._own_column(memory, memory_slots, queries))
         length = memory_slots.length
         if report is not None:  # live keys come first, so words follow the live patches
             order = right_behind(length, memory.shape[1], report[0].shape[1])
             both = jnp.concatenate([memory, to_width(report[0])], axis=1)
             memory, length = jnp.take_along_axis(both, order[:, :, None], axis=1), length + report[1]
-        compute = (self.dtype, self.remat, self.unroll, self.attention)
-        decoder = CrossDecoder(self.depth, self.heads, *compute, name="decoder")
-        x = decoder(x, memory, length)
+        x = CrossDecoder(self.size, self.compute, name="decoder")(x, memory, length)
         # From 0, the best guess that does not look: a random drawing would have to be unlearnt first.
-        return precise(Dense(self.patch_samples, self.dtype, start=0.0, name="samples")(x))
+        return precise(Dense(self.patch_samples, dtype, start=0.0, name="samples")(x))
 
     def _own_column(self, memory, memory_slots: Slots, queries: Slots) -> Float[Array, "batch query width"]:
         """Mean of the live memory tokens of each query's time column."""

@@ -7,7 +7,7 @@ from jaxtyping import Array, Float
 
 from cgdmer_jax.models.dense import Dense, LayerNorm
 from cgdmer_jax.models.ecg.resnet import TORCH_START
-from cgdmer_jax.models.transformer import Attention, scanned
+from cgdmer_jax.models.transformer import Attention, Compute, Size, scanned
 
 EPSILON = 1e-5  # of its layer norms
 
@@ -16,43 +16,40 @@ class VitBlock(nn.Module):
     """Pre-norm; the house's block but for the exact GELU and the epsilon that released weights were trained with."""
 
     heads: int
-    dtype: str = "float32"
+    compute: Compute = Compute()
 
     @nn.compact
     def __call__(self, x: Float[Array, "batch token width"]):
-        normed = LayerNorm(self.dtype, EPSILON, name="norm_attention")(x)
+        dtype = self.compute.dtype
+        normed = LayerNorm(dtype, EPSILON, name="norm_attention")(x)
         every = jnp.full(len(x), x.shape[1], jnp.int32)
-        x = x + Attention(self.heads, self.dtype, name="attention")(normed, normed, every)
-        normed = LayerNorm(self.dtype, EPSILON, name="norm_mlp")(x)
-        h = jax.nn.gelu(Dense(4 * x.shape[-1], self.dtype, name="up")(normed), approximate=False)
-        return x + Dense(x.shape[-1], self.dtype, name="down")(h), None
+        x = x + Attention(self.heads, self.compute, name="attention")(normed, normed, every)
+        normed = LayerNorm(dtype, EPSILON, name="norm_mlp")(x)
+        h = jax.nn.gelu(Dense(4 * x.shape[-1], dtype, name="up")(normed), approximate=False)
+        return x + Dense(x.shape[-1], dtype, name="down")(h), None
 
 
 class EcgVit1d(nn.Module):
     """Signal [batch, lead, time] -> one vector: patches of all leads, learned positions, the mean, then a norm."""
 
     patch_samples: int
-    width: int
-    depth: int
-    heads: int
-    dtype: str = "float32"
-    remat: str = "none"
-    unroll: int = 1
+    size: Size
+    compute: Compute = Compute()
 
     @nn.compact
     def __call__(self, signal: Float[Array, "batch lead time"]) -> Float[Array, "batch width"]:
         patch = nn.Conv(
-            self.width,
+            self.size.width,
             (self.patch_samples,),
             strides=self.patch_samples,
             padding="VALID",
             use_bias=False,
-            dtype=self.dtype,
+            dtype=self.compute.dtype,
             kernel_init=TORCH_START,
             name="patch",
         )
-        x = patch(signal.transpose(0, 2, 1).astype(self.dtype))
-        x = x + self.param("position", nn.initializers.normal(1.0), x.shape[1:]).astype(self.dtype)
-        stack = scanned(VitBlock, self.depth, self.remat, self.unroll, n_constants=0)
-        x, _ = stack(self.heads, self.dtype, name="blocks")(x)
+        x = patch(signal.transpose(0, 2, 1).astype(self.compute.dtype))
+        x = x + self.param("position", nn.initializers.normal(1.0), x.shape[1:]).astype(self.compute.dtype)
+        stack = scanned(VitBlock, self.size.depth, self.compute, n_constants=0)
+        x, _ = stack(self.size.heads, self.compute, name="blocks")(x)
         return LayerNorm("float32", EPSILON, name="norm")(x.astype(jnp.float32).mean(1))

@@ -7,7 +7,7 @@ from jaxtyping import Array, Float, Int, Int32
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.models.dense import Dense, LayerNorm
 from cgdmer_jax.models.text.states import ACTIVATIONS, TextStates, tied_logits
-from cgdmer_jax.models.transformer import Attention, scanned
+from cgdmer_jax.models.transformer import Attention, Compute, scanned
 
 
 def positions(tokens: Int32[Array, "batch token"], counted_from: int | None) -> Int[Array, "row token"]:
@@ -25,19 +25,19 @@ class BertBlock(nn.Module):
     hidden: int
     activation: str
     epsilon: float
-    dtype: str = "float32"
+    compute: Compute = Compute()
 
     @nn.compact
     def __call__(self, x: Float[Array, "batch token width"], length: Int[Array, "batch"]):
-        branch = Attention(self.heads, self.dtype, name="attention")(x, x, length)
+        branch = Attention(self.heads, self.compute, name="attention")(x, x, length)
         x = self._normed_sum(x, branch, "norm_attention")
-        up = ACTIVATIONS[self.activation](Dense(self.hidden, self.dtype, name="up")(x))
-        branch = Dense(x.shape[-1], self.dtype, name="down")(up)
+        up = ACTIVATIONS[self.activation](Dense(self.hidden, self.compute.dtype, name="up")(x))
+        branch = Dense(x.shape[-1], self.compute.dtype, name="down")(up)
         return self._normed_sum(x, branch, "norm_mlp"), None
 
     def _normed_sum(self, x, branch, name: str):
         total = x.astype(jnp.float32) + branch.astype(jnp.float32)  # half precision would round before the norm
-        return LayerNorm(self.dtype, self.epsilon, name=name)(total)
+        return LayerNorm(self.compute.dtype, self.epsilon, name=name)(total)
 
 
 class BertEncoder(nn.Module):
@@ -58,9 +58,7 @@ class BertEncoder(nn.Module):
     epsilon: float
     counted_from: int | None = None
     pooler: bool = True
-    dtype: str = "float32"
-    remat: str = "none"
-    unroll: int = 1
+    compute: Compute = Compute()
     frozen: int = 0  # so many first blocks are a stack of their own, `frozen_blocks` (models/text_tower.py)
 
     def setup(self):
@@ -69,13 +67,13 @@ class BertEncoder(nn.Module):
         self.token = self.param("token", normal, (self.vocabulary, self.width))
         self.position = self.param("position", normal, (n_positions, self.width))
         self.token_type = self.param("token_type", normal, (self.token_types, self.width))
-        self.norm = LayerNorm(self.dtype, self.epsilon)
+        self.norm = LayerNorm(self.compute.dtype, self.epsilon)
         if self.frozen > 0:
             self.frozen_blocks = self._stack(self.frozen)
         if self.frozen < self.depth:
             self.blocks = self._stack(self.depth - self.frozen)
         if self.pooler:
-            self.pool = Dense(self.width, self.dtype)
+            self.pool = Dense(self.width, self.compute.dtype)
 
     def __call__(
         self,
@@ -102,5 +100,5 @@ class BertEncoder(nn.Module):
         return tied_logits(x, self.token)
 
     def _stack(self, depth: int):
-        blocks = scanned(BertBlock, depth, self.remat, min(self.unroll, depth), n_constants=1)
-        return blocks(self.heads, self.hidden, self.activation, self.epsilon, self.dtype)
+        blocks = scanned(BertBlock, depth, self.compute, n_constants=1)
+        return blocks(self.heads, self.hidden, self.activation, self.epsilon, self.compute)

@@ -5,7 +5,7 @@ from jaxtyping import Array, Float, Int, Int32
 
 from cgdmer_jax.models.dense import Dense, LayerNorm
 from cgdmer_jax.models.text.states import tied_logits
-from cgdmer_jax.models.transformer import Encoder
+from cgdmer_jax.models.transformer import Compute, Encoder, Size
 
 
 class TextEncoder(nn.Module):
@@ -13,20 +13,15 @@ class TextEncoder(nn.Module):
 
     vocabulary: int
     max_tokens: int
-    width: int
-    depth: int
-    heads: int
-    dtype: str = "float32"
-    remat: str = "none"
-    unroll: int = 1
-    attention: str = "auto"
+    size: Size
+    compute: Compute = Compute()
 
     def setup(self):
-        normal = nn.initializers.normal(0.02)
-        self.token = self.param("token", normal, (self.vocabulary, self.width))
-        self.position = self.param("position", normal, (self.max_tokens, self.width))
-        self.norm = LayerNorm(self.dtype)
-        self.encoder = Encoder(self.depth, self.heads, self.dtype, self.remat, self.unroll, self.attention)
+        normal, width = nn.initializers.normal(0.02), self.size.width
+        self.token = self.param("token", normal, (self.vocabulary, width))
+        self.position = self.param("position", normal, (self.max_tokens, width))
+        self.norm = LayerNorm(self.compute.dtype)
+        self.encoder = Encoder(self.size, self.compute)
 
     def __call__(
         self, tokens: Int32[Array, "batch token"], length: Int[Array, "batch"]

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Int32
 
 from cgdmer_jax.models.text.states import ACTIVATIONS, TextStates, tied_logits
-from cgdmer_jax.models.transformer import scanned
+from cgdmer_jax.models.transformer import Compute, scanned
 
 _MASKED = -1e30  # finite: a text without any token attends evenly and stays finite
 
@@ -119,9 +119,7 @@ class T5Encoder(nn.Module):
     buckets: int
     max_distance: int
     epsilon: float
-    dtype: str = "float32"
-    remat: str = "none"
-    unroll: int = 1
+    compute: Compute = Compute()
     frozen: int = 0  # so many first blocks are a stack of their own, `frozen_blocks` (models/text_tower.py)
 
     def setup(self):
@@ -131,7 +129,7 @@ class T5Encoder(nn.Module):
             self.frozen_blocks = self._stack(self.frozen)
         if self.frozen < self.depth:
             self.blocks = self._stack(self.depth - self.frozen)
-        self.norm = RmsNorm(self.epsilon, self.dtype)
+        self.norm = RmsNorm(self.epsilon, self.compute.dtype)
 
     def __call__(self, tokens: Int32[Array, "batch token"], length: Int[Array, "batch"]) -> TextStates:
         numbers = relative_buckets(tokens.shape[1], self.buckets, self.max_distance)
@@ -148,5 +146,6 @@ class T5Encoder(nn.Module):
         return tied_logits(x * self.width**-0.5, self.token)
 
     def _stack(self, depth: int):
-        blocks = scanned(T5Block, depth, self.remat, min(self.unroll, depth), n_constants=2)
-        return blocks(self.heads, self.head_width, self.hidden, self.activation, self.gated, self.epsilon, self.dtype)
+        blocks = scanned(T5Block, depth, self.compute, n_constants=2)
+        mlp = (self.hidden, self.activation, self.gated)
+        return blocks(self.heads, self.head_width, *mlp, self.epsilon, self.compute.dtype)

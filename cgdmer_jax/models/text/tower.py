@@ -16,6 +16,7 @@ from cgdmer_jax.models.masking.words import Marks
 from cgdmer_jax.models.text.bert import BertEncoder
 from cgdmer_jax.models.text.states import TextStates, mean_of_tokens
 from cgdmer_jax.models.text.t5 import T5Encoder
+from cgdmer_jax.models.transformer import Compute
 
 NAME = "text_tower"
 TextModule = BertEncoder | T5Encoder
@@ -24,7 +25,7 @@ POOLINGS = ("mean", "cls", "pooler")
 ALL = -1  # of `trained`: every parameter of the tower
 # Before the first block: trained with all of the tower only.
 _BEFORE_BLOCKS = {"bert": ("token", "position", "token_type", "norm"), "t5": ("token", "relative")}
-_NO_ARCHITECTURE = {"dtype", "remat", "unroll", "frozen", "parent", "name"}
+_NO_ARCHITECTURE = {"compute", "frozen", "parent", "name"}
 _BESIDE = ("kind", "mask_id", "special_ids", "weights_sha256")  # fields of an architecture that no module has
 
 
@@ -34,7 +35,7 @@ def describe(module: TextModule) -> dict[str, object]:
     return {"kind": _kind(module)} | {name: getattr(module, name) for name in names}
 
 
-def make_tower(architecture: Mapping[str, object], *, trained: int, dtype: str, remat: str, unroll: int) -> TextModule:
+def make_tower(architecture: Mapping[str, object], *, trained: int, compute: Compute) -> TextModule:
     """The encoder of `describe`, of which the last `trained` blocks are trained (0 = nothing, ALL = everything)."""
     fields = {name: value for name, value in architecture.items() if name not in _BESIDE}
     depth = fields["depth"]
@@ -44,7 +45,7 @@ def make_tower(architecture: Mapping[str, object], *, trained: int, dtype: str, 
             f"last blocks to train (0 = none), or {ALL} for all of it"
         )
     frozen = 0 if trained == ALL else depth - trained
-    return KINDS[architecture["kind"]](**fields, dtype=dtype, remat=remat, unroll=unroll, frozen=frozen)
+    return KINDS[architecture["kind"]](**fields, compute=compute, frozen=frozen)
 
 
 def marks_of(architecture: Mapping[str, object]) -> Marks:

@@ -1,0 +1,72 @@
+"""A supervised objective on the ordinary command: it declares a task's labels, and its batches bring them."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from cgdmer_jax.data.corpus import open_corpus
+from cgdmer_jax.data.loader import Loader
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.methods import METHODS
+from cgdmer_jax.methods.protocol import Aux, Variables
+from cgdmer_jax.metrics_file import read_metrics
+from cgdmer_jax.recipes.pretrain import pretrain
+from tests.data.small_stores import TASK, stored_uv, write_store
+from tests.experiments.toy_runs import ToyConfig, toy_config
+from tests.training.toy import Toy
+
+LABELS = f"labels:{TASK}"
+N_CLASSES = 2
+
+
+class Supervised(Toy):
+    """Logistic regression of a task's classes on the mean of each lead."""
+
+    def __init__(self, column: str):
+        self.record_columns = (column,)
+
+    def init(self, key, batch):
+        return Variables({"head": {"kernel": jnp.zeros((12, N_CLASSES)), "bias": jnp.zeros(N_CLASSES)}}, {})
+
+    def loss(self, variables, batch, draws, *, train):
+        head, target = variables.params["head"], batch.record_columns[self.record_columns[0]]
+        logits = batch.signal.mean(2) / 1000 @ head["kernel"] + head["bias"]
+        return (jnp.logaddexp(0, logits) - target * logits).mean(), Aux({}, {})
+
+
+def train(column: str, store: str, folder, monkeypatch):
+    monkeypatch.setitem(METHODS, "toy", (lambda *_, **__: Supervised(column), ToyConfig))
+    config = toy_config(store, learning_rate=0.1)
+    config.optimizer.steps = 60
+    config.run.update(validate_every=60, checkpoint_every=60)
+    return pretrain(config, folder), config
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """Record r has code r % 2, and lead V6 is absent where that is 1: the mean of V6 tells the classes apart."""
+    return write_store(tmp_path_factory.mktemp("store") / "s", [f"number {row}" for row in range(60)])
+
+
+def test_it_learns_the_labels_of_its_own_records(store, tmp_path, monkeypatch):
+    code, config = train(LABELS, store, tmp_path / "run", monkeypatch)
+    assert code == 0
+    found = read_metrics(tmp_path / "run/metrics.jsonl")
+    first, last = found[0], found[-1]
+
+    # From 0, where every probability is 1/2, the gradient is known; signals and labels by the rule that made them.
+    corpus, tokens = open_corpus((store,)), np.zeros((60, 6), np.int32)
+    loader = Loader(corpus, corpus.lines("train"), tokens, tokens > 0, batch_size=4, seed=config.seed)
+    rows = corpus.rows(loader.lines_of_step(0))
+    mean_mv = np.array([stored_uv(row).mean(1) for row in rows]) / 1000
+    of_logits = (0.5 - (np.arange(N_CLASSES) == rows[:, None] % 2)) / (len(rows) * N_CLASSES)
+    gradient = np.vstack([mean_mv.T @ of_logits, of_logits.sum(0)])
+    assert first["loss"] == pytest.approx(np.log(2), rel=1e-6)
+    assert first["gradient_norm"] == pytest.approx(np.linalg.norm(gradient), rel=1e-5)
+    assert last["validation_loss"] < np.log(2) / 2
+
+
+def test_a_task_that_the_store_lacks_is_refused_before_a_run_folder_is_made(store, tmp_path, monkeypatch):
+    with pytest.raises(CgdmerError, match='has no task "finding"'):
+        train("labels:finding", store, tmp_path / "run", monkeypatch)
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,110 @@
+"""Each config field has a default of its own type and a meaning; page, help and config files agree with them."""
+
+import dataclasses
+import typing
+from pathlib import Path
+
+import pytest
+
+from cgdmer_jax.cli import run
+from cgdmer_jax.commands import adapt_text, import_merl, pretrain
+from cgdmer_jax.config import MEANING, defaults, flat, load_config
+from cgdmer_jax.methods import METHODS
+from cgdmer_jax.recipes.config_fields import ASKED, Config, fields_of, groups
+from configs import cgdmer, masked_text, merl
+from tests.test_configs import TEXT_ALONE, specs
+from tests.write_config_fields import PAGE, nested, page
+
+ROOT = Path(__file__).parents[1]
+NANO = "configs/cgdmer.py:nano"
+
+
+def with_nested(kind: type) -> set[type]:
+    hints = typing.get_type_hints(kind).values()
+    return {kind}.union(*(with_nested(one) for hint in hints for one in nested(hint)))
+
+
+KINDS = sorted(
+    set().union(*(with_nested(kind) for name in METHODS for kind in (Config, *groups(name).values()))),
+    key=lambda kind: kind.__name__,
+)
+FIELDS = [(kind, field) for kind in KINDS for field in dataclasses.fields(kind)]
+
+
+@pytest.fixture(autouse=True)
+def in_the_checkout(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.mark.parametrize(("kind", "field"), FIELDS, ids=[f"{kind.__name__}.{field.name}" for kind, field in FIELDS])
+def test_a_field_has_a_meaning_of_one_line_and_a_default_of_its_own_type(kind, field):
+    meaning = field.metadata[MEANING]
+    assert 10 < len(meaning) <= 120 and "\n" not in meaning and meaning == meaning.strip(" .")
+    hint = typing.get_type_hints(kind)[field.name]
+    value = field.default_factory() if field.default is dataclasses.MISSING else field.default
+    allowed = typing.get_args(hint) if nested(hint) and typing.get_args(hint) else (typing.get_origin(hint) or hint,)
+    assert type(value) in allowed
+
+
+@pytest.mark.parametrize("spec", [*specs(), TEXT_ALONE])
+def test_every_field_of_a_shipped_config_has_a_meaning_and_its_value(spec):
+    config = load_config(spec, [])
+    listed = {field.name: field for field in fields_of(config)}
+    assert all(
+        listed[name].value == (tuple(value) if isinstance(value, list) else value)
+        for name, value in flat(config.to_dict()).items()
+    )
+    assert not [field.name for field in listed.values() if field.meaning == "no such field is known"]
+
+
+@pytest.mark.parametrize("module", [cgdmer, merl, masked_text], ids=lambda module: module.__name__)
+def test_a_config_file_states_only_what_it_changes(module):
+    kinds = groups(module.get_config().method_name)
+    stated = {
+        name.lower(): getattr(module, name) for name in ("METHOD", "DATA", "OPTIMIZER", "RUN") if name in dir(module)
+    }
+    assert stated
+    for group, values in stated.items():
+        own = defaults(kinds[group])
+        assert not [name for name, value in values.items() if value == own[name]]
+
+
+def test_the_page_is_current():
+    assert PAGE.read_text(encoding="utf-8") == page(), "run python -m tests.write_config_fields"
+
+
+def told(capsys, main, words: list[str]) -> list[str]:
+    with pytest.raises(SystemExit) as end:
+        run(main, words)
+    assert end.value.code == 0
+    return capsys.readouterr().out.splitlines()
+
+
+def test_the_help_of_a_config_needs_no_store_and_shows_values_as_given(capsys):
+    lines = told(capsys, pretrain.main, [f"--config={NANO}", ASKED, "--config.optimizer.steps=7"])
+    assert [line.split("=")[0] for line in lines] == [
+        f"--config.{field.name}" for field in fields_of(load_config(NANO, []))
+    ]
+    (steps,) = [line for line in lines if line.startswith("--config.optimizer.steps=")]
+    assert steps.split(maxsplit=1) == ["--config.optimizer.steps=7", "optimiser steps in all"]
+
+
+def test_each_command_that_takes_a_config_has_its_help(capsys):
+    merl_lines = told(capsys, import_merl.main, ["--config=configs/merl.py:vit_tiny", ASKED])
+    assert any(line.startswith("--config.method.ecg.patch_seconds=0.1 ") for line in merl_lines)
+    text_lines = told(capsys, adapt_text.main, [ASKED])
+    assert any(line.startswith("--config.data.reports= ") for line in text_lines)
+
+
+def test_the_help_of_no_config_asks_for_one(capsys):
+    with pytest.raises(SystemExit) as end:
+        run(pretrain.main, [ASKED])
+    assert end.value.code == 1 and "--config=FILE:SIZE" in capsys.readouterr().err
+
+
+def test_a_field_that_no_dataclass_has_is_listed_as_unknown():
+    config = load_config(NANO, [])
+    with config.unlocked():
+        config.data.shards = 3
+    (odd,) = [field for field in fields_of(config) if field.name == "data.shards"]
+    assert (odd.value, odd.meaning) == (3, "no such field is known")

@@ -157,7 +157,7 @@ def lengths(state: Evaluation, parts: DisentangledFeatures) -> list[dict]:
     gallery, own = np.unique(parts.text_id[at], return_inverse=True)
     encoded = run.tokenizer.encode_batch_fast([state.corpus.texts[i] for i in gallery])
     length = np.array([len(one.ids) for one in encoded])  # before reports are cut to max_tokens
-    temperature = run.method.network.apply({"params": run.variables.params}, method="current_temperature")
+    temperature = run.method.temperature(run.variables)
     aligned = maths.alignment_of_records(
         parts.ecg["aligned"][at], parts.text["aligned"][gallery], own, float(temperature)
     )

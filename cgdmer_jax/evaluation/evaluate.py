@@ -40,6 +40,7 @@ PARTS: dict[str, Callable[[Evaluation, Plan], None]] = {
     "label_fractions": add_label_fractions,
 }
 MERL_PARTS: dict[str, Callable[[Evaluation, Plan], None]] = {"probe": add_sgd_probes, "zero_shot": add_merl_zero_shot}
+NEED_TEXT = ("zero_shot", "retrieval")
 NEED_TASKS = ("zero_shot", "floors", "missing_leads", "groups", "label_fractions")
 FEATURES = ("main", "encoder", "shared", "specific")
 TEST_READS = "test_reads.jsonl"  # in the run folder
@@ -107,8 +108,11 @@ def evaluate(
 
 
 def run_parts(state: Evaluation, plan: Plan, parts: dict[str, Callable[[Evaluation, Plan], None]]) -> None:
-    """One after the other, with the seconds that each took; those that need a task are left out without one."""
+    """One after the other, with the seconds that each took; what store or method do not have is left out."""
     for name, part in parts.items():
+        if name in NEED_TEXT and not state.trained.method.declared.text:
+            state.leave_out(f"part {name}", f"{state.base.method} reads no text")
+            continue
         if name in NEED_TASKS and not state.tasks:
             state.leave_out(f"part {name}", "the store has no task that can be scored")
             continue

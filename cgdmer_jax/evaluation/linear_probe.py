@@ -11,7 +11,8 @@ from cgdmer_jax.recipes import embedding, trained_run
 def embed_encoders(state: Evaluation, plan: Plan) -> None:
     """Features of the trained encoder and of the same architecture with random weights, cached in plan.cache."""
     run = state.trained
-    names = tuple(dict.fromkeys((*plan.features, "aligned")))
+    with_texts = ("aligned",) if run.method.declared.text else ()
+    names = tuple(dict.fromkeys((*plan.features, *with_texts)))
     state.features_of = embedding.embedder(run.method, names)
     tail = f"{state.corpus.fingerprint[:16]}-{'+'.join(names)}"
 

@@ -40,7 +40,7 @@ class Guesses:
 def add_reconstruction(state: Evaluation, plan: Plan) -> None:
     """Rows of the first 512 scored records; nothing for a method that reconstructs nothing."""
     run = state.trained
-    if not hasattr(run.method, "reconstruct"):
+    if not run.method.declared.reconstructs:
         state.leave_out("part reconstruction", f"{state.base.method} reconstructs nothing")
         return
     at = state.scored_records()[:N_SCORED]

@@ -9,13 +9,13 @@ from jaxtyping import Float, Int
 from cgdmer_jax.batch import NO_TEXT
 from cgdmer_jax.data.splits import in_folds, probe_folds
 from cgdmer_jax.evaluation.evaluation import Evaluation, Plan
+from cgdmer_jax.methods import batched
 from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.metrics import bootstrap
 from cgdmer_jax.metrics.results import UNKNOWN, Setting, plain_row
 from cgdmer_jax.metrics.retrieval import chance_within, ecg_to_text_ranks, text_to_ecg_ranks
 from cgdmer_jax.recipes import trained_run
 
-TEXTS_AT_ONCE = 256
 DEPTHS = (1, 5, 10)
 
 
@@ -90,11 +90,6 @@ def _chance_rows(setting: Setting, n_gallery: int, n_own: Int[np.ndarray, "query
 
 
 def embed_texts(state: Evaluation, embed_text, variables: Variables, ids: Int[np.ndarray, "text"]) -> np.ndarray:
-    """Embeddings of these reports; the last batch is filled up, so that every batch has one shape."""
-    parts = []
-    for first in range(0, len(ids), TEXTS_AT_ONCE):
-        some = ids[first : first + TEXTS_AT_ONCE]
-        filled = np.pad(some, (0, TEXTS_AT_ONCE - len(some)), mode="edge")
-        made = embed_text(variables, state.table.tokens[filled], state.table.mask[filled])
-        parts.append(np.asarray(made)[: len(some)])
-    return np.concatenate(parts).astype(np.float64)
+    """Embeddings of these reports."""
+    read = batched.rows_of(state.table.tokens, state.table.mask, ids)
+    return batched.embed_texts(embed_text, variables, read, len(ids)).astype(np.float64)

@@ -5,19 +5,17 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
 from cgdmer_jax.batch import NO_TEXT
 from cgdmer_jax.data.splits import in_folds, probe_folds
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.evaluation import Evaluation
-from cgdmer_jax.methods.cgdmer.method import CgDmer
-from cgdmer_jax.methods.protocol import Variables
+from cgdmer_jax.methods import batched
 from cgdmer_jax.metrics.diagnostics import FeatureSplits
 from cgdmer_jax.recipes import embedding
 
 NAMES = ("shared", "specific", "aligned")
-TEXTS_AT_ONCE = 256
 ROLES = ("fit", "choose", "score")
 
 
@@ -55,7 +53,7 @@ class DisentangledFeatures:
 def embed_parts(state: Evaluation, out: Path) -> DisentangledFeatures:
     """Runs both encoders over everything that the split needs; the recordings' features are cached in `out`."""
     run = state.trained
-    if not isinstance(run.method, CgDmer):
+    if not run.method.declared.shared_specific:
         raise CgdmerError(
             f"{run.folder.path} is a run of {state.base.method}, which has no shared and specific parts to diagnose; "
             "give a run of cgdmer"
@@ -75,24 +73,12 @@ def embed_parts(state: Evaluation, out: Path) -> DisentangledFeatures:
 
 def _embed_texts(state: Evaluation, ecg: embedding.Features, ids: Int[np.ndarray, "text"]) -> embedding.Features:
     """Unmasked reports, pooled as the loss pools them; lines of other ids stay NaN."""
-    method = state.trained.method
-
-    @jax.jit
-    def features_of(variables: Variables, tokens, mask) -> dict[str, Float[np.ndarray, "text feature"]]:
-        params = {"params": variables.params}
-        parts = method.network.apply(params, tokens, mask.sum(1), method="text_parts")
-        pooled = method.network.apply(params, "text", parts, mask, method="pooled")
-        aligned = method.network.apply(params, pooled.shared, method="align")
-        return {"shared": pooled.shared, "specific": pooled.specific, "aligned": aligned}
-
+    features_of = jax.jit(state.trained.method.embed_text_parts)
     if not len(ids):
         return {name: np.full((len(state.table.tokens), ecg[name].shape[1]), np.nan, np.float32) for name in ecg}
-    made: embedding.Features = {}
-    for first in range(0, len(ids), TEXTS_AT_ONCE):
-        part = ids[first : first + TEXTS_AT_ONCE]
-        filled = np.pad(part, (0, TEXTS_AT_ONCE - len(part)), mode="edge")  # one shape, compiled once
-        features = features_of(state.trained.variables, state.table.tokens[filled], state.table.mask[filled])
-        for name, value in features.items():
-            table = made.setdefault(name, np.full((len(state.table.tokens), value.shape[1]), np.nan, np.float32))
-            table[part] = np.asarray(value)[: len(part)]
-    return made
+    read = batched.rows_of(state.table.tokens, state.table.mask, ids)
+    tables: embedding.Features = {}
+    for name, value in batched.embed_texts(features_of, state.trained.variables, read, len(ids)).items():
+        tables[name] = np.full((len(state.table.tokens), value.shape[1]), np.nan, np.float32)
+        tables[name][ids] = value
+    return tables

@@ -12,6 +12,7 @@ from cgdmer_jax.data.text.prompts import has_prompts, load_polarity, load_prompt
 from cgdmer_jax.data.text.special_tokens import UNKNOWN, first_id
 from cgdmer_jax.data.text.tokenizer import encode
 from cgdmer_jax.evaluation.evaluation import Evaluation, Plan, Task
+from cgdmer_jax.methods import zero_shot
 from cgdmer_jax.methods.protocol import Method, Variables
 from cgdmer_jax.metrics.results import plain_row
 from cgdmer_jax.metrics.zero_shot import affirmed_share, collect_scores
@@ -87,7 +88,7 @@ def make_scorer(method: Method) -> Callable:
     """variables, batch, sets of prompts -> scores of all sets side by side; compiled once for all weights."""
 
     def scores_of(variables: Variables, batch: Batch, sets: dict):
-        return jnp.concatenate([method.zero_shot_scores(variables, batch, *of) for of in sets.values()], axis=1)
+        return jnp.concatenate([zero_shot.scores(method, variables, batch, *of) for of in sets.values()], axis=1)
 
     return jax.jit(scores_of)
 

@@ -82,7 +82,9 @@ def _remarks(state: Evaluation, line: int) -> list[str]:
 
 
 def _nearest_reports(state: Evaluation, at: int) -> Neighbours | None:
-    """Distinct reports of the training folds, by the aligned vectors."""
+    """Distinct reports of the training folds, by the aligned vectors; None for a method without text."""
+    if not state.trained.method.declared.text:
+        return None
     ids = np.unique(training_reports(state))
     if not len(ids):
         return None

@@ -14,7 +14,7 @@ from cgdmer_jax.report.page import EcgPage
 def reconstruction_pages(state: Evaluation) -> list[EcgPage]:
     """A page of the first scored record, or none for a method that reconstructs nothing."""
     run = state.trained
-    if not hasattr(run.method, "reconstruct"):
+    if not run.method.declared.reconstructs:
         return []
     line = state.lines[[state.shown_record()]]
     batch, _ = next(iter(build.read_batches(state.corpus, line, state.table, embedding.EVALUATION_BATCH)))

@@ -8,6 +8,7 @@ from pathlib import Path
 from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.json_file import parse_json
 
+METRICS = "metrics.jsonl"  # in the run folder
 CHECKSUM = "crc32"  # a field, the last one; lines of earlier versions have none
 _ENDING = re.compile(rb'(?s)(.*), "crc32": "([0-9a-f]{8})"\}')
 REMEDY = "correct or delete that line"

@@ -186,11 +186,11 @@ FAULTS = (
     ),
     Fault(
         "a store of the same name counts as the one trained on",
-        "cgdmer_jax/evaluation/pages/patient_page_facts.py",
+        "cgdmer_jax/evaluation/report_words.py",
         (
             (
-                "if state.corpus.fingerprint in {part.fingerprint for part in",
-                "if state.base.store in {part.name for part in",
+                "if corpus.fingerprint in {part.fingerprint for part in",
+                "if base.store in {part.name for part in",
             ),
         ),
         ("tests/experiments/test_leaks.py",),

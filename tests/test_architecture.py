@@ -60,7 +60,7 @@ ALLOWED: dict[str, set[str]] = {
         "data.text",
         "data.readers",
     },
-    "report": {"metrics", "waveform"},
+    "report": {"metrics", "waveform", "metrics_file"},  # it draws the training curves from metrics.jsonl
 }
 ALLOWED["recipes"] = {room for room in ALLOWED if room not in {"report", "cli", "__main__"}}
 ALLOWED["evaluation"] = {*ALLOWED["recipes"], "report", "recipes"}

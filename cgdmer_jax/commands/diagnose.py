@@ -1,7 +1,7 @@
 """Diagnoses the shared and specific features of a run: gradient norms, ranks, predictability, gap, probes.
 
 docs/diagnostics.md says how each figure is made. Writes diagnostics.json where experiments.evaluate writes its results
-of the same store, split and checkpoint; its next report shows it.
+of the same store, split and checkpoint; the next report made there (experiments.report) shows it.
 """
 
 from pathlib import Path

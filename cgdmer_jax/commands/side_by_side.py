@@ -6,7 +6,7 @@ from cgdmer_jax import cli, path_arguments
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.metrics.protocols import MACRO
 from cgdmer_jax.metrics.results import read_results
-from cgdmer_jax.report.page import first_table
+from cgdmer_jax.report.first_table import first_table
 from cgdmer_jax.report.tables import plain, text_cell
 
 EXAMPLE = "python -m experiments.side_by_side --results results/merl-protocol-*.json"

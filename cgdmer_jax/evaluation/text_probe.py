@@ -14,7 +14,7 @@ from cgdmer_jax.data.splits import in_folds, probe_folds
 from cgdmer_jax.data.text.languages import language
 from cgdmer_jax.data.token_table import token_table
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.evaluation.evaluation import Task, make_task, unscorable
+from cgdmer_jax.evaluation.subject import Task, make_task, unscorable
 from cgdmer_jax.interop.huggingface import load_text_encoder
 from cgdmer_jax.interop.text_folder import read_origin
 from cgdmer_jax.methods import batched

@@ -8,6 +8,8 @@ from typing import NamedTuple
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.sealed_json import read_sealed
 
+DIAGNOSTICS = "diagnostics.json"  # beside results.json, of experiments.diagnose
+
 
 class Column(NamedTuple):
     """Heading, field of the row, format of its figure ("" = words), and whether an interval stands beside it."""

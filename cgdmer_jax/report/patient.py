@@ -1,9 +1,10 @@
 """The report's page of one patient: tracing, what the probe finds, how trustworthy the recording is, who is alike."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from html import escape
 
+from cgdmer_jax.report.contents import Case, Finding, Neighbours, Tracing
+from cgdmer_jax.report.ecg_paper import ecg_page_svg
 from cgdmer_jax.report.shell import ecg_figure, sheet
 from cgdmer_jax.report.tables import facts_table, line, table
 
@@ -12,57 +13,14 @@ SURE = 0.001  # a probability nearer to 0 or 1 than this is not told to a decima
 ON_PAPER = "Printed on A4 at 100 % (not fitted to the page), 25 mm are 1 s and 10 mm are 1 mV; screens differ."
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One class of one task."""
-
-    task: str
-    code: str
-    name: str
-    probability: float | None  # calibrated; None = too few positives to calibrate on
-    prevalence: float  # share of the records the probe was fitted on
-    labelled: bool  # the record's own label
-
-
-@dataclass(frozen=True)
-class Neighbour:
-    """A report, or a recording with its labels, at a distance (1 - cosine) from the record."""
-
-    name: str
-    text: str
-    distance: float
-
-
-@dataclass(frozen=True)
-class Neighbours:
-    """The nearest of some, and how far the others are: a distance says nothing alone."""
-
-    among: str  # of what they are the nearest: "the 812 distinct reports trained on"
-    median: float  # distance of all of these
-    found: Sequence[Neighbour]
-
-
-@dataclass(frozen=True)
-class Case:
-    """What the section shows."""
-
-    svg: str  # ecg_paper.ecg_page_svg
-    findings: Sequence[Finding]
-    remarks: Sequence[str]  # on the quality of the recording; empty = nothing was found
-    report: str | None  # of the recording itself; None = it has no clinical text
-    reports: Neighbours | None
-    recordings: Neighbours | None
-    origin: Mapping[str, str]  # what the model saw in training, protocol, fold, versions
-
-
-def case_section(case: Case) -> str:
-    """HTML."""
+def case_section(case: Case, versions: str) -> str:
+    """HTML; `versions` are those that the figures come from."""
     return "\n".join(
         [
             sheet(
                 [
                     "<h2>One patient</h2>",
-                    ecg_figure(case.svg, ON_PAPER),
+                    ecg_figure(_svg(case.tracing), ON_PAPER),
                     "<h3>Quality of the recording</h3>",
                     _remarks(case.remarks),
                 ]
@@ -75,8 +33,18 @@ def case_section(case: Case) -> str:
             _neighbours("reports", "Report", case.reports),
             _neighbours("recordings", "Labels", case.recordings),
             "<h3>What the model saw</h3>",
-            facts_table("Training, protocol and versions behind this page", case.origin),
+            facts_table("Training, protocol and versions behind this page", case.origin | {"Versions": versions}),
         ]
+    )
+
+
+def _svg(tracing: Tracing) -> str:
+    return ecg_page_svg(
+        tracing.signal_mv,
+        tracing.rate,
+        title=tracing.title,
+        subtitle=tracing.subtitle,
+        lead_mask=tracing.lead_mask,
     )
 
 
@@ -125,8 +93,13 @@ def _neighbours(kind: str, what: str, near: Neighbours | None) -> str:
     if near is None:
         return ""
     body = [
-        line((one.text, one.name), [f'<td class="figure">{one.distance:.3f}</td>'], own=False) for one in near.found
+        line((one.text, one.name), [f'<td class="figure">{_distance(one.distance)}</td>'], own=False)
+        for one in near.found
     ]
-    distance = f"Distance = one minus cosine, 0 for the same direction; median of all: {near.median:.3f}"
+    distance = f"Distance = one minus cosine, 0 for the same direction; median of all: {_distance(near.median)}"
     caption = f"Nearest {kind} among {near.among}. {distance}"
     return table(caption, [what, "Record", "Distance"], 2, body)
+
+
+def _distance(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:.3f}"

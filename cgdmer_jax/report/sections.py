@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from cgdmer_jax.report.plots import Point, category_chart
+from cgdmer_jax.report.first_table import FIRST, WHOLE
+from cgdmer_jax.report.plots import Bar, Point, bar_chart, category_chart
 from cgdmer_jax.report.tables import Row, cell, count_cell, line, name_of, only, plain, select, table, values_of
 
 MACRO = {"class": "macro_ge10", "metric": "auroc"}
@@ -12,12 +13,34 @@ LIMB_LEADS = "I+II+III+aVR+aVL+aVF"
 
 def sections(rows: Sequence[Row], own_method: str) -> list[str]:
     return [
+        _classes(rows, own_method),
         _retrieval(select(rows, {"evaluation": "retrieval"}), own_method),
         _missing_leads(select(rows, {"evaluation": "missing_leads"} | MACRO)),
         _reconstruction(select(rows, {"evaluation": "reconstruction"}), own_method),
         _groups(select(rows, {"evaluation": "probe", "method": own_method, "label_fraction": 1.0})),
         _label_fractions(select(rows, FEWER), own_method),
     ]
+
+
+def _classes(rows, own_method):
+    """One chart per evaluation, feature and task of the own method for which intervals were computed."""
+    shown = [
+        row
+        for row in select(rows, WHOLE | {"metric": "auroc", "method": own_method})
+        if row["evaluation"] in FIRST and not row["class"].startswith("macro_")
+    ]
+    groups: dict[str, list[Bar]] = {}
+    for row in shown:
+        title = f"{row['task']}: {plain(row['evaluation'])}, {name_of(row)}"
+        bar = Bar(row["class"], row["value"], row["low"], row["high"], f"n+ {row['n_positive']}")
+        groups.setdefault(title, []).append(bar)
+    charts = "".join(
+        f"<figure>{bar_chart(bars, title=title)}</figure>"
+        for title, bars in groups.items()
+        if any(bar.low is not None for bar in bars)
+    )
+    intro = "<p>AUROC of each class with its 95 % interval; n+ is the number of positives scored.</p>"
+    return f'<h2>Classes</h2>\n{intro}<div class="plots">{charts}</div>' if charts else ""
 
 
 def _retrieval(rows, own_method):

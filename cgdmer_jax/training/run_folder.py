@@ -17,6 +17,7 @@ from cgdmer_jax.config import flat
 from cgdmer_jax.contract import InputContract
 from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.json_file import MOST_BYTES, read_json
+from cgdmer_jax.metrics_file import METRICS
 from cgdmer_jax.renamed_fields import renamed
 from cgdmer_jax.sealed_json import SEAL, sealed, unsealed
 from cgdmer_jax.whole_file import sha256_of, write_json
@@ -37,7 +38,7 @@ class RunFolder:
     def __init__(self, path: Path):
         self.path = path
         self.checkpoints = path / "checkpoints"
-        self.metrics = path / "metrics.jsonl"
+        self.metrics = path / METRICS
         self.tokenizer = path / "tokenizer"
         self.evaluation = path / "evaluation"
 

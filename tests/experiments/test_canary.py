@@ -1,6 +1,6 @@
 """No command tells a report or a patient: a word of every report and of every header is looked for in what it prints.
 
-report.html and predictions.npz hold them on purpose: they are results for the owner of the recordings, no logs.
+report.html, report.json and predictions.npz hold them on purpose: results for the owner of the recordings, no logs.
 """
 
 import getpass

@@ -15,7 +15,7 @@ from cgdmer_jax.evaluation.shared_specific import DisentangledFeatures
 from cgdmer_jax.metrics.diagnostics import rank
 from cgdmer_jax.metrics_file import read_metrics
 from cgdmer_jax.report.diagnostics import diagnostics_section
-from tests.evaluation.test_report import Page
+from tests.report.test_page import Page
 from tests.small_runs import make_store, start_command, start_pretrain
 
 OUT = "evaluation/synthetic/validation"

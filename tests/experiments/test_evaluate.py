@@ -1,6 +1,10 @@
 """The whole path on the smallest scale: synthetic recordings in, a scored run out."""
 
 import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,14 +14,16 @@ from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.data.sources import synthetic
 from cgdmer_jax.data.store.convert import convert
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.evaluation.evaluate import PARTS, evaluate
+from cgdmer_jax.evaluation.evaluate import evaluate
+from cgdmer_jax.evaluation.parts import PARTS
 from cgdmer_jax.metrics.results import read_results
 from cgdmer_jax.models.masking.slots import STRATEGIES
 from cgdmer_jax.recipes.pretrain import pretrain
 from configs import quickstart
-from tests.evaluation.test_report import Page
+from tests.report.test_page import Page
 from tests.sealed_files import rewrite
 
+ROOT = Path(__file__).parents[2]
 ASKED = {"checkpoint": None, "features": ("main", "specific"), "random_seeds": 2, "kernels": 20}
 
 
@@ -47,8 +53,8 @@ def test_an_evaluation_leaves_exactly_the_files_of_the_design(evaluated):
     run, _ = evaluated
     out = run / "evaluation" / "synthetic" / "validation"
     names = {p.name for p in out.iterdir()}
-    assert {"results.json", "predictions.npz", "report.html"} <= names
-    assert all(n.startswith("features-") for n in names - {"results.json", "predictions.npz", "report.html"})
+    of_design = {"results.json", "predictions.npz", "report.json", "report.html"}
+    assert of_design <= names and all(n.startswith("features-") for n in names - of_design)
 
 
 def test_every_floor_and_feature_has_its_row(evaluated):
@@ -102,7 +108,8 @@ def test_results_say_which_run_checkpoint_and_commit_they_come_from(evaluated):
     origin = read_results(run / "evaluation/synthetic/validation/results.json")["origin"]
     assert (origin["run"], origin["step"]) == ("run", 4)
     assert len(origin["checkpoint"]) == len(origin["prompts"]) == 64
-    assert origin["seconds"].keys() == set(PARTS) and sum(origin["seconds"].values()) > 1
+    assert list(origin["seconds"]) == ["embed", "headline", "convolutions", *PARTS]
+    assert sum(origin["seconds"].values()) > 1
     assert origin["trained_at"] == json.loads((run / "environment.json").read_text())[0]["commit"]
 
 
@@ -190,6 +197,16 @@ def test_report_shows_every_section(evaluated):
     assert "sex=female" in page and "6 limb leads" in page
 
 
+def test_the_report_is_made_again_byte_for_byte_when_the_model_is_gone(evaluated, tmp_path):
+    run, place = tmp_path / "run", "evaluation/synthetic/validation"
+    gone = shutil.ignore_patterns("checkpoints", "tokenizer", "*.npz", "report.html")
+    shutil.copytree(evaluated[0], run, ignore=gone)
+    command = [sys.executable, "-m", "experiments.report", f"--evaluation={run / place}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (run / place / "report.html").read_bytes() == (evaluated[0] / place / "report.html").read_bytes()
+
+
 def test_cached_features_give_the_same_rows_and_only_what_was_asked_for(evaluated):
     run, store = evaluated
     before = _rows(evaluated)
@@ -217,7 +234,7 @@ def test_patients_that_were_trained_on_are_marked(evaluated, tmp_path):
     contract = json.loads((run / "input.json").read_text())
     store = tmp_path / "same_patients"
     convert(synthetic.open_source(300, 50, 0), store, rate=50, processes=1, progress=False)
-    from cgdmer_jax.evaluation.evaluation import prepare
+    from cgdmer_jax.evaluation.subject import prepare
     from cgdmer_jax.recipes import build
 
     scored = open_corpus((str(store),)).patient_id[open_corpus((str(store),)).fold == 9][0]

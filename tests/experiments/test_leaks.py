@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from cgdmer_jax.data.store.store import open_store
-from cgdmer_jax.evaluation.evaluation import prepare
-from cgdmer_jax.evaluation.pages.patient_page_facts import of_training
+from cgdmer_jax.evaluation.report_words import of_training
+from cgdmer_jax.evaluation.subject import prepare
 from cgdmer_jax.recipes.pretrain import pretrain
 from tests.data.small_stores import write_store
 from tests.experiments.toy_runs import toy_config, toy_known
@@ -39,12 +39,15 @@ def run(stores, tmp_path_factory):
 def test_a_page_says_of_this_very_store_whether_it_was_trained_on(run, stores, tmp_path):
     """Not of a collection of the same name: its records may be others."""
     namesake = write_store(tmp_path / "a", REPORTS, folds=FOLDS, first_value=700)
-    assert of_training(prepare(run, stores[0], "test", None)) == "of folds 1-8 (trained on)"
+    own = prepare(run, stores[0], "test", None)
+    contract = own.trained.contract
+    assert of_training(contract, own.corpus, own.base) == "of folds 1-8 (trained on)"
     found = prepare(run, namesake, "test", None)
-    assert of_training(found) == "of folds 1-8 (not trained on; another store of synthetic was)"
+    told = of_training(contract, found.corpus, found.base)
+    assert told == "of folds 1-8 (not trained on; another store of synthetic was)"
     assert found.base.domain == "in", "reports of that collection are known ways of writing"
-    stranger = replace(found, base=replace(found.base, domain="out"))
-    assert of_training(stranger, (1, 2, 3)) == "of folds 1-3 (not trained on)"
+    stranger = replace(found.base, domain="out")
+    assert of_training(contract, found.corpus, stranger, (1, 2, 3)) == "of folds 1-3 (not trained on)"
 
 
 def hashes(store: str, namespace: str) -> list[str]:

@@ -17,6 +17,7 @@ from cgdmer_jax.evaluation.merl_protocol import merl_records
 from cgdmer_jax.metrics.protocols import published_draw
 from cgdmer_jax.metrics.results import check_rows, read_results
 from cgdmer_jax.recipes.pretrain import pretrain
+from cgdmer_jax.report.make import make_report
 from configs import quickstart
 from tests.data.merl_tables import MOVED, write_tables
 from tests.data.ptbxl_root import line, write_root
@@ -112,8 +113,10 @@ def test_collections_that_are_not_given_have_rows_without_signals(scored):
     empty = [row for row in _rows(scored) if row["n"] == 0]
     assert {(row["task"], row["store"]) for row in empty} == {("cpsc2018", "cpsc2018"), ("csn", "csn")}
     assert all(row["value"] is None for row in empty)
-    page = (scored[0] / "evaluation/ptbxl/test/merl/report.html").read_text()
+    folder = scored[0] / "evaluation/ptbxl/test/merl"
+    page = (folder / "report.html").read_text()
     assert "no signals" in page and "protocol merl" in page and "merl; split test: fitted on the train table" in page
+    assert "One patient" not in page and make_report(folder).read_text() == page
 
 
 def test_only_the_test_split_is_noted_as_a_read_and_it_is_read_by_the_release_s_roles(scored):

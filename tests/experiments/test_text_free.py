@@ -10,7 +10,8 @@ from cgdmer_jax.data.sources import synthetic
 from cgdmer_jax.data.store.convert import convert
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.diagnostics import diagnose
-from cgdmer_jax.evaluation.evaluate import PARTS, evaluate
+from cgdmer_jax.evaluation.evaluate import evaluate
+from cgdmer_jax.evaluation.parts import PARTS
 from cgdmer_jax.metrics.results import read_results
 from cgdmer_jax.metrics_file import read_metrics
 from cgdmer_jax.recipes.pretrain import pretrain

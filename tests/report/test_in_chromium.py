@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from cgdmer_jax.report import page as report
 from cgdmer_jax.report.ecg_paper import FINE, LEADS, ROWS
-from tests.evaluation.chromium import CHROMIUM, NAMES, measure, printed, visit
-from tests.evaluation.report_example import example_rows, example_signal, write_example
+from cgdmer_jax.report.make import LARGEST_BYTES
+from tests.report.chromium import CHROMIUM, NAMES, measure, printed, visit
+from tests.report.example import example_rows, example_signal, write_example
 
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason=f"none of {', '.join(NAMES)} is on the PATH: the report is opened in no browser"
@@ -53,9 +53,7 @@ return {sheets, contrast: contrast.sort((a, b) => a[0] - b[0])[0], n_texts: text
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    path = tmp_path_factory.mktemp("chromium") / "report.html"
-    write_example(path, example_rows())
-    return path
+    return write_example(tmp_path_factory.mktemp("chromium"), example_rows()) / "report.html"
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +72,7 @@ def on_paper(page):
 def test_nothing_is_said_on_the_console_and_nothing_is_fetched(shown, on_paper, page):
     assert shown[1] == [] and on_paper[0] == []
     assert shown[0]["fetched"] == []
-    assert page.stat().st_size < report.LARGEST_BYTES
+    assert page.stat().st_size < LARGEST_BYTES
 
 
 def test_a_script_and_a_picture_from_the_network_are_refused_and_seen_by_the_check_above(page):

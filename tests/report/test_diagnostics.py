@@ -3,7 +3,7 @@
 import pytest
 
 from cgdmer_jax.report.diagnostics import TABLES, diagnostics_section, diagnostics_text
-from tests.evaluation.test_report import Page
+from tests.report.test_page import Page
 
 PROBE = {
     "target": "age <years>", "metric": "r2", "shared": 0.21, "shared_low": 0.18, "shared_high": 0.24,

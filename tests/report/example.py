@@ -1,4 +1,4 @@
-"""A whole report by the real writer: a synthetic recording, scores drawn at random, every part that makes it wide."""
+"""A whole evaluation folder and its page: a synthetic recording, scores drawn at random, all that makes it wide."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,8 +8,20 @@ import numpy as np
 from cgdmer_jax.data.synthetic import dataset
 from cgdmer_jax.data.synthetic.hearts import FINDINGS
 from cgdmer_jax.metrics import bootstrap, results
-from cgdmer_jax.report import ecg_paper, page
-from cgdmer_jax.report.patient import Case, Finding, Neighbour, Neighbours, case_section
+from cgdmer_jax.metrics_file import line_of
+from cgdmer_jax.report.contents import (
+    Case,
+    Contents,
+    Finding,
+    Neighbour,
+    Neighbours,
+    Reconstruction,
+    Tracing,
+    write_contents,
+)
+from cgdmer_jax.report.ecg_paper import LEADS
+from cgdmer_jax.report.make import make_report
+from cgdmer_jax.whole_file import sha256_of
 from tests.evaluation.test_results import SETTING
 
 RATE = 100
@@ -41,21 +53,26 @@ def example_rows() -> list[dict]:
 
 
 def example_signal() -> np.ndarray:
-    """[12, 1000] mV of a synthetic patient."""
-    return dataset.generate(1, 3, RATE).signal_mv[2].astype(np.float64)
+    """[12, 1000] whole microvolts, in mV, of a synthetic patient."""
+    return _signal_uv() * 1e-3
 
 
-def example_case(signal_mv: np.ndarray) -> Case:
-    mask = np.ones(12, bool)
-    mask[ecg_paper.LEADS.index("aVL")] = False
-    names = list(FINDINGS.items())
-    findings = [Finding("findings", code, name, 1 / (k + 2), 0.25, k == 2) for k, (code, name) in enumerate(names)]
+def _signal_uv() -> np.ndarray:
+    return np.round(dataset.generate(1, 3, RATE).signal_mv[2] * 1e3).astype(np.int16)
+
+
+def example_tracing(*absent: str) -> Tracing:
+    mask = ~np.isin(LEADS, absent)
+    return Tracing("Record 7 of synthetic", "female, 63 years", float(RATE), _signal_uv(), mask)
+
+
+def example_case() -> Case:
+    names = enumerate(FINDINGS.items())
+    findings = tuple(Finding("findings", code, name, 1 / (k + 2), 0.25, k == 2) for k, (code, name) in names)
     text = "sinusrhythmus. linkstyp. verdacht auf linksventrikuläre hypertrophie, sonst unauffällige kurve. " * 2
-    near = [Neighbour(f"report {k}", text, 0.1 + 0.01 * k) for k in range(5)]
+    near = tuple(Neighbour(f"report {k}", text, 0.1 + 0.01 * k) for k in range(5))
     return Case(
-        svg=ecg_paper.ecg_page_svg(
-            signal_mv, RATE, title="Record 7 of synthetic", subtitle="female, 63 years", lead_mask=mask
-        ),
+        tracing=example_tracing("aVL"),
         findings=findings,
         remarks=("absent aVL", "gaps or clipped samples in V2, V3"),
         report=text,
@@ -65,21 +82,30 @@ def example_case(signal_mv: np.ndarray) -> Case:
     )
 
 
-def write_example(path: Path, rows: list[dict]) -> None:
+def example_contents(results: Path) -> Contents:
     """Title, store and a class name hold characters that HTML escapes."""
-    signal_mv = example_signal()
+    tracing = example_tracing()
     hidden = np.random.default_rng(1).random((12, 50)) < 0.5
-    svg = ecg_paper.ecg_page_svg(
-        signal_mv, RATE, title="Record 7 of synthetic", overlay_mv=signal_mv + 0.05, hidden=hidden
-    )
-    page.write_report(
-        path,
+    return Contents(
+        results_sha256=sha256_of(results),
+        version="0.0",
         title="CG-DMER <nano>",
-        facts={"Store": "synthetic & small", "Command": "python -m experiments.evaluate --run=" + "long/" * 40},
-        rows=rows,
         own_method="cgdmer",
-        curves={"Loss": {"training": "loss", "validation": "validation_loss"}},
-        metrics=[{"step": i, "loss": 1 / (1 + i)} for i in range(9)] + [{"step": 9, "validation_loss": 0.3}],
-        pages=[page.EcgPage(svg, "shaded: hidden")],
-        more=[case_section(example_case(signal_mv)), "<h2>Extra &amp; more</h2>"],
+        facts={"Store": "synthetic & small", "Prompts": "long/" * 40},
+        case=example_case(),
+        reconstructions=(Reconstruction(tracing, (tracing.signal_mv + 0.05).astype(np.float32), hidden),),
     )
+
+
+def write_example(run: Path, rows: list[dict]) -> Path:
+    """The folder of an evaluation in this run folder, with its report.html."""
+    folder = run / "evaluation/synthetic/test"
+    file = folder / results.RESULTS
+    command = "python -m experiments.evaluate --run=" + "long/" * 40
+    results.write_results(file, command, rows, {"left_out": ["task <sub>: the store has none"]})
+    metrics = [{"step": i, "loss": 1 / (1 + i)} for i in range(9)]
+    metrics += [{"step": 9, "loss": None, "validation_loss": 0.3}]
+    (run / "metrics.jsonl").write_bytes(b"".join(map(line_of, metrics)))
+    write_contents(folder, example_contents(file))
+    make_report(folder)
+    return folder

@@ -5,10 +5,9 @@ from itertools import pairwise
 
 import pytest
 
-from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.report import page as report
 from cgdmer_jax.report import plots
-from tests.evaluation.report_example import example_rows, write_example
+from cgdmer_jax.report.first_table import text_table
+from tests.report.example import example_rows, write_example
 
 VOID = {"meta", "br", "link", "img", "rect", "path"}
 
@@ -44,9 +43,8 @@ def rows():
 
 @pytest.fixture(scope="module")
 def written(rows, tmp_path_factory):
-    path = tmp_path_factory.mktemp("report") / "deep" / "report.html"
-    write_example(path, rows)
-    return path.read_text(encoding="utf-8")
+    folder = write_example(tmp_path_factory.mktemp("run"), rows)
+    return (folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_page_is_well_formed(written):
@@ -69,7 +67,7 @@ def test_every_link_leads_to_a_place_in_the_page_and_every_section_is_in_the_con
     assert len(ids) == len(set(ids)) and all(link[0] == "#" and link[1:] in ids for link in links)
     sections = [attrs["id"] for tag, attrs in page.tags if tag == "h2"]
     assert links == ["#report", *("#" + name for name in sections)]
-    assert {"results", "one-patient", "extra-more"} <= set(sections)
+    assert {"results", "one-patient", "training"} <= set(sections)
     named = [a[key] for _, a in page.tags for key in ("aria-labelledby", "aria-describedby") if key in a]
     assert len(named) == 4 and set(named) <= set(ids)
 
@@ -119,25 +117,8 @@ def test_undefined_class_is_said_to_be_so(written):
     assert "undefined" in written
 
 
-def test_too_large_a_page_is_refused_before_writing(rows, tmp_path):
-    page = report.EcgPage("<svg>" + " " * report.LARGEST_BYTES + "</svg>", "")
-    with pytest.raises(CgdmerError, match="fewer ECG pages"):
-        report.write_report(
-            tmp_path / "report.html",
-            title="t",
-            facts={},
-            rows=rows,
-            own_method="cgdmer",
-            curves={},
-            metrics=[],
-            pages=[page],
-            more=[],
-        )
-    assert not list(tmp_path.iterdir())
-
-
 def test_text_table_holds_the_same_figures(rows):
-    text = report.text_table(rows)
+    text = text_table(rows)
     macro = [r for r in rows if r["class"] == "macro_ge10" and r["metric"] == "auroc" and r["evaluation"] == "probe"]
     (row,) = [r for r in macro if r["method"] == "cgdmer"]
     assert f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]" in text

@@ -1,1 +1,0 @@
-"""Pages of the report, gathered from a finished evaluation."""

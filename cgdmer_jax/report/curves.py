@@ -1,0 +1,30 @@
+"""The report's training curves: lines of metrics.jsonl, panel by panel."""
+
+from collections.abc import Sequence
+
+from cgdmer_jax.report.plots import line_chart
+
+# Panel -> name of a line -> field of metrics.jsonl; a panel without a point is left out.
+CURVES = {
+    "Loss": {"training": "loss", "validation": "validation_loss"},
+    "Reconstruction": {"training": "ecg", "validation": "validation_ecg"},
+    "Cross reconstruction": {"training": "cross", "validation": "validation_cross"},
+    "Report words": {"training": "text", "validation": "validation_text"},
+    "Alignment": {"training": "align", "validation": "validation_align"},
+    "Disentangling": {"training": "disentangle", "validation": "validation_disentangle"},
+    "Retrieval": {"recall at 10": "validation_ecg_to_text_recall_at_10"},
+}
+
+
+def curves_section(metrics: Sequence[dict]) -> str:
+    """HTML; empty where no line has any of the fields."""
+    charts = []
+    for title, lines in CURVES.items():
+        series = {}
+        for name, field in lines.items():
+            # null is a figure that was not known
+            points = [(entry["step"], entry[field]) for entry in metrics if entry.get(field) is not None]
+            series[name] = ([p[0] for p in points], [p[1] for p in points])
+        charts.append(line_chart(series, title=title, x_label="step"))
+    charts = [chart for chart in charts if chart]
+    return '<h2>Training</h2>\n<div class="plots">' + "".join(charts) + "</div>" if charts else ""

@@ -1,0 +1,98 @@
+"""The first table of an evaluation, macro AUROC a task: for the page, for a terminal, and for side by side."""
+
+from collections.abc import Sequence
+
+from cgdmer_jax.metrics.protocols import MACRO, WORDS
+from cgdmer_jax.report.tables import (
+    cell,
+    count_cell,
+    line,
+    name_of,
+    plain,
+    select,
+    table,
+    text_cell,
+    values_of,
+)
+
+WHOLE = {"group": "all", "label_fraction": 1.0, "leads": "all"}
+FIRST = ("probe", "zero_shot")  # evaluations of the first table
+TERMS = {
+    "probe": "logistic regression fitted on the labels; the encoder itself stays as it was pretrained",
+    "zero_shot": "no label is used: similarity of the recording with written sentences (en, de: their language)",
+    "main": "the feature of the encoder that was named in advance as the headline",
+    "random_weights": "the same encoder before any training",
+    "random_convolutions": "features of random filters, with ridge regression",
+    "hand36": "36 amplitudes measured in the recording, with logistic regression",
+    "max_test": "the epoch that is best on the scored records themselves, which is what was published: optimistic",
+}
+
+
+def first_table(rows: Sequence[dict]) -> tuple[list[str], list[tuple[tuple[str, str, str], dict[str, dict]]]]:
+    """(tasks, [((protocol, evaluation, name), task -> row)]): each protocol's macro AUROC, in order met."""
+    everyone = select(rows, {"group": "all", "leads": "all", "metric": "auroc"})
+    shown = [row for row in everyone if row["evaluation"] in FIRST and _is_first(row)]
+    lines: dict[tuple[str, str, str], dict[str, dict]] = {}
+    for row in shown:
+        share = "" if row["label_fraction"] == 1 else f" · {row['label_fraction']:.0%} of labels"
+        lines.setdefault((row["protocol"], row["evaluation"], name_of(row) + share), {})[row["task"]] = row
+    return values_of(shown, "task"), list(lines.items())
+
+
+def _is_first(row):
+    """Fewer labels have a section of their own, but are half of what merl publishes."""
+    return row["class"] == MACRO[row["protocol"]] and (row["protocol"] == "merl" or row["label_fraction"] == 1)
+
+
+def text_table(rows: Sequence[dict]) -> str:
+    """The first table for a terminal."""
+    tasks, lines = first_table(rows)
+    cells = [["protocol", "evaluation", "features", *tasks]]
+    cells += [[*name, *(text_cell(of_task.get(task)) for task in tasks)] for name, of_task in lines]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells)
+
+
+def results_section(rows: Sequence[dict], own_method: str) -> str:
+    """The table as HTML with its terms, paired differences and affirmed shares below it."""
+    return "\n".join(part for part in (_first(rows, own_method), _difference_table(rows), _share_table(rows)) if part)
+
+
+def _first(rows, own_method):
+    tasks, lines = first_table(rows)
+    if not lines:
+        return ""
+    head = ["Protocol", "Evaluation", "Features", *tasks]
+    protocols = dict.fromkeys(protocol for (protocol, _, _), _ in lines)
+    caption = "Macro AUROC. " + "; ".join(f"{name}: {WORDS[name]}" for name in protocols)
+    body = []
+    for (protocol, evaluation, name), of_task in lines:
+        own = any(row["method"] == own_method for row in of_task.values())
+        words = (protocol, plain(evaluation), name)
+        body.append(line(words, [cell(of_task.get(task)) for task in tasks], own=own))
+    return "<h2>Results</h2>\n" + table(caption, head, 3, body) + _terms(lines)
+
+
+def _terms(lines):
+    """What the names in the first table mean, of those that stand in it."""
+    fields = ("evaluation", "method", "feature", "variant")
+    used = {row[field] for _, of_task in lines for row in of_task.values() for field in fields}
+    told = "".join(f"<dt>{plain(name)}</dt><dd>{words}</dd>" for name, words in TERMS.items() if name in used)
+    return f'<dl class="terms">{told}</dl>' if told else ""
+
+
+def _difference_table(rows):
+    shown = select(rows, WHOLE | {"metric": "auroc_difference"})
+    body = [
+        line((row["task"], plain(row["evaluation"]), name_of(row)), [cell(row, signed=True)], own=False)
+        for row in shown
+    ]
+    caption = "Paired differences of macro AUROC: both sides on the same resampled patients"
+    return table(caption, ["Task", "Evaluation", "Difference", "AUROC"], 3, body) if body else ""
+
+
+def _share_table(rows):
+    shown = select(rows, {"metric": "affirmed_share"})
+    body = [line((row["class"],), [count_cell(row["n_positive"]), cell(row)], own=False) for row in shown]
+    caption = "Share of held-out positives whose affirmed sentence scores above its negation"
+    return table(caption, ["Finding", "Positives", "Share"], 1, body) if body else ""

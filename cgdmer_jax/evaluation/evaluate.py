@@ -114,10 +114,7 @@ def evaluate(
     save_predictions(subject, outcome.predictions, out / "predictions.npz")
     write_contents(out, gather_contents(subject, clean, facts["prompts"], sha256_of(out / RESULTS)))
     report = make_report(out)
-    print_table([*outcome.rows, *other])
-    total = time.monotonic() - begun
-    print(f"{', '.join(f'{name} {s:.0f} s' for name, s in seconds.items())}; {total:.0f} s in all")
-    print(f"report: {report}")
+    tell([*outcome.rows, *other], seconds, time.monotonic() - begun, report)
     return Evaluated(outcome.rows, outcome.left_out, seconds)
 
 
@@ -162,9 +159,11 @@ def timed(seconds: Seconds, name: str, make: Callable[[], Made]) -> Made:
     return made
 
 
-def print_table(rows: Sequence[dict]) -> None:
-    """The first table of the report, protocol by protocol."""
+def tell(rows: Sequence[dict], seconds: Seconds, total: float, report: Path) -> None:
+    """Prints the first table of the report, protocol by protocol, and what took how long."""
     print(text_table(sorted(rows, key=lambda row: list(MACRO).index(row["protocol"]))))
+    print(f"{', '.join(f'{name} {s:.0f} s' for name, s in seconds.items())}; {total:.0f} s in all")
+    print(f"report: {report}")
 
 
 def check_request(protocol: str, tables: Path | None, parts: tuple[str, ...], features: tuple[str, ...]) -> None:

@@ -24,7 +24,7 @@ from cgdmer_jax.evaluation.retrieval import embed_texts
 from cgdmer_jax.metrics.standardise import moments
 from cgdmer_jax.metrics_file import METRICS
 from cgdmer_jax.recipes import build, embedding
-from cgdmer_jax.report.contents import Case, Contents, Neighbours, Reconstruction, Tracing
+from cgdmer_jax.report.contents import Case, Contents, Neighbours, Reconstructed, Tracing
 from cgdmer_jax.report.make import read_extras
 
 
@@ -98,7 +98,7 @@ def _recordings(state: Evaluation, features: np.ndarray, at: int) -> Neighbours 
     return nearest_recordings(state.corpus, state.lines, state.tasks, (features - mean) / std, fitted, at, among)
 
 
-def _reconstructions(state: Evaluation) -> tuple[Reconstruction, ...]:
+def _reconstructions(state: Evaluation) -> tuple[Reconstructed, ...]:
     """The first scored record with patches hidden as in training; nothing for a method that reconstructs nothing."""
     run, corpus = state.trained, state.corpus
     if not hasattr(run.method, "reconstruct"):
@@ -115,4 +115,4 @@ def _reconstructions(state: Evaluation) -> tuple[Reconstruction, ...]:
         signal_uv=np.asarray(batch.signal[0, :, : made_mv.shape[1]]),
         lead_mask=np.asarray(batch.lead_mask[0]),
     )
-    return (Reconstruction(tracing, made_mv, hidden),)
+    return (Reconstructed(tracing, made_mv, hidden),)

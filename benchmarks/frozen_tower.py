@@ -23,7 +23,7 @@ from cgdmer_jax.data.text.tokenizer import encode
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.huggingface import TextTower, load_text_encoder
 from cgdmer_jax.methods.losses import contrastive
-from cgdmer_jax.methods.protocol import Aux, Variables
+from cgdmer_jax.methods.protocol import Aux, Declared, Variables
 from cgdmer_jax.models.dense import Dense
 from cgdmer_jax.models.ecg.scaling import scale
 from cgdmer_jax.models.ecg.vit import EcgVit, patchify
@@ -62,6 +62,7 @@ class Aligned:
     network: Network
     patch_samples: int
     tower: TextTower | None
+    declared = Declared(recordings=False, text=False)  # it is trained, and used for nothing
 
     def init(self, key, batch: Batch) -> Variables:
         return Variables({"own": self.network.init(key, *self._ecg(batch), batch.text_columns[VECTORS])["params"]}, {})

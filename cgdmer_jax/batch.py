@@ -7,7 +7,7 @@ N patches a lead, P samples a patch, S report tokens, D width, E shared embeddin
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Int16, Int32
+from jaxtyping import Bool, Int16, Int32, Shaped
 
 from cgdmer_jax.errors import CgdmerError
 
@@ -58,6 +58,25 @@ class Batch(NamedTuple):
         if isinstance(self.signal, np.ndarray):
             _check_values(self)
         return self
+
+
+def blank_batch(size: int, *, n_leads: int, n_samples: int, n_tokens: int) -> Batch:
+    """Records without leads, samples and report: the one place that makes a batch of nothing."""
+    return Batch(
+        signal=np.zeros((size, n_leads, n_samples), np.int16),
+        lead_mask=np.zeros((size, n_leads), bool),
+        length=np.zeros(size, np.int32),
+        row=np.zeros(size, np.int32),
+        tokens=np.zeros((size, n_tokens), np.int32),
+        token_mask=np.zeros((size, n_tokens), bool),
+        text_id=np.full(size, NO_TEXT, np.int32),
+        text_columns={},
+    )
+
+
+def filled_up(rows: Shaped[np.ndarray, "row ..."], size: int) -> Shaped[np.ndarray, "size ..."]:
+    """Rows up to `size`, more of them the last one again: batches of one shape are compiled once."""
+    return np.pad(rows, [(0, size - len(rows)), *[(0, 0)] * (rows.ndim - 1)], mode="edge")
 
 
 def _check_values(batch: Batch) -> None:

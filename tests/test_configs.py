@@ -12,7 +12,6 @@ import pytest
 from cgdmer_jax.config import from_fields, load_config
 from cgdmer_jax.data.corpus import Corpus, open_corpus
 from cgdmer_jax.data.token_table import token_table
-from cgdmer_jax.methods.protocol import rate_factors_of, text_columns_of
 from cgdmer_jax.recipes import build
 from cgdmer_jax.recipes.pretrain import make_loader
 from cgdmer_jax.recipes.pretrained_text import with_architecture
@@ -86,10 +85,10 @@ def test_the_files_that_are_tested_are_all_there_are():
 def test_every_size_as_it_is_makes_a_method_and_an_optimiser(spec, corpus, tmp_path):
     config, _, contract, method = parts_of(spec, corpus, tmp_path)
     max_tokens = min(config.data.max_tokens, 10) if config.method.text_tower else config.data.max_tokens
-    batch = build.shapes_of(config.data.batch_size, contract, max_tokens)
+    batch = build.blank_batch_of(config.data.batch_size, contract, max_tokens)
     shapes = jax.eval_shape(method.init, jax.random.key(0), batch)
     optimizer = from_fields(OptimizerConfig, config.optimizer.to_dict())
-    jax.eval_shape(make_optimizer(optimizer, shapes.params, rate_factors_of(method)).init, shapes.params)
+    jax.eval_shape(make_optimizer(optimizer, shapes.params, method.declared.rate_factors).init, shapes.params)
     intervals, n_validation = loop_config(config)
     assert isinstance(intervals, RunConfig) and n_validation >= config.data.batch_size
     if config.method_name == "cgdmer":  # MERL's temperature is no parameter
@@ -145,12 +144,12 @@ def test_every_preset_of_merl_made_small_trains_two_steps(preset, corpus, tmp_pa
     batch = make_loader(config, corpus, token_table(corpus, tokenizer, config.data.max_tokens)).batch(0)
     width = config.method.text_architecture.width
     vectors = np.random.default_rng(0).normal(size=(len(batch.row), width)).astype(np.float32)
-    batch = batch._replace(text_columns={name: vectors for name in text_columns_of(method)})
+    batch = batch._replace(text_columns={name: vectors for name in method.declared.text_columns})
 
     key = jax.random.key(config.seed)
     variables = jax.jit(method.init)(key, batch)
     optimizer_config = from_fields(OptimizerConfig, config.optimizer.to_dict())
-    optimizer = make_optimizer(optimizer_config, variables.params, rate_factors_of(method))
+    optimizer = make_optimizer(optimizer_config, variables.params, method.declared.rate_factors)
     before = jax.tree.map(np.asarray, variables)
     state, step = start(variables, optimizer), make_step(method, optimizer, key, optimizer_config.steps)
     for _ in range(2):  # the learning rate begins at 0

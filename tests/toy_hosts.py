@@ -18,7 +18,7 @@ from ml_collections import ConfigDict
 from cgdmer_jax import cli, early_stop
 from cgdmer_jax.commands import pretrain
 from cgdmer_jax.methods import METHODS
-from cgdmer_jax.methods.protocol import Aux, Variables
+from cgdmer_jax.methods.protocol import Aux, Declared, Variables
 from cgdmer_jax.recipes import training_run
 from cgdmer_jax.training import checkpoint, coordination, hosts, log, placement
 from configs import cgdmer
@@ -35,6 +35,8 @@ class ContrastConfig:
 
 class Contrast:
     """Mean of each lead and mean of the words' vectors, each by one matrix; noise of its own in every step."""
+
+    declared = Declared(recordings=True, text=True)
 
     def __init__(self, vocabulary: int):
         self.vocabulary = vocabulary
@@ -68,9 +70,6 @@ class Contrast:
     def embed_text(self, variables, tokens, token_mask):
         vectors = variables.params["word"]["kernel"][tokens]
         return (vectors * token_mask[..., None]).sum(1) / jnp.maximum(token_mask.sum(1, keepdims=True), 1)
-
-    def zero_shot_scores(self, variables, batch, tokens, token_mask):
-        return jnp.zeros((len(batch.row), len(tokens)))
 
 
 def make_contrast(config, *, n_leads, n_samples, rate, vocabulary, max_tokens, full_stop) -> Contrast:

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from cgdmer_jax import cli, path_arguments
-from cgdmer_jax.evaluation.evaluate import FEATURES, MERL_PARTS, PARTS, evaluate
+from cgdmer_jax.evaluation.evaluate import FEATURES, evaluate
+from cgdmer_jax.evaluation.parts import MERL_PARTS, PARTS
 from cgdmer_jax.metrics.protocols import MACRO
 
 EXAMPLE = "python -m experiments.evaluate --run=runs/ptbxl-nano --store=stores/ptbxl100 --split=validation"

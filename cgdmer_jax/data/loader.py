@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Float32, Int16, Int32, Int64, Shaped
 
-from cgdmer_jax.batch import NO_TEXT, Batch
+from cgdmer_jax.batch import NO_TEXT, Batch, filled_up
 from cgdmer_jax.errors import CgdmerError
 
 AHEAD = 2  # batches that the background thread reads before they are asked for
@@ -128,7 +128,7 @@ def sequential_batches(
 
     def read(first: int) -> tuple[Batch, int]:
         part = lines[first : first + batch_size]
-        filled = np.pad(part, (0, batch_size - len(part)), mode="edge")
+        filled = filled_up(part, batch_size)
         return _gather(corpus, filled, tokens, token_mask, columns or {}), len(part)
 
     return _read_ahead(read, range(0, len(lines), batch_size))

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from cgdmer_jax import provenance
-from cgdmer_jax.evaluation.evaluation import Evaluation, prepare
 from cgdmer_jax.evaluation.evaluation_folders import check_writable, folder_of, folder_of_step
+from cgdmer_jax.evaluation.outcome import Outcome, together, without
 from cgdmer_jax.evaluation.shared_specific import DisentangledFeatures, embed_parts
+from cgdmer_jax.evaluation.subject import Subject, prepare
 from cgdmer_jax.metrics import bootstrap
 from cgdmer_jax.metrics import diagnostics as maths
 from cgdmer_jax.metrics.part_probes import Roles, compare
@@ -28,26 +29,29 @@ MV_PER_UV = 1e-3
 def diagnose(run: Path, store: str, split: str, *, checkpoint: int | None) -> dict:
     """Computes every section, writes them and returns the document."""
     begun = time.monotonic()
-    state = prepare(run, store, split, checkpoint)
-    cache = folder_of(state.trained.folder, state.trained.contract, state.corpus, split)
+    subject = prepare(run, store, split, checkpoint)
+    cache = folder_of(subject.trained.folder, subject.trained.contract, subject.corpus, split)
     out = folder_of_step(cache, checkpoint)
     check_writable(out)
-    parts = embed_parts(state, cache)
+    parts = embed_parts(subject, cache)
+    sections = {
+        "gradients": Outcome(tuple(gradients(subject))),
+        "ranks": ranks(parts),
+        "predictability": Outcome(tuple(predictability(parts))),
+        "gap": gaps(parts),
+        "probes": probes(subject, parts),
+        "lengths": lengths(subject, parts),
+    }
     document = {
         "command": provenance.command_line(),
         "commit": commit(),
         "environment": environment(),
-        "run": state.base.run,
-        "step": state.trained.step,
-        "store": state.base.store,
+        "run": subject.base.run,
+        "step": subject.trained.step,
+        "store": subject.base.store,
         "split": split,
-        "gradients": gradients(state),
-        "ranks": ranks(state, parts),
-        "predictability": predictability(parts),
-        "gap": gaps(state, parts),
-        "probes": probes(state, parts),
-        "lengths": lengths(state, parts),
-        "left_out": state.left_out,
+        **{name: list(section.rows) for name, section in sections.items()},
+        "left_out": [*subject.left_out, *together(sections.values()).left_out],
     }
     document["seconds"] = time.monotonic() - begun
     write_json(out / DIAGNOSTICS, sealed(finite(document)))
@@ -55,31 +59,31 @@ def diagnose(run: Path, store: str, split: str, *, checkpoint: int | None) -> di
     return finite(document)
 
 
-def gradients(state: Evaluation) -> list[dict]:
+def gradients(subject: Subject) -> list[dict]:
     """Norm of each term's gradient on one fixed batch, alone and times its weight."""
-    config = state.trained.config
+    config = subject.trained.config
     weights = term_weights(config)
-    batch = fixed_batch(state.corpus, state.table, config.data.batch_size)
-    norms = gradient_norms(state.trained.method, tuple(weights), config.seed)(state.trained.variables, batch)
+    batch = fixed_batch(subject.corpus, subject.table, config.data.batch_size)
+    norms = gradient_norms(subject.trained.method, tuple(weights), config.seed)(subject.trained.variables, batch)
     return [{"term": n, "norm": norms[n], "weight": w, "weighted_norm": w * norms[n]} for n, w in weights.items()]
 
 
-def ranks(state: Evaluation, parts: DisentangledFeatures) -> list[dict]:
+def ranks(parts: DisentangledFeatures) -> Outcome:
     """Of the scored recordings, and of the distinct reports of those."""
     texts = np.unique(parts.text_id[parts.with_text("score")])
     of_modality = {"ecg": (parts.ecg, parts.roles["score"]), "text": (parts.text, texts)}
-    rows = []
+    made = []
     for modality, (features, at) in of_modality.items():
         for part in ("shared", "specific"):
             x = features[part][at]
             if not len(x):
-                state.leave_out(f"rank of {part} of {modality}", "there is none of a scored record")
+                made.append(without(f"rank of {part} of {modality}", "there is none of a scored record"))
                 continue
             found = maths.rank(x)
             row = {"modality": modality, "part": part, "width": x.shape[1], "n": len(x)}
             row |= {"effective_rank": found.effective, "stable_rank": found.stable}
-            rows.append(row | {"share": found.effective / x.shape[1]})
-    return rows
+            made.append(Outcome((row | {"share": found.effective / x.shape[1]},)))
+    return together(made)
 
 
 def predictability(parts: DisentangledFeatures) -> list[dict]:
@@ -94,42 +98,42 @@ def predictability(parts: DisentangledFeatures) -> list[dict]:
     return rows
 
 
-def gaps(state: Evaluation, parts: DisentangledFeatures) -> list[dict]:
+def gaps(parts: DisentangledFeatures) -> Outcome:
     """Recordings against their reports, as they are and after each modality's own mean was taken off."""
-    rows = []
+    made = []
     for name in ("aligned", "shared", "specific"):
         ecg, text = parts.pairs(name)
         if min(map(len, ecg)) < LEAST:
-            state.leave_out(f"modality gap of {name}", f"fewer than {LEAST} records of a role have a report")
+            made.append(without(f"modality gap of {name}", f"fewer than {LEAST} records of a role have a report"))
             continue
         for centred, pair in ((False, (ecg, text)), (True, (maths.centred(ecg), maths.centred(text)))):
             row = {"features": name, "centred": centred, "n": len(ecg.score)}
-            rows.append(row | maths.modality_gap(*pair)._asdict())
-    return rows
+            made.append(Outcome((row | maths.modality_gap(*pair)._asdict(),)))
+    return together(made)
 
 
-def probes(state: Evaluation, parts: DisentangledFeatures) -> list[dict]:
+def probes(subject: Subject, parts: DisentangledFeatures) -> Outcome:
     """Facts of the recording and every task from shared, specific and both."""
     features = {name: parts.ecg[name].astype(np.float64) for name in ("shared", "specific")}
     features["both"] = np.concatenate([features["shared"], features["specific"]], axis=1)
-    rows = []
-    for name, y, known in targets(state, parts):
+    made = []
+    for name, y, known in targets(subject, parts):
         fit, choose, score = (at[known[at]] for at in parts.roles.values())
         if min(len(fit), len(choose), len(score)) < LEAST:
-            state.leave_out(f"probe of {name}", f"it is known of fewer than {LEAST} records of a role")
+            made.append(without(f"probe of {name}", f"it is known of fewer than {LEAST} records of a role"))
             continue
-        patients = state.corpus.patient_id[state.lines][score]
+        patients = subject.corpus.patient_id[subject.lines][score]
         weights = bootstrap.patient_weights(patients, bootstrap.N_RESAMPLES, seed=0)
-        rows.append(compare(features, name, y, Roles(fit, choose, score, weights)))
-    return rows + [
-        compare(features, task.name, task.labels, Roles(task.fit, task.choose, task.score, task.weights))
-        for task in state.tasks
-    ]
+        made.append(Outcome((compare(features, name, y, Roles(fit, choose, score, weights)),)))
+    for task in subject.tasks:
+        roles = Roles(task.fit, task.choose, task.score, task.weights)
+        made.append(Outcome((compare(features, task.name, task.labels, roles),)))
+    return together(made)
 
 
-def targets(state: Evaluation, parts: DisentangledFeatures):
+def targets(subject: Subject, parts: DisentangledFeatures):
     """(name, number or classes of each record, of which records it is known)."""
-    corpus, lines = state.corpus, state.lines
+    corpus, lines = subject.corpus, subject.lines
     age = corpus.column("age")[lines].astype(np.float64)
     signal, lead_mask, length = corpus.read(lines), corpus.lead_mask[lines], corpus.length[lines]
     bpm = heart_rates(signal, lead_mask, length, corpus.rate)
@@ -147,21 +151,20 @@ def targets(state: Evaluation, parts: DisentangledFeatures):
     yield f"device, {len(frequent)} most frequent", device[:, None] == frequent[None, :], np.isin(device, frequent)
 
 
-def lengths(state: Evaluation, parts: DisentangledFeatures) -> list[dict]:
+def lengths(subject: Subject, parts: DisentangledFeatures) -> Outcome:
     """InfoNCE and rank of the own report among all distinct ones scored, by report length in word pieces."""
-    run = state.trained
+    run = subject.trained
     at = parts.with_text("score")
     if not len(at):
-        state.leave_out("alignment by length", "no scored record has a report")
-        return []
+        return without("alignment by length", "no scored record has a report")
     gallery, own = np.unique(parts.text_id[at], return_inverse=True)
-    encoded = run.tokenizer.encode_batch_fast([state.corpus.texts[i] for i in gallery])
+    encoded = run.tokenizer.encode_batch_fast([subject.corpus.texts[i] for i in gallery])
     length = np.array([len(one.ids) for one in encoded])  # before reports are cut to max_tokens
-    temperature = run.method.network.apply({"params": run.variables.params}, method="current_temperature")
+    temperature = run.method.temperature(run.variables)
     aligned = maths.alignment_of_records(
         parts.ecg["aligned"][at], parts.text["aligned"][gallery], own, float(temperature)
     )
-    return [row | {"gallery": len(gallery)} for row in maths.by_length(length[own], aligned)]
+    return Outcome(tuple(row | {"gallery": len(gallery)} for row in maths.by_length(length[own], aligned)))
 
 
 def finite(value):

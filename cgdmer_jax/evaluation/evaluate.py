@@ -1,9 +1,10 @@
-"""Runs the parts of an evaluation and writes results, predictions and the report."""
+"""Runs an evaluation in order: what is scored, its features, the headline probes, the parts; then writes it all."""
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -11,42 +12,48 @@ from cgdmer_jax import provenance
 from cgdmer_jax.data.published_splits import published_prompts_sha256, tables_sha256
 from cgdmer_jax.data.text.prompts import prompts_sha256
 from cgdmer_jax.errors import CgdmerError, suggest
-from cgdmer_jax.evaluation.baselines import add_differences, add_floors
-from cgdmer_jax.evaluation.evaluation import Evaluation, Plan, prepare
+from cgdmer_jax.evaluation.baselines import convolutions, differences
+from cgdmer_jax.evaluation.embedded import embed_records, fit_headline
 from cgdmer_jax.evaluation.evaluation_folders import check_writable, folder_of, folder_of_step
-from cgdmer_jax.evaluation.label_fractions import add_label_fractions
-from cgdmer_jax.evaluation.linear_probe import probe_encoders
-from cgdmer_jax.evaluation.merl_protocol import add_merl_zero_shot, add_no_signals, add_sgd_probes, merl_records
-from cgdmer_jax.evaluation.missing_leads import add_missing_leads
-from cgdmer_jax.evaluation.reconstruction import add_reconstruction
+from cgdmer_jax.evaluation.merl_protocol import merl_records, no_signals
+from cgdmer_jax.evaluation.outcome import Outcome, together, without
+from cgdmer_jax.evaluation.parts import CONVOLVED, MERL_PARTS, NEED_TASKS, NEED_TEXT, PARTS, Clean, Merl
+from cgdmer_jax.evaluation.reconstruction import reconstructor
 from cgdmer_jax.evaluation.report_contents import check_extras, gather_contents
-from cgdmer_jax.evaluation.retrieval import add_retrieval
-from cgdmer_jax.evaluation.subgroups import add_groups
-from cgdmer_jax.evaluation.zero_shot import add_zero_shot
+from cgdmer_jax.evaluation.subject import Subject, clean_records, prepare
 from cgdmer_jax.metrics.protocols import MACRO
 from cgdmer_jax.metrics.results import RESULTS, read_results, write_results
+from cgdmer_jax.metrics.score_key import ScoreKey
 from cgdmer_jax.npz_file import write_arrays
 from cgdmer_jax.recipes.embedding import feature_names
+from cgdmer_jax.recipes.trained_run import Trained
 from cgdmer_jax.report.contents import write_contents
 from cgdmer_jax.report.first_table import text_table
 from cgdmer_jax.report.make import make_report
 from cgdmer_jax.whole_file import sha256_of
 
-PARTS: dict[str, Callable[[Evaluation, Plan], None]] = {
-    "probe": probe_encoders,
-    "zero_shot": add_zero_shot,
-    "floors": add_floors,
-    "retrieval": add_retrieval,
-    "missing_leads": add_missing_leads,
-    "reconstruction": add_reconstruction,
-    "groups": add_groups,
-    "label_fractions": add_label_fractions,
-}
-MERL_PARTS: dict[str, Callable[[Evaluation, Plan], None]] = {"probe": add_sgd_probes, "zero_shot": add_merl_zero_shot}
-NEED_TASKS = ("zero_shot", "floors", "missing_leads", "groups", "label_fractions")
 FEATURES = ("main", "encoder", "shared", "specific")
 TEST_READS = "test_reads.jsonl"  # in the run folder
 EMBEDDED = "synthetic"  # made anew by anyone: reading its test split spends nothing
+Given, Made = TypeVar("Given"), TypeVar("Made")
+Seconds = dict[str, float]  # of everything that was made and of each part, in order
+
+
+class Asked(NamedTuple):
+    """What an evaluation was asked for, checked against what the run can give."""
+
+    features: tuple[str, ...]  # probed ones; the first is the headline
+    random_seeds: int
+    kernels: int
+    parts: tuple[str, ...]  # in their order
+
+
+class Evaluated(NamedTuple):
+    """What was written."""
+
+    rows: tuple[dict, ...]
+    left_out: tuple[str, ...]
+    seconds: Seconds
 
 
 def evaluate(
@@ -61,7 +68,7 @@ def evaluate(
     parts: tuple[str, ...] | None = None,
     protocol: str = "clean",
     tables: Path | None = None,
-) -> Evaluation:
+) -> Evaluated:
     """Scores a run on a store; writes results.json, predictions.npz, report.json and report.html, and prints the table.
 
     - `run`: run folder; the files are written below it, where docs/evaluation.md says.
@@ -80,46 +87,84 @@ def evaluate(
     if kernels < 1 or random_seeds < 0:
         raise CgdmerError(f"--kernels={kernels} --random_seeds={random_seeds}: expected at least 1 and at least 0")
     begun = time.monotonic()
-    sort = {} if tables is None else {"sort": merl_records(tables)}
-    state = prepare(run, store, split, checkpoint, protocol=protocol, **sort)
-    features = chosen_features(state, features)
-    cache = folder_of(state.trained.folder, state.trained.contract, state.corpus, split)
-    clean = folder_of_step(cache, checkpoint)
-    out = clean if protocol == "clean" else clean / protocol
+    sort = merl_records(tables) if tables else clean_records
+    subject = prepare(run, store, split, checkpoint, protocol=protocol, sort=sort)
+    chosen = tuple(name for name in known if parts is None or name in (*parts, "probe"))
+    asked = Asked(chosen_features(subject.trained, features), random_seeds, kernels, chosen)
+    cache = folder_of(subject.trained.folder, subject.trained.contract, subject.corpus, split)
+    clean_folder = folder_of_step(cache, checkpoint)
+    out = clean_folder if protocol == "clean" else clean_folder / protocol
     check_writable(out)
-    facts = origin(state, tables)
-    check_extras(state, out)
-    other = other_protocol(state, clean)
-    if state.overlap:
-        print(f"{state.overlap}: every figure is marked seen_in_training")
+    facts, lacking = origin(subject, tables), check_extras(out)
+    other = other_protocol(subject, clean_folder)
+    if subject.overlap:
+        print(f"{subject.overlap}: every figure is marked seen_in_training")
     line = provenance.command_line()
-    if split == "test" and state.base.store != EMBEDDED:
-        note_test_read(state, line)  # before the first figure: an evaluation that fails half way has been a look
-    plan = Plan(features, random_seeds, kernels, cache, tables)
-    run_parts(state, plan, {name: part for name, part in known.items() if parts is None or name in (*parts, "probe")})
-    add_differences(state, features[0]) if protocol == "clean" else add_no_signals(state)
-    facts |= {"seconds": state.seconds, "left_out": state.left_out}
-    write_results(out / RESULTS, line, state.rows, facts)
-    save_predictions(state, out / "predictions.npz")
-    write_contents(out, gather_contents(state, features[0], facts["prompts"], sha256_of(out / RESULTS)))
+    if split == "test" and subject.base.store != EMBEDDED:
+        note_test_read(subject, line)  # before the first figure: an evaluation that fails half way has been a look
+
+    seconds: Seconds = {}
+    if tables:
+        scored, clean = score_merl(subject, asked, cache, tables, seconds), None
+    else:
+        scored, clean = score_clean(subject, asked, cache, seconds)
+    outcome = together([Outcome(left_out=(*subject.left_out, *lacking)), scored])
+    facts |= {"seconds": seconds, "left_out": outcome.left_out}
+    write_results(out / RESULTS, line, outcome.rows, facts)
+    save_predictions(subject, outcome.predictions, out / "predictions.npz")
+    write_contents(out, gather_contents(subject, clean, facts["prompts"], sha256_of(out / RESULTS)))
     report = make_report(out)
-    both = [*state.rows, *other]
-    print(text_table(sorted(both, key=lambda row: list(MACRO).index(row["protocol"]))))
+    print_table([*outcome.rows, *other])
     total = time.monotonic() - begun
-    print(f"{', '.join(f'{name} {s:.0f} s' for name, s in state.seconds.items())}; {total:.0f} s in all")
+    print(f"{', '.join(f'{name} {s:.0f} s' for name, s in seconds.items())}; {total:.0f} s in all")
     print(f"report: {report}")
-    return state
+    return Evaluated(outcome.rows, outcome.left_out, seconds)
 
 
-def run_parts(state: Evaluation, plan: Plan, parts: dict[str, Callable[[Evaluation, Plan], None]]) -> None:
-    """One after the other, with the seconds that each took; those that need a task are left out without one."""
-    for name, part in parts.items():
-        if name in NEED_TASKS and not state.tasks:
-            state.leave_out(f"part {name}", "the store has no task that can be scored")
-            continue
-        start = time.monotonic()
-        part(state, plan)
-        state.seconds[name] = round(time.monotonic() - start, 1)
+def score_clean(subject: Subject, asked: Asked, cache: Path, seconds: Seconds) -> tuple[Outcome, Clean]:
+    """Protocol `clean`: features, headline probes, what several parts share, the parts, their paired differences."""
+    headline = asked.features[0]
+    embedded = timed(seconds, "embed", lambda: embed_records(subject, asked.features, asked.random_seeds, cache))
+    fitted = timed(seconds, "headline", lambda: fit_headline(subject, embedded, headline))
+    convolved = None
+    if subject.tasks and set(CONVOLVED) & set(asked.parts):
+        convolved = timed(seconds, "convolutions", lambda: convolutions(subject, asked.kernels))
+    run = subject.trained
+    reconstruct = reconstructor(run.method, run.variables, run.contract.samples)
+    given = Clean(subject, embedded, fitted, convolved, reconstruct, asked.features, cache)
+    scored = together(run_part(name, PARTS[name], given, subject, seconds) for name in asked.parts)
+    paired = differences(scored.scored, subject.tasks, (subject.base.method, headline))
+    return together([scored, paired]), given
+
+
+def score_merl(subject: Subject, asked: Asked, cache: Path, tables: Path, seconds: Seconds) -> Outcome:
+    """Protocol `merl`: features, the parts, and the rows of the collections that this store is not."""
+    embedded = timed(seconds, "embed", lambda: embed_records(subject, asked.features, asked.random_seeds, cache))
+    given = Merl(subject, embedded, asked.features[0], tables)
+    scored = together(run_part(name, MERL_PARTS[name], given, subject, seconds) for name in asked.parts)
+    return together([scored, no_signals(subject, scored.rows)])
+
+
+def run_part(name: str, part: Callable[[Given], Outcome], given: Given, subject: Subject, seconds: Seconds) -> Outcome:
+    """One part; what store or method do not have is left out."""
+    if name in NEED_TEXT and not subject.trained.method.declared.text:
+        return without(f"part {name}", f"{subject.base.method} reads no text")
+    if name in NEED_TASKS and not subject.tasks:
+        return without(f"part {name}", "the store has no task that can be scored")
+    return timed(seconds, name, lambda: part(given))
+
+
+def timed(seconds: Seconds, name: str, make: Callable[[], Made]) -> Made:
+    """What `make` makes, with the time that it took written down."""
+    start = time.monotonic()
+    made = make()
+    seconds[name] = round(time.monotonic() - start, 1)
+    return made
+
+
+def print_table(rows: Sequence[dict]) -> None:
+    """The first table of the report, protocol by protocol."""
+    print(text_table(sorted(rows, key=lambda row: list(MACRO).index(row["protocol"]))))
 
 
 def check_request(protocol: str, tables: Path | None, parts: tuple[str, ...], features: tuple[str, ...]) -> None:
@@ -134,56 +179,58 @@ def check_request(protocol: str, tables: Path | None, parts: tuple[str, ...], fe
         raise CgdmerError("--tables=FOLDER (MERL's split tables, docs/evaluation.md) and --protocol=merl go together")
 
 
-def chosen_features(state: Evaluation, asked: tuple[str, ...] | None) -> tuple[str, ...]:
+def chosen_features(trained: Trained, asked: tuple[str, ...] | None) -> tuple[str, ...]:
     """Those that were asked for, which the method must have; else the usual ones that it has."""
-    known = feature_names(state.trained)
+    known = feature_names(trained)
     for name in asked or ():
         if name not in known:
-            raise CgdmerError(f'--features: {state.base.method} has no feature "{name}".{suggest(name, known)}')
+            raise CgdmerError(
+                f'--features: {trained.config.method_name} has no feature "{name}".{suggest(name, known)}'
+            )
     return asked or tuple(name for name in FEATURES if name in known) or tuple(known[:1])
 
 
-def other_protocol(state: Evaluation, clean: Path) -> list[dict]:
+def other_protocol(subject: Subject, clean: Path) -> list[dict]:
     """Rows of the other protocol, where it was evaluated on the same checkpoint and store."""
-    (name,) = MACRO.keys() - {state.base.protocol}
+    (name,) = MACRO.keys() - {subject.base.protocol}
     file = (clean if name == "clean" else clean / name) / RESULTS
     if not file.exists():
         return []
     document = read_results(file)
-    here = {"checkpoint": state.trained.checkpoint, "store": state.corpus.fingerprint}
+    here = {"checkpoint": subject.trained.checkpoint, "store": subject.corpus.fingerprint}
     return document["rows"] if document["origin"].items() >= here.items() else []
 
 
-def origin(state: Evaluation, tables: Path | None) -> dict:
+def origin(subject: Subject, tables: Path | None) -> dict:
     """What the figures come from: the run, its checkpoint, the commit it was trained at, and the prompts."""
-    run = state.trained
+    run = subject.trained
     return {
-        "run": state.base.run,
+        "run": subject.base.run,
         "step": run.step,
         "checkpoint": run.checkpoint,
         "trained_at": run.folder.starts()[-1]["commit"],
-        "store": state.corpus.fingerprint,
-        "prompts": published_prompts_sha256(tables) if tables else prompts_sha256(state.base.store),  # None: has none
-    } | ({"tables": tables_sha256(tables, state.base.store)} if tables else {})
+        "store": subject.corpus.fingerprint,
+        "prompts": published_prompts_sha256(tables) if tables else prompts_sha256(subject.base.store),  # None: has none
+    } | ({"tables": tables_sha256(tables, subject.base.store)} if tables else {})
 
 
-def save_predictions(state: Evaluation, path: Path) -> None:
+def save_predictions(subject: Subject, predictions: Mapping[ScoreKey, np.ndarray], path: Path) -> None:
     """Scores [record, class] ([seed, record, class] of several seeds), labels and ids: any later metric's input."""
-    arrays = dict(state.predictions)
-    for task in state.tasks:
-        scored = state.lines[task.score]
+    arrays = {key.text(): scores for key, scores in predictions.items()}
+    for task in subject.tasks:
+        scored = subject.lines[task.score]
         arrays[f"{task.name}/labels"] = task.labels[task.score]
         arrays[f"{task.name}/classes"] = np.array(task.classes)  # of the scores
         if task.scored_classes:
             arrays[f"{task.name}/label_classes"] = np.array(task.scored_classes)
-        arrays[f"{task.name}/record_id"] = state.corpus.column("record_id")[scored].astype(str)
-        arrays[f"{task.name}/patient_id"] = state.corpus.patient_id[scored].astype(str)
+        arrays[f"{task.name}/record_id"] = subject.corpus.column("record_id")[scored].astype(str)
+        arrays[f"{task.name}/patient_id"] = subject.corpus.patient_id[scored].astype(str)
     write_arrays(path, arrays, compress=True)
 
 
-def note_test_read(state: Evaluation, line: str) -> None:
+def note_test_read(subject: Subject, line: str) -> None:
     """Each look at a real test split is written down, in the folder of the run that looked."""
-    entry = {"command": line, "commit": provenance.commit(), "checkpoint": state.trained.checkpoint}
-    entry |= {"store": state.corpus.fingerprint, "date": time.strftime("%Y-%m-%d")}
-    with (state.trained.folder.path / TEST_READS).open("a") as file:
+    entry = {"command": line, "commit": provenance.commit(), "checkpoint": subject.trained.checkpoint}
+    entry |= {"store": subject.corpus.fingerprint, "date": time.strftime("%Y-%m-%d")}
+    with (subject.trained.folder.path / TEST_READS).open("a") as file:
         file.write(json.dumps(entry) + "\n")

@@ -1,43 +1,56 @@
 """The probe with a tenth and a hundredth of the labelled patients, beside the floors on the same draws."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
-from cgdmer_jax.evaluation.baselines import CONVOLUTIONS, convolutions
-from cgdmer_jax.evaluation.evaluation import Evaluation, Plan, Task
+from cgdmer_jax.evaluation.baselines import CONVOLUTIONS, Convolved
+from cgdmer_jax.evaluation.embedded import Embedded
+from cgdmer_jax.evaluation.outcome import Outcome, score, together, without
+from cgdmer_jax.evaluation.subject import Subject, Task
 from cgdmer_jax.metrics.probe import fit_probe_path
 from cgdmer_jax.metrics.ridge import fit_ridge_path
+from cgdmer_jax.metrics.score_key import VAL_LABELS
 from cgdmer_jax.metrics.stratify import stratified_draw
 
 FRACTIONS = (0.1, 0.01)
 N_SEEDS = 5
-VAL_LABELS = ("full", "cut")
 
 
-def add_label_fractions(state: Evaluation, plan: Plan) -> None:
-    """The headline feature, random convolutions + ridge, and random weights (the first seed).
+class Fitted(NamedTuple):
+    """Features that are scored, and what is fitted on them."""
+
+    method: str
+    feature: str
+    x: np.ndarray  # [embedded record, feature]
+    fit: Callable
+
+
+def score_label_fractions(subject: Subject, embedded: Embedded, headline: str, convolved: Convolved) -> Outcome:
+    """The headline feature, random weights (the first seed), and random convolutions + ridge.
 
     A class without a positive in a draw scores a constant there, so chance: all shares then have the same classes.
     """
-    convolutions(state, plan.kernels)
-    names = (f"{state.base.method}/{plan.features[0]}", f"random_weights/{plan.features[0]}", CONVOLUTIONS)
-    for task in state.tasks:
+    compared = [Fitted(subject.base.method, headline, embedded.own[headline], fit_probe_path)]
+    compared += [Fitted("random_weights", headline, first[headline], fit_probe_path) for first in embedded.random[:1]]
+    compared.append(Fitted(*CONVOLUTIONS, convolved, fit_ridge_path))
+    made = []
+    for task in subject.tasks:
         for fraction in FRACTIONS:
-            draws = _draws(state, task, fraction)
-            if not all(len(records) and cut.any() for records, cut in draws):
+            draws = _draws(subject, task, fraction)
+            if all(len(records) and cut.any() for records, cut in draws):
+                made += [_score(subject, task, one, fraction, draws) for one in compared]
+            else:
                 why = f"of {len(task.fit)} records to fit on and {len(task.choose)} to choose on a draw holds none"
-                state.leave_out(f"{fraction:.0%} of the labels of task {task.name}", why)
-                continue
-            for name in names:
-                if name in state.features:
-                    fit = fit_ridge_path if name == CONVOLUTIONS else fit_probe_path
-                    _add(state, task, name, fraction, _scores(task, state.features[name][0], fit, draws))
+                made.append(without(f"{fraction:.0%} of the labels of task {task.name}", why))
+    return together(made)
 
 
-def _draws(state: Evaluation, task: Task, fraction: float) -> list[tuple[np.ndarray, np.ndarray]]:
+def _draws(subject: Subject, task: Task, fraction: float) -> list[tuple[np.ndarray, np.ndarray]]:
     """(positions to fit on, which of `task.choose` the cut validation keeps) of each seed."""
-    patients = state.corpus.patient_id[state.lines]
+    patients = subject.corpus.patient_id[subject.lines]
 
     def drawn(records: np.ndarray, seed: int) -> np.ndarray:
         return stratified_draw(task.labels[records], patients[records], fraction, seed)
@@ -45,22 +58,31 @@ def _draws(state: Evaluation, task: Task, fraction: float) -> list[tuple[np.ndar
     return [(task.fit[drawn(task.fit, seed)], drawn(task.choose, seed)) for seed in range(N_SEEDS)]
 
 
-def _scores(task: Task, x: np.ndarray, fit: Callable, draws: list) -> dict[str, list[np.ndarray]]:
+def _score(subject: Subject, task: Task, one: Fitted, fraction: float, draws: list) -> Outcome:
+    setting = replace(subject.base, task=task.name, method=one.method, feature=one.feature, label_fraction=fraction)
+    setting = replace(setting, feature_dim=one.x.shape[1])
+    return together(
+        score(
+            replace(setting, val_labels=kind),
+            scores,
+            task.labels[task.score],
+            task.classes,
+            probabilities=False,
+            weights=task.weights,
+            macro_only=True,
+        )
+        for kind, scores in _scores(task, one, draws).items()
+    )
+
+
+def _scores(task: Task, one: Fitted, draws: list) -> dict[str, list[np.ndarray]]:
     """Scores of each seed, the strength chosen on the whole validation part and on its cut."""
-    of_choose, of_score = x[task.choose], x[task.score]
+    of_choose, of_score = one.x[task.choose], one.x[task.score]
     labels = task.labels[task.choose]
     made: dict[str, list[np.ndarray]] = {kind: [] for kind in VAL_LABELS}
     for records, cut in draws:
-        path = fit(x[records], task.labels[records])
+        path = one.fit(one.x[records], task.labels[records])
         judged, scored = path.scores(of_choose), path.scores(of_score)
         made["full"].append(scored[path.best(judged, labels)])
         made["cut"].append(scored[path.best(judged[:, cut], labels[cut])])
     return made
-
-
-def _add(state: Evaluation, task: Task, name: str, fraction: float, made: dict[str, list[np.ndarray]]) -> None:
-    method, feature = name.split("/")
-    setting = {"method": method, "feature": feature, "feature_dim": state.features[name][0].shape[1]}
-    for kind, scores in made.items():
-        full = setting | {"label_fraction": fraction, "val_labels": kind}
-        state.add(task, scores, setting=full, probabilities=False, macro_only=True)

@@ -1,47 +1,54 @@
-"""Probe rows of the trained encoder, and of everything that needs no pretraining (the floors)."""
+"""Probe rows of the trained encoder and of the same architecture with random weights."""
+
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+from jaxtyping import Float
 
-from cgdmer_jax import provenance
-from cgdmer_jax.evaluation.evaluation import Evaluation, Plan, probe
-from cgdmer_jax.methods.protocol import Variables
-from cgdmer_jax.recipes import embedding, trained_run
-
-
-def embed_encoders(state: Evaluation, plan: Plan) -> None:
-    """Features of the trained encoder and of the same architecture with random weights, cached in plan.cache."""
-    run = state.trained
-    names = tuple(dict.fromkeys((*plan.features, "aligned")))
-    state.features_of = embedding.embedder(run.method, names)
-    tail = f"{state.corpus.fingerprint[:16]}-{'+'.join(names)}"
-
-    def made(key: str, variables: Variables, label: str) -> embedding.Features:
-        def compute() -> embedding.Features:
-            return embedding.embed(state.features_of, variables, state.corpus, state.lines, state.table, label)
-
-        return embedding.cached(plan.cache / f"features-{key}-{tail}.npz", state.lines, compute)
-
-    own = made(run.checkpoint[:16], run.variables, "embed")
-    config = provenance.config_sha256(run.config)[:16]
-    random = [
-        made(f"random{seed}-{config}", trained_run.random_variables(run, seed), f"embed, random weights {seed}")
-        for seed in range(plan.random_seeds)
-    ]
-    for method, seeds in ((state.base.method, [own]), ("random_weights", random)):
-        for name in names if seeds else ():
-            state.features[f"{method}/{name}"] = [features[name].astype(np.float64) for features in seeds]
+from cgdmer_jax.evaluation.embedded import Embedded, Headline, fit_task
+from cgdmer_jax.evaluation.outcome import Outcome, score, together
+from cgdmer_jax.evaluation.subject import Subject, Task
+from cgdmer_jax.metrics.probe import Probe
+from cgdmer_jax.metrics.results import Setting
 
 
-def probe_encoders(state: Evaluation, plan: Plan) -> None:
+def score_probes(subject: Subject, embedded: Embedded, headline: Headline, features: tuple[str, ...]) -> Outcome:
     """The trained encoder, every feature; then the same architecture with random weights, the headline feature."""
-    embed_encoders(state, plan)
-    headline = plan.features[0]
-    for name in plan.features:
-        seeds = state.features[f"{state.base.method}/{name}"]
-        probes = probe(state, seeds, {"feature": name}, interval=name == headline)
-        if name == headline:
-            for task, (fitted,) in zip(state.tasks, probes, strict=True):
-                task.headline = fitted
-    if plan.random_seeds:
-        setting = {"method": "random_weights", "feature": headline}
-        probe(state, state.features[f"random_weights/{headline}"], setting, interval=True)
+    made = []
+    for name in features:
+        x, setting = embedded.own[name], replace(subject.base, feature=name)
+        fitted = headline.probes if name == headline.feature else {t.name: fit_task(t, x) for t in subject.tasks}
+        made += [
+            _score(setting, task, [fitted[task.name]], [x], interval=name == headline.feature) for task in subject.tasks
+        ]
+    if embedded.random:
+        setting = replace(subject.base, method="random_weights", feature=headline.feature)
+        made.append(fit_and_score(setting, subject.tasks, [of_seed[headline.feature] for of_seed in embedded.random]))
+    return together(made)
+
+
+def fit_and_score(
+    setting: Setting, tasks: Sequence[Task], seeds: Sequence[Float[np.ndarray, "record feature"]]
+) -> Outcome:
+    """Probes one feature (one array a seed) on every task, with intervals."""
+    return together(_score(setting, task, [fit_task(task, x) for x in seeds], seeds, interval=True) for task in tasks)
+
+
+def _score(
+    setting: Setting,
+    task: Task,
+    probes: Sequence[Probe],
+    seeds: Sequence[Float[np.ndarray, "record feature"]],
+    *,
+    interval: bool,
+) -> Outcome:
+    return score(
+        replace(setting, task=task.name, feature_dim=seeds[0].shape[1]),
+        [fitted.scores(x[task.score]) for fitted, x in zip(probes, seeds, strict=True)],
+        task.labels[task.score],
+        task.classes,
+        probabilities=True,
+        defined=np.all([fitted.fitted for fitted in probes], axis=0),
+        weights=task.weights if interval else None,
+    )

@@ -1,6 +1,6 @@
 """Protocol `merl`: the published tables, the release's SGD probe and its zero-shot prompts (docs/evaluation.md)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +10,10 @@ from cgdmer_jax.data import published_splits
 from cgdmer_jax.data.corpus import Corpus
 from cgdmer_jax.data.published_splits import read_published
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.evaluation.evaluation import Evaluation, Plan, Sorted, Task, split_lines, unscorable
-from cgdmer_jax.evaluation.linear_probe import embed_encoders
-from cgdmer_jax.evaluation.zero_shot import make_scorer, of_task, scores_of, tokens_of
+from cgdmer_jax.evaluation.embedded import Embedded
+from cgdmer_jax.evaluation.outcome import Outcome, leave_out, score, together, without
+from cgdmer_jax.evaluation.subject import Sorted, Subject, Task, split_lines, unscorable
+from cgdmer_jax.evaluation.zero_shot import make_scorer, of_task, scores_of, tokens_of, zero_shot_setting
 from cgdmer_jax.metrics import bootstrap, metrics
 from cgdmer_jax.metrics.protocols import FRACTIONS, MAX_TEST, SEED, enough_to_draw, no_signal_rows, published_draw
 from cgdmer_jax.metrics.results import Setting, plain_row
@@ -80,22 +81,25 @@ class _Found:
         )
 
 
-def add_sgd_probes(state: Evaluation, plan: Plan) -> None:
+def score_sgd_probes(subject: Subject, embedded: Embedded, headline: str) -> Outcome:
     """The headline feature of the trained encoder and of random weights: each share of the labels, both choices."""
-    embed_encoders(state, plan)
-    headline = plan.features[0]
-    for method in (state.base.method, "random_weights"):
-        seeds = state.features.get(f"{method}/{headline}", [])
+    of_method = {subject.base.method: [embedded.own], "random_weights": embedded.random}
+    made = []
+    for method, features in of_method.items():
+        seeds = [of_seed[headline] for of_seed in features]
         for fraction in FRACTIONS if seeds else ():
-            _add_fraction(state, seeds, fraction, {"method": method, "feature": headline})
+            setting = replace(subject.base, method=method, feature=headline, feature_dim=seeds[0].shape[1])
+            made.append(_score_fraction(subject.tasks, seeds, replace(setting, label_fraction=fraction)))
+    return together(made)
 
 
-def _add_fraction(state: Evaluation, seeds: list[np.ndarray], fraction: float, setting: dict) -> None:
+def _score_fraction(tasks: Sequence[Task], seeds: list[np.ndarray], setting: Setting) -> Outcome:
     fitted: dict[bytes, list[SgdPath]] = {}  # exact labels differ from the released ones of `sub` at scoring alone
-    for task in state.tasks:
+    made, fraction = [], setting.label_fraction
+    for task in tasks:
         if not enough_to_draw(len(task.fit), fraction):
             why = f"{len(task.fit)} records to fit on are too few for a draw"
-            state.leave_out(f"{fraction:.0%} of the labels of task {task.name}, {setting['method']}", why)
+            made.append(without(f"{fraction:.0%} of the labels of task {task.name}, {setting.method}", why))
             continue
         drawn = task.fit[published_draw(len(task.fit), fraction)]
         key = task.labels[drawn].tobytes()
@@ -107,13 +111,16 @@ def _add_fraction(state: Evaluation, seeds: list[np.ndarray], fraction: float, s
             chosen.append(scores[best_epoch(path.scores(x[task.choose]), task.labels[task.choose])])
             highest.append(scores[best_epoch(scores, task.labels[task.score])])
         for variant, of_seeds in ((None, chosen), (MAX_TEST, highest)):
-            full = setting | {"variant": variant, "label_fraction": fraction, "feature_dim": seeds[0].shape[1]}
-            _add(state, task, of_seeds, full, interval=variant is None and fraction == 1.0)
+            interval = variant is None and fraction == 1.0
+            made.append(_score(replace(setting, variant=variant), task, of_seeds, interval=interval))
+    return together(made)
 
 
-def _add(state: Evaluation, task: Task, scores: list[np.ndarray], setting: dict, *, interval: bool) -> None:
-    made = state.add(task, scores, setting=setting, probabilities=False, interval=interval)
-    state.rows += _f1_rows(made.setting, scores, task.labels[task.score])
+def _score(setting: Setting, task: Task, scores: list[np.ndarray], *, interval: bool) -> Outcome:
+    setting, labels = replace(setting, task=task.name), task.labels[task.score]
+    weights = task.weights if interval else None
+    made = score(setting, scores, labels, task.classes, probabilities=False, weights=weights)
+    return together([made, Outcome(tuple(_f1_rows(setting, scores, labels)))])
 
 
 def _f1_rows(setting: Setting, scores: list[np.ndarray], labels: np.ndarray) -> list[dict]:
@@ -128,36 +135,32 @@ def _f1_rows(setting: Setting, scores: list[np.ndarray], labels: np.ndarray) -> 
     return rows
 
 
-def add_merl_zero_shot(state: Evaluation, plan: Plan) -> None:
+def score_merl_zero_shot(subject: Subject, aligned_width: int, tables: Path) -> Outcome:
     """The release's prompts, one a class, under the names of the scored table's own header."""
-    prompts = read_published(plan.tables)
-    tasks = []
-    for task in state.tasks:
+    prompts = read_published(tables)
+    tasks, left_out = [], []
+    for task in subject.tasks:
         if lacking := [name for name in task.scored_classes if name not in prompts]:
-            state.leave_out(f"zero-shot of task {task.name}", f"class {lacking[0]} has no published prompt")
+            why = f"class {lacking[0]} has no published prompt"
+            left_out.append(leave_out(f"zero-shot of task {task.name}", why))
         else:
             tasks.append(replace(task, classes=task.scored_classes))
+    told = Outcome(left_out=tuple(left_out))
     if not tasks:
-        return
+        return told
     texts = [[prompts[name]] for task in tasks for name in task.classes]
-    sets = {CKEPE: tokens_of(state, texts, CKEPE)}
-    scores = scores_of(state, make_scorer(state.trained.method), state.trained.variables, sets)[CKEPE]
-    setting = {
-        "evaluation": "zero_shot",
-        "variant": CKEPE,
-        "feature": "aligned",
-        "feature_dim": state.aligned_width,
-        "supervision": state.of_reports,
-    }
-    for task in tasks:
-        _add(state, task, [of_task(state, tasks, scores, task)], setting, interval=True)
+    sets = {CKEPE: tokens_of(subject, texts, CKEPE)}
+    scores = scores_of(subject, make_scorer(subject.trained.method), subject.trained.variables, sets)[CKEPE]
+    setting = replace(zero_shot_setting(subject, aligned_width), variant=CKEPE)
+    made = (_score(setting, task, [of_task(subject, tasks, scores, task)], interval=True) for task in tasks)
+    return together([told, *made])
 
 
-def add_no_signals(state: Evaluation) -> None:
+def no_signals(subject: Subject, rows: Sequence[dict]) -> Outcome:
     """Tasks of the collections that this store is not: they have a row, so that none is missing in silence."""
     others = {
         task: layout.collection
         for task, layout in published_splits.LAYOUTS.items()
-        if layout.collection != state.base.store
+        if layout.collection != subject.base.store
     }
-    state.rows += no_signal_rows(state.rows, state.tasks[0].name, others)
+    return Outcome(tuple(no_signal_rows(rows, subject.tasks[0].name, others)))

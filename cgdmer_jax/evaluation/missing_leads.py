@@ -1,13 +1,16 @@
 """The headline probe, fitted on all leads, scored when the encoder is given fewer."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool
 
 from cgdmer_jax.batch import Batch
-from cgdmer_jax.evaluation.evaluation import Evaluation, Plan
-from cgdmer_jax.metrics.results import Scored
+from cgdmer_jax.evaluation.embedded import Headline
+from cgdmer_jax.evaluation.outcome import Outcome, score, together
+from cgdmer_jax.evaluation.subject import Subject
 from cgdmer_jax.recipes import build, embedding
 from cgdmer_jax.waveform.conditioning import LEADS
 
@@ -17,22 +20,25 @@ N_DROPPED, N_DRAWS = 3, 3  # random9: of twelve leads nine stay
 Given = Callable[[Batch], Bool[np.ndarray, "batch lead"]]
 
 
-def add_missing_leads(state: Evaluation, plan: Plan) -> None:
+def score_missing_leads(subject: Subject, headline: Headline, features_of: Callable, cache: Path) -> Outcome:
     """Rows for each set of leads and way to leave the others out; with all leads both ways are the probe itself.
 
-    The random sets cost an embedding a draw: they are scored natively alone.
+    `features_of` is the compiled embedder that made the headline feature. The random sets cost an embedding a draw:
+    they are scored natively alone.
     """
-    headline = plan.features[0]
     random_sets = [_without_random_leads(draw) for draw in range(N_DRAWS)]
     sets = [("+".join(leads), [_fixed(leads)], VARIANTS) for leads in SETS]
     sets.append((f"random{len(LEADS) - N_DROPPED}", random_sets, VARIANTS[:1]))
-    complete = state.features[f"{state.base.method}/{headline}"][0][state.scored_records()]
-    for scored in _add(state, [complete], headline, leads="all", variant=VARIANTS[0]):
-        state.rows += [row | {"variant": VARIANTS[1]} for row in scored.rows]
+    complete = _score(subject, headline, [headline.x[subject.scored_records()]], leads="all", variant=VARIANTS[0])
+    made = [complete, Outcome(tuple(row | {"variant": VARIANTS[1]} for row in complete.rows))]
     for leads, draws, variants in sets:
         for variant in variants:
-            made = [_embed(state, plan, given, variant, f"{leads}-draw{n}") for n, given in enumerate(draws)]
-            _add(state, made, headline, leads=leads, variant=variant)
+            seeds = [
+                _embed(subject, headline, features_of, cache, given, variant, f"{leads}-draw{n}")
+                for n, given in enumerate(draws)
+            ]
+            made.append(_score(subject, headline, seeds, leads=leads, variant=variant))
+    return together(made)
 
 
 def with_leads(batch: Batch, given: Bool[np.ndarray, "batch lead"], variant: str) -> Batch:
@@ -59,37 +65,42 @@ def _without_random_leads(draw: int) -> Given:
     return lambda batch: np.stack([of_record(int(r), m) for r, m in zip(batch.row, batch.lead_mask, strict=True)])
 
 
-def _embed(state: Evaluation, plan: Plan, given: Given, variant: str, label: str) -> np.ndarray:
+def _embed(
+    subject: Subject, headline: Headline, features_of: Callable, cache: Path, given: Given, variant: str, label: str
+) -> np.ndarray:
     """The headline feature of the scored records, cached as the others are."""
-    run, lines, headline = state.trained, state.lines[state.scored_records()], plan.features[0]
+    run, lines, feature = subject.trained, subject.lines[subject.scored_records()], headline.feature
 
     def batches() -> Iterator[tuple[Batch, int]]:
-        for batch, n_real in build.read_batches(state.corpus, lines, state.table, embedding.EVALUATION_BATCH):
+        for batch, n_real in build.read_batches(subject.corpus, lines, subject.table, embedding.EVALUATION_BATCH):
             yield with_leads(batch, given(batch), variant), n_real
 
     def compute() -> embedding.Features:
         name = f"{label}, {variant}"
-        made = embedding.embed_batches(state.features_of, run.variables, batches(), len(lines), name)
-        return {headline: made[headline]}
+        made = embedding.embed_batches(features_of, run.variables, batches(), len(lines), name)
+        return {feature: made[feature]}
 
-    name = f"features-{run.checkpoint[:16]}-{state.corpus.fingerprint[:16]}-{headline}-{label}-{variant}.npz"
-    return embedding.cached(plan.cache / name, lines, compute)[headline].astype(np.float64)
+    name = f"features-{run.checkpoint[:16]}-{subject.corpus.fingerprint[:16]}-{feature}-{label}-{variant}.npz"
+    return embedding.cached(cache / name, lines, compute)[feature].astype(np.float64)
 
 
-def _add(state: Evaluation, seeds: list[np.ndarray], headline: str, *, leads: str, variant: str) -> list[Scored]:
+def _score(subject: Subject, headline: Headline, seeds: list[np.ndarray], *, leads: str, variant: str) -> Outcome:
     """Rows of every task; `seeds` are features of the records that any task scores."""
-    setting = {"evaluation": "missing_leads", "feature": headline, "feature_dim": seeds[0].shape[1]}
-    records, every = state.scored_records(), []
-    for task in state.tasks:
-        rows = np.searchsorted(records, task.score)
-        every.append(
-            state.add(
-                task,
-                [task.headline.scores(x[rows]) for x in seeds],
-                setting=setting | {"leads": leads, "variant": variant},
+    setting = replace(subject.base, evaluation="missing_leads", leads=leads, variant=variant)
+    setting = replace(setting, feature=headline.feature, feature_dim=seeds[0].shape[1])
+    records, made = subject.scored_records(), []
+    for task in subject.tasks:
+        rows, probe = np.searchsorted(records, task.score), headline.probes[task.name]
+        made.append(
+            score(
+                replace(setting, task=task.name),
+                [probe.scores(x[rows]) for x in seeds],
+                task.labels[task.score],
+                task.classes,
                 probabilities=True,
-                defined=task.headline.fitted,
+                defined=probe.fitted,
+                weights=task.weights,
                 macro_only=True,
             )
         )
-    return every
+    return together(made)

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from cgdmer_jax.batch import NO_TEXT
 from cgdmer_jax.data.corpus import Corpus
 from cgdmer_jax.data.sources.source import LabelClass
-from cgdmer_jax.evaluation.evaluation import Task
+from cgdmer_jax.evaluation.subject import Task
 from cgdmer_jax.metrics.calibration import fit_calibration
 from cgdmer_jax.metrics.probe import Probe
 from cgdmer_jax.report.contents import Finding, Neighbour, Neighbours, Tracing

@@ -8,8 +8,10 @@ import numpy as np
 
 import cgdmer_jax
 from cgdmer_jax.data.splits import in_folds, probe_folds
-from cgdmer_jax.evaluation.evaluation import Evaluation, Task
-from cgdmer_jax.evaluation.reconstruction import masked_by, reconstructor
+from cgdmer_jax.evaluation.embedded import Embedded, Headline
+from cgdmer_jax.evaluation.outcome import leave_out
+from cgdmer_jax.evaluation.parts import Clean
+from cgdmer_jax.evaluation.reconstruction import Reconstruct, masked_by
 from cgdmer_jax.evaluation.report_case import (
     findings,
     nearest_recordings,
@@ -21,6 +23,8 @@ from cgdmer_jax.evaluation.report_case import (
 )
 from cgdmer_jax.evaluation.report_words import case_facts, head_facts, of_training, training_reports
 from cgdmer_jax.evaluation.retrieval import embed_texts
+from cgdmer_jax.evaluation.subject import Subject, Task
+from cgdmer_jax.metrics.probe import Probe
 from cgdmer_jax.metrics.standardise import moments
 from cgdmer_jax.metrics_file import METRICS
 from cgdmer_jax.recipes import build, embedding
@@ -28,88 +32,93 @@ from cgdmer_jax.report.contents import Case, Contents, Neighbours, Reconstructed
 from cgdmer_jax.report.make import read_extras
 
 
-def check_extras(state: Evaluation, out: Path) -> None:
-    """Reads what the page shows of other commands before anything is scored: no work is lost to a damaged file."""
-    if read_extras(out).metrics is None:
-        state.leave_out("training curves", f"the run has no {METRICS}")
+def check_extras(out: Path) -> tuple[str, ...]:
+    """Reads what the page shows of other commands before anything is scored: no work is lost to a damaged file.
+
+    Returns the sentence on what is not there.
+    """
+    there = read_extras(out).metrics is not None
+    return () if there else (leave_out("training curves", f"the run has no {METRICS}"),)
 
 
-def gather_contents(state: Evaluation, feature: str, prompts: str | None, results_sha256: str) -> Contents:
-    """`feature` is the headline; a patient's page and a reconstruction belong to protocol `clean`."""
-    base, clean = state.base, state.base.protocol == "clean"
+def gather_contents(subject: Subject, clean: Clean | None, prompts: str | None, results_sha256: str) -> Contents:
+    """A patient's page and a reconstruction belong to protocol `clean`: `clean` is None of the other one."""
+    base = subject.base
     return Contents(
         results_sha256=results_sha256,
         version=cgdmer_jax.__version__,
         title=f"{base.method} on {base.store}, {base.split} split, protocol {base.protocol}",
         own_method=base.method,
-        facts=head_facts(state.trained, state.corpus, base, state.overlap, prompts),
-        case=_case(state, feature) if clean else None,
-        reconstructions=_reconstructions(state) if clean else (),
+        facts=head_facts(subject.trained, subject.corpus, base, subject.overlap, prompts),
+        case=_case(subject, clean.embedded, clean.headline) if clean else None,
+        reconstructions=_reconstructions(subject, clean.reconstruct) if clean else (),
     )
 
 
-def _case(state: Evaluation, feature: str) -> Case:
+def _case(subject: Subject, embedded: Embedded, headline: Headline) -> Case:
     """The first scored record."""
-    corpus, base, at = state.corpus, state.base, state.shown_record()
-    line = int(state.lines[at])
-    (features,) = state.features[f"{base.method}/{feature}"]
+    corpus, base, at = subject.corpus, subject.base, subject.shown_record()
+    line = int(subject.lines[at])
+    probes = headline.probes
+    fitted = {task.name: _fitted(task, probes[task.name]) for task in subject.tasks}
     return Case(
         tracing=tracing_of(corpus, line, base.store),
         findings=tuple(
             finding
-            for task in state.tasks
-            for finding in findings(task, task.headline, corpus.classes(task.name), features, at)
+            for task in subject.tasks
+            for finding in findings(task, probes[task.name], corpus.classes(task.name), headline.x, at)
         ),
         remarks=remarks_on(corpus, line),
         report=report_of(corpus, line),
-        reports=_reports(state, at),
-        recordings=_recordings(state, features, at),
-        origin=case_facts(state.trained, corpus, line, base, {task.name: _fitted(task) for task in state.tasks}),
+        reports=_reports(subject, embedded, at),
+        recordings=_recordings(subject, headline, at),
+        origin=case_facts(subject.trained, corpus, line, base, fitted),
     )
 
 
-def _fitted(task: Task) -> str:
+def _fitted(task: Task, probe: Probe) -> str:
     return (
-        f"fitted on {len(task.fit):,} recordings, C = {task.headline.strength:g} chosen and "
+        f"fitted on {len(task.fit):,} recordings, C = {probe.strength:g} chosen and "
         f"probabilities calibrated on {len(task.choose):,}"
     )
 
 
-def _reports(state: Evaluation, at: int) -> Neighbours | None:
-    """Distinct reports of the training folds; None where there is none."""
-    ids = np.unique(training_reports(state.corpus))
+def _reports(subject: Subject, embedded: Embedded, at: int) -> Neighbours | None:
+    """Distinct reports of the training folds; None where there is none, and for a method without text."""
+    if not subject.trained.method.declared.text:
+        return None
+    ids = np.unique(training_reports(subject.corpus))
     if not len(ids):
         return None
-    vectors = embed_texts(state, jax.jit(state.trained.method.embed_text), state.trained.variables, ids)
-    (aligned,) = state.features[f"{state.base.method}/aligned"]
-    among = of_training(state.trained.contract, state.corpus, state.base)
-    return nearest_reports(state.corpus, ids, vectors, aligned[at], among)
+    vectors = embed_texts(subject.table, jax.jit(subject.trained.method.embed_text), subject.trained.variables, ids)
+    among = of_training(subject.trained.contract, subject.corpus, subject.base)
+    return nearest_reports(subject.corpus, ids, vectors, embedded.own["aligned"][at], among)
 
 
-def _recordings(state: Evaluation, features: np.ndarray, at: int) -> Neighbours | None:
+def _recordings(subject: Subject, headline: Headline, at: int) -> Neighbours | None:
     """Recordings of the fitting folds, by the headline feature as the first task's probe standardises it, or None."""
-    folds = probe_folds(state.base.split).fit
-    fitted = np.flatnonzero(in_folds(state.corpus.fold[state.lines], folds))
+    folds = probe_folds(subject.base.split).fit
+    fitted = np.flatnonzero(in_folds(subject.corpus.fold[subject.lines], folds))
     if not len(fitted):
         return None
-    probe = state.tasks[0].headline if state.tasks else None
-    mean, std = (probe.mean, probe.std) if probe else moments(features[fitted], "training")
-    among = of_training(state.trained.contract, state.corpus, state.base, folds)
-    return nearest_recordings(state.corpus, state.lines, state.tasks, (features - mean) / std, fitted, at, among)
+    probe, x = headline.probes[subject.tasks[0].name] if subject.tasks else None, headline.x
+    mean, std = (probe.mean, probe.std) if probe else moments(x[fitted], "training")
+    among = of_training(subject.trained.contract, subject.corpus, subject.base, folds)
+    return nearest_recordings(subject.corpus, subject.lines, subject.tasks, (x - mean) / std, fitted, at, among)
 
 
-def _reconstructions(state: Evaluation) -> tuple[Reconstructed, ...]:
+def _reconstructions(subject: Subject, reconstruct: Reconstruct | None) -> tuple[Reconstructed, ...]:
     """The first scored record with patches hidden as in training; nothing for a method that reconstructs nothing."""
-    run, corpus = state.trained, state.corpus
-    if not hasattr(run.method, "reconstruct"):
+    run, corpus = subject.trained, subject.corpus
+    if reconstruct is None:
         return ()
-    line = state.lines[[state.shown_record()]]
-    batch, _ = next(iter(build.read_batches(corpus, line, state.table, embedding.EVALUATION_BATCH)))
+    line = subject.lines[[subject.shown_record()]]
+    batch, _ = next(iter(build.read_batches(corpus, line, subject.table, embedding.EVALUATION_BATCH)))
     masked = masked_by(run, run.config.method.masking)
     draws = jax.jit(masked.draw)(jax.random.key(0), batch, jnp.float32(1))
-    made_mv, _, hidden = (part[0] for part in reconstructor(state)(batch, draws))
+    made_mv, _, hidden = (part[0] for part in reconstruct(batch, draws))
     tracing = Tracing(
-        title=title_of(corpus, int(line[0]), state.base.store),
+        title=title_of(corpus, int(line[0]), subject.base.store),
         subtitle="",
         rate=float(corpus.rate),
         signal_uv=np.asarray(batch.signal[0, :, : made_mv.shape[1]]),

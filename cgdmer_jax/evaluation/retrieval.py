@@ -8,63 +8,62 @@ from jaxtyping import Float, Int
 
 from cgdmer_jax.batch import NO_TEXT
 from cgdmer_jax.data.splits import in_folds, probe_folds
-from cgdmer_jax.evaluation.evaluation import Evaluation, Plan
+from cgdmer_jax.data.token_table import TokenTable
+from cgdmer_jax.evaluation.embedded import Embedded
+from cgdmer_jax.evaluation.outcome import Outcome, without
+from cgdmer_jax.evaluation.subject import Subject
+from cgdmer_jax.methods import batched
 from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.metrics import bootstrap
 from cgdmer_jax.metrics.results import UNKNOWN, Setting, plain_row
 from cgdmer_jax.metrics.retrieval import chance_within, ecg_to_text_ranks, text_to_ecg_ranks
 from cgdmer_jax.recipes import trained_run
 
-TEXTS_AT_ONCE = 256
 DEPTHS = (1, 5, 10)
 
 
-def add_retrieval(state: Evaluation, plan: Plan) -> None:
+def score_retrieval(subject: Subject, embedded: Embedded) -> Outcome:
     """All scored recordings with a report, labelled or not; each distinct report once."""
-    lines = state.lines
-    scored = in_folds(state.corpus.fold[lines], probe_folds(state.base.split).score)
-    at = np.flatnonzero(scored & (state.corpus.text_id[lines] != NO_TEXT))
+    run, lines = subject.trained, subject.lines
+    scored = in_folds(subject.corpus.fold[lines], probe_folds(subject.base.split).score)
+    at = np.flatnonzero(scored & (subject.corpus.text_id[lines] != NO_TEXT))
     if not len(at):
-        state.leave_out("part retrieval", "no scored recording has a report")
-        return
-    ids, own = np.unique(state.corpus.text_id[lines[at]], return_inverse=True)
+        return without("part retrieval", "no scored recording has a report")
+    ids, own = np.unique(subject.corpus.text_id[lines[at]], return_inverse=True)
     # Recordings are resampled by patient; reports, which several patients share, by themselves.
-    queries = {"ecg_to_text": state.corpus.patient_id[lines[at]], "text_to_ecg": np.arange(len(ids))}
+    queries = {"ecg_to_text": subject.corpus.patient_id[lines[at]], "text_to_ecg": np.arange(len(ids))}
     gallery = {"ecg_to_text": len(ids), "text_to_ecg": len(at)}
 
-    embed_text = jax.jit(state.trained.method.embed_text)
-    of_method = {state.base.method: [state.trained.variables]}
-    of_method["random_weights"] = [
-        trained_run.random_variables(state.trained, seed) for seed in range(plan.random_seeds)
-    ]
-    for method, seeds in of_method.items():
+    embed_text = jax.jit(run.method.embed_text)
+    random = [(trained_run.random_variables(run, seed), of_seed) for seed, of_seed in enumerate(embedded.random)]
+    rows = []
+    for method, seeds in ((subject.base.method, [(run.variables, embedded.own)]), ("random_weights", random)):
         ranks: dict[str, list[np.ndarray]] = {variant: [] for variant in queries}
-        for variables, ecg in zip(seeds, state.features.get(f"{method}/aligned", []), strict=True):
-            text = embed_texts(state, embed_text, variables, ids)
-            ranks["ecg_to_text"].append(ecg_to_text_ranks(ecg[at], text, own))
-            ranks["text_to_ecg"].append(text_to_ecg_ranks(ecg[at], text, own))
+        for variables, features in seeds:
+            ecg, text = features["aligned"][at], embed_texts(subject.table, embed_text, variables, ids)
+            ranks["ecg_to_text"].append(ecg_to_text_ranks(ecg, text, own))
+            ranks["text_to_ecg"].append(text_to_ecg_ranks(ecg, text, own))
         for variant, of_seeds in ranks.items():
             if of_seeds:
-                setting = _setting(state, method, variant)
-                state.rows += _rows(setting, np.stack(of_seeds), gallery[variant], queries[variant])
+                setting = replace(_setting(subject, method, variant), feature_dim=embedded.aligned_width)
+                rows += _rows(setting, np.stack(of_seeds), gallery[variant], queries[variant])
     # A recording has one report to find, a report as many recordings as have it.
     n_own = {"ecg_to_text": np.ones(len(at), int), "text_to_ecg": np.bincount(own)}
     for variant, counts in n_own.items():
-        state.rows += _chance_rows(_setting(state, "chance", variant), gallery[variant], counts)
+        setting = replace(_setting(subject, "chance", variant), feature=None)
+        rows += _chance_rows(setting, gallery[variant], counts)
+    return Outcome(tuple(rows))
 
 
-def _setting(state: Evaluation, method: str, variant: str) -> Setting:
-    feature = None if method == "chance" else "aligned"
-    width = None if method == "chance" else state.aligned_width
+def _setting(subject: Subject, method: str, variant: str) -> Setting:
     return replace(
-        state.base,
+        subject.base,
         evaluation="retrieval",
         task="reports",
         method=method,
-        feature=feature,
-        feature_dim=width,
+        feature="aligned",
         variant=variant,
-        supervision=state.of_reports,
+        supervision=subject.of_reports,
     )
 
 
@@ -89,12 +88,7 @@ def _chance_rows(setting: Setting, n_gallery: int, n_own: Int[np.ndarray, "query
     return [plain_row(setting, name, "all", float(v), n=n_gallery, n_positive=len(n_own)) for name, v in values.items()]
 
 
-def embed_texts(state: Evaluation, embed_text, variables: Variables, ids: Int[np.ndarray, "text"]) -> np.ndarray:
-    """Embeddings of these reports; the last batch is filled up, so that every batch has one shape."""
-    parts = []
-    for first in range(0, len(ids), TEXTS_AT_ONCE):
-        some = ids[first : first + TEXTS_AT_ONCE]
-        filled = np.pad(some, (0, TEXTS_AT_ONCE - len(some)), mode="edge")
-        made = embed_text(variables, state.table.tokens[filled], state.table.mask[filled])
-        parts.append(np.asarray(made)[: len(some)])
-    return np.concatenate(parts).astype(np.float64)
+def embed_texts(table: TokenTable, embed_text, variables: Variables, ids: Int[np.ndarray, "text"]) -> np.ndarray:
+    """Embeddings of these reports."""
+    read = batched.rows_of(table.tokens, table.mask, ids)
+    return batched.embed_texts(embed_text, variables, read, len(ids)).astype(np.float64)

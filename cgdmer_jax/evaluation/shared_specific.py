@@ -5,30 +5,28 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
 from cgdmer_jax.batch import NO_TEXT
 from cgdmer_jax.data.splits import in_folds, probe_folds
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.evaluation.evaluation import Evaluation
-from cgdmer_jax.methods.cgdmer.method import CgDmer
-from cgdmer_jax.methods.protocol import Variables
+from cgdmer_jax.evaluation.subject import Subject
+from cgdmer_jax.methods import batched
 from cgdmer_jax.metrics.diagnostics import FeatureSplits
 from cgdmer_jax.recipes import embedding
 
 NAMES = ("shared", "specific", "aligned")
-TEXTS_AT_ONCE = 256
 ROLES = ("fit", "choose", "score")
 
 
 @dataclass(frozen=True)
 class DisentangledFeatures:
-    """Features by name; `ecg` has a line for each of state.lines, `text` one for each text id: NaN if not of these."""
+    """Features by name; `ecg` has a line a line of the subject, `text` one a text id: NaN if not of these."""
 
     ecg: embedding.Features
     text: embedding.Features
-    text_id: Int[np.ndarray, "record"]  # of each of state.lines; NO_TEXT without clinical text
-    roles: dict[str, Int[np.ndarray, "member"]]  # positions in state.lines
+    text_id: Int[np.ndarray, "record"]  # of each line; NO_TEXT without clinical text
+    roles: dict[str, Int[np.ndarray, "member"]]  # positions among the lines
 
     def with_text(self, role: str) -> Int[np.ndarray, "record"]:
         """Positions of that role that have a report."""
@@ -52,47 +50,35 @@ class DisentangledFeatures:
         return FeatureSplits(*(ecg[i] for i in at)), FeatureSplits(*(text[self.text_id[i]] for i in at))
 
 
-def embed_parts(state: Evaluation, out: Path) -> DisentangledFeatures:
+def embed_parts(subject: Subject, out: Path) -> DisentangledFeatures:
     """Runs both encoders over everything that the split needs; the recordings' features are cached in `out`."""
-    run = state.trained
-    if not isinstance(run.method, CgDmer):
+    run = subject.trained
+    if not run.method.declared.shared_specific:
         raise CgdmerError(
-            f"{run.folder.path} is a run of {state.base.method}, which has no shared and specific parts to diagnose; "
+            f"{run.folder.path} is a run of {subject.base.method}, which has no shared and specific parts to diagnose; "
             "give a run of cgdmer"
         )
     features_of = embedding.embedder(run.method, NAMES)
-    name = f"features-{run.checkpoint[:16]}-{state.corpus.fingerprint[:16]}-{'+'.join(NAMES)}.npz"
+    name = f"features-{run.checkpoint[:16]}-{subject.corpus.fingerprint[:16]}-{'+'.join(NAMES)}.npz"
     ecg = embedding.cached(
         out / name,
-        state.lines,
-        lambda: embedding.embed(features_of, run.variables, state.corpus, state.lines, state.table, "embed"),
+        subject.lines,
+        lambda: embedding.embed(features_of, run.variables, subject.corpus, subject.lines, subject.table, "embed"),
     )
-    text_id = state.corpus.text_id[state.lines]
-    folds, fold = probe_folds(state.base.split), state.corpus.fold[state.lines]
+    text_id = subject.corpus.text_id[subject.lines]
+    folds, fold = probe_folds(subject.base.split), subject.corpus.fold[subject.lines]
     roles = {role: np.flatnonzero(in_folds(fold, getattr(folds, role))) for role in ROLES}
-    return DisentangledFeatures(ecg, _embed_texts(state, ecg, np.unique(text_id[text_id != NO_TEXT])), text_id, roles)
+    return DisentangledFeatures(ecg, _embed_texts(subject, ecg, np.unique(text_id[text_id != NO_TEXT])), text_id, roles)
 
 
-def _embed_texts(state: Evaluation, ecg: embedding.Features, ids: Int[np.ndarray, "text"]) -> embedding.Features:
+def _embed_texts(subject: Subject, ecg: embedding.Features, ids: Int[np.ndarray, "text"]) -> embedding.Features:
     """Unmasked reports, pooled as the loss pools them; lines of other ids stay NaN."""
-    method = state.trained.method
-
-    @jax.jit
-    def features_of(variables: Variables, tokens, mask) -> dict[str, Float[np.ndarray, "text feature"]]:
-        params = {"params": variables.params}
-        parts = method.network.apply(params, tokens, mask.sum(1), method="text_parts")
-        pooled = method.network.apply(params, "text", parts, mask, method="pooled")
-        aligned = method.network.apply(params, pooled.shared, method="align")
-        return {"shared": pooled.shared, "specific": pooled.specific, "aligned": aligned}
-
+    features_of = jax.jit(subject.trained.method.embed_text_parts)
     if not len(ids):
-        return {name: np.full((len(state.table.tokens), ecg[name].shape[1]), np.nan, np.float32) for name in ecg}
-    made: embedding.Features = {}
-    for first in range(0, len(ids), TEXTS_AT_ONCE):
-        part = ids[first : first + TEXTS_AT_ONCE]
-        filled = np.pad(part, (0, TEXTS_AT_ONCE - len(part)), mode="edge")  # one shape, compiled once
-        features = features_of(state.trained.variables, state.table.tokens[filled], state.table.mask[filled])
-        for name, value in features.items():
-            table = made.setdefault(name, np.full((len(state.table.tokens), value.shape[1]), np.nan, np.float32))
-            table[part] = np.asarray(value)[: len(part)]
-    return made
+        return {name: np.full((len(subject.table.tokens), ecg[name].shape[1]), np.nan, np.float32) for name in ecg}
+    read = batched.rows_of(subject.table.tokens, subject.table.mask, ids)
+    tables: embedding.Features = {}
+    for name, value in batched.embed_texts(features_of, subject.trained.variables, read, len(ids)).items():
+        tables[name] = np.full((len(subject.table.tokens), value.shape[1]), np.nan, np.float32)
+        tables[name][ids] = value
+    return tables

@@ -6,7 +6,9 @@ import numpy as np
 from jaxtyping import Bool, Int64
 
 from cgdmer_jax.data.corpus import Corpus
-from cgdmer_jax.evaluation.evaluation import Evaluation, Plan
+from cgdmer_jax.evaluation.embedded import Headline
+from cgdmer_jax.evaluation.outcome import Outcome
+from cgdmer_jax.evaluation.subject import Subject
 from cgdmer_jax.metrics.metrics import ENOUGH_POSITIVES
 from cgdmer_jax.metrics.results import rows_for_scores
 
@@ -14,30 +16,26 @@ AGES = {"age<40": (0, 40), "age=40-64": (40, 65), "age>=65": (65, np.inf)}
 LEAST = 50  # scored records of a device; those with fewer are one group
 
 
-def add_groups(state: Evaluation, plan: Plan) -> None:
+def score_groups(subject: Subject, headline: Headline) -> Outcome:
     """Rows of classes with at least 10 positives in the group, and the two macros; intervals of the macro AUROC."""
-    headline = plan.features[0]
-    for task in state.tasks:
-        scores, labels = task.headline.scores(_features(state, headline)[task.score]), task.labels[task.score]
-        for group, members in groups_of(state.corpus, state.lines[task.score]).items():
-            setting = replace(
-                state.base,
-                task=task.name,
-                feature=headline,
-                feature_dim=_features(state, headline).shape[1],
-                group=group,
-            )
+    rows = []
+    for task in subject.tasks:
+        probe = headline.probes[task.name]
+        scores, labels = probe.scores(headline.x[task.score]), task.labels[task.score]
+        setting = replace(subject.base, task=task.name, feature=headline.feature, feature_dim=headline.x.shape[1])
+        for group, members in groups_of(subject.corpus, subject.lines[task.score]).items():
             scored = rows_for_scores(
-                setting,
+                replace(setting, group=group),
                 [scores[members]],
                 labels[members],
                 task.classes,
                 probabilities=True,
-                defined=task.headline.fitted,
+                defined=probe.fitted,
                 weights=np.ascontiguousarray(task.weights[:, members]),
                 macro_only=True,
             )
-            state.rows += [r for r in scored.rows if _is_macro(r) or r["n_positive"] >= ENOUGH_POSITIVES]
+            rows += [r for r in scored.rows if _is_macro(r) or r["n_positive"] >= ENOUGH_POSITIVES]
+    return Outcome(tuple(rows))
 
 
 def groups_of(corpus: Corpus, lines: Int64[np.ndarray, "record"]) -> dict[str, Bool[np.ndarray, "record"]]:
@@ -54,10 +52,6 @@ def groups_of(corpus: Corpus, lines: Int64[np.ndarray, "record"]) -> dict[str, B
 
 def _words(values: np.ndarray) -> list[str]:
     return [" ".join(str(value).split()) if value else "unknown" for value in values]
-
-
-def _features(state: Evaluation, headline: str) -> np.ndarray:
-    return state.features[f"{state.base.method}/{headline}"][0]
 
 
 def _is_macro(row: dict) -> bool:

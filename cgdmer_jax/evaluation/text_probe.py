@@ -14,10 +14,10 @@ from cgdmer_jax.data.splits import in_folds, probe_folds
 from cgdmer_jax.data.text.languages import language
 from cgdmer_jax.data.token_table import token_table
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.evaluation.evaluation import Task, make_task, unscorable
+from cgdmer_jax.evaluation.subject import Task, make_task, unscorable
 from cgdmer_jax.interop.huggingface import load_text_encoder
 from cgdmer_jax.interop.text_folder import read_origin
-from cgdmer_jax.methods.cgdmer.method import CgDmer
+from cgdmer_jax.methods import batched
 from cgdmer_jax.metrics.probe import fit_probe
 from cgdmer_jax.metrics.results import Scored, Setting, paired_row, rows_for_scores
 from cgdmer_jax.models.text.states import mean_of_tokens
@@ -27,7 +27,6 @@ from cgdmer_jax.recipes.text_vectors import vectors_of
 NO_RUN = "-"
 SPLIT = "validation"  # an encoder is chosen by it
 LANGUAGES = ("de", "en")
-TEXTS_AT_ONCE = 256
 
 
 def encoders(corpus: Corpus, folders: dict[str, str], runs: dict[str, str], max_tokens: int):
@@ -57,19 +56,18 @@ def domain_of_run(run: trained_run.Trained, corpus: Corpus) -> str:
 
 def vectors_of_run(run: trained_run.Trained, tokens, mask) -> Float[np.ndarray, "text width"]:
     """The run's text encoder alone, without what it shares with the recordings."""
-    if not isinstance(run.method, CgDmer):
-        raise CgdmerError(f"{run.folder.path} is a run of {run.config.method_name}; give one of cgdmer")
+    if not run.method.declared.text_states:
+        raise CgdmerError(
+            f"{run.folder.path} is a run of {run.config.method_name}, which has no text encoder to probe; give one of "
+            "cgdmer"
+        )
 
     @jax.jit
-    def of(params, tokens, length):
-        states = run.method.network.apply({"params": params}, tokens, length, method="text_states")
-        return mean_of_tokens(states, length)
+    def of(variables, tokens, mask):
+        return mean_of_tokens(run.method.text_states(variables, tokens, mask), mask.sum(1, dtype=np.int32))
 
-    made = []
-    for first in range(0, len(tokens), TEXTS_AT_ONCE):
-        lines = np.arange(first, first + TEXTS_AT_ONCE).clip(max=len(tokens) - 1)  # one shape, compiled once
-        made.append(np.asarray(of(run.variables.params, tokens[lines], mask[lines].sum(1, dtype=np.int32))))
-    return np.concatenate(made)[: len(tokens)]
+    read = batched.rows_of(tokens, mask, np.arange(len(tokens)))
+    return batched.embed_texts(of, run.variables, read, len(tokens))
 
 
 def probed(corpus: Corpus, made):

@@ -1,27 +1,26 @@
 """Encoder: a pretrained model in use. Recordings in any order of leads, rate and unit; NumPy in, NumPy out."""
 
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import jax
 import numpy as np
-from jaxtyping import Bool, Float, Num
+from jaxtyping import Bool, Float
 from tokenizers import Tokenizer
 
-from cgdmer_jax.batch import NO_TEXT, Batch
-from cgdmer_jax.contract import InputContract, Prepared, patient_hmac_sha256, patient_sha256, prepare, signal_sha256
+from cgdmer_jax.batch import Batch, blank_batch, filled_up
+from cgdmer_jax.contract import InputContract, Prepared, patient_hmac_sha256, patient_sha256, signal_sha256
 from cgdmer_jax.data.text.cleaning import clean
 from cgdmer_jax.data.text.tokenizer import encode
 from cgdmer_jax.errors import CgdmerError, suggest
-from cgdmer_jax.given_input import Signal, check_rate_and_unit, in_order, lead_names, plain_signal
-from cgdmer_jax.methods.protocol import Method, Variables
-from cgdmer_jax.waveform.conditioning import LEADS, canonical_lead
-from cgdmer_jax.waveform.windows import split
+from cgdmer_jax.given_input import in_order
+from cgdmer_jax.interop.given_signals import Signals, is_one, prepare_all
+from cgdmer_jax.methods.batched import Texts, embed_recordings, embed_texts, records_at_once
+from cgdmer_jax.methods.protocol import Embedder, Variables
+from cgdmer_jax.methods.zero_shot import class_vectors
 
-Signals = Signal | Iterable[Signal]
 Prompts = Mapping[str, str | Iterable[str]]
-TEXTS_AT_ONCE = 64
+TEXTS_AT_ONCE = 64  # in use they are few
 MOST_CHARACTERS = 100_000  # of a text; a tokenizer takes some hundred times a text's size
 
 
@@ -46,7 +45,7 @@ class Encoder:
     """
 
     def __init__(
-        self, method: Method, variables: Variables, contract: InputContract, tokenizer: Tokenizer, max_tokens: int
+        self, method: Embedder, variables: Variables, contract: InputContract, tokenizer: Tokenizer, max_tokens: int
     ):
         self.contract = contract
         self._trained_signals = {sha for part in contract.trained_on for sha in part.signal_sha256}
@@ -54,11 +53,9 @@ class Encoder:
         self._method = method
         self._variables = jax.device_put(variables)
         self._tokenizer = tokenizer
-        # On CPU few at a time: more would leave the cache (cgdmer_jax/recipes/trained_run.py has the measurement).
-        self._records_at_once = 4 if jax.default_backend() == "cpu" else 256
         self._embed_ecg = jax.jit(method.embed_ecg)
-        self._embed_text = jax.jit(method.embed_text)
-        made = jax.eval_shape(method.embed_ecg, variables, blank_batch(1, contract, max_tokens))
+        self._embed_text = jax.jit(method.embed_text) if method.declared.text else None
+        made = jax.eval_shape(method.embed_ecg, variables, self._blank_batch(1))
         self.features = {name: value.shape[1] for name, value in made.items()}
 
     def embed(
@@ -76,8 +73,8 @@ class Encoder:
         `feature`: a name in `features`; "main" is the one for linear probes, "aligned" (unit vectors, no unit of
         measurement) the one that `embed_text` shares. Raises CgdmerError where the model has no such feature.
         """
-        made = self.embed_prepared(self._prepared(signal, rate, leads, unit, windows), feature=feature)
-        return made[0] if _is_one(signal) and windows != "all" else made
+        made = self.embed_prepared(prepare_all(self.contract, signal, rate, leads, unit, windows), feature=feature)
+        return made[0] if is_one(signal) and windows != "all" else made
 
     def embed_prepared(
         self, prepared: Iterable[Prepared], *, feature: str = "main"
@@ -89,11 +86,12 @@ class Encoder:
         """
         if feature not in self.features:
             raise CgdmerError(f'the model has no feature "{feature}".{suggest(feature, self.features)}')
-        parts = [
-            np.asarray(self._embed_ecg(self._variables, batch)[feature])[:n_real]
-            for batch, n_real in self._batches(iter(prepared), self._records_at_once)
-        ]
-        return np.concatenate(parts) if parts else np.zeros((0, self.features[feature]), np.float32)
+
+        def asked(variables: Variables, batch: Batch) -> dict:
+            return {feature: self._embed_ecg(variables, batch)[feature]}
+
+        made = embed_recordings(asked, self._variables, self._batches(iter(prepared), records_at_once()))
+        return made.get(feature, np.zeros((0, self.features[feature]), np.float32))
 
     def was_trained_on(
         self, signal: Signals, rate: float | int, leads: Iterable[str], unit: str
@@ -103,7 +101,7 @@ class Encoder:
         Hashes of the prepared samples of the first window are compared: unit and order of the leads do not matter,
         while a copy at another rate counts as another recording. Raises CgdmerError as `embed` does.
         """
-        prepared = self._prepared(signal, rate, leads, unit, "first")  # as a conversion reads them
+        prepared = prepare_all(self.contract, signal, rate, leads, unit, "first")  # as a conversion reads them
         return np.array([signal_sha256(one.signal) in self._trained_signals for one in prepared], bool)
 
     def was_trained_on_patient(self, patients: Iterable[str], key: bytes) -> Bool[np.ndarray, "patient"]:
@@ -130,6 +128,7 @@ class Encoder:
         `texts`: reports or prompts in order, cleaned here as in training and cut at `max_tokens` word pieces. Raises
         CgdmerError where one is no text, is longer than 100,000 characters or holds no clinical words.
         """
+        self._check_text()
         return self._text_vectors(
             [self._cleaned(text, f"text {number}") for number, text in enumerate(in_order(texts, "texts"))]
         )
@@ -150,68 +149,26 @@ class Encoder:
         probability: compare records within a class. Raises CgdmerError where classes have unequal numbers of phrasings
         or a phrasing holds no clinical words.
         """
+        self._check_text()
         vectors = self._class_vectors(prompts)
         return self.embed(signal, rate, leads, unit, feature="aligned", windows=windows) @ vectors.T
 
-    def _prepared(
-        self, signal: Signals, rate: float | int, leads: Iterable[str], unit: str, windows: str | None
-    ) -> Iterator[Prepared]:
-        check_rate_and_unit(rate, unit)
-        names = lead_names(leads)
-        if _is_one(signal):
-            yield from self._of_one(signal, rate, names, unit, windows)
-            return
-        if windows == "all":
-            raise CgdmerError('windows "all" of several signals would not say which is whose; give one signal a call')
-        for number, one in enumerate(_several(signal)):
-            try:
-                yield from self._of_one(one, rate, names, unit, windows)
-            except CgdmerError as error:
-                raise CgdmerError(f"signal {number}: {error}") from error
-
-    def _of_one(
-        self, signal: Signal, rate: float | int, leads: tuple[str, ...], unit: str, windows: str | None
-    ) -> Iterator[Prepared]:
-        parts, passed_over = split(plain_signal(signal), rate, self.contract.seconds, windows or "first")
-        if passed_over and windows in (None, "all"):  # the others were asked for
-            warnings.warn(f'{passed_over}; choose with windows="first", "centre" or "all"', stacklevel=2)
-        for part in parts:
-            try:
-                yield self._window(part.signal, rate, leads, unit)
-            except CgdmerError as error:
-                where = f"window from {part.start_s:g} s: " if len(parts) > 1 else ""
-                raise CgdmerError(f"{where}{error}") from error
-
-    def _window(
-        self, signal: Num[np.ndarray, "lead time"], rate: float | int, leads: tuple[str, ...], unit: str
-    ) -> Prepared:
-        prepared = prepare(self.contract, signal, rate, leads, unit)
-        if prepared.extra_leads:  # a misspelt name would otherwise be a lead that silently lacks
-            name = prepared.extra_leads[0]
-            raise CgdmerError(
-                f'lead "{name}" is none of the twelve; rename it or leave it out.{suggest(name, self.contract.leads)}'
-            )
-        if unused := _unused(signal, leads, prepared):
-            why = "flat, clipped, or not measured for over a twentieth of the time"
-            warnings.warn(f"{', '.join(unused)}: not used, as if it were not given ({why})", stacklevel=2)
-        return prepared
-
     def _batches(self, prepared: Iterator[Prepared], size: int) -> Iterator[tuple[Batch, int]]:
-        """Full batches (the last one repeats its last record), with the number of real records."""
+        """Full batches, with the number of real records."""
         while some := list(islice(prepared, size)):
-            n_real = len(some)
-            some += [some[-1]] * (size - n_real)
-            yield (
-                blank_batch(size, self.contract, self.max_tokens)._replace(
-                    signal=np.stack([one.signal for one in some]),
-                    lead_mask=np.stack([one.lead_mask for one in some]),
-                    length=np.array([one.length for one in some], np.int32),
-                ),
-                n_real,
+            batch = self._blank_batch(size)._replace(
+                signal=filled_up(np.stack([one.signal for one in some]), size),
+                lead_mask=filled_up(np.stack([one.lead_mask for one in some]), size),
+                length=filled_up(np.array([one.length for one in some], np.int32), size),
             )
+            yield batch, len(some)
+
+    def _blank_batch(self, size: int) -> Batch:
+        contract = self.contract
+        return blank_batch(size, n_leads=len(contract.leads), n_samples=contract.samples, n_tokens=self.max_tokens)
 
     def _class_vectors(self, prompts: Prompts) -> Float[np.ndarray, "klass embedding"]:
-        """Re-normalised mean of each class's phrasings, as every method's `zero_shot_scores` takes it."""
+        """As methods/zero_shot.py makes them of each class's phrasings."""
         if not isinstance(prompts, Mapping):
             raise CgdmerError(
                 f"prompts is a {type(prompts).__name__}; give a dict from class to phrasing, or phrasings"
@@ -227,17 +184,20 @@ class Encoder:
                 f"prompts hold unequal numbers of phrasings ({told}); give every class as many, at least 1"
             )
         texts = [self._cleaned(text, f'prompt of class "{name}"') for name, of in phrasings.items() for text in of]
-        mean = self._text_vectors(texts).reshape(len(phrasings), counts.pop(), -1).mean(1)
-        return mean / np.sqrt(np.maximum((mean * mean).sum(1, keepdims=True), 1e-12))
+        return class_vectors(self._text_vectors(texts).reshape(len(phrasings), counts.pop(), -1))
+
+    def _check_text(self) -> None:
+        if self._embed_text is None:
+            raise CgdmerError("the model was pretrained on recordings alone and reads no text; embed recordings")
 
     def _text_vectors(self, texts: Sequence[str]) -> Float[np.ndarray, "text embedding"]:
-        parts = []
-        for first in range(0, len(texts), TEXTS_AT_ONCE):
-            part = texts[first : first + TEXTS_AT_ONCE]
-            tokens, mask, _ = encode(self._tokenizer, part, self.max_tokens)
-            padded = [_padded(array, TEXTS_AT_ONCE) for array in (tokens, mask)]
-            parts.append(np.asarray(self._embed_text(self._variables, *padded))[: len(part)])
-        return np.concatenate(parts) if parts else np.zeros((0, self.features["aligned"]), np.float32)
+        if not texts:
+            return np.zeros((0, self.features["aligned"]), np.float32)
+
+        def read(some: slice) -> Texts:
+            return encode(self._tokenizer, texts[some], self.max_tokens)[:2]
+
+        return embed_texts(self._embed_text, self._variables, read, len(texts), TEXTS_AT_ONCE)
 
     def _cleaned(self, text: str, where: str) -> str:
         if not isinstance(text, str):
@@ -251,39 +211,3 @@ class Encoder:
         if cleaned is None:
             raise CgdmerError(f"{where} holds no clinical text; leave it out")
         return cleaned
-
-
-def blank_batch(size: int, contract: InputContract, max_tokens: int) -> Batch:
-    """Records without samples and without report."""
-    return Batch(
-        signal=np.zeros((size, len(contract.leads), contract.samples), np.int16),
-        lead_mask=np.zeros((size, len(contract.leads)), bool),
-        length=np.zeros(size, np.int32),
-        row=np.zeros(size, np.int32),
-        tokens=np.zeros((size, max_tokens), np.int32),
-        token_mask=np.zeros((size, max_tokens), bool),
-        text_id=np.full(size, NO_TEXT, np.int32),
-        text_columns={},
-    )
-
-
-def _unused(signal: Num[np.ndarray, "lead time"], leads: tuple[str, ...], prepared: Prepared) -> list[str]:
-    """Leads of which something was measured, and which the model is not shown all the same."""
-    absent = {lead for lead, used in zip(LEADS, prepared.lead_mask, strict=True) if not used}
-    measured = np.isfinite(signal).any(1)
-    return [name for name, some in zip(leads, measured, strict=True) if some and canonical_lead(name) in absent]
-
-
-def _is_one(signal: Signals) -> bool:
-    return len(getattr(signal, "shape", ())) == 2
-
-
-def _several(signals: Signals) -> Iterable:
-    shape = getattr(signals, "shape", None)
-    if shape is not None and len(shape) != 3:
-        raise CgdmerError(f"signals have shape {[*shape]}, expected [lead, time], [record, lead, time] or a list")
-    return in_order(signals, "signals")
-
-
-def _padded(array: np.ndarray, size: int) -> np.ndarray:
-    return np.pad(array, [(0, size - len(array)), *[(0, 0)] * (array.ndim - 1)], mode="edge")

@@ -13,12 +13,13 @@ import jax
 from tokenizers import Tokenizer
 
 from cgdmer_jax import __version__
+from cgdmer_jax.batch import blank_batch
 from cgdmer_jax.contract import InputContract
 from cgdmer_jax.data.text.cleaning import CLEANING_VERSION
 from cgdmer_jax.data.text.special_tokens import full_stop_id, vocabulary_size
 from cgdmer_jax.data.text.tokenizer import TOKENIZER_FILE, load_tokenizer, save_tokenizer, tokenizer_sha256
 from cgdmer_jax.errors import CgdmerError, reason_of
-from cgdmer_jax.interop.encoder import Encoder, blank_batch
+from cgdmer_jax.interop.encoder import Encoder
 from cgdmer_jax.interop.hub import hub_hint, is_hub_address, snapshot
 from cgdmer_jax.interop.weights import read_weights, write_weights
 from cgdmer_jax.json_file import own_sha256, read_json
@@ -108,17 +109,17 @@ def load(name: str | Path) -> Encoder:
     tokenizer = load_tokenizer(folder)
     if tokenizer_sha256(tokenizer) != contract.tokenizer_sha256:
         raise CgdmerError(f"{folder / TOKENIZER_FILE} is not the tokenizer of this model (sha256 in {INPUT}); {REMEDY}")
+    shape = {"n_leads": len(contract.leads), "n_samples": contract.samples}
     method = make_method(
         config["method_name"],
         renamed(config["method"], str(folder / CONFIG), "method."),
-        n_leads=len(contract.leads),
-        n_samples=contract.samples,
+        **shape,
         rate=contract.rate,
         vocabulary=vocabulary_size(tokenizer),
         max_tokens=config["max_tokens"],
         full_stop=full_stop_id(tokenizer),
     )
-    like = jax.eval_shape(method.init, jax.random.key(0), blank_batch(2, contract, config["max_tokens"]))
+    like = jax.eval_shape(method.init, jax.random.key(0), blank_batch(2, **shape, n_tokens=config["max_tokens"]))
     variables = read_weights(folder / WEIGHTS, like)
     return Encoder(method, variables, contract, tokenizer, config["max_tokens"])
 

@@ -11,7 +11,7 @@ from cgdmer_jax.batch import Batch
 from cgdmer_jax.config import one_of, setting
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.methods.losses import reconstruction
-from cgdmer_jax.methods.protocol import Aux, Variables
+from cgdmer_jax.methods.protocol import Aux, Declared, Variables
 from cgdmer_jax.models.frozen import held
 from cgdmer_jax.models.heads import unit
 from cgdmer_jax.models.masking.slots import Slots
@@ -90,7 +90,8 @@ class MaskedText:
         self.marks = text_tower.marks_of(config.text_architecture)
         self.network = MaskedTextNetwork(tower, config.dtype)
         self._frozen = text_tower.frozen_pattern(tower, config.text_trained, pooler=False)
-        self.rate_factors = text_tower.rate_factors(self._frozen, config.text_trained, config.text_lr_multiplier)
+        rules = text_tower.rate_factors(self._frozen, config.text_trained, config.text_lr_multiplier)
+        self.declared = Declared(recordings=False, text=True, rate_factors=rules)
 
     def init(self, key: PRNGKeyArray, batch: Batch) -> Variables:
         masked = self.draw(key, batch, jnp.float32(0))
@@ -118,9 +119,6 @@ class MaskedText:
         )
         return loss, Aux(variables.state, {"text": loss})
 
-    def embed_ecg(self, variables: Variables, batch: Batch) -> dict[str, Float[Array, "batch feature"]]:
-        raise CgdmerError("masked_text has no encoder for recordings; evaluate a run that was pretrained on them")
-
     def embed_text(
         self,
         variables: Variables,
@@ -130,15 +128,6 @@ class MaskedText:
         """Pooled states as unit vectors."""
         length = token_mask.sum(1, dtype=jnp.int32)
         return unit(self._apply(variables, tokens, length, self.config.text_pooling, method="pooled"))
-
-    def zero_shot_scores(
-        self,
-        variables: Variables,
-        batch: Batch,
-        tokens: Int32[Array, "klass prompt token"],
-        token_mask: Bool[Array, "klass prompt token"],
-    ) -> Float[Array, "batch klass"]:
-        return self.embed_ecg(variables, batch)["aligned"]
 
     def _apply(self, variables: Variables, *args, method: str | None = None) -> jax.Array:
         return self.network.apply({"params": held(variables.params, self._frozen)}, *args, method=method)

@@ -3,6 +3,7 @@
 See docs/design.md, "Methods".
 """
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Array, Bool, Float, Int32, PRNGKeyArray
@@ -33,30 +34,39 @@ class Reconstruction(NamedTuple):
     hidden: Bool[Array, "batch lead patch"]
 
 
-def text_columns_of(method: "Method") -> tuple[str, ...]:
-    """Names of the per-text tables that the method's loss reads; () when it says nothing of them."""
-    return getattr(method, "text_columns", ())
+@dataclass(frozen=True)
+class Declared:
+    """What a method can do beside training. Asked before it is called; a method has no function it does not declare.
 
+    `recordings`: it is an Embedder. `text`: it is a TextEmbedder, and its `embed_ecg` has the feature `aligned`, which
+    is compared with texts: zero-shot scores, retrieval and nearest reports follow from the two (methods/zero_shot.py).
 
-def record_columns_of(method: "Method") -> tuple[str, ...]:
-    """Names of the per-record tables that the method's loss reads (data/record_columns.py); () when it says nothing."""
-    return getattr(method, "record_columns", ())
+    `reconstructs`: `reconstruct(variables, batch, draws) -> Reconstruction`; its config has `masking` and
+    `lead_dropout`, which the evaluation sets. `shared_specific`: `embed_ecg` has `shared` and `specific`,
+    `embed_text_parts(variables, tokens, token_mask)` has both and `aligned` of texts, and `temperature(variables)` is
+    that of its alignment. `text_states`: `text_states(variables, tokens, token_mask) -> [text, token, width]`, those of
+    the text encoder alone.
 
+    `text_columns`: per-text tables that `loss` reads from `batch.text_columns`; `record_columns`: per-record ones, from
+    `batch.record_columns` (data/record_columns.py). `rate_factors`: rules for the optimiser (regex on the parameter
+    path, factor) that come before the config's; factor 0 = never updated.
+    """
 
-def rate_factors_of(method: "Method") -> tuple[tuple[str, float], ...]:
-    """The method's own rules for the optimiser; () when it has none."""
-    return getattr(method, "rate_factors", ())
+    recordings: bool
+    text: bool
+    reconstructs: bool = False
+    shared_specific: bool = False
+    text_states: bool = False
+    text_columns: tuple[str, ...] = ()
+    record_columns: tuple[str, ...] = ()
+    rate_factors: tuple[tuple[str, float], ...] = ()
 
 
 @runtime_checkable
-class Method(Protocol):
-    """Stateless; every array is explicit.
+class Objective(Protocol):
+    """What is trained: every method. Stateless; every array is explicit."""
 
-    Optional, asked by name: `reconstruct(variables, batch, draws) -> Reconstruction`, `ecg_tokens`;
-    `text_columns`, names of the per-text tables that `loss` reads from `batch.text_columns`; `record_columns`, the
-    same of per-record tables, from `batch.record_columns`; `rate_factors`, rules for the optimiser (regex on the
-    parameter path, factor) that come before the config's: factor 0 = never updated.
-    """
+    declared: Declared
 
     def init(self, key: PRNGKeyArray, batch: Batch) -> Variables: ...
 
@@ -68,21 +78,32 @@ class Method(Protocol):
         self, variables: Variables, batch: Batch, draws: Draws, *, train: bool
     ) -> tuple[Float[Array, ""], Aux]: ...
 
+
+@runtime_checkable
+class Embedder(Protocol):
+    """What is used after training: a method that declares `recordings`."""
+
+    declared: Declared
+
     def embed_ecg(self, variables: Variables, batch: Batch) -> dict[str, Float[Array, "batch feature"]]:
-        """Features by name, among them `aligned`; deterministic, each record by itself."""
+        """Features by name, the usual one `main`; deterministic, each record by itself."""
         ...
+
+
+@runtime_checkable
+class TextEmbedder(Protocol):
+    """A method that declares `text`."""
+
+    declared: Declared
 
     def embed_text(
         self,
         variables: Variables,
         tokens: Int32[Array, "text token"],
         token_mask: Bool[Array, "text token"],
-    ) -> Float[Array, "text embedding"]: ...
+    ) -> Float[Array, "text embedding"]:
+        """Vectors in the space of the feature `aligned`; each text by itself."""
+        ...
 
-    def zero_shot_scores(
-        self,
-        variables: Variables,
-        batch: Batch,
-        tokens: Int32[Array, "klass prompt token"],
-        token_mask: Bool[Array, "klass prompt token"],
-    ) -> Float[Array, "batch klass"]: ...
+
+Method = Objective  # every method trains; what else it is, it declares

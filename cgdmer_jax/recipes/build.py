@@ -10,15 +10,22 @@ from jaxtyping import Int64
 from ml_collections import ConfigDict
 from tokenizers import Tokenizer
 
-from cgdmer_jax.batch import NO_TEXT, Batch
+from cgdmer_jax.batch import NO_TEXT, Batch, blank_batch
 from cgdmer_jax.config import flat
-from cgdmer_jax.contract import CONVERSION, UNIT, InputContract, TrainedOn, patient_sha256
+from cgdmer_jax.contract import CONVERSION, SCALINGS, UNIT, InputContract, TrainedOn, patient_sha256
 from cgdmer_jax.data.corpus import Corpus
 from cgdmer_jax.data.loader import sequential_batches
 from cgdmer_jax.data.store.store import Store
 from cgdmer_jax.data.text.cleaning import CLEANING_VERSION
 from cgdmer_jax.data.text.special_tokens import full_stop_id, vocabulary_size
-from cgdmer_jax.data.text.tokenizer import load_word_piece, shared_words, tokenizer_sha256, train_wordpiece
+from cgdmer_jax.data.text.tokenizer import (
+    has_words,
+    load_word_piece,
+    shared_words,
+    tokenizer_sha256,
+    train_wordpiece,
+    word_piece_without_words,
+)
 from cgdmer_jax.data.token_table import TokenTable
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods import make
@@ -29,7 +36,8 @@ from cgdmer_jax.waveform.conditioning import LEADS
 
 
 def make_method(config: ConfigDict, contract: InputContract, tokenizer: Tokenizer) -> Method:
-    return make.make_method(
+    """The config's method, on recordings as the contract has them."""
+    method = make.make_method(
         config.method_name,
         config.method.to_dict(),
         n_leads=len(LEADS),
@@ -38,6 +46,24 @@ def make_method(config: ConfigDict, contract: InputContract, tokenizer: Tokenize
         **of_tokenizer(tokenizer),
         max_tokens=config.data.max_tokens,
     )
+    if not method.declared.recordings:
+        raise CgdmerError(
+            f'config.method_name is "{config.method_name}", which reads no recordings; adapt a text encoder with '
+            "experiments.adapt_text, or name a method that reads them"
+        )
+    if method.declared.text and not has_words(tokenizer):
+        raise CgdmerError("the training split has no report to train a tokenizer on; give config.data.tokenizer")
+    return method
+
+
+def scaling_of(config: ConfigDict) -> str:
+    """How the method scales a recording; the input contract carries it."""
+    if "scaling" not in config.method:
+        raise CgdmerError(
+            f"config.method of {config.method_name} has no field scaling, which the input contract records; add it to "
+            f"the method's config, as one of {', '.join(SCALINGS)}"
+        )
+    return config.method.scaling
 
 
 def of_tokenizer(tokenizer: Tokenizer) -> dict[str, int]:
@@ -46,13 +72,16 @@ def of_tokenizer(tokenizer: Tokenizer) -> dict[str, int]:
 
 
 def make_tokenizer(config: ConfigDict, corpus: Corpus) -> Tokenizer:
-    """The given one, or a WordPiece that has seen the training reports only, and rare words letter by letter."""
+    """The given one, or a WordPiece that has seen the training reports only, and rare words letter by letter.
+
+    Without a single report it has no words, which `make_method` refuses for a method that reads text.
+    """
     if config.data.tokenizer:
         return load_word_piece(Path(config.data.tokenizer))
     lines = corpus.lines("train")
     lines = lines[corpus.text_id[lines] != NO_TEXT]
     if not len(lines):
-        raise CgdmerError("the training split has no report to train a tokenizer on; give config.data.tokenizer")
+        return word_piece_without_words()
     reports = corpus.reports(lines)
     shared = shared_words(zip(corpus.patient_id[lines], reports, strict=True), config.data.min_patients)
     if not any(shared):
@@ -128,19 +157,9 @@ def read_batches(corpus: Corpus, lines: Int64[np.ndarray, "n"], table: TokenTabl
     return sequential_batches(corpus, lines, table.tokens, table.mask, batch_size, table.columns)
 
 
-def shapes_of(batch_size: int, contract: InputContract, max_tokens: int) -> Batch:
-    """A batch of shapes alone."""
-    shape = jax.ShapeDtypeStruct
-    return Batch(
-        signal=shape((batch_size, len(LEADS), contract.samples), np.int16),
-        lead_mask=shape((batch_size, len(LEADS)), bool),
-        length=shape((batch_size,), np.int32),
-        row=shape((batch_size,), np.int32),
-        tokens=shape((batch_size, max_tokens), np.int32),
-        token_mask=shape((batch_size, max_tokens), bool),
-        text_id=shape((batch_size,), np.int32),
-        text_columns={},
-    )
+def blank_batch_of(size: int, contract: InputContract, max_tokens: int) -> Batch:
+    """A batch of nothing, in the shapes that the contract gives."""
+    return blank_batch(size, n_leads=len(contract.leads), n_samples=contract.samples, n_tokens=max_tokens)
 
 
 def run_environment() -> dict:

@@ -43,9 +43,9 @@ def dry_run(config: ConfigDict, topology: str, accelerator: str) -> dict:
     config, tower = with_architecture(config, RunFolder(Path("no-run")))
     corpus = open_corpus(tuple(config.data.stores))
     tokenizer = build.make_tokenizer(config, corpus) if tower is None else tower.tokenizer
-    contract = build.make_contract(corpus, tokenizer, config.method.scaling)
+    contract = build.make_contract(corpus, tokenizer, build.scaling_of(config))
     method = build.make_method(config, contract, tokenizer)
-    batch = build.shapes_of(config.data.batch_size, contract, config.data.max_tokens)
+    batch = build.blank_batch_of(config.data.batch_size, contract, config.data.max_tokens)
     optimizer_config, key = from_fields(OptimizerConfig, config.optimizer.to_dict()), jax.random.key(config.seed)
 
     shapes, optimizer = state_shapes(method, optimizer_config, batch, key)

@@ -38,7 +38,7 @@ def import_merl(weights: Path, config: ConfigDict, store: str, run: RunFolder) -
         raise CgdmerError("--config is no config of MERL with a text tower; give configs/merl.py:SIZE")
     corpus = open_corpus((store,))
     contract = dataclasses.replace(
-        build.make_contract(corpus, tower.tokenizer, config.method.scaling), trained_on=(THEIRS,)
+        build.make_contract(corpus, tower.tokenizer, build.scaling_of(config)), trained_on=(THEIRS,)
     )
     method = build.make_method(config, contract, tower.tokenizer)
     state = _with_released(_first_state(method, config, contract), weights)
@@ -50,8 +50,7 @@ def import_merl(weights: Path, config: ConfigDict, store: str, run: RunFolder) -
 
 
 def _first_state(method, config: ConfigDict, contract: InputContract):
-    batch = build.shapes_of(2, contract, config.data.max_tokens)
-    batch = jax.tree.map(lambda x: jax.numpy.zeros(x.shape, x.dtype), batch)
+    batch = build.blank_batch_of(2, contract, config.data.max_tokens)
     optimizer = from_fields(OptimizerConfig, config.optimizer.to_dict())
     return first_state(method, optimizer, batch, jax.random.key(0), sharding.make_mesh())[0]
 

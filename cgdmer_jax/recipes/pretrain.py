@@ -20,7 +20,6 @@ from cgdmer_jax.data.text.tokenizer import load_tokenizer, tokenizer_sha256
 from cgdmer_jax.data.token_table import TokenTable, token_table
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.huggingface import TextTower
-from cgdmer_jax.methods.protocol import record_columns_of
 from cgdmer_jax.recipes import build
 from cgdmer_jax.recipes.gradient_norms import make_diagnosis
 from cgdmer_jax.recipes.pretrained_text import tower_name, with_architecture, with_tower
@@ -84,9 +83,9 @@ def pretrain(
     corpus = open_corpus(tuple(config.data.stores))
     build.check_cleaning(corpus)
     tokenizer = _tokenizer(run, tower, config, corpus)
-    contract = _input_contract(run, config.method.scaling, corpus, tokenizer, given)
+    contract = _input_contract(run, build.scaling_of(config), corpus, tokenizer, given)
     method = build.make_method(config, contract, tokenizer)
-    corpus = with_record_columns(corpus, record_columns_of(method))
+    corpus = with_record_columns(corpus, method.declared.record_columns)
     optimizer_config = from_fields(OptimizerConfig, config.optimizer.to_dict())
     _, n_validation = loop_config(config)
     table = with_columns(token_table(corpus, tokenizer, config.data.max_tokens), config, method, corpus, tokenizer)

@@ -8,14 +8,14 @@ from cgdmer_jax.data.text.tokenizer import tokenizer_sha256
 from cgdmer_jax.data.text_columns import VECTORS, Encoding, read_vectors
 from cgdmer_jax.data.token_table import TokenTable
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.methods.protocol import Method, text_columns_of
+from cgdmer_jax.methods.protocol import Method
 
 
 def with_columns(
     table: TokenTable, config: ConfigDict, method: Method, corpus: Corpus, tokenizer: Tokenizer
 ) -> TokenTable:
     """The table with the columns that the method needs; one that is missing or stale is an error naming the command."""
-    needed, named = text_columns_of(method), config.data.text_columns
+    needed, named = method.declared.text_columns, config.data.text_columns
     for name in needed:
         if name != VECTORS:
             raise CgdmerError(f'{config.method_name} reads the text column "{name}", which nothing here makes')

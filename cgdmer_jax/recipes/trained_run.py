@@ -6,7 +6,6 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from ml_collections import ConfigDict
 from tokenizers import Tokenizer
 
@@ -59,6 +58,4 @@ def random_variables(trained: Trained, seed: int) -> Variables:
 
 
 def _first_variables(init: Callable, contract: InputContract, config: ConfigDict, seed: int) -> Variables:
-    shapes = build.shapes_of(2, contract, config.data.max_tokens)
-    zeros = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
-    return init(jax.random.key(seed), zeros)
+    return init(jax.random.key(seed), build.blank_batch_of(2, contract, config.data.max_tokens))

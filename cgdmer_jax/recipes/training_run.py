@@ -17,7 +17,7 @@ from cgdmer_jax.config import from_fields
 from cgdmer_jax.contract import InputContract
 from cgdmer_jax.data.text.tokenizer import save_tokenizer
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.methods.protocol import Method, Variables, rate_factors_of
+from cgdmer_jax.methods.protocol import Method, Variables
 from cgdmer_jax.recipes import build
 from cgdmer_jax.training import loop, placement
 from cgdmer_jax.training.checkpoint import Checkpoints
@@ -141,7 +141,7 @@ def first_state(method: Method, config: OptimizerConfig, batch: Batch, key: PRNG
 def state_shapes(method: Method, config: OptimizerConfig, batch: Batch, key: PRNGKeyArray):
     """(shapes of the whole state, optimiser); nothing is computed."""
     variables = jax.eval_shape(method.init, key, batch)
-    optimizer = make_optimizer(config, variables.params, rate_factors_of(method))
+    optimizer = make_optimizer(config, variables.params, method.declared.rate_factors)
     return jax.eval_shape(lambda v: start(v, optimizer), variables), optimizer
 
 

@@ -1,4 +1,4 @@
-"""The validation loss of a run and its retrieval recall, on records and draws that stay the same."""
+"""The validation loss of a run and, with text, its retrieval recall, on records and draws that stay the same."""
 
 import functools
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from cgdmer_jax.training import sharding
 def make_validation(
     method: Method, corpus: Corpus, table: TokenTable, config: ConfigDict, n_records: int, mesh: Mesh
 ) -> Callable[[Variables], dict[str, float]]:
-    """variables -> loss, its terms and retrieval recall on the same validation records with the same draws."""
+    """variables -> loss, its terms and, of a method with text, retrieval recall: same records, same draws."""
     lines = corpus.lines("validation")
     if min(len(lines), n_records) < config.data.batch_size:
         raise CgdmerError(
@@ -35,22 +35,25 @@ def make_validation(
     def measure(variables: Variables, batch, key):
         draws = method.draw(key, batch, jnp.float32(1))
         loss, aux = method.loss(variables, batch, draws, train=False)
+        terms = {"loss": loss, **aux.terms}
+        if not method.declared.text:
+            return terms, ()
         text = method.embed_text(variables, batch.tokens, batch.token_mask)
-        return {"loss": loss, **aux.terms}, method.embed_ecg(variables, batch)["aligned"], text, batch.text_id
+        return terms, (method.embed_ecg(variables, batch)["aligned"], text, batch.text_id)
 
     def validate(variables: Variables) -> dict[str, float]:
-        sums, ecg, text, ids = {}, [], [], []
+        sums, pairs = {}, []
         key = jax.random.key(config.seed + 1)
         n_batches = len(chosen) // config.data.batch_size  # whole batches: the loss of a padded one would differ
         whole = chosen[: n_batches * config.data.batch_size].reshape(n_batches, -1)
         own = whole[:, sharding.own_rows(config.data.batch_size)]
         for number, (batch, _) in enumerate(build.read_batches(corpus, own.ravel(), table, own.shape[1])):
-            terms, e, t, i = measure(variables, sharding.place_batch(batch, mesh), jax.random.fold_in(key, number))
+            terms, pair = measure(variables, sharding.place_batch(batch, mesh), jax.random.fold_in(key, number))
             sums = {name: sums.get(name, 0.0) + float(value) / n_batches for name, value in terms.items()}
-            ecg.append(np.asarray(e))
-            text.append(np.asarray(t))
-            ids.append(np.asarray(i))
-        recall = recall_at(np.concatenate(ecg), np.concatenate(text), np.concatenate(ids), k=10)
-        return sums | {"ecg_to_text_recall_at_10": recall}
+            pairs.append(jax.tree.map(np.asarray, pair))
+        if not method.declared.text:
+            return sums
+        ecg, text, ids = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
+        return sums | {"ecg_to_text_recall_at_10": recall_at(ecg, text, ids, k=10)}
 
     return validate

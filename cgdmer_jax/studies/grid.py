@@ -95,7 +95,7 @@ def choose(grid: dict, only: str) -> set[str]:
 def _made_once(config: ConfigDict, corpus: Corpus) -> tuple[InputContract, Tokenizer]:
     """Stand-ins for what a method is built from besides its config; it reads only their sizes."""
     tokenizer = build.make_tokenizer(config, corpus)
-    return build.make_contract(corpus, tokenizer, config.method.scaling), tokenizer
+    return build.make_contract(corpus, tokenizer, build.scaling_of(config)), tokenizer
 
 
 def _check_fields(found: dict, wanted: set[str], where: str) -> None:

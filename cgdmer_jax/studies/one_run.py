@@ -16,6 +16,7 @@ from cgdmer_jax.evaluation.evaluation_folders import needed_folder
 from cgdmer_jax.invocation import module_words
 from cgdmer_jax.metrics import bootstrap
 from cgdmer_jax.metrics.results import read_results
+from cgdmer_jax.metrics.score_key import ScoreKey, key_of
 from cgdmer_jax.metrics_file import read_metrics
 from cgdmer_jax.npz_file import read_arrays
 from cgdmer_jax.provenance import commit, environment
@@ -23,7 +24,7 @@ from cgdmer_jax.short_paths import short_fields, short_words
 from cgdmer_jax.studies import paired
 from cgdmer_jax.studies.finished_runs import differs, json_path, seeds_lost
 from cgdmer_jax.studies.grid import Planned
-from cgdmer_jax.studies.table import array_name, table_of, write_figure, write_lines, write_table
+from cgdmer_jax.studies.table import table_of, write_figure, write_lines, write_table
 from cgdmer_jax.training.loop import PREEMPTED
 from cgdmer_jax.training.run_folder import RunFolder
 
@@ -149,7 +150,7 @@ def describe(one: Planned, run: Path) -> dict:
     }
 
 
-def kept_rows(run: Path, scored: Path) -> tuple[list[dict], dict[str, paired.Samples]]:
+def kept_rows(run: Path, scored: Path) -> tuple[list[dict], dict[ScoreKey, paired.Samples]]:
     """Rows of the run itself: macro AUROC of each probe and of zero-shot with intervals, and all of retrieval.
 
     `scored` is the folder of the evaluation.
@@ -164,13 +165,14 @@ def kept_rows(run: Path, scored: Path) -> tuple[list[dict], dict[str, paired.Sam
     ]
     arrays = read_arrays(scored / "predictions.npz", remedy="evaluate the run again")
     samples = {
-        name: paired.macro_samples(
-            arrays[name].astype(np.float64), *(arrays[f"{task}/{k}"] for k in ("labels", "record_id", "patient_id"))
+        key: paired.macro_samples(
+            arrays[key.text()].astype(np.float64),
+            *(arrays[f"{key.task}/{name}"] for name in ("labels", "record_id", "patient_id")),
         )
-        for name, task in {array_name(row): row["task"] for row in rows}.items()
-        if name in arrays
+        for key in dict.fromkeys(map(key_of, rows))
+        if key.text() in arrays
     }
-    return [with_interval(row, samples.get(array_name(row))) for row in rows], samples
+    return [with_interval(row, samples.get(key_of(row))) for row in rows], samples
 
 
 def with_interval(row: dict, samples: paired.Samples | None) -> dict:

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Shaped
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.metrics import bootstrap, metrics
+from cgdmer_jax.metrics.score_key import ScoreKey, parse_key
 from cgdmer_jax.npz_file import read_arrays, write_arrays
 
 SEED = 0  # of the draws of patients and of training seeds
@@ -60,18 +61,22 @@ def paired_interval(row: Mapping[int, Samples], reference: Mapping[int, Samples]
     return bootstrap.interval(differences[chosen, np.arange(n_resamples)])
 
 
-def save_samples(path: Path, samples: Mapping[str, Samples]) -> None:
-    """One .npz of all names."""
-    arrays = {f"{name}/values": one.values for name, one in samples.items()}
-    arrays |= {f"{name}/basis": np.array(one.basis) for name, one in samples.items()}
+def save_samples(path: Path, samples: Mapping[ScoreKey, Samples]) -> None:
+    """One .npz of all, named as in predictions.npz."""
+    arrays = {f"{key.text()}/values": one.values for key, one in samples.items()}
+    arrays |= {f"{key.text()}/basis": np.array(one.basis) for key, one in samples.items()}
     write_arrays(path, arrays, compress=True)
 
 
-def load_samples(path: Path) -> dict[str, Samples]:
+def load_samples(path: Path) -> dict[ScoreKey, Samples]:
     """Reads what `save_samples` wrote."""
     remedy = "restore it, or delete it: the table then has no intervals of that run"
     arrays = read_arrays(path, remedy=remedy)
     names = [name.removesuffix("/values") for name in arrays if name.endswith("/values")]
     if lacking := [name for name in names if f"{name}/basis" not in arrays]:
         raise CgdmerError(f"{path} lacks {lacking[0]}/basis; {remedy}")
-    return {name: Samples(arrays[f"{name}/values"], str(arrays[f"{name}/basis"])) for name in names}
+    try:
+        keys = {parse_key(name): name for name in names}
+    except CgdmerError as error:
+        raise CgdmerError(f"{path}: {error}; {remedy}") from error
+    return {key: Samples(arrays[f"{name}/values"], str(arrays[f"{name}/basis"])) for key, name in keys.items()}

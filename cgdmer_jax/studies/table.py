@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cgdmer_jax import provenance
+from cgdmer_jax.metrics.score_key import key_of
 from cgdmer_jax.provenance import commit, environment
 from cgdmer_jax.report.difference_plot import Difference, difference_chart
 from cgdmer_jax.short_paths import short
@@ -22,32 +23,26 @@ SHOWN = ("auroc", "recall_at_10")  # the JSON of each run holds more
 RECONSTRUCTION = ("training", None, None, "validation_ecg")  # loss on the validation records, with the row's own masks
 
 
-def array_name(row: dict) -> str:
-    """Name under which predictions.npz keeps the scores of that results row."""
-    parts = (row["task"], row["evaluation"], row["method"], row["feature"], row["variant"])
-    return "/".join(part for part in parts if part)
-
-
 def table_rows(documents: Sequence[dict], reference: str, samples: Mapping[tuple[str, int], dict]) -> list[dict]:
     """A row for each grid row, kind of figure and task: the mean over its seeds, and the difference to the reference.
 
     `samples` holds the resampled figures of each (row, seed); without those of both sides the difference stands alone.
     """
     values = defaultdict(dict)  # (kind, task) -> row -> seed -> value
-    names = {}  # (kind, task) -> its name among the samples
+    keys = {}  # (kind, task) -> its key among the samples
     for document in documents:
         for row in document["rows"]:
             if row["value"] is None or row["metric"] not in SHOWN:
                 continue
             key = (tuple(row[field] for field in KIND), row["task"])
             values[key].setdefault(document["row"], {})[document["seed"]] = row["value"]
-            names[key] = array_name(row)
+            keys[key] = key_of(row)
         loss = document["metrics"]["validation"].get(RECONSTRUCTION[-1])
         if loss is not None:
             values[RECONSTRUCTION, None].setdefault(document["row"], {})[document["seed"]] = loss
     made = []
     for (kind, task), of_row in values.items():
-        wanted = names.get((kind, task))
+        wanted = keys.get((kind, task))
         for name, by_seed in of_row.items():
             row = {"row": name, "n_seeds": len(by_seed), **dict(zip(KIND, kind, strict=True)), "task": task}
             row["value"] = float(np.mean(list(by_seed.values())))
@@ -63,8 +58,8 @@ def table_rows(documents: Sequence[dict], reference: str, samples: Mapping[tuple
     return made
 
 
-def _samples_of(samples, row, seeds, name):
-    return {seed: found[name] for seed in seeds if name in (found := samples.get((row, seed), {}))}
+def _samples_of(samples, row, seeds, key):
+    return {seed: found[key] for seed in seeds if key in (found := samples.get((row, seed), {}))}
 
 
 def text_tables(rows: Sequence[dict]) -> str:

@@ -5,6 +5,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from cgdmer_jax.metrics.bootstrap import interval, patient_weights, seed_of_resample
+from cgdmer_jax.metrics.score_key import ScoreKey
 from cgdmer_jax.studies.paired import load_samples, macro_samples, paired_interval, save_samples
 
 N, N_RESAMPLES = 160, 60
@@ -77,7 +78,8 @@ def test_runs_with_other_records_or_classes_are_no_pairs(labels):
 
 
 def test_saved_samples_come_back(labels, tmp_path):
-    written = {"findings/probe/main": side(labels, 0.6, (0,))[0], "form/probe/main": side(labels, 0.2, (1,))[1]}
+    own, other = (ScoreKey(task, "probe", "cgdmer", "main") for task in ("findings", "form"))
+    written = {own: side(labels, 0.6, (0,))[0], other: side(labels, 0.2, (1,))[1]}
     save_samples(tmp_path / "a.npz", written)
     read = load_samples(tmp_path / "a.npz")
     assert read.keys() == written.keys()

@@ -12,7 +12,6 @@ from cgdmer_jax.commands import evaluate
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation import evaluate as evaluation
-from cgdmer_jax.evaluation.evaluate import PARTS
 from cgdmer_jax.evaluation.evaluation_folders import scored_folder
 from cgdmer_jax.metrics.results import read_results
 from cgdmer_jax.recipes.embedding import cached
@@ -121,7 +120,7 @@ def changed_files() -> str:
 
 
 def test_a_folder_that_cannot_be_written_is_told_before_the_work(folder, monkeypatch):
-    monkeypatch.setitem(PARTS, "probe", lambda *_: pytest.fail("it was scored first"))
+    monkeypatch.setattr(evaluation, "embed_records", lambda *_: pytest.fail("it was scored first"))
     (folder / "run/evaluation/synthetic/test/step-4").parent.mkdir(parents=True, exist_ok=True)
     (folder / "run/evaluation/synthetic/test/step-4").write_text("a file in the place of the folder")
     with pytest.raises(FileExistsError):

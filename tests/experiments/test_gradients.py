@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import pytest
 
-from cgdmer_jax.methods.protocol import Aux, Variables
+from cgdmer_jax.methods.protocol import Aux, Declared, Variables
 from cgdmer_jax.recipes.gradient_norms import gradient_norms, term_weights
 from configs import cgdmer
 from tests.training.toy import batch_of
@@ -11,6 +11,11 @@ from tests.training.toy import batch_of
 
 class Bowl:
     """terms: half the squared length of both parameters, three times one of them; the total is of no matter."""
+
+    declared = Declared(recordings=False, text=False)
+
+    def init(self, key, batch):
+        return VARIABLES
 
     def draw(self, key, batch, progress):
         return progress

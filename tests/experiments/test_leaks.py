@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from cgdmer_jax.data.store.store import open_store
-from cgdmer_jax.evaluation.evaluation import prepare
 from cgdmer_jax.evaluation.report_words import of_training
+from cgdmer_jax.evaluation.subject import prepare
 from cgdmer_jax.recipes.pretrain import pretrain
 from tests.data.small_stores import write_store
 from tests.experiments.toy_runs import toy_config, toy_known

@@ -126,7 +126,7 @@ def test_a_released_file_becomes_a_run_that_gives_the_restatements_features(stor
     assert run.contract.trained_on[0].name == "mimic-iv-ecg"
 
     lines = np.arange(3)
-    shapes = build.shapes_of(3, run.contract, MAX_TOKENS)
+    shapes = build.blank_batch_of(3, run.contract, MAX_TOKENS)
     batch = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)._replace(
         signal=corpus.read(lines), lead_mask=corpus.lead_mask[lines], length=corpus.length[lines]
     )

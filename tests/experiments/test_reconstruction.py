@@ -1,17 +1,20 @@
 """What a method is shown when its reconstruction is scored."""
 
-from types import SimpleNamespace
+from dataclasses import replace
 
 import jax.numpy as jnp
 import numpy as np
 
 from cgdmer_jax.batch import Batch
-from cgdmer_jax.evaluation.reconstruction import _reconstructor
-from cgdmer_jax.methods.protocol import Reconstruction
+from cgdmer_jax.evaluation.reconstruction import reconstructor
+from cgdmer_jax.methods.protocol import Reconstruction, Variables
+from tests.training.toy import Toy
 
 
-class Copier:
+class Copier(Toy):
     """Gives back what it is shown, hidden or not: the worst peeper there is. Its draws are the hidden patches."""
+
+    declared = replace(Toy.declared, reconstructs=True)
 
     def reconstruct(self, variables, batch, draws):
         return Reconstruction(jnp.asarray(batch.signal) * 1e-3, draws)
@@ -27,15 +30,15 @@ def test_a_method_that_copies_its_input_copies_no_hidden_sample():
     batch = Batch(signal, lead_mask, length, zeros[:, 0], zeros, zeros > 0, zeros[:, 0], {})
     valid = lead_mask[:, :, None] & (np.arange(10, 41, 10) <= length[:, None, None])
     hidden = valid & (rng.random(valid.shape) < 0.6)
-    run = SimpleNamespace(method=Copier(), variables={}, contract=SimpleNamespace(samples=40))
+    reconstruct = reconstructor(Copier(), Variables({}, {}), n_samples=40)
 
-    made, visible, given = _reconstructor(run)(batch, jnp.asarray(hidden))
+    made, visible, given = reconstruct(batch, jnp.asarray(hidden))
     np.testing.assert_array_equal(given, hidden)
     np.testing.assert_array_equal(visible, valid & ~hidden)
     seen = np.repeat(visible, 10, axis=2)
     np.testing.assert_allclose(made[seen], signal[seen] * 1e-3, atol=1e-6)
     gone = np.repeat(hidden, 10, axis=2)
     changed = batch._replace(signal=np.where(gone, 7777, signal).astype(np.int16))
-    again, _, _ = _reconstructor(run)(changed, jnp.asarray(hidden))
+    again, _, _ = reconstruct(changed, jnp.asarray(hidden))
     np.testing.assert_array_equal(again[gone], made[gone])
     assert np.corrcoef(made[gone], signal[gone])[0, 1] < 0.1

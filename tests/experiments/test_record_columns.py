@@ -8,7 +8,7 @@ from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.data.loader import Loader
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods import METHODS
-from cgdmer_jax.methods.protocol import Aux, Variables
+from cgdmer_jax.methods.protocol import Aux, Declared, Variables
 from cgdmer_jax.metrics_file import read_metrics
 from cgdmer_jax.recipes.pretrain import pretrain
 from tests.data.small_stores import TASK, stored_uv, write_store
@@ -23,13 +23,13 @@ class Supervised(Toy):
     """Logistic regression of a task's classes on the mean of each lead."""
 
     def __init__(self, column: str):
-        self.record_columns = (column,)
+        self.declared = Declared(recordings=True, text=True, record_columns=(column,))
 
     def init(self, key, batch):
         return Variables({"head": {"kernel": jnp.zeros((12, N_CLASSES)), "bias": jnp.zeros(N_CLASSES)}}, {})
 
     def loss(self, variables, batch, draws, *, train):
-        head, target = variables.params["head"], batch.record_columns[self.record_columns[0]]
+        head, target = variables.params["head"], batch.record_columns[self.declared.record_columns[0]]
         logits = batch.signal.mean(2) / 1000 @ head["kernel"] + head["bias"]
         return (jnp.logaddexp(0, logits) - target * logits).mean(), Aux({}, {})
 

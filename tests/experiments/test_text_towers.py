@@ -95,7 +95,7 @@ def test_no_masked_words_are_trained_and_the_tower_learns_at_its_own_rate(made):
     trained = load_run(run, None)
     assert trained.config.method.weight_text == 0
     assert not any("text" in record for record in read_metrics(run / "metrics.jsonl"))
-    assert trained.method.rate_factors[-1] == ("^text_tower/", 0.1)
+    assert trained.method.declared.rate_factors[-1] == ("^text_tower/", 0.1)
 
 
 def test_another_encoder_or_a_second_tokenizer_is_refused(made, store, tmp_path):

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import jax
 
+from cgdmer_jax.batch import blank_batch
 from cgdmer_jax.contract import UNIT, InputContract, TrainedOn
 from cgdmer_jax.data.text.special_tokens import full_stop_id
 from cgdmer_jax.data.text.tokenizer import tokenizer_sha256, train_wordpiece
-from cgdmer_jax.interop.encoder import blank_batch
 from cgdmer_jax.interop.pretrained import FILE_HASHES, OWN_HASH, save_model
 from cgdmer_jax.json_file import own_sha256
 from cgdmer_jax.methods.make import make_method
@@ -50,7 +50,9 @@ def small_model() -> dict:
         max_tokens=max_tokens,
         full_stop=full_stop_id(tokenizer),
     )
-    variables = jax.jit(method.init)(jax.random.key(3), blank_batch(2, contract, max_tokens))
+    variables = jax.jit(method.init)(
+        jax.random.key(3), blank_batch(2, n_leads=12, n_samples=contract.samples, n_tokens=max_tokens)
+    )
     return {
         "variables": variables,
         "method_name": "cgdmer",

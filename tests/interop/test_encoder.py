@@ -2,6 +2,7 @@
 
 import dataclasses
 import warnings
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -9,11 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cgdmer_jax.batch import blank_batch
 from cgdmer_jax.contract import prepare, signal_sha256
 from cgdmer_jax.data.text.tokenizer import encode
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.interop.encoder import blank_batch
 from cgdmer_jax.interop.pretrained import load, save_model
+from cgdmer_jax.methods import zero_shot
 from cgdmer_jax.waveform.conditioning import LEADS
 
 
@@ -193,14 +195,14 @@ def test_prompts_in_pieces_give_what_the_method_gives_at_once(exported, encoder,
     }
     texts = [text for of in prompts.values() for text in of]
     tokens, mask, _ = encode(exported["tokenizer"], texts, exported["max_tokens"])
-    batch = blank_batch(5, exported["contract"], exported["max_tokens"])._replace(
+    batch = blank_batch(5, n_leads=12, n_samples=1000, n_tokens=exported["max_tokens"])._replace(
         signal=np.stack([prepare(exported["contract"], one, 500, LEADS, "mV").signal for one in recordings_mv]),
         lead_mask=np.ones((5, 12), bool),
         length=np.full(5, 1000, np.int32),
     )
     shape = (75, 2, -1)
     by_class = tokens.reshape(shape), mask.reshape(shape)
-    at_once = jax.jit(encoder._method.zero_shot_scores)(exported["variables"], batch, *by_class)
+    at_once = jax.jit(partial(zero_shot.scores, encoder._method))(exported["variables"], batch, *by_class)
     found = encoder.zero_shot(recordings_mv, prompts, 500, LEADS, "mV")
     assert found.shape == (5, 75) and np.std(found) > 0.01
     np.testing.assert_allclose(found, at_once, atol=1e-5)

@@ -47,10 +47,11 @@ def test_patch_z_predicts_the_z_score_of_each_hidden_patch(compiled, variables, 
     assert in_mv[THREE_LEADS].std() < 0.02  # so that the floor is at work there
 
 
-def test_a_method_that_predicts_z_scores_reconstructs_no_millivolts(method):
-    assert hasattr(method, "reconstruct")
-    with pytest.raises(AttributeError, match="patch_z"):
-        _ = changed(target="patch_z").reconstruct
+def test_a_method_that_predicts_z_scores_reconstructs_no_millivolts(method, variables, batch, draws):
+    other = changed(target="patch_z")
+    assert method.declared.reconstructs and not other.declared.reconstructs
+    with pytest.raises(CgdmerError, match="patch_z gives no millivolts"):
+        other.reconstruct(variables, batch, draws)
 
 
 # --- cross reconstruction ---------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 from cgdmer_jax.batch import Batch
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.make import make_method
-from cgdmer_jax.methods.protocol import Method, Variables
+from cgdmer_jax.methods.protocol import Embedder, Method, TextEmbedder, Variables
 from cgdmer_jax.models.flops import matmul_flops
 from cgdmer_jax.models.text.tower import describe
 from cgdmer_jax.training.optimizer import make_optimizer, parameter_path
@@ -83,7 +83,7 @@ def test_frozen_parameters_stay_to_the_bit_without_moments_and_all_others_move(m
     method = method_of(trained, module)
     config = optimizer_config(warmup_fraction=0.0, weight_decay=0.1, learning_rate=0.05)
     variables = weights(method)
-    optimizer = make_optimizer(config, variables.params, method.rate_factors)
+    optimizer = make_optimizer(config, variables.params, method.declared.rate_factors)
     state = start(variables, optimizer)
     before = bits_by_path(variables.params)
     moments = {jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(state.optimizer)}
@@ -132,13 +132,12 @@ def test_only_words_are_hidden_and_the_mask_stands_there_or_another_word():
     assert set(hidden.tolist()) <= {4, *range(5, 20)}
 
 
-def test_it_has_the_contract_and_refuses_recordings():
+def test_it_is_a_text_embedder_and_no_embedder_of_recordings():
     method = method_of(-1)
-    assert isinstance(method, Method)
+    assert isinstance(method, Method) and isinstance(method, TextEmbedder) and not isinstance(method, Embedder)
+    assert method.declared.text and not method.declared.recordings
     text = method.embed_text(weights(method), batch().tokens, batch().token_mask)
     np.testing.assert_allclose(np.linalg.norm(np.asarray(text)[[0, 1, 2, 4, 5]], axis=1), 1, rtol=1e-5)
-    with pytest.raises(CgdmerError, match="no encoder for recordings"):
-        method.embed_ecg(weights(method), batch())
 
 
 def test_without_a_text_encoder_there_is_nothing_to_adapt():

@@ -1,6 +1,7 @@
 """MERL on the contract: what its encoder sees, which pairs count, what is frozen and what moves."""
 
 import dataclasses
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -10,10 +11,11 @@ import pytest
 from cgdmer_jax.batch import NO_TEXT
 from cgdmer_jax.config import from_fields
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.methods import zero_shot
 from cgdmer_jax.methods.merl.config import MerlConfig
 from cgdmer_jax.methods.merl.method import TEXT_VECTORS
 from cgdmer_jax.methods.merl.network import ResNetSize, VitSize
-from cgdmer_jax.methods.protocol import Method, Variables
+from cgdmer_jax.methods.protocol import Embedder, Method, TextEmbedder, Variables
 from tests.methods.conftest import NO_REPORT, SHORT, THREE_LEADS, TWIN, WHOLE, assert_same_bits
 from tests.methods.merl_small import BERT, CONFIG, EMBEDDING, RESNET, VIT, make_merl, weights_of
 
@@ -50,7 +52,7 @@ def loss_of(merl, weights, batch, *, train=False):
 
 
 def test_it_is_a_method_whose_first_weights_give_finite_terms_and_unit_vectors(merl, batch):
-    assert isinstance(merl, Method)
+    assert isinstance(merl, Method) and isinstance(merl, Embedder) and isinstance(merl, TextEmbedder)
     variables = jax.jit(merl.init)(jax.random.key(0), batch)
     value, aux = loss_of(merl, variables, batch, train=True)
     assert np.isfinite(value) and aux.terms.keys() == {"align", "views"}
@@ -105,7 +107,7 @@ def test_statistics_move_by_a_tenth_in_training_and_not_at_all_in_evaluation(mer
 
 def test_a_table_of_vectors_gives_the_loss_of_the_tower_reading_the_tokens(resnet, resnet_weights, batch):
     vectors = resnet.text_vectors(resnet_weights.params, batch.tokens, batch.token_mask)
-    assert resnet.text_columns == (TEXT_VECTORS,) and vectors.dtype == jnp.float32
+    assert resnet.declared.text_columns == (TEXT_VECTORS,) and vectors.dtype == jnp.float32
     unread = batch._replace(tokens=jnp.zeros_like(batch.tokens), text_columns={TEXT_VECTORS: vectors})
     np.testing.assert_allclose(
         loss_of(resnet, resnet_weights, unread)[0], loss_of(resnet, resnet_weights, batch)[0], rtol=1e-5
@@ -126,9 +128,9 @@ def test_only_the_trained_part_of_the_tower_gets_a_gradient(trained, moving, bat
     for name, part in tower.items():
         reached = any(np.any(np.asarray(leaf) != 0) for leaf in jax.tree.leaves(part))
         assert reached == (name in moving or (trained == -1 and name in ("position", "token_type", "norm"))), name
-    factors = dict(merl.rate_factors)
+    factors = dict(merl.declared.rate_factors)
     assert (0.0 in factors.values()) == (trained != -1)
-    assert merl.text_columns == ((TEXT_VECTORS,) if trained == 0 else ())
+    assert merl.declared.text_columns == ((TEXT_VECTORS,) if trained == 0 else ())
 
 
 def test_twins_of_one_report_are_negatives_as_released_unless_a_switch_says_otherwise(batch):
@@ -169,7 +171,7 @@ def test_lead_dropout_takes_leads_in_training_and_the_default_takes_none(batch):
 
 def test_zero_shot_scores_are_cosines_to_the_mean_of_a_classs_prompts(resnet, resnet_weights, batch):
     tokens, mask = batch.tokens[:6].reshape(3, 2, -1), batch.token_mask[:6].reshape(3, 2, -1)
-    scores = jax.jit(resnet.zero_shot_scores)(resnet_weights, batch, tokens, mask)
+    scores = jax.jit(partial(zero_shot.scores, resnet))(resnet_weights, batch, tokens, mask)
     ecg = np.asarray(resnet.embed_ecg(resnet_weights, batch)["aligned"])
     text = np.asarray(resnet.embed_text(resnet_weights, batch.tokens[:6], batch.token_mask[:6])).reshape(3, 2, -1)
     mean = text.mean(1)

@@ -47,9 +47,10 @@ def test_the_rates_of_each_method_fit_each_tower(name, tower, trained, batch):
     method = METHODS[name](TOWERS[tower], trained)
     batch = reports() if name == "masked_text" else batch
     variables = jax.eval_shape(method.init, jax.random.key(0), batch)
-    make_optimizer(optimizer_config(steps=2), variables.params, method.rate_factors)  # refuses a rule without use
+    rules = method.declared.rate_factors
+    make_optimizer(optimizer_config(steps=2), variables.params, rules)  # refuses a rule without use
     paths = [parameter_path(path) for path, _ in jax.tree_util.tree_leaves_with_path(variables.params)]
-    held = {path.split("/")[1] for path in paths if rate_factor(path, method.rate_factors) == 0}
+    held = {path.split("/")[1] for path in paths if rate_factor(path, rules) == 0}
     parts = {path.split("/")[1] for path in paths if path.startswith("text_tower/")}
     bottom = parts & (BOTTOM - {"norm"} if tower == "t5" else BOTTOM)
     assert held == {0: parts, 1: bottom, -1: set()}[trained]
@@ -74,6 +75,6 @@ def test_cgdmer_has_a_finite_loss_whose_gradient_reaches_what_is_trained_of_a_t5
     value, gradients = loss(variables.params)
     assert np.isfinite(value)
     for place, gradient in jax.tree_util.tree_leaves_with_path(gradients["text_tower"]):
-        frozen = rate_factor(f"text_tower/{parameter_path(place)}", method.rate_factors) == 0
+        frozen = rate_factor(f"text_tower/{parameter_path(place)}", method.declared.rate_factors) == 0
         assert np.isfinite(gradient).all()
         assert frozen != np.any(gradient), parameter_path(place)

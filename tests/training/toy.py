@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from cgdmer_jax.batch import Batch
-from cgdmer_jax.methods.protocol import Aux, Variables
+from cgdmer_jax.methods.protocol import Aux, Declared, Variables
 from cgdmer_jax.training import sharding
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.hooks import hooks_of
@@ -27,6 +27,8 @@ KEY = jax.random.key(3)
 
 class Toy:
     """Fits the records' mean by a line; adds noise of its own, and counts its calls in `state`."""
+
+    declared = Declared(recordings=True, text=True)
 
     def init(self, key, batch):
         return Variables(
@@ -49,9 +51,6 @@ class Toy:
 
     def embed_text(self, variables, tokens, token_mask):
         return tokens[:, :1].astype(jnp.float32)
-
-    def zero_shot_scores(self, variables, batch, tokens, token_mask):
-        return jnp.zeros((len(batch.row), len(tokens)))
 
 
 def optimizer_config(**fields) -> OptimizerConfig:

@@ -80,7 +80,20 @@ def train_wordpiece(texts: Iterable[str], vocabulary_size: int, letters_of: Iter
             f"vocabulary_size {vocabulary_size} is below the {trained.get_vocab_size()} entries that the "
             "characters of the reports need; raise it"
         )
-    tokenizer = _word_piece(trained.get_vocab())
+    return _framed(trained.get_vocab())
+
+
+def word_piece_without_words() -> Tokenizer:
+    """The special tokens alone: for a method that reads no text, where no report is."""
+    return _framed({name: number for number, name in enumerate(SPECIAL_TOKENS)})
+
+
+def has_words(tokenizer: Tokenizer) -> bool:
+    return tokenizer.get_vocab_size() > len(SPECIAL_TOKENS)
+
+
+def _framed(vocabulary: dict[str, int]) -> Tokenizer:
+    tokenizer = _word_piece(vocabulary)
     tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]

@@ -3,8 +3,6 @@
 Our choices where the paper leaves one: docs/design.md, "CG-DMER".
 """
 
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int32, PRNGKeyArray
@@ -15,11 +13,11 @@ from cgdmer_jax.methods.cgdmer.config import CgDmerConfig, CgDmerDraws
 from cgdmer_jax.methods.cgdmer.loss import hybrid_loss
 from cgdmer_jax.methods.cgdmer.network import CgDmerNetwork
 from cgdmer_jax.methods.losses import reconstruction
-from cgdmer_jax.methods.protocol import Aux, Reconstruction, Variables
+from cgdmer_jax.methods.protocol import Aux, Declared, Reconstruction, Variables
 from cgdmer_jax.models.ecg.scaling import Scaled, scale
 from cgdmer_jax.models.ecg.vit import patchify, take_tokens
 from cgdmer_jax.models.frozen import held
-from cgdmer_jax.models.heads import masked_mean, masked_std, per_lead_moments, unit
+from cgdmer_jax.models.heads import masked_mean, masked_std, per_lead_moments
 from cgdmer_jax.models.masking.slots import Slots, all_valid, draw_masks, drop_leads, valid_tokens
 from cgdmer_jax.models.masking.words import WORD_PIECE, Text, draw_masked_tokens, draw_statements
 from cgdmer_jax.models.text import tower as text_tower
@@ -80,11 +78,19 @@ class CgDmer:
     # --- the contract -------------------------------------------------------------------------------
 
     @property
-    def rate_factors(self) -> tuple[tuple[str, float], ...]:
-        """Of a pretrained text encoder; see the contract."""
-        if self.network.text_tower is None:
-            return ()
-        return text_tower.rate_factors(self._frozen, self.config.text_trained, self.config.text_lr_multiplier)
+    def declared(self) -> Declared:
+        """Z-scores of patches (`target`) are no millivolts: nothing is reconstructed of them."""
+        rules = ()
+        if self.network.text_tower is not None:
+            rules = text_tower.rate_factors(self._frozen, self.config.text_trained, self.config.text_lr_multiplier)
+        return Declared(
+            recordings=True,
+            text=True,
+            reconstructs=self.config.target == "signal",
+            shared_specific=True,
+            text_states=True,
+            rate_factors=rules,
+        )
 
     def init(self, key: PRNGKeyArray, batch: Batch) -> Variables:
         draws = self.draw(key, batch, jnp.float32(0))
@@ -150,31 +156,36 @@ class CgDmer:
         tokens: Int32[Array, "text token"],
         token_mask: Bool[Array, "text token"],
     ) -> Float[Array, "text embedding"]:
-        parts = self._apply(variables, tokens, token_mask.sum(1), method="text_parts")
-        pooled = self._apply(variables, "text", parts, token_mask, method="pooled")
-        return self._apply(variables, pooled.shared, method="align")
+        return self.embed_text_parts(variables, tokens, token_mask)["aligned"]
 
-    def zero_shot_scores(
+    def embed_text_parts(
         self,
         variables: Variables,
-        batch: Batch,
-        tokens: Int32[Array, "klass prompt token"],
-        token_mask: Bool[Array, "klass prompt token"],
-    ) -> Float[Array, "batch klass"]:
-        """Cosine to the re-normalised mean of each class's prompt embeddings."""
-        classes, prompts, width = tokens.shape
-        flat = self.embed_text(variables, tokens.reshape(-1, width), token_mask.reshape(-1, width))
-        vectors = unit(flat.reshape(classes, prompts, -1).mean(1))
-        return self.embed_ecg(variables, batch)["aligned"] @ vectors.T
+        tokens: Int32[Array, "text token"],
+        token_mask: Bool[Array, "text token"],
+    ) -> dict[str, Float[Array, "text feature"]]:
+        """Unmasked texts, pooled as the loss pools them: `shared`, `specific` and `aligned`."""
+        parts = self._apply(variables, tokens, token_mask.sum(1), method="text_parts")
+        shared, specific = self._apply(variables, "text", parts, token_mask, method="pooled")
+        return {"shared": shared, "specific": specific, "aligned": self._apply(variables, shared, method="align")}
 
-    @property
-    def reconstruct(self) -> Callable[[Variables, Batch, CgDmerDraws], Reconstruction]:
-        """variables, batch, draws -> the prediction for every hidden token, the input elsewhere."""
-        if self.config.target != "signal":
-            raise AttributeError(f"config.method.target {self.config.target} gives no millivolts to reconstruct")
-        return self._reconstruct
+    def text_states(
+        self,
+        variables: Variables,
+        tokens: Int32[Array, "text token"],
+        token_mask: Bool[Array, "text token"],
+    ) -> Float[Array, "text token width"]:
+        """The text encoder alone, before what it shares with the recordings."""
+        return self._apply(variables, tokens, token_mask.sum(1, dtype=jnp.int32), method="text_states")
 
-    def _reconstruct(self, variables: Variables, batch: Batch, draws: CgDmerDraws) -> Reconstruction:
+    def temperature(self, variables: Variables) -> Float[Array, ""]:
+        """As learnt by now."""
+        return self._apply(variables, method="current_temperature")
+
+    def reconstruct(self, variables: Variables, batch: Batch, draws: CgDmerDraws) -> Reconstruction:
+        """The prediction for every hidden token, the input elsewhere."""
+        if not self.declared.reconstructs:
+            raise CgdmerError(f"config.method.target {self.config.target} gives no millivolts to reconstruct")
         patches, _ = self.patches(batch, draws.lead_mask)
         parts = self._apply(variables, patches, draws.kept, method="ecg_parts")
         predicted = self._apply(variables, parts, draws.kept, draws.hidden, method="decode_ecg")

@@ -9,7 +9,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.losses.contrastive import Pairs, info_nce, pair_up
 from cgdmer_jax.methods.merl.config import NEGATIVES, MerlConfig, MerlDraws
 from cgdmer_jax.methods.merl.network import MerlNetwork, SignalFeatures, VitSize
-from cgdmer_jax.methods.protocol import Aux, Variables
+from cgdmer_jax.methods.protocol import Aux, Declared, Variables
 from cgdmer_jax.models.batch_norm import STATISTICS
 from cgdmer_jax.models.ecg.scaling import MINMAX, minmax, scale
 from cgdmer_jax.models.frozen import held
@@ -50,14 +50,15 @@ class Merl:
     # --- the contract -------------------------------------------------------------------------------
 
     @property
-    def text_columns(self) -> tuple[str, ...]:
-        """A frozen tower is asked once for each text."""
-        return (TEXT_VECTORS,) if self.config.text_trained == 0 else ()
-
-    @property
-    def rate_factors(self) -> tuple[tuple[str, float], ...]:
-        """Of the text tower; see the contract."""
-        return text_tower.rate_factors(self._frozen, self.config.text_trained, self.config.text_lr_multiplier)
+    def declared(self) -> Declared:
+        """A frozen tower is asked once for each text: its vectors come as a column."""
+        trained, factor = self.config.text_trained, self.config.text_lr_multiplier
+        return Declared(
+            recordings=True,
+            text=True,
+            text_columns=(TEXT_VECTORS,) if trained == 0 else (),
+            rate_factors=text_tower.rate_factors(self._frozen, trained, factor),
+        )
 
     def init(self, key: PRNGKeyArray, batch: Batch) -> Variables:
         own_key, tower_key = jax.random.split(key)
@@ -115,19 +116,6 @@ class Merl:
     ) -> Float[Array, "text embedding"]:
         vectors = self.text_vectors(variables.params, tokens, token_mask)
         return self._apply(variables, vectors, method="align_text")
-
-    def zero_shot_scores(
-        self,
-        variables: Variables,
-        batch: Batch,
-        tokens: Int32[Array, "klass prompt token"],
-        token_mask: Bool[Array, "klass prompt token"],
-    ) -> Float[Array, "batch klass"]:
-        """Cosine to the re-normalised mean of each class's prompt embeddings, as released."""
-        classes, prompts, width = tokens.shape
-        flat = self.embed_text(variables, tokens.reshape(-1, width), token_mask.reshape(-1, width))
-        vectors = unit(flat.reshape(classes, prompts, -1).mean(1))
-        return self.embed_ecg(variables, batch)["aligned"] @ vectors.T
 
     def text_vectors(
         self, params: dict, tokens: Int32[Array, "text token"], token_mask: Bool[Array, "text token"]

@@ -14,7 +14,7 @@ from cgdmer_jax.data.corpus import Corpus, open_corpus
 from cgdmer_jax.data.token_table import token_table
 from cgdmer_jax.recipes import build
 from cgdmer_jax.recipes.pretrain import make_loader
-from cgdmer_jax.recipes.pretrained_text import with_architecture
+from cgdmer_jax.recipes.pretrained_text import tower_name, with_architecture
 from cgdmer_jax.recipes.training_run import loop_config
 from cgdmer_jax.training.optimizer import OptimizerConfig, make_optimizer, rate_factor
 from cgdmer_jax.training.run_config import RunConfig
@@ -50,7 +50,7 @@ def specs() -> list[str]:
 def parts_of(spec: str, corpus: Corpus, folder: Path, overrides: Sequence[str] = ()):
     """Config, tokenizer, contract and method; a pretrained text encoder is replaced by a small one in the folder."""
     config = load_config(spec, list(overrides))
-    if config.method.text_tower:
+    if tower_name(config):
         config.method.text_tower = str(write_tower(folder / "bert", corpus.texts))
         config.method.text_trained = min(config.method.text_trained, 1)  # it has two blocks
     config, tower = with_architecture(config, RunFolder(folder / "run"))
@@ -84,7 +84,7 @@ def test_the_files_that_are_tested_are_all_there_are():
 @pytest.mark.parametrize("spec", specs())
 def test_every_size_as_it_is_makes_a_method_and_an_optimiser(spec, corpus, tmp_path):
     config, _, contract, method = parts_of(spec, corpus, tmp_path)
-    max_tokens = min(config.data.max_tokens, 10) if config.method.text_tower else config.data.max_tokens
+    max_tokens = min(config.data.max_tokens, 10) if tower_name(config) else config.data.max_tokens
     batch = build.blank_batch_of(config.data.batch_size, contract, max_tokens)
     shapes = jax.eval_shape(method.init, jax.random.key(0), batch)
     optimizer = from_fields(OptimizerConfig, config.optimizer.to_dict())

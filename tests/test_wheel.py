@@ -107,7 +107,14 @@ def worked(installed) -> dict[str, str]:
     chain = {
         "convert": ["--source=synthetic", "--records=60", f"--rate={RATE}", "--out=store"],
         "pretrain": ["--config=cgdmer:nano", "--workdir=run", "--config.data.stores=store", *SMALL, *BRIEF],
-        "evaluate": ["--run=run", "--store=store", "--split=test", "--parts=zero_shot", "--random_seeds=0"],
+        "evaluate": [
+            "--run=run",
+            "--store=store",
+            "--split=test",
+            "--parts=zero_shot",
+            "--features=main",
+            "--random_seeds=0",
+        ],
         "export_model": ["--run=run", "--out=model"],
         "embed": ["--model=model", "--records=recordings", "--out=embeddings.npz"],
     }

@@ -39,7 +39,10 @@ class TextFacts:
 
 @dataclass(frozen=True)
 class TextTower:
-    """`module.apply({"params": params}, tokens, length)`; `module.clone(compute=Compute("bfloat16"))` is faster."""
+    """A text encoder and its weights: `module.apply({"params": params}, tokens, length)` encodes.
+
+    `module.clone(compute=Compute("bfloat16"))` computes in that dtype.
+    """
 
     module: TextModule
     params: dict  # float32, blocks stacked on axis 0

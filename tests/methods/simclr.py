@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
+from cgdmer_jax.config import defaults, one_of, setting
+from cgdmer_jax.contract import SCALINGS
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods import METHODS
 from cgdmer_jax.methods.protocol import Aux, Declared, Variables
@@ -22,12 +24,14 @@ from configs import cgdmer
 
 @dataclass(frozen=True)
 class SimClrConfig:
-    scaling: str
-    width: int
-    projected: int
-    temperature: float
-    lead_dropout: float
-    noise: float  # standard deviation, of a scaled recording's
+    """`config.method` of SimCLR."""
+
+    scaling: str = setting("record_std", f"how a recording is scaled: {one_of(SCALINGS)}")
+    width: int = setting(16, "channels of the convolutions, and numbers of the feature")
+    projected: int = setting(8, "numbers that the loss compares")
+    temperature: float = setting(0.1, "of the loss")
+    lead_dropout: float = setting(0.2, "share of the recordings that lose leads in a view")
+    noise: float = setting(0.1, "standard deviation of a view's noise, in that of the scaled recording")
 
     def __post_init__(self):
         if not self.temperature > 0:
@@ -111,14 +115,7 @@ def simclr_known():
 def get_config(*stores: str) -> ConfigDict:
     config = cgdmer.get_config("quickstart")
     config.method_name = "simclr"
-    config.method = {
-        "scaling": "record_std",
-        "width": 16,
-        "projected": 8,
-        "temperature": 0.1,
-        "lead_dropout": 0.2,
-        "noise": 0.1,
-    }
+    config.method = defaults(SimClrConfig)
     config.data.update(stores=stores, batch_size=8)
     config.optimizer.update(steps=30, learning_rate=0.01, rate_factors=())
     config.run.update(log_every=1, validate_every=15, checkpoint_every=15, validation_records=16, diagnose_every=10)

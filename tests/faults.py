@@ -151,7 +151,7 @@ FAULTS = (
     ),
     Fault(
         "the probe is fitted on the fold that it scores",
-        "cgdmer_jax/evaluation/evaluation.py",
+        "cgdmer_jax/evaluation/subject.py",
         (("for part in (folds.fit, folds.choose,", "for part in (folds.fit + folds.score, folds.choose,"),),
         ("tests/experiments/test_leaks.py",),
     ),

@@ -18,10 +18,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cgdmer_jax.training.metrics_file import read_metrics
 
 from cgdmer_jax.data.store import open_store
 from cgdmer_jax.training.log import TIMED
-from cgdmer_jax.training.metrics_file import read_metrics
 from tests.golden import make, model_in_use
 
 # Of an absolute and of a relative difference. PLACEHOLDER

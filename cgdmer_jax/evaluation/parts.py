@@ -32,7 +32,7 @@ class Clean:
 
 
 @dataclass(frozen=True)
-class Merl:
+class MerlProtocol:
     """What is made before the first part of protocol `merl`."""
 
     subject: Subject
@@ -52,7 +52,7 @@ PARTS: dict[str, Callable[[Clean], Outcome]] = {
     "groups": lambda x: score_groups(x.subject, x.headline),
     "label_fractions": lambda x: score_label_fractions(x.subject, x.embedded, x.headline.feature, x.convolved),
 }
-MERL_PARTS: dict[str, Callable[[Merl], Outcome]] = {
+MERL_PARTS: dict[str, Callable[[MerlProtocol], Outcome]] = {
     "probe": lambda x: score_sgd_probes(x.subject, x.embedded, x.headline),
     "zero_shot": lambda x: score_merl_zero_shot(x.subject, x.embedded.aligned_width, x.tables),
 }

@@ -28,7 +28,7 @@ from cgdmer_jax.metrics.probe import Probe
 from cgdmer_jax.metrics.standardise import moments
 from cgdmer_jax.metrics_file import METRICS
 from cgdmer_jax.recipes import build, embedding
-from cgdmer_jax.report.contents import Case, Contents, Neighbours, Reconstruction, Tracing
+from cgdmer_jax.report.contents import Case, Contents, Neighbours, ReconstructionPage, Tracing
 from cgdmer_jax.report.make import read_extras
 
 
@@ -107,7 +107,7 @@ def _recordings(subject: Subject, headline: Headline, at: int) -> Neighbours | N
     return nearest_recordings(subject.corpus, subject.lines, subject.tasks, (x - mean) / std, fitted, at, among)
 
 
-def _reconstructions(subject: Subject, reconstruct: Reconstruct | None) -> tuple[Reconstruction, ...]:
+def _reconstructions(subject: Subject, reconstruct: Reconstruct | None) -> tuple[ReconstructionPage, ...]:
     """The first scored record with patches hidden as in training; nothing for a method that reconstructs nothing."""
     run, corpus = subject.trained, subject.corpus
     if reconstruct is None:
@@ -124,4 +124,4 @@ def _reconstructions(subject: Subject, reconstruct: Reconstruct | None) -> tuple
         signal_uv=np.asarray(batch.signal[0, :, : made_mv.shape[1]]),
         lead_mask=np.asarray(batch.lead_mask[0]),
     )
-    return (Reconstruction(tracing, made_mv, hidden),)
+    return (ReconstructionPage(tracing, made_mv, hidden),)

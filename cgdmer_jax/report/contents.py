@@ -34,7 +34,7 @@ class Tracing:
 
 
 @dataclass(frozen=True)
-class Reconstruction:
+class ReconstructionPage:
     """A recording with patches hidden, and what the model put there."""
 
     tracing: Tracing
@@ -95,7 +95,7 @@ class Contents:
     own_method: str  # bold in the tables; the bars are its
     facts: dict[str, str]  # head of the page
     case: Case | None
-    reconstructions: tuple[Reconstruction, ...]
+    reconstructions: tuple[ReconstructionPage, ...]
 
 
 def write_contents(folder: Path, contents: Contents) -> None:

@@ -20,7 +20,8 @@ import numpy as np
 import pytest
 from cgdmer_jax.training.metrics_file import read_metrics
 
-from cgdmer_jax.data.store import open_store
+from cgdmer_jax.data.store.store import open_store
+from cgdmer_jax.metrics_file import read_metrics
 from cgdmer_jax.training.log import TIMED
 from tests.golden import make, model_in_use
 

@@ -17,7 +17,7 @@ from cgdmer_jax.evaluation.embedded import embed_records, fit_headline
 from cgdmer_jax.evaluation.evaluation_folders import check_writable, folder_of, folder_of_step
 from cgdmer_jax.evaluation.merl_protocol import merl_records, no_signals
 from cgdmer_jax.evaluation.outcome import Outcome, together, without
-from cgdmer_jax.evaluation.parts import CONVOLVED, MERL_PARTS, NEED_TASKS, NEED_TEXT, PARTS, Clean, MerlProtocol
+from cgdmer_jax.evaluation.parts import CONVOLVED, MERL_PARTS, NEED_TASKS, NEED_TEXT, PARTS, CleanInputs, MerlInputs
 from cgdmer_jax.evaluation.reconstruction import reconstructor
 from cgdmer_jax.evaluation.report_contents import check_extras, gather_contents
 from cgdmer_jax.evaluation.subject import Subject, clean_records, prepare
@@ -121,7 +121,7 @@ def evaluate(
     return Evaluated(outcome.rows, outcome.left_out, seconds)
 
 
-def score_clean(subject: Subject, asked: Asked, cache: Path, seconds: Seconds) -> tuple[Outcome, Clean]:
+def score_clean(subject: Subject, asked: Asked, cache: Path, seconds: Seconds) -> tuple[Outcome, CleanInputs]:
     """Protocol `clean`: features, headline probes, what several parts share, the parts, their paired differences."""
     headline = asked.features[0]
     embedded = timed(seconds, "embed", lambda: embed_records(subject, asked.features, asked.random_seeds, cache))
@@ -131,7 +131,7 @@ def score_clean(subject: Subject, asked: Asked, cache: Path, seconds: Seconds) -
         convolved = timed(seconds, "convolutions", lambda: convolutions(subject, asked.kernels))
     run = subject.trained
     reconstruct = reconstructor(run.method, run.variables, run.contract.samples)
-    given = Clean(subject, embedded, fitted, convolved, reconstruct, asked.features, cache)
+    given = CleanInputs(subject, embedded, fitted, convolved, reconstruct, asked.features, cache)
     scored = together(run_part(name, PARTS[name], given, subject, seconds) for name in asked.parts)
     paired = differences(scored.scored, subject.tasks, (subject.base.method, headline))
     return together([scored, paired]), given
@@ -140,7 +140,7 @@ def score_clean(subject: Subject, asked: Asked, cache: Path, seconds: Seconds) -
 def score_merl(subject: Subject, asked: Asked, cache: Path, tables: Path, seconds: Seconds) -> Outcome:
     """Protocol `merl`: features, the parts, and the rows of the collections that this store is not."""
     embedded = timed(seconds, "embed", lambda: embed_records(subject, asked.features, asked.random_seeds, cache))
-    given = MerlProtocol(subject, embedded, asked.features[0], tables)
+    given = MerlInputs(subject, embedded, asked.features[0], tables)
     scored = together(run_part(name, MERL_PARTS[name], given, subject, seconds) for name in asked.parts)
     return together([scored, no_signals(subject, scored.rows)])
 

@@ -19,7 +19,7 @@ from cgdmer_jax.evaluation.zero_shot import score_zero_shot
 
 
 @dataclass(frozen=True)
-class Clean:
+class CleanInputs:
     """What is made before the first part of protocol `clean`."""
 
     subject: Subject
@@ -32,7 +32,7 @@ class Clean:
 
 
 @dataclass(frozen=True)
-class MerlProtocol:
+class MerlInputs:
     """What is made before the first part of protocol `merl`."""
 
     subject: Subject
@@ -42,7 +42,7 @@ class MerlProtocol:
 
 
 # In the order in which they run.
-PARTS: dict[str, Callable[[Clean], Outcome]] = {
+PARTS: dict[str, Callable[[CleanInputs], Outcome]] = {
     "probe": lambda x: score_probes(x.subject, x.embedded, x.headline, x.features),
     "zero_shot": lambda x: score_zero_shot(x.subject, x.embedded.aligned_width, len(x.embedded.random)),
     "floors": lambda x: score_floors(x.subject, x.convolved),
@@ -52,7 +52,7 @@ PARTS: dict[str, Callable[[Clean], Outcome]] = {
     "groups": lambda x: score_groups(x.subject, x.headline),
     "label_fractions": lambda x: score_label_fractions(x.subject, x.embedded, x.headline.feature, x.convolved),
 }
-MERL_PARTS: dict[str, Callable[[MerlProtocol], Outcome]] = {
+MERL_PARTS: dict[str, Callable[[MerlInputs], Outcome]] = {
     "probe": lambda x: score_sgd_probes(x.subject, x.embedded, x.headline),
     "zero_shot": lambda x: score_merl_zero_shot(x.subject, x.embedded.aligned_width, x.tables),
 }

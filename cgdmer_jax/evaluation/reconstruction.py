@@ -32,7 +32,7 @@ Reconstruct = Callable[[Batch, Draws], tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Reconstructed:
+class HiddenPatches:
     """Recordings with some patches hidden, and what the run's method puts there."""
 
     true_mv: Float32[np.ndarray, "record lead time"]
@@ -88,7 +88,7 @@ def reconstructor(method: Method, variables: Variables, n_samples: int) -> Recon
     return reconstructed
 
 
-def _of_method(subject: Subject, reconstruct: Reconstruct, masked: Method, at: np.ndarray) -> Reconstructed:
+def _of_method(subject: Subject, reconstruct: Reconstruct, masked: Method, at: np.ndarray) -> HiddenPatches:
     draw = jax.jit(masked.draw)
     parts: dict[str, list[np.ndarray]] = {name: [] for name in ("true", "made", "visible", "hidden")}
     batches = build.read_batches(subject.corpus, subject.lines[at], subject.table, embedding.EVALUATION_BATCH)
@@ -99,10 +99,10 @@ def _of_method(subject: Subject, reconstruct: Reconstruct, masked: Method, at: n
         for name, value in zip(parts, (true, made, visible, hidden), strict=True):
             parts[name].append(value[:n_real])
     whole = {name: np.concatenate(values) for name, values in parts.items()}
-    return Reconstructed(whole["true"], whole["visible"], whole["hidden"], whole["made"])
+    return HiddenPatches(whole["true"], whole["visible"], whole["hidden"], whole["made"])
 
 
-def _fit_floors(subject: Subject, found: Reconstructed) -> dict:
+def _fit_floors(subject: Subject, found: HiddenPatches) -> dict:
     """Both linear guesses, from whole recordings of the folds that probes are fitted on, taken evenly.
 
     Neither where the store has no whole recording there, as one of eight leads.
@@ -121,7 +121,7 @@ def _fit_floors(subject: Subject, found: Reconstructed) -> dict:
     }
 
 
-def _of_floors(floors: dict, found: Reconstructed) -> dict[str, np.ndarray]:
+def _of_floors(floors: dict, found: HiddenPatches) -> dict[str, np.ndarray]:
     samples = np.repeat(found.visible, found.true_mv.shape[2] // found.visible.shape[2], axis=2)
     seen = {SAME_SAMPLE: samples, WINDOW: found.visible}
     threads = provenance.n_cpus()
@@ -129,7 +129,7 @@ def _of_floors(floors: dict, found: Reconstructed) -> dict[str, np.ndarray]:
 
 
 def _rows(
-    subject: Subject, strategy: str, found: Reconstructed, made_mv: dict[str, np.ndarray], weights: np.ndarray
+    subject: Subject, strategy: str, found: HiddenPatches, made_mv: dict[str, np.ndarray], weights: np.ndarray
 ) -> list[dict]:
     """Rows of every method and kind of hidden patch, and the paired difference of the error to each linear guess."""
     own, rows = subject.base.method, []

@@ -10,7 +10,7 @@ import cgdmer_jax
 from cgdmer_jax.data.splits import in_folds, probe_folds
 from cgdmer_jax.evaluation.embedded import Embedded, Headline
 from cgdmer_jax.evaluation.outcome import leave_out
-from cgdmer_jax.evaluation.parts import Clean
+from cgdmer_jax.evaluation.parts import CleanInputs
 from cgdmer_jax.evaluation.reconstruction import Reconstruct, masked_by
 from cgdmer_jax.evaluation.report_case import (
     findings,
@@ -28,7 +28,7 @@ from cgdmer_jax.metrics.probe import Probe
 from cgdmer_jax.metrics.standardise import moments
 from cgdmer_jax.metrics_file import METRICS
 from cgdmer_jax.recipes import build, embedding
-from cgdmer_jax.report.contents import Case, Contents, Neighbours, ReconstructionPage, Tracing
+from cgdmer_jax.report.contents import Case, Contents, Neighbours, ShownReconstruction, Tracing
 from cgdmer_jax.report.make import read_extras
 
 
@@ -41,7 +41,7 @@ def check_extras(out: Path) -> tuple[str, ...]:
     return () if there else (leave_out("training curves", f"the run has no {METRICS}"),)
 
 
-def gather_contents(subject: Subject, clean: Clean | None, prompts: str | None, results_sha256: str) -> Contents:
+def gather_contents(subject: Subject, clean: CleanInputs | None, prompts: str | None, results_sha256: str) -> Contents:
     """A patient's page and a reconstruction belong to protocol `clean`: `clean` is None of the other one."""
     base = subject.base
     return Contents(
@@ -107,7 +107,7 @@ def _recordings(subject: Subject, headline: Headline, at: int) -> Neighbours | N
     return nearest_recordings(subject.corpus, subject.lines, subject.tasks, (x - mean) / std, fitted, at, among)
 
 
-def _reconstructions(subject: Subject, reconstruct: Reconstruct | None) -> tuple[ReconstructionPage, ...]:
+def _reconstructions(subject: Subject, reconstruct: Reconstruct | None) -> tuple[ShownReconstruction, ...]:
     """The first scored record with patches hidden as in training; nothing for a method that reconstructs nothing."""
     run, corpus = subject.trained, subject.corpus
     if reconstruct is None:
@@ -124,4 +124,4 @@ def _reconstructions(subject: Subject, reconstruct: Reconstruct | None) -> tuple
         signal_uv=np.asarray(batch.signal[0, :, : made_mv.shape[1]]),
         lead_mask=np.asarray(batch.lead_mask[0]),
     )
-    return (ReconstructionPage(tracing, made_mv, hidden),)
+    return (ShownReconstruction(tracing, made_mv, hidden),)

@@ -34,7 +34,7 @@ class Tracing:
 
 
 @dataclass(frozen=True)
-class ReconstructionPage:
+class ShownReconstruction:
     """A recording with patches hidden, and what the model put there."""
 
     tracing: Tracing
@@ -95,7 +95,7 @@ class Contents:
     own_method: str  # bold in the tables; the bars are its
     facts: dict[str, str]  # head of the page
     case: Case | None
-    reconstructions: tuple[ReconstructionPage, ...]
+    reconstructions: tuple[ShownReconstruction, ...]
 
 
 def write_contents(folder: Path, contents: Contents) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cgdmer_jax.metrics_file import METRICS
-from cgdmer_jax.report.contents import Contents, ReconstructionPage
+from cgdmer_jax.report.contents import Contents, ShownReconstruction
 from cgdmer_jax.report.curves import curves_section
 from cgdmer_jax.report.ecg_paper import ecg_page_svg
 from cgdmer_jax.report.first_table import results_section
@@ -56,13 +56,13 @@ def _versions(own: str, results: dict) -> str:
     return ", ".join([first, *(f"{name} {version}" for name, version in found["packages"].items())])
 
 
-def _reconstructions(pages: Sequence[ReconstructionPage]) -> str:
+def _reconstructions(pages: Sequence[ShownReconstruction]) -> str:
     if not pages:
         return ""
     return sheet(["<h2>One recording, hidden in part and reconstructed</h2>", *map(_reconstruction, pages)])
 
 
-def _reconstruction(one: ReconstructionPage) -> str:
+def _reconstruction(one: ShownReconstruction) -> str:
     tracing = one.tracing
     svg = ecg_page_svg(
         tracing.signal_mv,

@@ -13,6 +13,7 @@ from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation import evaluate as evaluation
 from cgdmer_jax.evaluation.evaluation_folders import scored_folder
+from cgdmer_jax.evaluation.parts import PARTS
 from cgdmer_jax.metrics.results import read_results
 from cgdmer_jax.recipes.embedding import cached
 from cgdmer_jax.recipes.export import figures

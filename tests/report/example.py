@@ -15,7 +15,7 @@ from cgdmer_jax.report.contents import (
     Finding,
     Neighbour,
     Neighbours,
-    ReconstructionPage,
+    ShownReconstruction,
     Tracing,
     write_contents,
 )
@@ -93,7 +93,7 @@ def example_contents(results: Path) -> Contents:
         own_method="cgdmer",
         facts={"Store": "synthetic & small", "Prompts": "long/" * 40},
         case=example_case(),
-        reconstructions=(ReconstructionPage(tracing, (tracing.signal_mv + 0.05).astype(np.float32), hidden),),
+        reconstructions=(ShownReconstruction(tracing, (tracing.signal_mv + 0.05).astype(np.float32), hidden),),
     )
 
 

@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cgdmer_jax.training.metrics_file import read_metrics
 
 from cgdmer_jax.data.store.store import open_store
 from cgdmer_jax.metrics_file import read_metrics

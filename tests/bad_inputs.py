@@ -81,7 +81,7 @@ from tests.bad_stores import (
     unpacks,
 )
 from tests.outcome import Outcome, raised
-from tests.test_waveform import heart
+from tests.waveform.test_conditioning import heart
 
 
 class Case(NamedTuple):

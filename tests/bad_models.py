@@ -17,7 +17,7 @@ from tests.data.ptbxl_root import write_record
 from tests.interop.bert_folder import VOCABULARY, word_tokenizer, write_bert
 from tests.interop.small_model import reseal, write_small_model
 from tests.outcome import Outcome, raised, run
-from tests.test_waveform import heart
+from tests.waveform.test_conditioning import heart
 
 
 def prepared(folder: Path, **changes: object) -> Outcome:

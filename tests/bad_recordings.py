@@ -16,8 +16,8 @@ from cgdmer_jax.data.sources import ptbxl
 from tests.data.ptbxl_root import line, write_record, write_root
 from tests.full_disk import files_of_at_most
 from tests.outcome import Outcome, run
-from tests.test_limb_leads import leads_of
-from tests.test_waveform import heart
+from tests.waveform.test_conditioning import heart
+from tests.waveform.test_limb_leads import leads_of
 
 SECOND = line(2)["filename_lr"]
 

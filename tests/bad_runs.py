@@ -11,10 +11,10 @@ from cgdmer_jax.commands import evaluate, export_model, pretrain
 from cgdmer_jax.recipes import pretrain as recipe
 from cgdmer_jax.training import checkpoint
 from tests.data.small_stores import write_store
-from tests.experiments.toy_runs import toy_config, toy_known
 from tests.full_disk import files_of_at_most
 from tests.outcome import Outcome, run
 from tests.sealed_files import rewrite
+from tests.toy_runs import toy_config, toy_known
 
 REPORTS = [f"report number {row}" for row in range(60)]
 NANO = "--config=configs/cgdmer.py:nano"

@@ -141,19 +141,19 @@ FAULTS = (
         "leads are placed by position, not by name",
         "cgdmer_jax/waveform/conditioning.py",
         (("arranged_mv[[LEADS.index(lead) for lead in found]] =", "arranged_mv[: len(found)] ="),),
-        ("tests/test_waveform.py",),
+        ("tests/waveform/test_conditioning.py",),
     ),
     Fault(
         "no patient is hashed in the contract",
         "cgdmer_jax/recipes/build.py",
         (("patients = {patient_sha256(patient) for patient in corpus.patient_id[own]}", "patients = set()"),),
-        ("tests/experiments/test_leaks.py",),
+        ("tests/evaluation/test_leaks.py",),
     ),
     Fault(
         "the probe is fitted on the fold that it scores",
-        "cgdmer_jax/evaluation/evaluation.py",
+        "cgdmer_jax/evaluation/subject.py",
         (("for part in (folds.fit, folds.choose,", "for part in (folds.fit + folds.score, folds.choose,"),),
-        ("tests/experiments/test_leaks.py",),
+        ("tests/evaluation/test_leaks.py",),
     ),
     Fault(
         "the bootstrap draws records instead of patients",
@@ -164,13 +164,13 @@ FAULTS = (
                 "patients, of_record = patient_ids, np.arange(len(patient_ids))",
             ),
         ),
-        ("tests/evaluation/test_bootstrap.py",),
+        ("tests/metrics/test_bootstrap.py",),
     ),
     Fault(
         "limb leads that contradict each other are not marked",
         "cgdmer_jax/waveform/limb_leads.py",
         (("bool(swapped), bool(disagree))", "bool(swapped), False)"),),
-        ("tests/test_limb_leads.py",),
+        ("tests/waveform/test_limb_leads.py",),
     ),
     Fault(
         "a file is written under its own name: half of it looks whole",
@@ -193,6 +193,6 @@ FAULTS = (
                 "if base.store in {part.name for part in",
             ),
         ),
-        ("tests/experiments/test_leaks.py",),
+        ("tests/evaluation/test_leaks.py",),
     ),
 )

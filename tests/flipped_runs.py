@@ -22,9 +22,9 @@ from cgdmer_jax.report.diagnostics import read_section
 from cgdmer_jax.sealed_json import sealed
 from cgdmer_jax.whole_file import write_json
 from tests.data.small_stores import write_store
-from tests.experiments.toy_runs import toy_config, toy_known
 from tests.interop.small_model import write_small_model
-from tests.test_waveform import heart
+from tests.toy_runs import toy_config, toy_known
+from tests.waveform.test_conditioning import heart
 
 REPORTS = [f"report number {row}" for row in range(60)]
 SETTING = Setting("synthetic", "test", "toy", "run", "main", 1, "probe", "findings", "in", "labels", False)

@@ -28,7 +28,7 @@ from tests.interop.tower_folder import write_tower
 ROOT = Path(__file__).parents[1]
 
 
-TEXT_ALONE = "configs/masked_text.py"  # reads no recordings: tests/experiments/test_adapt_text.py trains it
+TEXT_ALONE = "configs/masked_text.py"  # reads no recordings: tests/recipes/test_adapt_text.py trains it
 
 
 def specs() -> list[str]:
@@ -97,8 +97,8 @@ def test_every_size_as_it_is_makes_a_method_and_an_optimiser(spec, corpus, tmp_p
 
 ALREADY_TRAINED = {
     "configs/cgdmer.py:quickstart": "tests/training/test_resume.py",
-    "configs/quickstart.py": "tests/experiments/test_evaluate.py",
-    "configs/cgdmer.py:minilm": "tests/experiments/test_text_towers.py",
+    "configs/quickstart.py": "tests/evaluation/test_evaluate.py",
+    "configs/cgdmer.py:minilm": "tests/recipes/test_pretrained_text.py",
     "configs/cgdmer.py:tiny": "as nano, which differs in widths, depths and the length of a patch alone",
 }
 

@@ -12,7 +12,7 @@ from cgdmer_jax.data.readers.wfdb import read_wfdb
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.waveform.conditioning import LEADS, condition
 from tests.real_recordings import unpack
-from tests.test_waveform import heart
+from tests.waveform.test_conditioning import heart
 
 CONTRACT = InputContract(
     rate=100,

@@ -22,8 +22,8 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.recipes.pretrain import pretrain
 from cgdmer_jax.recipes.trained_run import load_run
 from cgdmer_jax.waveform.conditioning import condition
-from tests.experiments.toy_runs import toy_config, toy_known
 from tests.outcome import run
+from tests.toy_runs import toy_config, toy_known
 
 LEADS = ("V6", "V5", "V4", "V3", "V2", "V1", "II", "I")  # eight, as many recorders give them
 RATE = 500.0

@@ -12,7 +12,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.given_input import in_order, lead_names, plain_signal
 from cgdmer_jax.waveform.conditioning import LEADS
 from tests.test_contract import CONTRACT
-from tests.test_waveform import heart
+from tests.waveform.test_conditioning import heart
 
 GAP = np.s_[7, 200:260]
 WHOLE_UV = np.rint(heart() * 1000).astype(np.int32)

@@ -24,8 +24,9 @@ from cgdmer_jax.metrics_file import read_metrics
 from cgdmer_jax.training.log import TIMED
 from tests.golden import make, model_in_use
 
-# Of an absolute and of a relative difference. PLACEHOLDER
-TOLERANCE = 1e-4
+# Relative to 1 + the value. With XLA's full optimisation for AVX alone the largest difference was 4e-7, of a loss after
+# the run had gone on.
+TOLERANCE = 1e-5
 
 
 @pytest.fixture(scope="module")

@@ -19,9 +19,9 @@ from cgdmer_jax.renamed_fields import OLD, RENAMED, renamed, tell
 from cgdmer_jax.training.run_folder import RunFolder
 from cgdmer_jax.waveform.conditioning import LEADS
 from tests.data.small_stores import write_store
-from tests.experiments.toy_runs import make_toy, toy_config
 from tests.interop.small_model import reseal, write_small_model
 from tests.sealed_files import rewrite
+from tests.toy_runs import make_toy, toy_config
 
 ROOT = Path(__file__).parents[1]
 NANO = "configs/cgdmer.py:nano"

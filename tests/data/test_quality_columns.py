@@ -10,8 +10,8 @@ from cgdmer_jax.data.sources.source import Source, SourceRecord
 from cgdmer_jax.data.store.convert import convert
 from cgdmer_jax.data.store.store import open_store
 from cgdmer_jax.waveform.conditioning import LEADS
-from tests.test_limb_leads import leads_of
-from tests.test_waveform import heart
+from tests.waveform.test_conditioning import heart
+from tests.waveform.test_limb_leads import leads_of
 
 SHAPES = np.array([-0.4, 0.3, 0.5, -0.4, 0.6, 0.4, 0.8, 1.0, 0.9])[:, None]  # how each electrode sees the beat
 

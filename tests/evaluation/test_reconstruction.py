@@ -1,90 +1,44 @@
-"""Which hidden patches are arithmetic, and errors from sums against NumPy's own."""
+"""What a method is shown when its reconstruction is scored."""
 
+from dataclasses import replace
+
+import jax.numpy as jnp
 import numpy as np
-import pytest
 
-from cgdmer_jax.metrics import reconstruction
+from cgdmer_jax.batch import Batch
+from cgdmer_jax.evaluation.reconstruction import reconstructor
+from cgdmer_jax.methods.protocol import Reconstruction, Variables
+from tests.training.toy import Toy
 
-RECORDS, LEADS, PATCHES, SAMPLES = 5, 12, 4, 6
+
+class Copier(Toy):
+    """Gives back what it is shown, hidden or not: the worst peeper there is. Its draws are the hidden patches."""
+
+    declared = replace(Toy.declared, reconstructs=True)
+
+    def reconstruct(self, variables, batch, draws):
+        return Reconstruction(jnp.asarray(batch.signal) * 1e-3, draws)
 
 
-@pytest.fixture(scope="module")
-def case():
+def test_a_method_that_copies_its_input_copies_no_hidden_sample():
     rng = np.random.default_rng(0)
-    true = rng.normal(size=(RECORDS, LEADS, PATCHES * SAMPLES))
-    made = 0.7 * true + 0.3 * rng.normal(size=true.shape) + 0.1
-    return true, made, rng.random((RECORDS, LEADS, PATCHES)) < 0.5
+    lead_mask = np.ones((4, 12), bool)
+    lead_mask[1, 8] = False
+    signal = rng.integers(-900, 900, (4, 12, 40)).astype(np.int16) * lead_mask[:, :, None]
+    length = np.array([40, 40, 25, 40], np.int32)
+    zeros = np.zeros((4, 3), np.int32)
+    batch = Batch(signal, lead_mask, length, zeros[:, 0], zeros, zeros > 0, zeros[:, 0], {})
+    valid = lead_mask[:, :, None] & (np.arange(10, 41, 10) <= length[:, None, None])
+    hidden = valid & (rng.random(valid.shape) < 0.6)
+    reconstruct = reconstructor(Copier(), Variables({}, {}), n_samples=40)
 
-
-def test_limb_lead_is_derivable_only_while_two_limb_leads_are_visible():
-    visible = np.ones((1, 12, 3), bool)
-    visible[0, :6, 0] = [True, True, False, False, False, False]
-    visible[0, :6, 1] = [True, False, False, False, False, False]
-    visible[0, 7:, 1] = False
-    hidden = ~visible
-    kinds = reconstruction.split_hidden(hidden, visible)
-    assert kinds["derivable"][0, :, 0].tolist() == [False, False, True, True, True, True] + [False] * 6
-    assert not kinds["derivable"][0, :, 1].any() and kinds["independent"][0, :, 1].sum() == 10
-    np.testing.assert_array_equal(kinds["independent"] | kinds["derivable"], kinds["all"])
-    assert not (kinds["independent"] & kinds["derivable"]).any()
-
-
-def test_derivable_patches_really_are_arithmetic_in_the_visible_ones():
-    rng = np.random.default_rng(0)
-    one, two = rng.normal(size=(2, 40))
-    limb = np.stack([one, two, two - one, -(one + two) / 2, one - two / 2, two - one / 2])
-    for _ in range(20):
-        seen = np.sort(rng.permutation(6)[:2])
-        weights = np.linalg.lstsq(limb[seen].T, limb.T, rcond=None)[0]
-        np.testing.assert_allclose(weights.T @ limb[seen], limb, atol=1e-9)
-
-
-def test_errors_equal_numpy_s_over_the_pooled_samples(case):
-    true, made, chosen = case
-    sums = reconstruction.sums_of_records(true, made, chosen)
-    at = np.repeat(chosen, SAMPLES, axis=2)
-    assert reconstruction.rmse(sums.sum(0)) == pytest.approx(np.sqrt(np.mean((made - true)[at] ** 2)))
-    assert reconstruction.pearson(sums.sum(0)) == pytest.approx(np.corrcoef(true[at], made[at])[0, 1])
-    each = [np.sqrt(np.mean((made[i] - true[i])[at[i]] ** 2)) for i in range(RECORDS)]
-    np.testing.assert_allclose(reconstruction.rmse(sums), each)
-
-
-def test_weighted_sums_equal_repeated_records(case):
-    true, made, chosen = case
-    weights = np.array([2, 0, 1, 3, 0])
-    again = np.repeat(np.arange(RECORDS), weights)
-    sums = reconstruction.sums_of_records(true, made, chosen)
-    repeated = reconstruction.sums_of_records(true[again], made[again], chosen[again]).sum(0)
-    np.testing.assert_allclose(weights @ sums, repeated)
-
-
-def test_without_samples_nothing_is_defined(case):
-    true, made, chosen = case
-    sums = reconstruction.sums_of_records(true, made, np.zeros_like(chosen)).sum(0)
-    assert np.isnan(reconstruction.rmse(sums)) and np.isnan(reconstruction.pearson(sums))
-    flat = reconstruction.sums_of_records(true, np.zeros_like(made), chosen).sum(0)
-    assert np.isnan(reconstruction.pearson(flat)) and np.isfinite(reconstruction.rmse(flat))
-
-
-def test_nothing_of_hidden_samples_is_left_and_their_filling_keeps_mean_and_deviation():
-    rng = np.random.default_rng(0)
-    signal = rng.normal(300, 900, size=(2, 12, 44)).astype(np.int16)  # four patches of 11 samples
-    visible = rng.random((2, 12, 4)) < 0.5
-    visible[:, 5] = False
-    hidden = ~visible
-    hidden[:, 7] = False  # a lead that was not recorded is neither
-    visible[:, 7] = False
-    signal[:, 7] = 0
-    gone = np.repeat(hidden, 11, axis=2)
-    made = reconstruction.without_hidden(signal, visible, hidden)
-    np.testing.assert_array_equal(made[~gone], signal[~gone])
-    other = np.where(gone, rng.normal(0, 5000, signal.shape).astype(np.int16), signal)
-    np.testing.assert_array_equal(reconstruction.without_hidden(other, visible, hidden), made)
-    for record in range(2):
-        for lead in (0, 5):
-            seen = np.repeat(visible[record], 11, axis=1)
-            known = signal[record, lead, seen[lead]] if seen[lead].any() else signal[record][seen]
-            filled = made[record, lead, gone[record, lead]]
-            pairs = filled[: len(filled) // 2 * 2]
-            assert pairs.mean() == pytest.approx(known.mean(), abs=1)
-            assert pairs.std() == pytest.approx(known.std(), abs=1)
+    made, visible, given = reconstruct(batch, jnp.asarray(hidden))
+    np.testing.assert_array_equal(given, hidden)
+    np.testing.assert_array_equal(visible, valid & ~hidden)
+    seen = np.repeat(visible, 10, axis=2)
+    np.testing.assert_allclose(made[seen], signal[seen] * 1e-3, atol=1e-6)
+    gone = np.repeat(hidden, 10, axis=2)
+    changed = batch._replace(signal=np.where(gone, 7777, signal).astype(np.int16))
+    again, _, _ = reconstruct(changed, jnp.asarray(hidden))
+    np.testing.assert_array_equal(again[gone], made[gone])
+    assert np.corrcoef(made[gone], signal[gone])[0, 1] < 0.1

@@ -54,6 +54,7 @@ PRETRAIN = [
 ]
 STOPPED_AT = 3
 EVALUATE = [f"--run={RUN}", f"--store={STORE}", "--split=test", "--random_seeds=1", "--kernels=84"]
+# Imports are those of the old commit, here and in model_in_use.py: a move of modules leaves them as they are.
 READ_STORE = """
 import hashlib, json, sys
 import numpy as np

@@ -22,7 +22,7 @@ from cgdmer_jax.report.contents import (
 from cgdmer_jax.report.ecg_paper import LEADS
 from cgdmer_jax.report.make import make_report
 from cgdmer_jax.whole_file import sha256_of
-from tests.evaluation.test_results import SETTING
+from tests.metrics.test_results import SETTING
 
 RATE = 100
 LEAD_SETS = ("all", "I+II+III+aVR+aVL+aVF", "I+II+V2", "II", "I", "random9")

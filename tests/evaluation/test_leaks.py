@@ -13,7 +13,7 @@ from cgdmer_jax.evaluation.report_words import of_training
 from cgdmer_jax.evaluation.subject import prepare
 from cgdmer_jax.recipes.pretrain import pretrain
 from tests.data.small_stores import write_store
-from tests.experiments.toy_runs import toy_config, toy_known
+from tests.toy_runs import toy_config, toy_known
 
 REPORTS = [f"report number {row}" for row in range(60)]
 FOLDS = [row % 10 + 1 for row in range(60)]

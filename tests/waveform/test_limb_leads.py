@@ -18,7 +18,7 @@ from cgdmer_jax.waveform.limb_leads import (
 )
 from cgdmer_jax.waveform.quality import lead_quality
 from tests.real_recordings import unpack
-from tests.test_waveform import heart
+from tests.waveform.test_conditioning import heart
 
 NONE = np.zeros(12, bool)
 

@@ -12,7 +12,7 @@ from cgdmer_jax.methods.protocol import Aux, Declared, Variables
 from cgdmer_jax.metrics_file import read_metrics
 from cgdmer_jax.recipes.pretrain import pretrain
 from tests.data.small_stores import TASK, stored_uv, write_store
-from tests.experiments.toy_runs import ToyConfig, toy_config
+from tests.toy_runs import ToyConfig, toy_config
 from tests.training.toy import Toy
 
 LABELS = f"labels:{TASK}"

@@ -18,8 +18,8 @@ from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.log import untimed
 from cgdmer_jax.training.run_folder import RunFolder
 from tests.data.small_stores import rewrite_info, write_store
-from tests.experiments.toy_runs import toy_config, toy_known
 from tests.sealed_files import rewrite
+from tests.toy_runs import toy_config, toy_known
 from tests.training.event_files import read_events
 from tests.training.toy import bytes_of
 

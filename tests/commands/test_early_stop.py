@@ -16,8 +16,8 @@ from cgdmer_jax.recipes import pretrain as recipe
 from cgdmer_jax.recipes import training_run
 from cgdmer_jax.studies import one_run
 from tests.data.small_stores import write_store
-from tests.experiments.toy_runs import toy_config, toy_known
 from tests.small_runs import ROOT
+from tests.toy_runs import toy_config, toy_known
 
 WAITING = "import sys\nprint('importing', flush=True)\nsys.stdin.read()\n"
 

@@ -17,8 +17,8 @@ from cgdmer_jax.models.text.tower import pool
 from cgdmer_jax.recipes.text_columns import with_columns
 from cgdmer_jax.recipes.text_vectors import encode_texts
 from tests.data.small_stores import write_store
-from tests.experiments.toy_runs import toy_config
 from tests.interop.tower_folder import write_tower
+from tests.toy_runs import toy_config
 from tests.training.toy import Toy
 
 WORDS = "sinus rhythm left axis normal ecg old infarction".split()

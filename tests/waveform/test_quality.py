@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cgdmer_jax.waveform.quality import PLAUSIBLE_MV, lead_quality
-from tests.test_waveform import heart
+from tests.waveform.test_conditioning import heart
 
 
 @pytest.mark.parametrize(

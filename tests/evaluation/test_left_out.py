@@ -16,7 +16,7 @@ from cgdmer_jax.recipes.pretrain import pretrain
 from tests.data.merl_tables import write_tables
 from tests.data.ptbxl_root import line, write_root
 from tests.data.small_stores import write_store
-from tests.experiments.toy_runs import toy_config, toy_known
+from tests.toy_runs import toy_config, toy_known
 
 RECORDS = range(2, 402)
 ASKED = {"checkpoint": None, "features": None, "random_seeds": 1, "kernels": 4}

@@ -16,8 +16,8 @@ from cgdmer_jax.recipes.export import vocabulary
 from cgdmer_jax.recipes.pretrain import pretrain
 from cgdmer_jax.recipes.trained_run import load_run
 from tests.data.small_stores import write_store
-from tests.experiments.toy_runs import toy_config, toy_known
 from tests.sealed_files import rewrite
+from tests.toy_runs import toy_config, toy_known
 
 SETTING = Setting("synthetic", "test", "toy", "run", "main", 1, "probe", "findings", "in", "labels", False)
 

@@ -20,9 +20,9 @@ from cgdmer_jax.recipes.export import figures
 from cgdmer_jax.recipes.pretrain import pretrain
 from cgdmer_jax.recipes.trained_run import load_run
 from tests.data.small_stores import write_store
-from tests.experiments.toy_runs import toy_config, toy_known
 from tests.outcome import run as run_command
 from tests.small_runs import ROOT
+from tests.toy_runs import toy_config, toy_known
 
 ASKED = {"features": None, "random_seeds": 0, "kernels": 4, "parts": ("zero_shot",)}
 REPORTS = [f"report number {row % 7}" for row in range(400)]

@@ -83,7 +83,7 @@ class CgDmerNetwork(nn.Module):
     def text_states(
         self, tokens: Int32[Array, "batch token"], length: Int[Array, "batch"]
     ) -> Float[Array, "batch token width"]:
-        """Tokens of either encoder; the second encoders map them to their width."""
+        """Token states of whichever text encoder there is; the second encoders map them to their width."""
         if self.text_tower is None:
             return self.text_encoder(tokens, length)
         return self.text_tower(tokens, length).tokens

@@ -59,7 +59,7 @@ def run(main: Callable[[list[str]], int | None], words: list[str] | None = None,
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a file's name may not be text, and must not end the work on others
             stream.reconfigure(errors="backslashreplace")
-    again = "the same command goes on from what was saved" if resumes else "the same command begins anew"
+    again = "the same command continues from what was saved" if resumes else "the same command starts over"
     try:
         sys.exit(main(sys.argv[1:] if words is None else words) or 0)
     except CgdmerError as error:

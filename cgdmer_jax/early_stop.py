@@ -14,7 +14,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 STOPPED = 75  # as cgdmer_jax/training/loop.py's PREEMPTED: start it again
 RESUMING = ("pretrain", "adapt_text", "quickstart", "ablate", "convert")  # go on when they are given again
 BEFORE = "stopped before the first step of this start; the same command starts it again"
-AFTER = "stopped after training; the same command goes on from the last checkpoint"
+AFTER = "stopped after training; the same command continues from the last checkpoint"
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def train_and_score(side: str, run: Path, words: list[str], store: str) -> int:
         if code == PREEMPTED:
             return code
         if code:
-            raise CgdmerError(f"experiments.{name} of {run} ended with {code}; look above, then give the same command")
+            raise CgdmerError(f"experiments.{name} of {run} ended with {code}; look above, then run the same command")
     return 0
 
 

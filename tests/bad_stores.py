@@ -67,7 +67,7 @@ def unpacks(store: Path) -> None:
     n_lines = len(REPORTS)
     text = pa.DictionaryArray.from_arrays(pa.array(np.zeros(n_lines, np.int32)), pa.array(["a" * 25_000_000]))
     table = pa.table({"text_id": pa.array(np.arange(n_lines, dtype=np.int32)), "text": text})
-    pq.write_cache(table, store / seal.REPORTS, compression="zstd", store_schema=False)
+    pq.write_table(table, store / seal.REPORTS, compression="zstd", store_schema=False)
     assert (store / seal.REPORTS).stat().st_size < 5000
     sealed = info_of(store)["seal"]
     sealed["tables"][1] = seal.seal_table(store, seal.REPORTS, n_lines)

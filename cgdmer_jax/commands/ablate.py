@@ -46,7 +46,7 @@ def main(words: list[str]) -> int:
     check_writable(out)
     path_arguments.output_folder(workdir)
     path_arguments.output_file(args.figure)
-    early_stop.from_now_on("stopped between two runs; the same command goes on with those not finished")
+    early_stop.from_now_on("stopped between two runs; the same command continues with those not finished")
     failed = []
     for one in to_run:
         try:
@@ -61,7 +61,7 @@ def main(words: list[str]) -> int:
     finished = [path for one in planned if not differs(one, path := json_path(one, out))]
     problems = tell(finished, grid["reference"], out / "ablation-table.json", args.grid, args.figure)
     if failed:
-        problems += [f"{len(failed)} runs failed ({', '.join(failed)}); look above, then give the same command"]
+        problems += [f"{len(failed)} runs failed ({', '.join(failed)}); look above, then run the same command"]
     if problems:
         raise CgdmerError("; ".join(problems))
     return 0

@@ -13,7 +13,7 @@ EXAMPLE = "python -m experiments.export_model --run=runs/quickstart --out=models
 def main(words: list[str]) -> int:
     parser = cli.parser(__doc__, EXAMPLE)
     parser.add_argument("--run", type=path_arguments.path, required=True, help="run folder of experiments.pretrain")
-    parser.add_argument("--out", type=path_arguments.new_folder, required=True, help="model folder, made anew")
+    parser.add_argument("--out", type=path_arguments.new_folder, required=True, help="new model folder")
     parser.add_argument("--checkpoint", type=int, help="step (default: the last)")
     parser.add_argument(
         "--patient_key",

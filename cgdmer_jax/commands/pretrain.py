@@ -1,4 +1,4 @@
-"""Pretrains a method on converted stores; the same command again goes on where it stopped."""
+"""Pretrains a method on converted stores; the same command again continues where it stopped."""
 
 import os
 

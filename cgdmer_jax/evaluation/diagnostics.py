@@ -69,7 +69,7 @@ def gradients(subject: Subject) -> list[dict]:
 
 
 def ranks(parts: DisentangledFeatures) -> Outcome:
-    """Of the scored recordings, and of the distinct reports of those."""
+    """Ranks of each part, over the scored recordings and over their distinct reports."""
     texts = np.unique(parts.text_id[parts.with_text("score")])
     of_modality = {"ecg": (parts.ecg, parts.roles["score"]), "text": (parts.text, texts)}
     made = []

@@ -40,7 +40,7 @@ Seconds = dict[str, float]  # of everything that was made and of each part, in o
 
 
 class Asked(NamedTuple):
-    """What an evaluation was asked for, checked against what the run can give."""
+    """Request of an evaluation, checked against what the run can give."""
 
     features: tuple[str, ...]  # probed ones; the first is the headline
     random_seeds: int
@@ -49,7 +49,7 @@ class Asked(NamedTuple):
 
 
 class Evaluated(NamedTuple):
-    """What was written."""
+    """Rows, omissions and seconds of a finished evaluation, as they were written."""
 
     rows: tuple[dict, ...]
     left_out: tuple[str, ...]
@@ -152,7 +152,7 @@ def run_part(name: str, part: Callable[[Given], Outcome], given: Given, subject:
 
 
 def timed(seconds: Seconds, name: str, make: Callable[[], Made]) -> Made:
-    """What `make` makes, with the time that it took written down."""
+    """Returns what `make` returns, and notes the seconds it took."""
     start = time.monotonic()
     made = make()
     seconds[name] = round(time.monotonic() - start, 1)
@@ -201,7 +201,7 @@ def other_protocol(subject: Subject, clean: Path) -> list[dict]:
 
 
 def origin(subject: Subject, tables: Path | None) -> dict:
-    """What the figures come from: the run, its checkpoint, the commit it was trained at, and the prompts."""
+    """Origin of the figures: the run, its checkpoint, the commit it was trained at, and the prompts."""
     run = subject.trained
     return {
         "run": subject.base.run,

@@ -1,4 +1,4 @@
-"""Which scored records a run was trained on: by patient, and by the stored samples themselves.
+"""Scored records that a run was trained on, found by patient and by the stored samples themselves.
 
 See docs/design.md, "Discipline".
 """

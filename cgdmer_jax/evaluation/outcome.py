@@ -1,4 +1,4 @@
-"""What an evaluator returns: rows, scores and what it had to leave out.
+"""Outcome of an evaluator: rows, scores and what it had to leave out.
 
 What cannot be scored is left out by its name and reason, and ends nothing else.
 """

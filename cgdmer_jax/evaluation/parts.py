@@ -20,7 +20,7 @@ from cgdmer_jax.evaluation.zero_shot import score_zero_shot
 
 @dataclass(frozen=True)
 class CleanInputs:
-    """What is made before the first part of protocol `clean`."""
+    """Inputs of the parts of protocol `clean`, made before the first of them runs."""
 
     subject: Subject
     embedded: Embedded
@@ -33,7 +33,7 @@ class CleanInputs:
 
 @dataclass(frozen=True)
 class MerlInputs:
-    """What is made before the first part of protocol `merl`."""
+    """Inputs of the parts of protocol `merl`, made before the first of them runs."""
 
     subject: Subject
     embedded: Embedded

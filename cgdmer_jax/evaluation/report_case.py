@@ -45,7 +45,7 @@ def report_of(corpus: Corpus, line: int) -> str | None:
 
 
 def remarks_on(corpus: Corpus, line: int) -> tuple[str, ...]:
-    """What is told of the recording's quality."""
+    """Remarks on the recording's quality."""
     columns = ("lead_flagged", "lead_implausible", "lead_derived")
     marks = {"lead_absent": ~corpus.lead_mask[line]} | {name: corpus.column(name)[line] for name in columns}
     return tuple(remarks(marks, {name: bool(corpus.column(name)[line]) for name in RECORD_WORDS}))

@@ -35,7 +35,7 @@ def head_facts(run: Trained, corpus: Corpus, base: Setting, overlap: Overlap, pr
 
 
 def case_facts(run: Trained, corpus: Corpus, line: int, base: Setting, probes: dict[str, str]) -> dict[str, str]:
-    """What a patient's page rests on; `probes` says by task on what its probe was fitted."""
+    """Facts that a patient's page rests on; `probes` says by task what its probe was fitted on."""
     contract = run.contract
     own = find_overlap(contract, corpus, np.array([line]))
     patient, recording = (

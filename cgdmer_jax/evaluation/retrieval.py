@@ -81,7 +81,7 @@ def _rows(setting: Setting, ranks: Float[np.ndarray, "seed query"], n_gallery: i
 
 
 def _chance_rows(setting: Setting, n_gallery: int, n_own: Int[np.ndarray, "query"]) -> list[dict]:
-    """What a random order is expected to give."""
+    """Rows expected of a random order."""
     within = chance_within(n_gallery, n_own)
     values = {f"recall_at_{k}": within[min(k, n_gallery) - 1] for k in DEPTHS}
     values["median_rank"] = 1 + int(np.searchsorted(within, 0.5))

@@ -39,7 +39,7 @@ def score_groups(subject: Subject, headline: Headline) -> Outcome:
 
 
 def groups_of(corpus: Corpus, lines: Int64[np.ndarray, "record"]) -> dict[str, Bool[np.ndarray, "record"]]:
-    """Which of these records belong to each group; every record is in one group of sex, of age and of device."""
+    """Members of each group; every record is in one group of sex, of age and of device."""
     named = {name: np.array(_words(corpus.column(name)[lines]), object) for name in ("sex", "device")}
     device, counts = np.unique(named["device"], return_counts=True)
     named["device"][np.isin(named["device"], device[counts < LEAST])] = "other"

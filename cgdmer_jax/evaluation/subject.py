@@ -1,4 +1,4 @@
-"""What one evaluation scores: a trained run on a store, its records sorted into tasks and roles."""
+"""Subject of an evaluation: a trained run on a store, its records sorted into tasks and roles."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

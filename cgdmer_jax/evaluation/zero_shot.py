@@ -63,7 +63,7 @@ def score_zero_shot(subject: Subject, aligned_width: int, random_seeds: int) -> 
 
 
 def zero_shot_setting(subject: Subject, aligned_width: int) -> Setting:
-    """Of every zero-shot row, its task and variant aside."""
+    """Fields common to every zero-shot row; task and variant are added to them."""
     setting = replace(subject.base, evaluation="zero_shot", supervision=subject.of_reports)
     return replace(setting, feature="aligned", feature_dim=aligned_width)
 

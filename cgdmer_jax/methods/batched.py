@@ -66,7 +66,7 @@ def embed_texts(
     n_texts: int,
     size: int = TEXTS_AT_ONCE,
 ) -> Any:
-    """What `embed` gives (an array, or a dict of them) of at least one text, a row a text.
+    """Result of `embed` (an array, or a dict of arrays) for at least one text, one row per text.
 
     `read` is asked for at most `size` texts at a time, so that the tokens of all of them are never there at once.
     """

@@ -28,7 +28,7 @@ class Aux(NamedTuple):
 
 
 class Reconstruction(NamedTuple):
-    """What `reconstruct` gives: the recording with its hidden patches predicted, and which those are."""
+    """Result of `reconstruct`: the recording with its hidden patches predicted, and which those are."""
 
     signal_mv: Float[Array, "batch lead time"]
     hidden: Bool[Array, "batch lead patch"]
@@ -36,7 +36,7 @@ class Reconstruction(NamedTuple):
 
 @dataclass(frozen=True)
 class Declared:
-    """What a method can do beside training. Asked before it is called; a method has no function it does not declare.
+    """Abilities of a method beside training. Callers ask here first; a method has no function that it does not declare.
 
     `recordings`: it is an Embedder. `text`: it is a TextEmbedder, and its `embed_ecg` has the feature `aligned`, which
     is compared with texts: zero-shot scores, retrieval and nearest reports follow from the two (methods/zero_shot.py).
@@ -64,7 +64,7 @@ class Declared:
 
 @runtime_checkable
 class Objective(Protocol):
-    """What is trained: every method. Stateless; every array is explicit."""
+    """A method as the loop trains it. Stateless; every array is explicit."""
 
     declared: Declared
 
@@ -81,7 +81,7 @@ class Objective(Protocol):
 
 @runtime_checkable
 class Embedder(Protocol):
-    """What is used after training: a method that declares `recordings`."""
+    """A method as it is used after training; one that declares `recordings`."""
 
     declared: Declared
 

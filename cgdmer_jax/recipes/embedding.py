@@ -34,7 +34,7 @@ def embedder(method: Method, names: Sequence[str]) -> Callable:
 
 
 def feature_names(trained: Trained) -> list[str]:
-    """What the method's `embed_ecg` gives."""
+    """Names of the features that the method's `embed_ecg` returns."""
     blank = build.blank_batch_of(2, trained.contract, trained.config.data.max_tokens)
     return sorted(jax.eval_shape(trained.method.embed_ecg, trained.variables, blank))
 

@@ -65,7 +65,7 @@ def pretrain(
     """Trains in a run folder to the last step or to a stop signal; the exit code, 0 or 75 = stopped and saved.
 
     - `config`: of `load_config`, possibly changed.
-    - `workdir`: the run folder. One that exists goes on from its last checkpoint, bit for bit.
+    - `workdir`: the run folder. One that exists continues from its last checkpoint, bit for bit.
     - `init_from`: run folder whose latest checkpoint gives the first weights.
     - `allowed`: config fields, such as "optimizer.steps", that may differ from the run's own.
     - `host_timeout_s`: seconds to wait for the other hosts of a job of several.

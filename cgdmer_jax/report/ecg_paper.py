@@ -67,7 +67,7 @@ def ecg_page_svg(
 
 
 def _told(seconds: float, rate: float | int, present, overlaid: bool, shaded: bool) -> str:
-    """What a reader who does not see the page is told of it."""
+    """Description for a reader who cannot see the page."""
     absent = [lead for lead, is_so in zip(LEADS, present, strict=True) if not is_so]
     rows = "; ".join(", ".join(row) for row in ROWS)
     words = [

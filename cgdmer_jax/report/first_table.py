@@ -74,7 +74,7 @@ def _first(rows, own_method):
 
 
 def _terms(lines):
-    """What the names in the first table mean, of those that stand in it."""
+    """Meanings of the names that stand in the first table."""
     fields = ("evaluation", "method", "feature", "variant")
     used = {row[field] for _, of_task in lines for row in of_task.values() for field in fields}
     told = "".join(f"<dt>{plain(name)}</dt><dd>{words}</dd>" for name, words in TERMS.items() if name in used)

@@ -17,7 +17,7 @@ LARGEST_BYTES = 5_000_000
 
 
 class Extras(NamedTuple):
-    """What the page shows of other commands, where it is there."""
+    """Results of other commands that the page shows, where they exist."""
 
     metrics: list[dict] | None  # of the training
     diagnostics: str  # HTML section
@@ -44,7 +44,7 @@ def make_report(folder: Path) -> Path:
 
 
 def read_extras(folder: Path) -> Extras:
-    """What is absent is left out; of what is damaged the error says what to do."""
+    """Leaves out what is absent; raises on what is damaged, with what to do."""
     run, diagnosed = _run_of(folder), folder / DIAGNOSTICS
     metrics = run / METRICS if run else None
     return Extras(

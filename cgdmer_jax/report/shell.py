@@ -68,7 +68,7 @@ def ecg_figure(svg: str, caption: str) -> str:
 
 
 def sheet(parts: Sequence[str]) -> str:
-    """What stands on landscape pages of its own in print: there an ECG fits in true millimetres."""
+    """Content printed on landscape pages of its own, where an ECG fits in true millimetres."""
     return '<div class="sheet">\n' + "\n".join(parts) + "\n</div>"
 
 

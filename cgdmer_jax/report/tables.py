@@ -1,4 +1,4 @@
-"""What the report's tables are made of: cells with intervals, plain names, rows chosen by their fields."""
+"""Building blocks of the report's tables: cells with intervals, plain names, rows chosen by their fields."""
 
 from collections.abc import Mapping, Sequence
 from html import escape

@@ -1,4 +1,4 @@
-"""A grid file as a list of whole configs; every mistake in it is told before anything runs."""
+"""A grid file as a list of whole configs; every mistake in it is reported before anything runs."""
 
 import importlib.util
 from dataclasses import dataclass

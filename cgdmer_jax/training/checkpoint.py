@@ -32,7 +32,7 @@ from cgdmer_jax.training.reading import Restored, manifest_sha256, read_steadily
 from cgdmer_jax.training.state import TrainState, abstract
 
 STATE = "state"
-REMEDY = "free some space and give the same command again"
+REMEDY = "free some space and run the same command again"
 
 
 class NotWritten(CgdmerError):
@@ -144,7 +144,7 @@ class Checkpoints:
         self._failed = error
         self.n_failed += 1
         with contextlib.suppress(OSError):  # where the output goes may be as full
-            self.tell(f"{error}; the run goes on")
+            self.tell(f"{error}; training continues")
 
     def steps(self) -> list[int]:
         """Steps with a manifest, oldest first."""
@@ -176,13 +176,13 @@ class Checkpoints:
                 shutil.rmtree(folder, ignore_errors=True)  # what a thread still writes there goes the next time
 
     def remove_after(self, step: int) -> None:
-        """Deletes later steps: a run that goes on before them writes them anew."""
+        """Deletes later steps: a run that resumes before them writes them again."""
         for later in self.steps():
             if later > step:
                 _remove(self.folder / str(later))
 
     def restore_latest(self, like: TrainState, tell: Callable[[str], None]) -> TrainState | None:
-        """The newest step whose files are intact; each refused one is told by name. None when there is none."""
+        """The newest step whose files are intact; each refused one is named. None when there is none."""
         step = self._agreed("checkpoint of the state", tell)
         return None if step is None else self._load(step, like)
 

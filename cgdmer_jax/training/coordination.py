@@ -148,11 +148,11 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, CgdmerError):
         return str(error)
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted; the same command goes on from what was saved"
+        return "interrupted; the same command continues from what was saved"
     if isinstance(error, jax.errors.JaxRuntimeError):
         return (
             f"an operation on its devices failed ({reason_of(error)}), most often because another host is no more; "
-            "see the logs of all, then give the same commands again: the run goes on from its last checkpoint"
+            "see the logs of all, then run the same commands again: the run continues from its last checkpoint"
         )
     return f"{type(error).__name__}: {reason_of(error)}; its log has more"
 

@@ -1,4 +1,4 @@
-"""What a run does between two steps, and behind which of them: validation, diagnosis, checkpoint."""
+"""Hooks that a run calls between two steps: validation, diagnosis, checkpoint."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

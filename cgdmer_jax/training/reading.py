@@ -47,6 +47,6 @@ def read_steadily(folder: Path, choose: Callable[[], int | None], read: Callable
                 return Restored(variables, step, before)
         if jax.process_count() > 1:  # the others may have read it
             raise CgdmerError(
-                f"{checkpoint} was removed while it was read, by the run that trains there; give the same command again"
+                f"{checkpoint} was removed while it was read, by the run that trains there; run the same command again"
             )
     return None

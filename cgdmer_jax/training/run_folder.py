@@ -25,9 +25,7 @@ from cgdmer_jax.whole_file import sha256_of, write_json
 FILES = "files"  # field of config.json: sha256 of files that are written once, by their path in the folder
 MOST_INPUT_BYTES = 1 << 28  # two hashes a recording and patient, some 100 bytes: a few million recordings
 REMEDY = "restore it from a backup"
-CONFIG_REMEDY = (
-    f"undo the edit, or {REMEDY}; a field is changed where the run goes on: --config.a.b=VALUE --allow_changed=a.b"
-)
+CONFIG_REMEDY = f"undo the edit, or {REMEDY}; to change a field when resuming: --config.a.b=VALUE --allow_changed=a.b"
 FREE = "run."  # fields that may differ when a run goes on: log, validation and checkpoint intervals
 YOUNGER = {"data.min_patients": 1}  # fields younger than some run folders, with the value that those runs had
 

@@ -1,4 +1,4 @@
-"""Everything a run needs to go on: parameters, optimiser, step, and the first step that went bad."""
+"""Everything a run needs to resume: parameters, optimiser, step, and the first step that went bad."""
 
 from typing import Any, NamedTuple
 

@@ -130,9 +130,9 @@ def raising(error):
         (
             raising(OSError(28, "No space left on device", "runs/a")),
             1,
-            "error: runs/a: No space left on device; after that is put right, the same command begins anew",
+            "error: runs/a: No space left on device; after that is put right, the same command starts over",
         ),
-        (raising(KeyboardInterrupt()), 1, "error: interrupted; the same command begins anew"),
+        (raising(KeyboardInterrupt()), 1, "error: interrupted; the same command starts over"),
     ],
 )
 def test_exit_codes_and_one_line_on_stderr(main, code, words, capsys):
@@ -156,7 +156,7 @@ def test_the_commands_that_keep_what_they_did_say_so_when_interrupted_and_no_oth
     call = source[source.index('if __name__ == "__main__"') :].splitlines()[1]  # what this command ends with
     with pytest.raises(SystemExit):
         exec(call.strip(), vars(program))
-    goes_on = "goes on from what was saved" in capsys.readouterr().err
+    goes_on = "continues from what was saved" in capsys.readouterr().err
     assert goes_on == (name in RESUMING)
 
 

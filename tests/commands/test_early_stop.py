@@ -112,7 +112,7 @@ def test_a_signal_between_two_runs_of_a_grid_says_so(tmp_path, monkeypatch, capf
     with pytest.raises(SystemExit) as stopped:
         ablate.main(["--grid=configs/ablations/cgdmer.py", f"--store={store}", f"--out={tmp_path}"])
     assert stopped.value.code == 75
-    assert capfd.readouterr().err == "stopped between two runs; the same command goes on with those not finished\n"
+    assert capfd.readouterr().err == "stopped between two runs; the same command continues with those not finished\n"
 
 
 @pytest.mark.parametrize("number", SIGNALS)

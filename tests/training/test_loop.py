@@ -119,7 +119,7 @@ def test_a_disk_that_is_full_for_a_while_changes_nothing_but_which_checkpoints_t
 
     with full:
         state, code = run(tmp_path / "full", step_function=step, log_every=1, tell=tell)
-    assert [text.endswith("; the run goes on") for text in told] == [True, True]
+    assert [text.endswith("; training continues") for text in told] == [True, True]
     assert code == DONE and bytes_of(state) == bytes_of(whole)
     assert lines(tmp_path / "full") == lines(tmp_path / "whole")
     checkpoints = Checkpoints(tmp_path / "full" / "checkpoints", 9)

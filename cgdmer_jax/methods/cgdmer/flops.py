@@ -23,7 +23,7 @@ def flops_by_part(method: CgDmer, batch: Batch) -> dict[str, int]:
     patches = jax.eval_shape(lambda b, m: method.patches(b, m)[0], batch, draws.lead_mask)
 
     def count(name, *args) -> int:
-        """Of a function of the network, by name or given."""
+        """FLOPs of a function of the network, given or by name."""
         return matmul_flops(lambda p, *a: method.network.apply({"params": p}, *a, method=name), variables.params, *args)
 
     def made(name, *args):

@@ -19,7 +19,7 @@ Apply = Callable  # (*arguments, method=name) -> what that function of the netwo
 
 
 class NeededPasses(NamedTuple):
-    """Which passes the terms of a config read."""
+    """Passes that the terms of a config read."""
 
     kept: bool  # the ECG's kept tokens
     wide: bool  # the ECG once more, under its own lighter mask
@@ -59,7 +59,7 @@ class StepInputs(NamedTuple):
 
 
 class Passed(NamedTuple):
-    """What the loss is made of; a field that no term reads is None."""
+    """Inputs of the loss terms; a field that no term reads is None."""
 
     ecg_error: Float[Array, "batch query"] | None
     cross_error: Float[Array, "batch query"] | None

@@ -26,7 +26,7 @@ class ModalityTokens(NamedTuple):
     specific: Float[Array, "batch token second"]
 
     def joined(self) -> Float[Array, "batch token second"]:
-        """What the decoders read: without the specific part in it, that part would have nothing to learn."""
+        """Input of the decoders: it includes the specific part, which would otherwise have nothing to learn."""
         return self.shared + self.specific
 
 
@@ -83,7 +83,7 @@ class CgDmerNetwork(nn.Module):
     def text_states(
         self, tokens: Int32[Array, "batch token"], length: Int[Array, "batch"]
     ) -> Float[Array, "batch token width"]:
-        """Of either encoder; the second encoders map it to their width."""
+        """Token states of whichever text encoder there is; the second encoders map them to their width."""
         if self.text_tower is None:
             return self.text_encoder(tokens, length)
         return self.text_tower(tokens, length).tokens

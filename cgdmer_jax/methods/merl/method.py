@@ -128,7 +128,7 @@ class Merl:
     # --- pieces -------------------------------------------------------------------------------------
 
     def _signal(self, batch: Batch, lead_mask: Bool[Array, "batch lead"]) -> Float[Array, "batch lead time"]:
-        """What the encoder sees: an absent lead and what lies beyond `length` read as 0 mV."""
+        """Input of the encoder: an absent lead and samples beyond `length` read as 0 mV."""
         if self.config.scaling == MINMAX:
             return minmax(batch.signal, lead_mask, batch.length)
         return scale(batch.signal, lead_mask, batch.length, self.config.scaling).signal
@@ -162,7 +162,7 @@ class Merl:
 
 
 def _patch_samples(config: MerlConfig, n_samples: int, rate: float) -> int:
-    """Of a ViT's token; 0 for a ResNet, which has none."""
+    """Samples of a ViT's token; 0 for a ResNet, which has none."""
     if not isinstance(config.ecg, VitSize):
         return 0
     samples = round(config.ecg.patch_seconds * rate)

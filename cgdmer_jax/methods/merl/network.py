@@ -98,7 +98,7 @@ class MerlNetwork(nn.Module):
     def views(
         self, viewed: Float[Array, "batch width"]
     ) -> tuple[Float[Array, "batch embedding"], Float[Array, "batch embedding"]]:
-        """Of one pass through the encoder; they differ by their maps, and by dropout in training."""
+        """Views of one pass through the encoder; they differ by their maps, and by dropout in training."""
         return self.view1(viewed), self.view2(viewed)
 
     def align_text(self, vectors: Float[Array, "text tower"]) -> Float[Array, "text embedding"]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from cgdmer_jax.batch import NO_TEXT
 from cgdmer_jax.data.splits import in_folds, probe_folds
@@ -17,6 +17,7 @@ from cgdmer_jax.recipes import embedding
 
 NAMES = ("shared", "specific", "aligned")
 ROLES = ("fit", "choose", "score")
+TextFeatures = dict[str, Float[np.ndarray, "text width"]]  # a line a text id
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class DisentangledFeatures:
     """Features by name; `ecg` has a line a line of the subject, `text` one a text id: NaN if not of these."""
 
     ecg: embedding.Features
-    text: embedding.Features
+    text: TextFeatures
     text_id: Int[np.ndarray, "record"]  # of each line; NO_TEXT without clinical text
     roles: dict[str, Int[np.ndarray, "member"]]  # positions among the lines
 
@@ -71,13 +72,13 @@ def embed_parts(subject: Subject, out: Path) -> DisentangledFeatures:
     return DisentangledFeatures(ecg, _embed_texts(subject, ecg, np.unique(text_id[text_id != NO_TEXT])), text_id, roles)
 
 
-def _embed_texts(subject: Subject, ecg: embedding.Features, ids: Int[np.ndarray, "text"]) -> embedding.Features:
+def _embed_texts(subject: Subject, ecg: embedding.Features, ids: Int[np.ndarray, "distinct"]) -> TextFeatures:
     """Unmasked reports, pooled as the loss pools them; lines of other ids stay NaN."""
     features_of = jax.jit(subject.trained.method.embed_text_parts)
     if not len(ids):
         return {name: np.full((len(subject.table.tokens), ecg[name].shape[1]), np.nan, np.float32) for name in ecg}
     read = batched.rows_of(subject.table.tokens, subject.table.mask, ids)
-    tables: embedding.Features = {}
+    tables: TextFeatures = {}
     for name, value in batched.embed_texts(features_of, subject.trained.variables, read, len(ids)).items():
         tables[name] = np.full((len(subject.table.tokens), value.shape[1]), np.nan, np.float32)
         tables[name][ids] = value

@@ -220,7 +220,7 @@ def test_cached_features_give_the_same_rows_and_only_what_was_asked_for(evaluate
 
 def test_unknown_part_is_refused_with_the_nearest_one(evaluated):
     with pytest.raises(CgdmerError, match="retrieval"):
-        evaluate(evaluated[0], evaluated[1], "validation", **ASKED, parts=("retreival",))
+        evaluate(evaluated[0], str(evaluated[1]), "validation", **ASKED, parts=("retreival",))
 
 
 def test_scored_patients_of_the_run_s_own_test_folds_were_not_seen(evaluated):

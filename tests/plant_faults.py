@@ -19,7 +19,7 @@ from cgdmer_jax.provenance import write_figures
 from tests.faults import FAULTS, Fault
 
 ROOT = Path(__file__).parents[1]
-COPIED = ("benchmarks", "cgdmer_jax", "configs", "experiments", "tests", "setup.cfg", "pyproject.toml")
+COPIED = ("baselines", "benchmarks", "cgdmer_jax", "configs", "experiments", "tests", "setup.cfg", "pyproject.toml")
 SECONDS = 1800  # of one pytest run
 
 

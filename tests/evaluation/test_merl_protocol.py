@@ -121,7 +121,7 @@ def test_collections_that_are_not_given_have_rows_without_signals(scored):
 
 def test_only_the_test_split_is_noted_as_a_read_and_it_is_read_by_the_release_s_roles(scored):
     (read,) = (scored[0] / "test_reads.jsonl").read_text().splitlines()
-    assert json.loads(read).keys() == {"command", "checkpoint", "store", "date"}
+    assert json.loads(read).keys() == {"command", "checkpoint", "store", "commit", "date"}
     n = {split: {row["n"] for row in _rows(scored, split) if row["n"]} for split in ("validation", "test")}
     saved = {split: np.load(scored[0] / f"evaluation/ptbxl/{split}/merl/predictions.npz") for split in n}
     fold = {split: {int(r) // 2 % 10 + 1 for r in saved[split]["super/record_id"]} for split in n}

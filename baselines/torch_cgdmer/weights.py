@@ -39,7 +39,7 @@ def network_of(method: CgDmer) -> tuple[Network, Weights]:
         patch_samples=ours.patch_samples,
         vocabulary=ours.vocabulary,
         max_tokens=ours.max_tokens,
-        embedding=ours.embed_dim,
+        embedding=ours.embedding,
         temperature=ours.temperature,
         ecg=ours.ecg,
         text=ours.text,

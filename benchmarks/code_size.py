@@ -13,7 +13,7 @@ EXAMPLE = "python -m benchmarks.code_size --out=results/code-size.json"
 
 
 ROOT = Path(__file__).parents[1]
-SOURCE = ("cgdmer_jax", "configs", "experiments")
+SOURCE = ("baselines", "cgdmer_jax", "configs", "experiments")
 WALK = ROOT / "docs/walkthrough.md"
 STATION = re.compile(r"\]\(\.\./([\w/]+\.py)\)(?:\s+\(([^)]*)\))?")  # a link to a file, and what to read of it
 

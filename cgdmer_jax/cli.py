@@ -14,8 +14,9 @@ from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.invocation import PROGRAM, as_started
 
 COMMANDS = Path(__file__).with_name("commands")
-# Given again after an interruption, these go on from what they had saved; the others begin anew.
-RESUMING = ("ablate", "adapt_text", "convert", "evaluate", "pretrain", "quickstart")
+# Run again after an interruption, these continue from what they had saved; the others start over. `evaluate` keeps the
+# features it has cached, which is nothing that a signal in its first seconds could promise.
+RESUMING = (*early_stop.RESUMING, "evaluate")
 
 
 def main() -> None:
@@ -54,7 +55,7 @@ def run_command(name: str, words: list[str] | None = None) -> None:
 def run(main: Callable[[list[str]], int | None], words: list[str] | None = None, *, resumes: bool = False) -> None:
     """Exit codes: 0 done, 1 error (one sentence on stderr), 75 preempted and saved.
 
-    `resumes`: given again after an interruption, the command goes on from what it had saved.
+    `resumes`: given again after an interruption, the command continues from what it had saved.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a file's name may not be text, and must not end the work on others

@@ -12,7 +12,7 @@ from types import FrameType
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 STOPPED = 75  # as cgdmer_jax/training/loop.py's PREEMPTED: start it again
-RESUMING = ("pretrain", "adapt_text", "quickstart", "ablate", "convert")  # go on when they are given again
+RESUMING = ("pretrain", "adapt_text", "quickstart", "ablate", "convert")  # continue when they are run again
 BEFORE = "stopped before the first step of this start; the same command starts it again"
 AFTER = "stopped after training; the same command continues from the last checkpoint"
 

@@ -13,8 +13,14 @@ _CONFIG = re.compile(r"--(config|grid)=configs/([\w/]+)\.py")
 
 def by_program() -> bool:
     """Whether this process was started as `cgdmer NAME` or `python -m cgdmer_jax NAME`."""
-    main = sys.modules["__main__"].__spec__  # None when a file was named instead of a module
-    return Path(sys.argv[0]).name == PROGRAM or (main is not None and main.name.split(".")[0] == PACKAGE.name)
+    program = Path(sys.argv[0]).name if sys.argv else ""
+    return program == PROGRAM or (main_module() or "").split(".")[0] == PACKAGE.name
+
+
+def main_module() -> str | None:
+    """Name of the module that this process was started with; None of a file, a notebook or a debugger."""
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    return spec and spec.name
 
 
 def as_started(text: str) -> str:
@@ -28,9 +34,8 @@ def as_started(text: str) -> str:
 
 
 def module_words(name: str) -> list[str]:
-    """Words after `python` that start a command from here: its module in a checkout, else the installed package."""
-    checkout = Path("experiments", f"{name}.py").is_file()
-    return ["-m", f"experiments.{name}"] if checkout else ["-m", "cgdmer_jax", name]
+    """Words after `python` that start a command from any folder, whatever lies in it."""
+    return ["-m", "cgdmer_jax", name]
 
 
 @functools.cache

@@ -14,7 +14,7 @@ from pathlib import Path
 from ml_collections import ConfigDict
 
 from cgdmer_jax import __version__
-from cgdmer_jax.invocation import PROGRAM, by_program
+from cgdmer_jax.invocation import PROGRAM, by_program, main_module
 from cgdmer_jax.short_paths import short_words
 from cgdmer_jax.whole_file import write_json
 
@@ -100,10 +100,10 @@ def n_cpus() -> int:
 
 def command_line() -> str:
     """Command line of this process, whichever module asks; only the last part of a path outside this folder."""
-    spec = sys.modules["__main__"].__spec__  # None when a file was named instead of a module
     if by_program():
         return shlex.join([PROGRAM, *short_words(sys.argv[1:])])
-    program = ["-m", spec.name.removesuffix(".__main__")] if spec else sys.argv[:1]
+    module = main_module()
+    program = ["-m", module.removesuffix(".__main__")] if module else sys.argv[:1]
     return shlex.join(["python", *short_words([*program, *sys.argv[1:]])])
 
 

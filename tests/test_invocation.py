@@ -1,7 +1,10 @@
 """Messages name commands as the user can start them: from a checkout, or by the installed program."""
 
 import importlib
+import os
+import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +14,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.invocation import as_started, by_program, module_words
 from cgdmer_jax.provenance import command_line
 
+ROOT = Path(__file__).parents[1]
 EXAMPLE = "python -m experiments.pretrain --config=configs/cgdmer.py:nano --workdir=runs/a"
 
 
@@ -73,9 +77,18 @@ def test_the_help_of_every_command_of_the_program_names_no_module(as_program, na
     assert "experiments." not in shown and "configs/" not in shown.split("example:")[1]
 
 
-def test_a_command_starts_another_as_this_folder_allows(tmp_path, monkeypatch):
+def test_a_command_starts_another_of_the_package_whatever_the_folder_holds(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert module_words("pretrain") == ["-m", "cgdmer_jax", "pretrain"]
     (tmp_path / "experiments").mkdir()
-    (tmp_path / "experiments/pretrain.py").write_text("")
-    assert module_words("pretrain") == ["-m", "experiments.pretrain"]
+    (tmp_path / "experiments/pretrain.py").write_text("raise SystemExit('a file of somebody else')")
+    words = [sys.executable, *module_words("pretrain"), "--help"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "usage: cgdmer pretrain" in done.stdout
+
+
+def test_under_a_debugger_an_error_still_has_its_sentence(monkeypatch):
+    """pdb runs a program in a module that has no __spec__."""
+    monkeypatch.setitem(sys.modules, "__main__", SimpleNamespace())
+    monkeypatch.setattr(sys, "argv", [])
+    assert str(CgdmerError("what, where, what to do")) == "what, where, what to do"

@@ -1,4 +1,4 @@
-"""CG-DMER's hybrid loss in PyTorch, of the same batch and the same draws as ours (methods/cgdmer_loss.py)."""
+"""CG-DMER's hybrid loss in PyTorch, of the same batch and the same draws as ours (methods/cgdmer/loss.py)."""
 
 import math
 from typing import NamedTuple

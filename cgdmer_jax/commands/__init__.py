@@ -1,1 +1,4 @@
-"""Commands, one file each: flags, one call into the package, a printed summary. Nothing else imports them."""
+"""Commands, one file each: flags, one call into the package, a printed answer.
+
+Nothing imports them but the command line; what can be called from Python is elsewhere.
+"""

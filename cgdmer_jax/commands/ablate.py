@@ -10,7 +10,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.evaluation_folders import check_writable
 from cgdmer_jax.studies.finished_runs import differs, json_path
 from cgdmer_jax.studies.grid import check_makeable, choose, load_grid, plan
-from cgdmer_jax.studies.one_run import _is_open, run_one, tell
+from cgdmer_jax.studies.one_run import is_open, run_one, tell
 from cgdmer_jax.training.loop import PREEMPTED
 
 EXAMPLE = "python -m experiments.ablate --grid=configs/ablations/cgdmer.py --store=stores/ptbxl100 --only=both,masked"
@@ -37,7 +37,7 @@ def main(words: list[str]) -> int:
     planned, corpus = plan(grid, args.store), open_corpus((args.store,))
     check_makeable(planned, corpus)
     workdir, out = args.workdir, args.out
-    to_run = [one for one in planned if one.row in chosen and _is_open(one, out)]
+    to_run = [one for one in planned if one.row in chosen and is_open(one, out)]
     print(f"{len(to_run)} of {len(planned)} runs of the grid are to be done now")
     for one in to_run:
         print(f"  {one.row} seed {one.seed}: {', '.join(f'{n}={v}' for n, v in one.overrides.items())}")

@@ -20,7 +20,6 @@ from cgdmer_jax.waveform.conditioning import FILTERS
 
 EXAMPLE = "python -m experiments.convert --source=ptbxl --root=data/ptb-xl --rate=100 --out=stores/ptbxl100"
 SYNTHETIC = "synthetic"
-INTERRUPTED = 75  # exit code: stopped, and the same command continues
 
 
 def parse(words: list[str]) -> argparse.Namespace:
@@ -87,7 +86,7 @@ def main(words: list[str]) -> int:
         )
     except KeyboardInterrupt:
         print("interrupted; the same command continues", file=sys.stderr)
-        return INTERRUPTED
+        return early_stop.STOPPED
     if not summary.n_converted:
         open_store(args.out).verify()
     print(describe(summary, args.out))

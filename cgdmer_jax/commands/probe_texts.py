@@ -6,7 +6,7 @@ experiments.evaluate on recordings. German and English reports are scored apart 
 
 from cgdmer_jax import cli, path_arguments, provenance
 from cgdmer_jax.data.corpus import open_corpus
-from cgdmer_jax.evaluation.text_probe import _named, encoders, print_table, probed
+from cgdmer_jax.evaluation.text_probe import encoders, named_folders, print_table, probed
 from cgdmer_jax.metrics.results import write_results
 from cgdmer_jax.recipes import build
 
@@ -43,7 +43,7 @@ def main(words: list[str]) -> int:
     corpus = open_corpus((args.store,))
     build.check_cleaning(corpus)
     rows = []
-    made = encoders(corpus, _named("--text", args.text), _named("--run", args.run), args.max_tokens)
+    made = encoders(corpus, named_folders("--text", args.text), named_folders("--run", args.run), args.max_tokens)
     for rows_of_encoder in probed(corpus, made):
         rows += rows_of_encoder
     write_results(args.out, provenance.command_line(), rows, {"store": corpus.fingerprint})

@@ -8,6 +8,7 @@ from cgdmer_jax import cli, path_arguments, provenance
 from cgdmer_jax.config import shipped
 from cgdmer_jax.data.sources import synthetic
 from cgdmer_jax.data.store.convert import convert
+from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.evaluate import evaluate
 from cgdmer_jax.provenance import write_figures
 from cgdmer_jax.recipes.pretrain import pretrain
@@ -18,16 +19,20 @@ EXAMPLE = "python -m experiments.quickstart --workdir=runs/quickstart"
 def main(words: list[str]) -> int:
     parser = cli.parser(__doc__, EXAMPLE)
     parser.add_argument(
-        "--workdir", type=path_arguments.path, default="runs/quickstart", help="run folder (default runs/quickstart)"
+        "--workdir",
+        type=path_arguments.path,
+        help="run folder (default runs/quickstart, or runs/quickstart-STEPS with --steps)",
     )
     parser.add_argument("--steps", type=int, help="optimiser steps (default: the config's; 20 try out an installation)")
     args = parser.parse_args(words)
+    if args.steps is not None and args.steps < 1:
+        raise CgdmerError(f"--steps={args.steps}: expected at least 1")
     settings = shipped("quickstart")
     config = settings.get_config()
     if args.steps:
         config.optimizer.steps = args.steps
     store = config.data.stores[0]
-    run = Path(args.workdir)
+    run = args.workdir or Path("runs", f"quickstart-{args.steps}" if args.steps else "quickstart")
 
     shares, start = {}, time.monotonic()
     source = synthetic.open_source(settings.RECORDS, settings.RATE, settings.DATA_SEED)

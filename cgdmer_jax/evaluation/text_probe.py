@@ -155,7 +155,7 @@ def print_table(rows: list[dict]) -> None:
             print(f"  {method:14} {'  '.join(cells)}")
 
 
-def _named(flag: str, given: list[str]) -> dict[str, str]:
+def named_folders(flag: str, given: list[str]) -> dict[str, str]:
     for word in given:
         if not all(word.partition("=")):
             raise CgdmerError(f"{flag}={word} has no name; give {flag}=NAME=FOLDER, the name stands in the table")

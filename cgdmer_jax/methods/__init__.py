@@ -1,4 +1,4 @@
-"""Methods by name: one file, one line here, one config each."""
+"""Methods by name: a folder each, one line here, one config in configs/."""
 
 from cgdmer_jax.methods.cgdmer.method import CgDmer, CgDmerConfig
 from cgdmer_jax.methods.masked_text import MaskedText, MaskedTextConfig

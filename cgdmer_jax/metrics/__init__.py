@@ -1,1 +1,4 @@
-"""Arrays in, figures out. No JAX, no files of a run, no model."""
+"""Arrays in, figures out: AUROC, bootstrap, probes, retrieval, results.json.
+
+No JAX, no files of a run and no model; what is scored with what is decided in evaluation.
+"""

@@ -17,6 +17,7 @@ from cgdmer_jax.provenance import commit, environment
 from cgdmer_jax.sealed_json import read_sealed, sealed
 from cgdmer_jax.whole_file import write_whole
 
+RESULTS = "results.json"
 KEY = (
     "protocol store split group method run feature feature_dim evaluation variant task class "
     "label_fraction val_labels leads domain supervision seen_in_training metric"
@@ -238,6 +239,3 @@ def _key(setting: Setting, metric: str, klass: str) -> dict:
 def _number(value: float) -> float | None:
     """Six decimals; null where undefined."""
     return round(float(value), 6) if math.isfinite(value) else None
-
-
-RESULTS = "results.json"

@@ -1,1 +1,4 @@
-"""Work that a command does, callable from Python: pretrain, adapt, export. No flags and no report pages."""
+"""Work that a command does, callable from Python: pretrain, adapt, encode, export, and what these share.
+
+A printed answer belongs to commands, a score to evaluation, a page to report.
+"""

@@ -9,11 +9,16 @@ import time
 from pathlib import Path
 
 import jax
+import numpy as np
 from ml_collections import ConfigDict
 
+from cgdmer_jax.batch import Batch
 from cgdmer_jax.config import from_fields
-from cgdmer_jax.data.corpus import open_corpus
+from cgdmer_jax.contract import InputContract
+from cgdmer_jax.data.corpus import Corpus, open_corpus
+from cgdmer_jax.data.record_columns import with_record_columns
 from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.methods.protocol import Method
 from cgdmer_jax.recipes import build
 from cgdmer_jax.recipes.pretrained_text import with_architecture
 from cgdmer_jax.recipes.training_run import state_shapes
@@ -40,12 +45,13 @@ def dry_run(config: ConfigDict, topology: str, accelerator: str) -> dict:
     jax.config.update("jax_num_cpu_devices", n_devices)
     mesh = sharding.make_mesh(sizes)
     sharding.check_batch_size(config.data.batch_size, mesh)
+    build.check_data_fields(config)
     config, tower = with_architecture(config, RunFolder(Path("no-run")))
     corpus = open_corpus(tuple(config.data.stores))
     tokenizer = build.make_tokenizer(config, corpus) if tower is None else tower.tokenizer
     contract = build.make_contract(corpus, tokenizer, build.scaling_of(config))
     method = build.make_method(config, contract, tokenizer)
-    batch = build.blank_batch_of(config.data.batch_size, contract, config.data.max_tokens)
+    batch = _blank_batch(config, contract, method, corpus)
     optimizer_config, key = from_fields(OptimizerConfig, config.optimizer.to_dict()), jax.random.key(config.seed)
 
     shapes, optimizer = state_shapes(method, optimizer_config, batch, key)
@@ -85,6 +91,19 @@ def dry_run(config: ConfigDict, topology: str, accelerator: str) -> dict:
         "utilisation": UTILISATION,
         "records_per_second": round(rate),
     }
+
+
+def _blank_batch(config: ConfigDict, contract: InputContract, method: Method, corpus: Corpus) -> Batch:
+    """An empty batch with the columns that the method declares."""
+    if method.declared.text_columns:
+        raise CgdmerError(
+            f"--dry_run: {config.method_name} as configured reads vectors of a frozen text encoder, whose width only a "
+            "real run knows; try it with a text encoder that is trained (method.text_trained)"
+        )
+    size = config.data.batch_size
+    columns = with_record_columns(corpus, method.declared.record_columns).record_columns
+    blank = {name: np.zeros((size, *column.shape[1:]), column.dtype) for name, column in columns.items()}
+    return build.blank_batch_of(size, contract, config.data.max_tokens)._replace(record_columns=blank)
 
 
 def _sizes(topology: str) -> tuple[int, int]:

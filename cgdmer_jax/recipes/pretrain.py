@@ -75,7 +75,9 @@ def pretrain(
     no longer finite.
     """
     run = RunFolder(workdir)
-    config, tower = with_architecture(build.as_begun(config, run), run)
+    config = build.as_begun(config, run)
+    build.check_data_fields(config)
+    config, tower = with_architecture(config, run)
     run.check(config.to_dict(), allowed)
     given = RunFolder(Path(init_from)) if init_from is not None else None
     mesh = sharding.make_mesh(tuple(config.run.mesh))

@@ -1,1 +1,4 @@
-"""Grids, tables and paired comparisons of many runs. What a single run does is in recipes and evaluation."""
+"""Grids, tables and paired comparisons of many runs.
+
+What a single run does is in recipes and evaluation; a study starts them as commands of their own.
+"""

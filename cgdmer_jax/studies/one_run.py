@@ -54,7 +54,7 @@ def run_folder(one: Planned, workdir: Path) -> Path:
     return workdir / f"{one.row}-seed{one.seed}-{one.sha256[:8]}"
 
 
-def _is_open(one: Planned, out: Path) -> bool:
+def is_open(one: Planned, out: Path) -> bool:
     path = json_path(one, out)
     differing = differs(one, path)
     if not differing:

@@ -31,7 +31,7 @@ YOUNGER = {"data.min_patients": 1}  # fields younger than some run folders, with
 
 
 class RunFolder:
-    """Paths of one run. `experiments` fills it, the loop appends to it, evaluation reads it."""
+    """Paths of one run. `recipes` fills it, the loop appends to it, evaluation reads it."""
 
     def __init__(self, path: Path):
         self.path = path

@@ -1,1 +1,4 @@
-"""From measured signals to the model's input: conditioning, quality, limb leads, heart rate. No JAX, no files."""
+"""From measured signals to the model's input: conditioning, quality, limb leads, windows, heart rate.
+
+No JAX and no files; millivolts in, NaN where nothing was measured.
+"""

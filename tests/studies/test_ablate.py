@@ -69,7 +69,7 @@ class Folder:
 
     def _run(self, words):
         """Leaves what the real commands leave; the score of a run is a function of its folder's name."""
-        command = words[2].split(".")[1]
+        command = words[3]  # python -m cgdmer_jax COMMAND
         run = Path(next(w for w in words if w.startswith(("--workdir=", "--run="))).split("=", 1)[1])
         self.calls.append(f"{command} {run.name.rsplit('-', 1)[0]}")
         if self.calls[-1] in self.codes:

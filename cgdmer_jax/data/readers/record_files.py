@@ -1,7 +1,7 @@
 """Files of a record: opened below the collection's folder, and every failure a fault of that record alone.
 
 Whether a fault is really the record's, or the whole collection went away, is for the conversion to find out
-(data/unread.py); here each is named for what the system said.
+(data/store/unread.py); here each is named for what the system said.
 """
 
 import errno

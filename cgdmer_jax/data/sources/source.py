@@ -34,7 +34,7 @@ class SourceRecord:
 class Source:
     """One collection, listed. `read` runs in worker processes: a module's function or a partial of one."""
 
-    name: str  # also names its cleaning rules in data/reports.py
+    name: str  # also names its cleaning rules in data/text/cleaning.py
     licence: str
     citation: str
     records: list[SourceRecord]  # in table order

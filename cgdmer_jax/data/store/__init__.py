@@ -1,1 +1,4 @@
-"""The sealed store: conversion, tables, hashes. Nothing here knows a collection or a model."""
+"""The sealed store: conversion, tables, hashes, opening.
+
+Nothing here knows a collection or a model.
+"""

@@ -1,6 +1,6 @@
 """Recordings of a collection in, a sealed store out; parallel, and continued after any interruption.
 
-Order: shards (each with its notes, data/shard_writer.py), then the tables, last dataset.json with the seal.
+Order: shards (each with its notes, data/store/shard_writer.py), then the tables, last dataset.json with the seal.
 Equal input gives equal bytes, whatever the number of processes and however often the run was killed.
 """
 

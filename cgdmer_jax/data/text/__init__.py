@@ -1,1 +1,4 @@
-"""Reports as text: cleaning, tokenizer, languages, prompts."""
+"""Reports as text: cleaning, tokenizer, languages, prompts.
+
+Words only; vectors of texts are made by methods and text encoders.
+"""

@@ -10,7 +10,8 @@ from jaxtyping import Array, Bool, Int32, PRNGKeyArray
 from cgdmer_jax.models.masking.slots import Slots
 
 PADDING = 0  # beyond a text's length, where nothing is read
-MASK_TOKEN = 4  # [PAD] 0, [UNK] 1, [CLS] 2, [SEP] 3, [MASK] 4: so our own WordPieces number them (data/reports.py)
+# [PAD] 0, [UNK] 1, [CLS] 2, [SEP] 3, [MASK] 4: so our own WordPieces number them (data/text/tokenizer.py)
+MASK_TOKEN = 4
 FIRST_WORD = 5
 _INVALID = 1e3
 

@@ -95,7 +95,7 @@ def test_the_shortest_run_has_a_schedule():
 def test_a_rate_factor_that_matches_nothing_is_refused():
     with pytest.raises(CgdmerError, match='"decoder" matches no parameter; paths look like "encoder/'):
         make_optimizer(optimizer_config(rate_factors=(("encoder", 1.0), ("decoder", 2.0))), PARAMS)
-    with pytest.raises(CgdmerError, match="is no regular expression"):
+    with pytest.raises(CgdmerError, match="is not a regular expression"):
         make_optimizer(optimizer_config(rate_factors=(("enc(", 1.0),)), PARAMS)
 
 

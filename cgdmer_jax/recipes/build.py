@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 from tokenizers import Tokenizer
 
 from cgdmer_jax.batch import NO_TEXT, Batch, blank_batch
-from cgdmer_jax.config import flat, from_fields
+from cgdmer_jax.config import flat
 from cgdmer_jax.contract import CONVERSION, SCALINGS, UNIT, InputContract, TrainedOn, patient_sha256
 from cgdmer_jax.data.corpus import Corpus
 from cgdmer_jax.data.loader import sequential_batches
@@ -31,7 +31,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods import make
 from cgdmer_jax.methods.protocol import Method
 from cgdmer_jax.provenance import command_line, commit, environment
-from cgdmer_jax.recipes.config_fields import DATA, DataConfig
+from cgdmer_jax.recipes.config_fields import DATA
 from cgdmer_jax.training.run_folder import RunFolder
 from cgdmer_jax.waveform.conditioning import LEADS
 
@@ -54,11 +54,10 @@ def make_method(config: ConfigDict, contract: InputContract, tokenizer: Tokenize
     return method
 
 
-def check_data_fields(config: ConfigDict) -> None:
-    """Raises for a method of reports alone, and for a field of `config.data` that is missing, unknown or ill-typed."""
+def check_reads_recordings(config: ConfigDict) -> None:
+    """Raises for a method of reports alone, before its config is asked for what only recordings have."""
     if config.method_name in DATA:
         raise _without_recordings(config.method_name)
-    from_fields(DataConfig, config.data.to_dict())
 
 
 def _without_recordings(name: str) -> CgdmerError:

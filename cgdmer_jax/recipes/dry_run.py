@@ -45,7 +45,7 @@ def dry_run(config: ConfigDict, topology: str, accelerator: str) -> dict:
     jax.config.update("jax_num_cpu_devices", n_devices)
     mesh = sharding.make_mesh(sizes)
     sharding.check_batch_size(config.data.batch_size, mesh)
-    build.check_data_fields(config)
+    build.check_reads_recordings(config)
     config, tower = with_architecture(config, RunFolder(Path("no-run")))
     corpus = open_corpus(tuple(config.data.stores))
     tokenizer = build.make_tokenizer(config, corpus) if tower is None else tower.tokenizer

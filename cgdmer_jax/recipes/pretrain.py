@@ -76,7 +76,7 @@ def pretrain(
     """
     run = RunFolder(workdir)
     config = build.as_begun(config, run)
-    build.check_data_fields(config)
+    build.check_reads_recordings(config)
     config, tower = with_architecture(config, run)
     run.check(config.to_dict(), allowed)
     given = RunFolder(Path(init_from)) if init_from is not None else None

@@ -56,7 +56,7 @@ def make_run(folder: Path) -> None:
 
 
 def _features(folder: Path) -> dict[str, np.ndarray]:
-    return cached(folder / EVALUATED / "features.npz", LINES, lambda: {"main": np.arange(7, dtype=np.float32)})
+    return cached(folder / EVALUATED / "features.npz", LINES, lambda: {"main": np.arange(7, dtype=np.float32)[:, None]})
 
 
 def run_values(folder: Path) -> object:

@@ -1,6 +1,7 @@
 """Protocol `merl` on the smallest scale: a tiny PTB-XL, tables like MERL's with their faults, a run of two steps."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -157,8 +158,8 @@ def test_a_share_of_labels_is_the_release_s_own_draw():
     ("changes", "words"),
     [
         ({"protocol": "merl"}, "--tables=FOLDER .* go together"),
-        ({"tables": "somewhere"}, "--tables=FOLDER .* go together"),
-        ({"protocol": "merl", "tables": "x", "parts": ("groups",)}, 'protocol merl has no part "groups"'),
+        ({"tables": Path("somewhere")}, "--tables=FOLDER .* go together"),
+        ({"protocol": "merl", "tables": Path("x"), "parts": ("groups",)}, 'protocol merl has no part "groups"'),
     ],
 )
 def test_a_request_that_does_not_fit_is_refused_before_anything_is_loaded(tmp_path, changes, words):

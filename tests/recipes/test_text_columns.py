@@ -1,5 +1,6 @@
 """Vectors of a frozen text encoder: made once a text, found by id, refused with the command that makes them."""
 
+import dataclasses
 import shutil
 
 import jax
@@ -28,7 +29,7 @@ REPORTS = [" ".join(WORDS[n % 5 : n % 5 + 1 + n % 4]) if n % 6 else None for n i
 class Reader(Toy):
     """A method whose loss reads vectors."""
 
-    text_columns = ("text_vectors",)
+    declared = dataclasses.replace(Toy.declared, text_columns=("text_vectors",))
 
 
 @pytest.fixture(scope="module")

@@ -107,7 +107,7 @@ def imports(source: str) -> set[str]:
 
 
 def fault_of(module: str, source: str) -> str | None:
-    """What is wrong with the imports of a module of the package, in words; None where nothing is."""
+    """Fault of the imports of a module of the package, in words; None where there is none."""
     room = room_of(module)
     if room is None:
         return f"{module} stands in no room; docs/design.md lists them"
@@ -156,7 +156,7 @@ def test_every_room_is_used():
 
 @pytest.mark.parametrize("file", COMMANDS, ids=lambda f: f"{f.parent.name}/{f.name}")
 def test_a_command_is_short(file):
-    """What a command does is in recipes, evaluation and studies, where Python can call it too."""
+    """The work of a command is in recipes, evaluation and studies, where Python can call it too."""
     assert len(file.read_text(encoding="utf-8").splitlines()) <= MOST_LINES_OF_A_COMMAND
 
 

@@ -75,7 +75,7 @@ class Installed:
         )  # fmt: skip
 
     def cgdmer(self, *words: str) -> str:
-        """What the program prints, which must end well."""
+        """Output of the program, which must end well."""
         done = self.python(str(self.site / "bin/cgdmer"), *words)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

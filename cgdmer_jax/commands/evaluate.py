@@ -24,7 +24,7 @@ def main(words: list[str]) -> int:
     )
     parser.add_argument(
         "--features",
-        help="by comma, of docs/evaluation.md; the first is the headline "
+        help="comma-separated feature names (docs/evaluation.md); the first is the headline "
         f"(default: those of {', '.join(FEATURES)} that the method has)",
     )
     parser.add_argument("--random_seeds", type=int, default=3, help="random-weight encoders (default 3)")

@@ -1,4 +1,4 @@
-"""What a method is shown when its reconstruction is scored."""
+"""Input of a method when its reconstruction is scored."""
 
 from dataclasses import replace
 

@@ -39,7 +39,7 @@ class SimClrConfig:
 
 
 class View(NamedTuple):
-    """What one augmented view does to a recording."""
+    """Augmentation that makes one view of a recording."""
 
     lead_mask: np.ndarray  # [batch, lead]
     noise: np.ndarray  # [batch, lead, time]

@@ -1,4 +1,4 @@
-"""What CG-DMER costs: parts counted by hand, and the promised proportions.
+"""Cost of CG-DMER: parts counted by hand, and the promised proportions.
 
 See docs/design.md, "Encoders" and "Decoders".
 """

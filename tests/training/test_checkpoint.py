@@ -201,7 +201,7 @@ def test_the_next_step_does_not_reach_into_a_save_under_way(tmp_path):
 
 
 class Refused:
-    """What Orbax answers on a full disk."""
+    """Orbax's answer on a full disk."""
 
     def __init__(self, folder):
         (folder.parent / (folder.name + ".orbax-checkpoint-tmp")).mkdir()

@@ -3,9 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Float, Shaped
 
-from cgdmer_jax.data.corpus import Corpus
 from cgdmer_jax.evaluation.embedded import Headline
 from cgdmer_jax.evaluation.outcome import Outcome
 from cgdmer_jax.evaluation.subject import Subject
@@ -23,7 +22,8 @@ def score_groups(subject: Subject, headline: Headline) -> Outcome:
         probe = headline.probes[task.name]
         scores, labels = probe.scores(headline.x[task.score]), task.labels[task.score]
         setting = replace(subject.base, task=task.name, feature=headline.feature, feature_dim=headline.x.shape[1])
-        for group, members in groups_of(subject.corpus, subject.lines[task.score]).items():
+        people = [subject.corpus.column(name)[subject.lines[task.score]] for name in ("sex", "age", "device")]
+        for group, members in groups_of(*people).items():
             scored = rows_for_scores(
                 replace(setting, group=group),
                 [scores[members]],
@@ -38,12 +38,13 @@ def score_groups(subject: Subject, headline: Headline) -> Outcome:
     return Outcome(tuple(rows))
 
 
-def groups_of(corpus: Corpus, lines: Int64[np.ndarray, "record"]) -> dict[str, Bool[np.ndarray, "record"]]:
-    """Members of each group; every record is in one group of sex, of age and of device."""
-    named = {name: np.array(_words(corpus.column(name)[lines]), object) for name in ("sex", "device")}
+def groups_of(
+    sex: Shaped[np.ndarray, "record"], age: Float[np.ndarray, "record"], device: Shaped[np.ndarray, "record"]
+) -> dict[str, Bool[np.ndarray, "record"]]:
+    """Members of each group; every record is in one group of sex, of age (years) and of device."""
+    named = {"sex": np.array(_words(sex), object), "device": np.array(_words(device), object)}
     device, counts = np.unique(named["device"], return_counts=True)
     named["device"][np.isin(named["device"], device[counts < LEAST])] = "other"
-    age = corpus.column("age")[lines].astype(np.float64)
     groups = {f"sex={value}": named["sex"] == value for value in np.unique(named["sex"])}
     groups |= {name: (age >= low) & (age < high) for name, (low, high) in AGES.items()} | {"age=unknown": np.isnan(age)}
     groups |= {f"device={value}": named["device"] == value for value in np.unique(named["device"])}

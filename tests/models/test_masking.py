@@ -1,4 +1,4 @@
-"""Which tokens are kept and hidden: counts by hand arithmetic, order and validity by NumPy sets."""
+"""Kept and hidden tokens: counts by hand arithmetic, order and validity by NumPy sets."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""What each masking strategy hides: whole leads, columns, blocks; shares by hand arithmetic."""
+"""Tokens that each masking strategy hides: whole leads, columns, blocks; shares by hand arithmetic."""
 
 from functools import partial
 
@@ -20,7 +20,7 @@ FULL = np.ones((2000, LEADS, PATCHES), bool)
 
 @pytest.fixture(scope="module")
 def grids() -> dict[str, np.ndarray]:
-    """What each strategy keeps of 2,000 whole records."""
+    """Tokens of 2,000 whole records that each strategy keeps."""
     return {strategy: kept_grid(draw(jax.random.key(0), FULL, strategy)[0]) for strategy in STRATEGIES}
 
 
@@ -181,7 +181,7 @@ def test_at_least_one_lead_and_at_most_half_of_twelve_are_wholly_hidden(n_leads)
 
 
 def test_columns_come_back_before_hidden_leads_where_too_few_tokens_are_left():
-    """Of two to five leads, all but one hidden: the visible lead's hidden columns come first, then hidden leads."""
+    """Two to five leads, all but one hidden: the visible lead's hidden columns come back first, then hidden leads."""
     for n_leads in (2, 3, 4, 5):
         n = 400
         valid = validity([n_leads] * n, [PATCHES] * n, seed=n_leads)

@@ -1,4 +1,4 @@
-"""Folders that an evaluation writes: other figures stay, and nothing is written or learned beside the program."""
+"""Folders that an evaluation writes: other figures stay, nothing is written beside the program, no path is told."""
 
 import json
 import subprocess

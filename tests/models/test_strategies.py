@@ -12,7 +12,7 @@ from cgdmer_jax.models.masking.strategies import STRATEGIES
 from tests.models.masks import HIDE, LEADS, PATCHES, SECONDS, draw, draw_block, kept_grid, validity
 
 penalty_of = jax.jit(
-    partial(strategies.penalty, hide_ratio=HIDE, patch_seconds=SECONDS),
+    partial(strategies.penalty, mask_ratio=HIDE, patch_seconds=SECONDS),
     static_argnames="strategy",
 )
 FULL = np.ones((2000, LEADS, PATCHES), bool)
@@ -134,11 +134,11 @@ def test_segments_hit_every_item_equally_often_and_are_cut_at_the_ends():
     assert within(over.mean(0), expected, len(over))
 
 
-@pytest.mark.parametrize(("hide_ratio", "patches"), [(0.75, 25), (0.5, 50), (0.9, 50), (0.0, 5), (0.999999, 1000)])
+@pytest.mark.parametrize(("mask_ratio", "patches"), [(0.75, 25), (0.5, 50), (0.9, 50), (0.0, 5), (0.999999, 1000)])
 def test_the_number_of_blocks_covers_what_is_to_be_hidden_twice_over_and_stays_below_the_last_penalty(
-    hide_ratio, patches
+    mask_ratio, patches
 ):
-    n = strategies.n_blocks(12, patches, hide_ratio, 0.2)
+    n = strategies.n_blocks(12, patches, mask_ratio, 0.2)
     assert 1 <= n < strategies.LAST
 
 

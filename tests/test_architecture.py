@@ -46,7 +46,7 @@ ALLOWED: dict[str, set[str]] = {
     "data": {"waveform", "contract", "batch"},
     "models": set(),
     "methods": {"models", "batch", "config"},
-    "training": {"methods.protocol", "batch", "contract", "config", "metrics_file", "renamed_fields"},
+    "training": {"methods.protocol", "batch", "contract", "config", "early_stop", "metrics_file", "renamed_fields"},
     "metrics": {"batch", "provenance"},
     "interop": {
         "models",

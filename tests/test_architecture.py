@@ -43,7 +43,7 @@ ALLOWED: dict[str, set[str]] = {
     "data": {"data.store", "data.sources", "data.text", "data.splits", "data.csv_table", "contract", "batch"},
     "models": set(),
     "methods": {"models", "batch", "config"},
-    "training": {"methods.protocol", "batch", "contract", "config", "metrics_file", "renamed_fields"},
+    "training": {"methods.protocol", "batch", "contract", "config", "early_stop", "metrics_file", "renamed_fields"},
     "metrics": {"batch", "provenance"},
     "interop": {"models", "methods", "contract", "waveform", "batch", "given_input", "renamed_fields", "data.text"},
     "report": {"metrics", "metrics_file"},  # it draws the training curves from metrics.jsonl

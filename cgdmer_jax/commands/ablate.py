@@ -11,7 +11,6 @@ from cgdmer_jax.evaluation.evaluation_folders import check_writable
 from cgdmer_jax.studies.finished_runs import differs, json_path
 from cgdmer_jax.studies.grid import check_makeable, choose, load_grid, plan
 from cgdmer_jax.studies.one_run import is_open, run_one, tell
-from cgdmer_jax.training.loop import PREEMPTED
 
 EXAMPLE = "python -m experiments.ablate --grid=configs/ablations/cgdmer.py --store=stores/ptbxl100 --only=both,masked"
 
@@ -54,8 +53,8 @@ def main(words: list[str]) -> int:
         except CgdmerError as error:
             print(f"{one.row} seed {one.seed}: {error}")
             code = 1
-        if code == PREEMPTED:
-            return PREEMPTED
+        if code == early_stop.PREEMPTED:
+            return early_stop.PREEMPTED
         if code != 0:
             failed.append(f"{one.row} seed {one.seed}")
     finished = [path for one in planned if not differs(one, path := json_path(one, out))]

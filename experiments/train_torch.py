@@ -80,7 +80,7 @@ def train(ours: RunFolder, made: RunFolder) -> None:
         found = {name: parameter.detach().numpy() for name, parameter in network.named_parameters()}
         params = jax.tree.map(jnp.asarray, weights.params_of(found, state.variables.params))
         variables = Variables(params, state.variables.state)
-        validated = make_validation(method, corpus, table, config, n_validation, mesh)(variables)
+        validated = make_validation(method, corpus, table, config, run_config.validation_records, mesh)(variables)
         log.write({"step": steps, **{f"validation_{name}": value for name, value in validated.items()}})
         checkpoints.save(state._replace(step=jnp.int32(steps), variables=variables), validated["loss"])
 

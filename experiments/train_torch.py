@@ -17,12 +17,13 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.recipes import build
 from cgdmer_jax.recipes.pretrain import make_loader
-from cgdmer_jax.recipes.training_run import first_state, loop_config
+from cgdmer_jax.recipes.training_run import first_state
 from cgdmer_jax.recipes.validation import make_validation
 from cgdmer_jax.training import sharding
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.log import MetricsLog
 from cgdmer_jax.training.optimizer import OptimizerConfig
+from cgdmer_jax.training.run_config import RunConfig
 from cgdmer_jax.training.run_folder import RunFolder
 
 EXAMPLE = "python -m experiments.train_torch --run=runs/ptbxl-nano --workdir=runs/ptbxl-nano-torch"
@@ -48,10 +49,8 @@ def train(ours: RunFolder, made: RunFolder) -> None:
     config, tokenizer = ConfigDict(ours.config()), load_tokenizer(ours.checked_tokenizer())
     corpus = open_corpus(tuple(config.data.stores))
     method = build.make_method(config, ours.contract(), tokenizer)
-    optimizer_config, (run_config, n_validation) = (
-        from_fields(OptimizerConfig, config.optimizer.to_dict()),
-        loop_config(config),
-    )
+    optimizer_config = from_fields(OptimizerConfig, config.optimizer.to_dict())
+    run_config = from_fields(RunConfig, config.run.to_dict())
     table = token_table(corpus, tokenizer, config.data.max_tokens)
     loader, key, mesh = make_loader(config, corpus, table), jax.random.key(config.seed), sharding.make_mesh()
     state, _ = first_state(method, optimizer_config, loader.batch(0), key, mesh)
@@ -81,7 +80,7 @@ def train(ours: RunFolder, made: RunFolder) -> None:
         found = {name: parameter.detach().numpy() for name, parameter in network.named_parameters()}
         params = jax.tree.map(jnp.asarray, weights.params_of(found, state.variables.params))
         variables = Variables(params, state.variables.state)
-        validated = make_validation(method, corpus, table, config, n_validation, mesh)(variables)
+        validated = make_validation(method, corpus, table, config, run_config.validation_records, mesh)(variables)
         log.write({"step": steps, **{f"validation_{name}": value for name, value in validated.items()}})
         checkpoints.save(state._replace(step=jnp.int32(steps), variables=variables), validated["loss"])
 

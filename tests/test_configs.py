@@ -15,7 +15,6 @@ from cgdmer_jax.data.token_table import token_table
 from cgdmer_jax.recipes import build
 from cgdmer_jax.recipes.pretrain import make_loader
 from cgdmer_jax.recipes.pretrained_text import tower_name, with_architecture
-from cgdmer_jax.recipes.training_run import loop_config
 from cgdmer_jax.training.optimizer import OptimizerConfig, make_optimizer, rate_factor
 from cgdmer_jax.training.run_config import RunConfig
 from cgdmer_jax.training.run_folder import RunFolder
@@ -89,8 +88,7 @@ def test_every_size_as_it_is_makes_a_method_and_an_optimiser(spec, corpus, tmp_p
     shapes = jax.eval_shape(method.init, jax.random.key(0), batch)
     optimizer = from_fields(OptimizerConfig, config.optimizer.to_dict())
     jax.eval_shape(make_optimizer(optimizer, shapes.params, method.declared.rate_factors).init, shapes.params)
-    intervals, n_validation = loop_config(config)
-    assert isinstance(intervals, RunConfig) and n_validation >= config.data.batch_size
+    assert from_fields(RunConfig, config.run.to_dict()).validation_records >= config.data.batch_size
     if config.method_name == "cgdmer":  # MERL's temperature is no parameter
         assert rate_factor("log_inverse_temperature", optimizer.rate_factors) == 10  # the temperature learns faster
 

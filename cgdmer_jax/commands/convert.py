@@ -10,16 +10,13 @@ import sys
 
 from cgdmer_jax import cli, early_stop, path_arguments
 from cgdmer_jax.data.sources import SOURCES
-from cgdmer_jax.data.sources.source import Source
 from cgdmer_jax.data.store.convert import convert
 from cgdmer_jax.data.store.store import open_store
-from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.provenance import write_figures
-from cgdmer_jax.recipes.conversion import describe, measured
+from cgdmer_jax.recipes.conversion import SYNTHETIC, describe, measured, open_source
 from cgdmer_jax.waveform.conditioning import FILTERS
 
 EXAMPLE = "python -m experiments.convert --source=ptbxl --root=data/ptb-xl --rate=100 --out=stores/ptbxl100"
-SYNTHETIC = "synthetic"
 
 
 def parse(words: list[str]) -> argparse.Namespace:
@@ -56,26 +53,21 @@ def parse(words: list[str]) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def open_source(args: argparse.Namespace) -> Source:
-    """The collection that the command line names."""
-    if args.source == SYNTHETIC:
-        from cgdmer_jax.data.sources import synthetic
-
-        return synthetic.open_source(args.records, args.rate, args.seed)
-    if args.source not in SOURCES:
-        raise CgdmerError(f'unknown source "{args.source}".{suggest(args.source, [*SOURCES, SYNTHETIC])}')
-    if args.root is None:
-        raise CgdmerError(f"source {args.source} is read from a folder; name it with --root")
-    return SOURCES[args.source](args.root, args.rate, args.follow_links)
-
-
 def main(words: list[str]) -> int:
     """Runs the conversion; returns the exit code."""
     args = parse(words)
     early_stop.as_ctrl_c()
     try:
+        source = open_source(
+            args.source,
+            args.root,
+            rate=args.rate,
+            follow_links=args.follow_links,
+            records=args.records,
+            seed=args.seed,
+        )
         summary = convert(
-            open_source(args),
+            source,
             args.out,
             rate=args.rate,
             seconds=args.seconds,
@@ -91,5 +83,6 @@ def main(words: list[str]) -> int:
         open_store(args.out).verify()
     print(describe(summary, args.out))
     if args.figures:
-        write_figures(args.figures, [measured(summary, args)])
+        row = measured(summary, args.out, source=args.source, rate=args.rate, processes=args.processes)
+        write_figures(args.figures, [row])
     return 0

@@ -53,4 +53,11 @@ def main(words: list[str]) -> int:
     if job is not None:
         hosts.join(job, known.host_timeout)
     with together():
-        return start(known, overrides)
+        return start(
+            known.config,
+            overrides,
+            known.workdir,
+            init_from=known.init_from,
+            allow_changed=[name for name in known.allow_changed.split(",") if name],
+            host_timeout_s=known.host_timeout,
+        )

@@ -7,6 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from cgdmer_jax import provenance
+from cgdmer_jax.data.corpus import Corpus
+from cgdmer_jax.data.record_columns import with_record_columns
+from cgdmer_jax.data.token_table import TokenTable
+from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.evaluation_folders import check_writable, folder_of, folder_of_step
 from cgdmer_jax.evaluation.outcome import Outcome, together, without
 from cgdmer_jax.evaluation.shared_specific import DisentangledFeatures, embed_parts
@@ -16,6 +20,7 @@ from cgdmer_jax.metrics import diagnostics as maths
 from cgdmer_jax.metrics.part_probes import Roles, compare
 from cgdmer_jax.provenance import commit, environment
 from cgdmer_jax.recipes.gradient_norms import fixed_batch, gradient_norms, term_weights
+from cgdmer_jax.recipes.text_columns import with_columns
 from cgdmer_jax.report.diagnostics import DIAGNOSTICS
 from cgdmer_jax.sealed_json import sealed
 from cgdmer_jax.waveform.heart_rate import heart_rates
@@ -35,7 +40,7 @@ def diagnose(run: Path, store: str, split: str, *, checkpoint: int | None) -> di
     check_writable(out)
     parts = embed_parts(subject, cache)
     sections = {
-        "gradients": Outcome(tuple(gradients(subject))),
+        "gradients": gradients(subject),
         "ranks": ranks(parts),
         "predictability": Outcome(tuple(predictability(parts))),
         "gap": gaps(parts),
@@ -59,13 +64,26 @@ def diagnose(run: Path, store: str, split: str, *, checkpoint: int | None) -> di
     return finite(document)
 
 
-def gradients(subject: Subject) -> list[dict]:
+def gradients(subject: Subject) -> Outcome:
     """Norm of each term's gradient on one fixed batch, alone and times its weight."""
-    config = subject.trained.config
-    weights = term_weights(config)
-    batch = fixed_batch(subject.corpus, subject.table, config.data.batch_size)
-    norms = gradient_norms(subject.trained.method, tuple(weights), config.seed)(subject.trained.variables, batch)
-    return [{"term": n, "norm": norms[n], "weight": w, "weighted_norm": w * norms[n]} for n, w in weights.items()]
+    run = subject.trained
+    weights = term_weights(run.config)
+    try:
+        corpus, table = _with_declared_columns(subject)
+    except CgdmerError as error:  # a store that the run was not trained on may lack them
+        return without("gradient norms", str(error))
+    batch = fixed_batch(corpus, table, run.config.data.batch_size)
+    norms = gradient_norms(run.method, tuple(weights), run.config.seed)(run.variables, batch)
+    rows = [{"term": n, "norm": norms[n], "weight": w, "weighted_norm": w * norms[n]} for n, w in weights.items()]
+    return Outcome(tuple(rows))
+
+
+def _with_declared_columns(subject: Subject) -> tuple[Corpus, TokenTable]:
+    """Records and texts whose batches hold what the loss reads beside recordings and tokens."""
+    run, corpus, table = subject.trained, subject.corpus, subject.table
+    if run.method.declared.text_columns:  # the config of an older run has no field for them
+        table = with_columns(table, run.config, run.method, corpus, run.tokenizer)
+    return with_record_columns(corpus, run.method.declared.record_columns), table
 
 
 def ranks(parts: DisentangledFeatures) -> Outcome:

@@ -1,9 +1,13 @@
-"""A conversion told: its counts as lines for the user and as a row of figures."""
+"""The collection that a conversion reads, and what is told of it: lines for the user and a row of figures."""
 
-import argparse
 from pathlib import Path
 
+from cgdmer_jax.data.sources import SOURCES
+from cgdmer_jax.data.sources.source import Source
 from cgdmer_jax.data.store.convert import Summary
+from cgdmer_jax.errors import CgdmerError, suggest
+
+SYNTHETIC = "synthetic"
 
 # What conversion marks, by column of records.parquet; nothing of it is changed.
 FOUND = {
@@ -15,6 +19,21 @@ FOUND = {
     "limb_leads_disagree": "limb leads that contradict each other: exchanged names or parts (limb_leads_disagree)",
     "no_report": "no clinical text: they train reconstruction alone (text_id -1)",
 }
+
+
+def open_source(
+    name: str, root: Path | None, *, rate: int, follow_links: bool = False, records: int = 3400, seed: int = 0
+) -> Source:
+    """The collection of that name; `records` and `seed` are of the synthetic one, which has no `root`."""
+    if name == SYNTHETIC:
+        from cgdmer_jax.data.sources import synthetic
+
+        return synthetic.open_source(records, rate, seed)
+    if name not in SOURCES:
+        raise CgdmerError(f'unknown source "{name}".{suggest(name, [*SOURCES, SYNTHETIC])}')
+    if root is None:
+        raise CgdmerError(f"source {name} is read from a folder; name it with --root")
+    return SOURCES[name](root, rate, follow_links)
 
 
 def describe(summary: Summary, out: Path) -> str:
@@ -38,12 +57,12 @@ def describe(summary: Summary, out: Path) -> str:
     return "\n".join(lines)
 
 
-def measured(summary: Summary, args: argparse.Namespace) -> dict:
+def measured(summary: Summary, out: Path, *, source: str, rate: float, processes: int) -> dict:
     """The row of --figures."""
     return {
-        "store": args.out.name,
-        "source": args.source,
-        "rate": args.rate,
+        "store": out.name,
+        "source": source,
+        "rate": rate,
         "rows": summary.n_rows,
         "records": summary.n_records,
         "rejected": summary.rejected,
@@ -52,5 +71,5 @@ def measured(summary: Summary, args: argparse.Namespace) -> dict:
         "converted": summary.n_converted,  # in this run; fewer than rows when it continued an earlier one
         "seconds": round(summary.wall_seconds, 2),
         "records_per_second": round(summary.records_per_second, 1),
-        "processes": args.processes,
+        "processes": processes,
     }

@@ -18,10 +18,12 @@ from cgdmer_jax.contract import InputContract
 from cgdmer_jax.data.corpus import Corpus, open_corpus
 from cgdmer_jax.data.record_columns import with_record_columns
 from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.interop.huggingface import TextTower
 from cgdmer_jax.methods.protocol import Method
 from cgdmer_jax.recipes import build
 from cgdmer_jax.recipes.config_fields import check_fields
 from cgdmer_jax.recipes.pretrained_text import with_architecture
+from cgdmer_jax.recipes.text_columns import blank_columns
 from cgdmer_jax.recipes.training_run import state_shapes
 from cgdmer_jax.recipes.utilisation import PEAK, flop_a_record
 from cgdmer_jax.training import placement, sharding
@@ -53,7 +55,7 @@ def dry_run(config: ConfigDict, topology: str, accelerator: str) -> dict:
     tokenizer = build.make_tokenizer(config, corpus) if tower is None else tower.tokenizer
     contract = build.make_contract(corpus, tokenizer, build.scaling_of(config))
     method = build.make_method(config, contract, tokenizer)
-    batch = _blank_batch(config, contract, method, corpus)
+    batch = _blank_batch(config, contract, method, corpus, tower)
     optimizer_config, key = from_fields(OptimizerConfig, config.optimizer.to_dict()), jax.random.key(config.seed)
 
     shapes, optimizer = state_shapes(method, optimizer_config, batch, key)
@@ -95,17 +97,16 @@ def dry_run(config: ConfigDict, topology: str, accelerator: str) -> dict:
     }
 
 
-def _blank_batch(config: ConfigDict, contract: InputContract, method: Method, corpus: Corpus) -> Batch:
+def _blank_batch(
+    config: ConfigDict, contract: InputContract, method: Method, corpus: Corpus, tower: TextTower | None
+) -> Batch:
     """An empty batch with the columns that the method declares."""
-    if method.declared.text_columns:
-        raise CgdmerError(
-            f"--dry_run: {config.method_name} as configured reads vectors of a frozen text encoder, whose width only a "
-            "real run knows; try it with a text encoder that is trained (method.text_trained)"
-        )
     size = config.data.batch_size
     columns = with_record_columns(corpus, method.declared.record_columns).record_columns
     blank = {name: np.zeros((size, *column.shape[1:]), column.dtype) for name, column in columns.items()}
-    return build.blank_batch_of(size, contract, config.data.max_tokens)._replace(record_columns=blank)
+    return build.blank_batch_of(size, contract, config.data.max_tokens)._replace(
+        text_columns=blank_columns(config, method, tower, size), record_columns=blank
+    )
 
 
 def _sizes(topology: str) -> tuple[int, int]:

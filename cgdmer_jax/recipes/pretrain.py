@@ -1,7 +1,7 @@
 """Pretraining from a config: store, tokenizer, method, first state, loop."""
 
-import argparse
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax
@@ -25,7 +25,7 @@ from cgdmer_jax.recipes.config_fields import check_fields
 from cgdmer_jax.recipes.gradient_norms import make_diagnosis
 from cgdmer_jax.recipes.pretrained_text import tower_name, with_architecture, with_tower
 from cgdmer_jax.recipes.text_columns import with_columns
-from cgdmer_jax.recipes.training_run import TrainingSetup, first_state, loop_config, train_in
+from cgdmer_jax.recipes.training_run import TrainingSetup, first_state, train_in
 from cgdmer_jax.recipes.utilisation import share_a_record
 from cgdmer_jax.recipes.validation import make_validation
 from cgdmer_jax.renamed_fields import RENAMED, tell
@@ -33,26 +33,37 @@ from cgdmer_jax.training import sharding
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.coordination import check_same, of_first
 from cgdmer_jax.training.optimizer import OptimizerConfig
+from cgdmer_jax.training.run_config import RunConfig
 from cgdmer_jax.training.run_folder import RunFolder
 from cgdmer_jax.training.state import TrainState
 
 
-def start(known: argparse.Namespace, overrides: list[str]) -> int:
-    """Does what the arguments ask for; returns the exit code."""
-    config = load_config(known.config, overrides)
-    if not known.workdir:
+def start(
+    spec: str,
+    overrides: Sequence[str],
+    workdir: str | None,
+    *,
+    init_from: str | None = None,
+    allow_changed: Sequence[str] = (),
+    host_timeout_s: float = 600.0,
+) -> int:
+    """`pretrain` with the config of a file; the exit code.
+
+    - `spec`: FILE:SIZE, as --config has it.
+    - `overrides`: fields that differ from that, as --config.a.b=value.
+    - `allow_changed`: fields that may differ from the run's own, under today's name or an earlier one.
+    """
+    config = load_config(spec, overrides)
+    if not workdir:
         raise CgdmerError("--workdir is missing; name the run folder, made or continued")
-    named = [name for name in known.allow_changed.split(",") if name]
-    for name in RENAMED.keys() & set(named):
+    for name in RENAMED.keys() & set(allow_changed):
         tell(name)
-    allowed = tuple(RENAMED.get(name, name) for name in named)
+    allowed = tuple(RENAMED.get(name, name) for name in allow_changed)
     fields = flat(config.to_dict())
     for name in allowed:
         if name not in fields:
             raise CgdmerError(f"--allow_changed: the config has no field {name}.{suggest_field(name, fields)}")
-    return pretrain(
-        config, Path(known.workdir), init_from=known.init_from, allowed=allowed, host_timeout_s=known.host_timeout
-    )
+    return pretrain(config, Path(workdir), init_from=init_from, allowed=allowed, host_timeout_s=host_timeout_s)
 
 
 def pretrain(
@@ -91,7 +102,7 @@ def pretrain(
     method = build.make_method(config, contract, tokenizer)
     corpus = with_record_columns(corpus, method.declared.record_columns)
     optimizer_config = from_fields(OptimizerConfig, config.optimizer.to_dict())
-    _, n_validation = loop_config(config)
+    run_config = from_fields(RunConfig, config.run.to_dict())
     table = with_columns(token_table(corpus, tokenizer, config.data.max_tokens), config, method, corpus, tokenizer)
     loader = make_loader(config, corpus, table)
     words = {"--workdir": workdir.absolute(), "--init_from": init_from, "--allow_changed": ",".join(allowed)}
@@ -110,7 +121,7 @@ def pretrain(
         optimizer_config,
         key,
         batches=loader.prefetch,
-        validate=make_validation(method, corpus, table, config, n_validation, mesh),
+        validate=make_validation(method, corpus, table, config, run_config.validation_records, mesh),
         diagnose=make_diagnosis(method, corpus, table, config, mesh),
         contract=contract,
         tokenizer=tokenizer,

@@ -1,5 +1,7 @@
 """The per-text tables that a method's loss reads, found beside the stores as the config names them."""
 
+import numpy as np
+from jaxtyping import Float32
 from ml_collections import ConfigDict
 from tokenizers import Tokenizer
 
@@ -8,6 +10,7 @@ from cgdmer_jax.data.text.tokenizer import tokenizer_sha256
 from cgdmer_jax.data.text_columns import VECTORS, Encoding, read_vectors
 from cgdmer_jax.data.token_table import TokenTable
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.interop.huggingface import TextTower
 from cgdmer_jax.methods.protocol import Method
 
 
@@ -15,6 +18,23 @@ def with_columns(
     table: TokenTable, config: ConfigDict, method: Method, corpus: Corpus, tokenizer: Tokenizer
 ) -> TokenTable:
     """The table with the columns that the method needs; one that is missing or stale is an error naming the command."""
+    if VECTORS not in _needed(config, method):
+        return table
+    return table._replace(columns={VECTORS: _vectors(config, corpus, tokenizer)})
+
+
+def blank_columns(
+    config: ConfigDict, method: Method, tower: TextTower | None, size: int
+) -> dict[str, Float32[np.ndarray, "batch width"]]:
+    """Zeros in place of the columns that the method needs: `tower` gives the shapes, no store is asked for vectors."""
+    if VECTORS not in _needed(config, method):
+        return {}
+    _check_tower(config)
+    return {VECTORS: np.zeros((size, tower.facts.width), np.float32)}
+
+
+def _needed(config: ConfigDict, method: Method) -> tuple[str, ...]:
+    """Names of the columns that the method reads; refuses one that nothing makes, and one given in vain."""
     needed, named = method.declared.text_columns, config.data.text_columns
     for name in needed:
         if name != VECTORS:
@@ -25,12 +45,11 @@ def with_columns(
                 f"config.data.text_columns.{name} is given, but {config.method_name} as configured reads no such "
                 "column; leave it empty"
             )
-    if VECTORS not in needed:
-        return table
-    return table._replace(columns={VECTORS: _vectors(config, corpus, tokenizer)})
+    return needed
 
 
-def _vectors(config: ConfigDict, corpus: Corpus, tokenizer: Tokenizer):
+def _check_tower(config: ConfigDict) -> None:
+    """Refuses vectors of a text encoder other than the method's own, and of one that learns."""
     method, tower = config.method, config.data.text_columns[VECTORS]
     if not tower or tower != method.text_tower:
         raise CgdmerError(
@@ -42,6 +61,11 @@ def _vectors(config: ConfigDict, corpus: Corpus, tokenizer: Tokenizer):
             f"config.method.text_trained is {method.text_trained}, but vectors are of a text encoder that does not "
             "learn; set it to 0"
         )
+
+
+def _vectors(config: ConfigDict, corpus: Corpus, tokenizer: Tokenizer) -> Float32[np.ndarray, "text width"]:
+    _check_tower(config)
+    method, stores = config.method, ",".join(str(store.path) for store in corpus.stores)
     encoding = Encoding(
         method.text_architecture["weights_sha256"],
         tokenizer_sha256(tokenizer),
@@ -49,7 +73,7 @@ def _vectors(config: ConfigDict, corpus: Corpus, tokenizer: Tokenizer):
         config.data.max_tokens,
     )
     command = (
-        f"python -m experiments.encode_texts --store={','.join(config.data.stores)} --text={tower} "
+        f"python -m experiments.encode_texts --store={stores} --text={method.text_tower} "
         f"--pooling={encoding.pooling} --max_tokens={encoding.max_tokens}"
     )
     return read_vectors(corpus, encoding, command)

@@ -60,7 +60,7 @@ def train_in(
 
     On several hosts all of them train, and host 0 keeps the folder.
     """
-    steps, (run_config, _) = parts.optimizer_config.steps, loop_config(config)
+    steps, run_config = parts.optimizer_config.steps, from_fields(RunConfig, config.run.to_dict())
     locked = run.locked() if is_first() else contextlib.nullcontext()
     with locked, Checkpoints(run.checkpoints, config.run.keep_last) as checkpoints:
         of_first("the run folder is begun", lambda: _begin(run, config, parts, allowed))
@@ -120,12 +120,6 @@ def measured(first: int, last: int, seconds: float, batch_size: int) -> dict:
         "seconds": round(seconds, 1),
         "records_per_second": round((last - first) * batch_size / seconds, 1) if last > first else None,
     }
-
-
-def loop_config(config: ConfigDict) -> tuple[RunConfig, int]:
-    """`config.run` with its values checked, and the number of validation records."""
-    run = from_fields(RunConfig, config.run.to_dict())
-    return run, run.validation_records
 
 
 def first_state(method: Method, config: OptimizerConfig, batch: Batch, key: PRNGKeyArray, mesh: Mesh):

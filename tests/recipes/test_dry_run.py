@@ -7,6 +7,7 @@ import pytest
 
 from cgdmer_jax.commands.pretrain import main
 from cgdmer_jax.errors import CgdmerError
+from tests.interop.tower_folder import write_tower
 from tests.small_runs import ROOT, SMALL, make_store, start_command
 
 
@@ -53,3 +54,18 @@ def test_what_it_cannot_do_is_told_in_a_sentence(store, monkeypatch, more, sente
     with pytest.raises(CgdmerError, match=sentence) as caught:
         main(words(store, *more))
     assert "\n" not in str(caught.value)
+
+
+def test_a_method_that_reads_vectors_of_a_frozen_text_encoder_is_compiled_without_any_vector(store, tmp_path):
+    """The encoder's folder gives their width; encode_texts has not run."""
+    tower = write_tower(tmp_path / "bert", ["sinus rhythm normal ecg"] * 3)
+    changed = {
+        "method.ecg.width": 4, "method.ecg.blocks": "(1,1,1,1)", "method.embed_dim": 8, "method.text_tower": tower,
+        "data.text_columns.text_vectors": tower, "data.stores": store, "data.batch_size": 4, "data.max_tokens": 10,
+    }  # fmt: skip
+    fields = [f"--config.{name}={value}" for name, value in changed.items()]
+    process = start_command("pretrain", ["--config=configs/merl.py:resnet18", *fields, "--dry_run=2x1"], tmp_path / "c")
+    said, _ = process.communicate()
+    assert process.returncode == 0, said
+    assert "compiled for 2 x 1" in said and "GFLOP a record" in said
+    assert not list(store.glob("cache/text_vectors*"))

@@ -49,7 +49,12 @@ def _summary(name: str) -> str:
 
 def run_command(name: str, words: list[str] | None = None) -> None:
     """Runs a command of the package; `words` are its arguments, by default those of this process."""
-    run(importlib.import_module(f"cgdmer_jax.commands.{name}").main, words, resumes=name in RESUMING)
+
+    def main(words: list[str]) -> int | None:
+        # Imported where an interruption has an answer: JAX alone takes seconds.
+        return importlib.import_module(f"cgdmer_jax.commands.{name}").main(words)
+
+    run(main, words, resumes=name in RESUMING)
 
 
 def run(main: Callable[[list[str]], int | None], words: list[str] | None = None, *, resumes: bool = False) -> None:

@@ -74,9 +74,12 @@ def from_fields(kind: type, values: object):
     hints = typing.get_type_hints(kind)
     if not isinstance(values, Mapping):
         raise CgdmerError(f"config: {values!r:.80} stands where the fields of {kind.__name__} belong")
-    if values.keys() != hints.keys():
-        unknown = sorted(values.keys() ^ hints.keys())[0]
-        raise CgdmerError(f"config: {kind.__name__} and the config differ in {unknown}.{suggest(unknown, hints)}")
+    for name in values.keys() - hints.keys():
+        raise CgdmerError(f"config: {kind.__name__} has no field {name}.{suggest(name, hints)}")
+    for name in hints.keys() - values.keys():
+        raise CgdmerError(
+            f"config: {name} of {kind.__name__} is missing; docs/config_fields.md lists each field with its default"
+        )
     made = {}
     for name, value in values.items():
         if classes := [member for member in _members(hints[name]) if dataclasses.is_dataclass(member)]:

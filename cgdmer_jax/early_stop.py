@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-STOPPED = 75  # as cgdmer_jax/training/loop.py's PREEMPTED: start it again
+PREEMPTED = 75  # exit code of whatever was stopped and continues when it is started again
 RESUMING = ("pretrain", "adapt_text", "quickstart", "ablate", "convert")  # continue when they are run again
 BEFORE = "stopped before the first step of this start; the same command starts it again"
 AFTER = "stopped after training; the same command continues from the last checkpoint"
@@ -25,7 +25,7 @@ class StopAtOnce:
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         os.write(2, f"{self.sentence}\n".encode())  # not print: the signal may come within a write to sys.stderr
-        raise SystemExit(STOPPED)
+        raise SystemExit(PREEMPTED)
 
 
 def listen_in(words: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from cgdmer_jax import cli, path_arguments, provenance
 from cgdmer_jax.config import flat, load_config
 from cgdmer_jax.data.corpus import open_corpus
+from cgdmer_jax.early_stop import PREEMPTED
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.evaluation_folders import needed_folder, scored_folder
 from cgdmer_jax.metrics_file import read_metrics
@@ -19,7 +20,6 @@ from cgdmer_jax.short_paths import short_fields
 from cgdmer_jax.studies.one_run import EVALUATE, SPLIT, kept_rows, run_child
 from cgdmer_jax.studies.paired import Samples
 from cgdmer_jax.studies.table import table_rows, text_tables, write_lines
-from cgdmer_jax.training.loop import PREEMPTED
 from cgdmer_jax.training.run_folder import RunFolder
 
 EXAMPLE = (

@@ -48,7 +48,7 @@ FAULTS = (
     Fault(
         "k_i is rounded down",
         "cgdmer_jax/models/masking/slots.py",
-        (("np.round((1 - hide_ratio) * n)", "np.floor((1 - hide_ratio) * n)"),),
+        (("np.round((1 - mask_ratio) * n)", "np.floor((1 - mask_ratio) * n)"),),
         ("tests/models/test_masking.py",),
     ),
     Fault(
@@ -57,7 +57,7 @@ FAULTS = (
         (
             (
                 "k = jnp.asarray(counts)[n_valid]",
-                "k = jnp.clip(jnp.round((1 - hide_ratio) * n_valid).astype(jnp.int32), 1, slots).clip(max=n_valid)",
+                "k = jnp.clip(jnp.round((1 - mask_ratio) * n_valid).astype(jnp.int32), 1, slots).clip(max=n_valid)",
             ),
         ),
         ("tests/models/test_masking.py",),

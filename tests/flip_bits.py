@@ -42,7 +42,7 @@ KINDS = (
 
 
 class Flip(NamedTuple):
-    """What came of one bit."""
+    """One flipped bit and its outcome."""
 
     file: str
     byte: int

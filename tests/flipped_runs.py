@@ -87,7 +87,7 @@ def make_model(folder: Path) -> None:
 
 
 def model_values(folder: Path) -> object:
-    """What a user of the folder gets and reads."""
+    """Everything that a user of the folder gets and reads."""
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         encoder = load(folder)

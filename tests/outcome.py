@@ -1,4 +1,4 @@
-"""What a user gets of a command or a function: an exit code and a sentence."""
+"""Outcome of a command or a function for its user: an exit code and a sentence."""
 
 import contextlib
 import io
@@ -11,7 +11,7 @@ from cgdmer_jax import cli
 
 
 class Outcome(NamedTuple):
-    """What a user gets: the exit code (None: an exception in Python), and the sentence."""
+    """The exit code (None: an exception in Python) and the sentence that a user gets."""
 
     code: int | None
     sentence: str

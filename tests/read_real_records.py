@@ -23,7 +23,7 @@ HALF_A_MICROVOLT = 0.0005
 
 
 def oracle_mv(path: Path) -> dict[str, np.ndarray]:
-    """What wfdb reads of the twelve leads, by name, in millivolts."""
+    """The twelve leads as wfdb reads them, by name, in millivolts."""
     try:
         record = wfdb.rdrecord(str(path))
     except wfdb.io.header.HeaderSyntaxError:  # six of CinC 2020 have ".mat" in the record name: by hand

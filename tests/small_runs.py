@@ -63,6 +63,6 @@ def curve(workdir: Path) -> list[dict]:
 
 
 def hashes(workdir: Path, step: int) -> dict:
-    """Of the arrays' bytes, as restored: two runs agree exactly when these do."""
+    """Hashes of the restored arrays' bytes: two runs agree exactly when these do."""
     state = ocp.load((workdir / "checkpoints" / str(step) / "state").absolute())
     return {name: hashlib.sha256(np.asarray(x).tobytes()).hexdigest() for name, x in state.items()}

@@ -1,6 +1,8 @@
 """`cgdmer NAME`: lists its commands, runs the one that is named, and says in one sentence that there is none."""
 
+import signal
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -8,6 +10,15 @@ from cgdmer_jax import cli, early_stop
 from tests.small_runs import ROOT
 
 NAMES = sorted(file.stem for file in (ROOT / "cgdmer_jax/commands").glob("[a-z]*.py"))
+
+
+@pytest.fixture(autouse=True)
+def own_signals():
+    """The program listens to signals from its first word on; other tests of this process shall not."""
+    before = {number: signal.getsignal(number) for number in early_stop.SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def start(monkeypatch, *words: str) -> int:
@@ -45,16 +56,20 @@ def test_a_wrong_command_is_one_sentence_and_exit_code_1(monkeypatch, capsys, wo
 
 def test_the_command_gets_the_words_after_its_name(monkeypatch):
     got = []
-    monkeypatch.setattr(cli, "run", lambda main, words, *, resumes: got.append((main.__module__, words, resumes)))
+    modules = SimpleNamespace(import_module=lambda name: SimpleNamespace(main=lambda words: got.append((name, words))))
+    monkeypatch.setattr(cli, "importlib", modules)
+    monkeypatch.setattr(cli, "run", lambda main, words, *, resumes: (got.append(resumes), main(words)))
     monkeypatch.setattr(early_stop, "listen_in", lambda words: got.append(words))
     for name in ("convert", "embed"):
         monkeypatch.setattr(sys, "argv", ["/bin/cgdmer", name, "--a=1", "--help"])
         cli.main()
     assert got == [
         ["experiments.convert"],
-        ("cgdmer_jax.commands.convert", ["--a=1", "--help"], True),
+        True,
+        ("cgdmer_jax.commands.convert", ["--a=1", "--help"]),
         ["experiments.embed"],
-        ("cgdmer_jax.commands.embed", ["--a=1", "--help"], False),
+        False,
+        ("cgdmer_jax.commands.embed", ["--a=1", "--help"]),
     ]
 
 

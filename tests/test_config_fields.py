@@ -9,8 +9,9 @@ import pytest
 from cgdmer_jax.cli import run
 from cgdmer_jax.commands import adapt_text, import_merl, pretrain
 from cgdmer_jax.config import MEANING, defaults, flat, load_config
+from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods import METHODS
-from cgdmer_jax.recipes.config_fields import ASKED, Config, fields_of, groups
+from cgdmer_jax.recipes.config_fields import ASKED, Config, check_fields, fields_of, groups
 from configs import cgdmer, masked_text, merl
 from tests.test_configs import TEXT_ALONE, specs
 from tests.write_config_fields import PAGE, nested, page
@@ -55,6 +56,28 @@ def test_every_field_of_a_shipped_config_has_a_meaning_and_its_value(spec):
         for name, value in flat(config.to_dict()).items()
     )
     assert not [field.name for field in listed.values() if field.meaning == "no such field is known"]
+
+
+@pytest.mark.parametrize("spec", [*specs(), TEXT_ALONE])
+def test_a_shipped_config_has_every_field_that_its_method_needs(spec):
+    check_fields(load_config(spec, []))
+
+
+@pytest.mark.parametrize("name", ["seed", "method_name", "data", "data.batch_size", "run.mesh", "optimizer.steps"])
+def test_a_config_without_a_field_is_refused_by_the_name_of_that_field(name):
+    config = load_config(NANO, [])
+    group, _, field = name.rpartition(".")
+    with config.unlocked():
+        del (config[group] if group else config)[field]
+    with pytest.raises(CgdmerError, match=rf"^config.*\b{field}\b.*is missing"):
+        check_fields(config)
+
+
+def test_a_config_older_than_a_field_goes_on_without_it():
+    config = load_config(NANO, [])
+    with config.unlocked():
+        del config.data.min_patients
+    check_fields(config)
 
 
 @pytest.mark.parametrize("module", [cgdmer, merl, masked_text], ids=lambda module: module.__name__)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from cgdmer_jax.metrics.results import FIGURES, KEY
+from cgdmer_jax.metrics.score_key import ScoreKey
 from tests.test_architecture import ALLOWED, EVERYWHERE
 
 ROOT = Path(__file__).parents[1]
@@ -93,6 +95,13 @@ def test_the_table_of_rooms_says_what_the_architecture_test_allows():
     assert described.keys() == ALLOWED.keys()
     for room, named in described.items():
         assert named | EVERYWHERE | {room} == ALLOWED[room] | EVERYWHERE | {room}, room
+
+
+def test_the_design_lists_the_fields_of_a_results_row_in_their_order():
+    results = re.search(r"^### 2\.9 Results\n(.*?)^## ", (ROOT / "docs/design.md").read_text(), re.M | re.S)[1]
+    keys, figures = re.search(r"key fields \(([^)]+)\).*?the figures are\s+([^.]+)\.", results, re.S).groups()
+    assert re.findall(r"`(\w+)`", keys) == KEY and set(ScoreKey._fields) <= set(KEY)
+    assert tuple(re.findall(r"`(\w+)`", figures)) == FIGURES
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What is handed in: masks, invalid values and byte order keep their meaning; lost labels and orders are refused."""
+"""Arrays of users: masks, invalid values and byte order keep their meaning; lost labels and orders are refused."""
 
 import dataclasses
 from collections import deque

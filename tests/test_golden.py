@@ -46,7 +46,7 @@ def copy(golden, tmp_path) -> Path:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How numbers computed here agree with those of the archive."""
+    """Comparison of numbers computed here with those of the archive."""
 
     same_machine: bool
 

@@ -14,7 +14,7 @@ from tests.training.toy import Toy
 
 @dataclass(frozen=True)
 class ToyConfig:
-    """Of these the toy reads nothing; `scaling` goes into the contract."""
+    """Config of a method that reads none of its fields; `scaling` goes into the contract."""
 
     width: int
     scaling: str

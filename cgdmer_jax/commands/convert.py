@@ -78,7 +78,7 @@ def main(words: list[str]) -> int:
         )
     except KeyboardInterrupt:
         print("interrupted; the same command continues", file=sys.stderr)
-        return early_stop.STOPPED
+        return early_stop.PREEMPTED
     if not summary.n_converted:
         open_store(args.out).verify()
     print(describe(summary, args.out))

@@ -25,6 +25,7 @@ from cgdmer_jax.models.text.tower import NAME, join_blocks, make_tower
 from cgdmer_jax.models.transformer import Compute
 from cgdmer_jax.provenance import write_figures
 from cgdmer_jax.recipes import build
+from cgdmer_jax.recipes.config_fields import check_fields
 from cgdmer_jax.recipes.pretrained_text import with_architecture, with_tower
 from cgdmer_jax.recipes.training_run import TrainingSetup, first_state, train_in
 from cgdmer_jax.recipes.utilisation import share_a_record
@@ -40,6 +41,7 @@ FIGURES = "adaptation.json"
 
 def adapt_text(config: ConfigDict, workdir: Path, out: Path) -> int:
     """Trains to the end or to a stop signal; then writes the figures and the adapted encoder. The exit code."""
+    check_fields(config)
     run = RunFolder(workdir)
     check_out(out, run)
     config, tower = with_architecture(config, run)

@@ -2,14 +2,16 @@
 
 import argparse
 from dataclasses import dataclass
+from typing import get_type_hints
 
 from ml_collections import ConfigDict
 
-from cgdmer_jax.config import Field, explained, load_config, setting
+from cgdmer_jax.config import Field, explained, from_fields, load_config, setting
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.methods import METHODS
 from cgdmer_jax.training.optimizer import OptimizerConfig
 from cgdmer_jax.training.run_config import RunConfig
+from cgdmer_jax.training.run_folder import YOUNGER
 
 ASKED = "--config_help"
 MOST_WIDE = 60  # characters of a field with its value; the meaning of a longer one is not in line with the others
@@ -75,6 +77,19 @@ def groups(method_name: str) -> dict[str, type]:
         "optimizer": OptimizerConfig,
         "run": RunConfig,
     }
+
+
+def check_fields(config: ConfigDict) -> None:
+    """Raises where a field is missing, unknown or of another type: the config may be of a user's own file."""
+    plain = config.to_dict()
+    for name in (*get_type_hints(Config), "method", "data", "optimizer", "run"):
+        if name not in plain:
+            raise CgdmerError(f"config.{name} is missing; docs/config_fields.md lists each field with its default")
+    kinds = groups(plain["method_name"])
+    del kinds["method"]  # `make_method` checks it, once a pretrained text encoder has said what it looks like
+    for group, kind in kinds.items():
+        names = {f"{group}.{field}": field for field in get_type_hints(kind)}
+        from_fields(kind, {names[name]: value for name, value in YOUNGER.items() if name in names} | plain[group])
 
 
 def fields_of(config: ConfigDict) -> list[Field]:

@@ -21,6 +21,7 @@ from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.interop.huggingface import TextTower
 from cgdmer_jax.methods.protocol import Method
 from cgdmer_jax.recipes import build
+from cgdmer_jax.recipes.config_fields import check_fields
 from cgdmer_jax.recipes.pretrained_text import with_architecture
 from cgdmer_jax.recipes.text_columns import blank_columns
 from cgdmer_jax.recipes.training_run import state_shapes
@@ -39,6 +40,7 @@ def dry_run(config: ConfigDict, topology: str, accelerator: str) -> dict:
 
     What it returns is the same as figures.
     """
+    check_fields(config)
     sizes = _sizes(topology)
     if accelerator not in PEAK:
         raise CgdmerError(f'--accelerator is "{accelerator}".{suggest(accelerator, PEAK)}')

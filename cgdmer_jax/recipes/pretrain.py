@@ -21,6 +21,7 @@ from cgdmer_jax.data.token_table import TokenTable, token_table
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.huggingface import TextTower
 from cgdmer_jax.recipes import build
+from cgdmer_jax.recipes.config_fields import check_fields
 from cgdmer_jax.recipes.gradient_norms import make_diagnosis
 from cgdmer_jax.recipes.pretrained_text import tower_name, with_architecture, with_tower
 from cgdmer_jax.recipes.text_columns import with_columns
@@ -87,6 +88,7 @@ def pretrain(
     """
     run = RunFolder(workdir)
     config = build.as_begun(config, run)
+    check_fields(config)
     build.check_reads_recordings(config)
     config, tower = with_architecture(config, run)
     run.check(config.to_dict(), allowed)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
-from cgdmer_jax.report.plots import COLOURS, GREY, INK, _ticks, _words
+from cgdmer_jax.report.plots import COLOURS, GREY, INK, ticks_around, words_at
 
 NAMES, PANEL, SPACE, STEP, TOP = 190, 170, 48, 22, 62  # pixels
 STROKE = f'stroke="{COLOURS[0]}"'
@@ -24,17 +24,17 @@ def difference_chart(panels: Mapping[str, Sequence[Difference]], *, title: str, 
     """An SVG; all panels have the same rows, in the order in which they come first, and one scale."""
     points = [point for panel in panels.values() for point in panel]
     ends = [0.0, *(end for p in points for end in (p.value, p.low, p.high) if end is not None)]
-    ticks = _ticks(min(ends), max(ends))
+    ticks = ticks_around(min(ends), max(ends))
     names = list(dict.fromkeys(point.name for point in points))
     width, height = NAMES + len(panels) * (PANEL + SPACE), TOP + STEP * len(names) + 44
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
         f'role="img" aria-label="{escape(title)}"><title>{escape(title)}</title>',
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
-        _words(6, 18, title, weight="bold"),
-        _words(6, height - 8, note),
+        words_at(6, 18, title, weight="bold"),
+        words_at(6, height - 8, note),
     ]
-    parts += [_words(NAMES - 10, TOP + STEP * (i + 0.5) + 4, name, anchor="end") for i, name in enumerate(names)]
+    parts += [words_at(NAMES - 10, TOP + STEP * (i + 0.5) + 4, name, anchor="end") for i, name in enumerate(names)]
     for number, (task, panel) in enumerate(panels.items()):
         parts.append(_panel(NAMES + number * (PANEL + SPACE), task, panel, names, ticks))
     return "".join([*parts, "</svg>\n"])
@@ -45,12 +45,12 @@ def _panel(left: int, task: str, panel: Sequence[Difference], names: list[str], 
         return left + (value - ticks[0]) / (ticks[-1] - ticks[0]) * PANEL
 
     bottom = TOP + STEP * len(names)
-    parts = [_words(left + PANEL / 2, TOP - 10, task, anchor="middle", weight="bold")]
+    parts = [words_at(left + PANEL / 2, TOP - 10, task, anchor="middle", weight="bold")]
     for i, tick in enumerate(ticks):
         stroke = INK if tick == 0 else GREY
         parts.append(f'<path d="M{x_of(tick):.1f} {TOP}V{bottom}" stroke="{stroke}"/>')
         if tick == 0 or i in (0, len(ticks) - 1):
-            parts.append(_words(x_of(tick), bottom + 15, f"{tick:+g}" if tick else "0", anchor="middle"))
+            parts.append(words_at(x_of(tick), bottom + 15, f"{tick:+g}" if tick else "0", anchor="middle"))
     for point in panel:
         y = TOP + STEP * (names.index(point.name) + 0.5)
         if point.low is not None and point.high is not None:

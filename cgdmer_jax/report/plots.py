@@ -40,7 +40,7 @@ def line_chart(
     every = [p for line in points.values() for p in line]
     if not every:
         return ""
-    x_ticks, y_ticks = (_ticks(min(v), max(v)) for v in zip(*every, strict=True))
+    x_ticks, y_ticks = (ticks_around(min(v), max(v)) for v in zip(*every, strict=True))
     right, bottom = width - RIGHT, height - BOTTOM
 
     def x_of(value: float | int) -> float:
@@ -49,11 +49,11 @@ def line_chart(
     def y_of(value: float | int) -> float:
         return bottom - (value - y_ticks[0]) / (y_ticks[-1] - y_ticks[0]) * (bottom - TOP)
 
-    parts = [_open(width, height, title), _words(LEFT, 16, title, weight="bold")]
+    parts = [_open(width, height, title), words_at(LEFT, 16, title, weight="bold")]
     parts += _y_axis(y_ticks, y_of, right)
     for tick in x_ticks:
-        parts.append(_words(x_of(tick), bottom + 16, f"{tick:g}", anchor="middle"))
-    parts.append(_words((LEFT + right) / 2, height - 6, x_label, anchor="middle"))
+        parts.append(words_at(x_of(tick), bottom + 16, f"{tick:g}", anchor="middle"))
+    parts.append(words_at((LEFT + right) / 2, height - 6, x_label, anchor="middle"))
     x_legend = LEFT + 6.0
     for i, (name, line) in enumerate(points.items()):
         style = f'fill="none" stroke="{COLOURS[i % 6]}" stroke-width="1.8" stroke-dasharray="{DASHES[i % 6]}"'
@@ -63,7 +63,7 @@ def line_chart(
         elif line:
             parts.append(f'<path d="M{path}" {style}/>')
         parts.append(f'<path d="M{x_legend:.0f} {TOP - 8}h18" {style}/>')
-        parts.append(_words(x_legend + 22, TOP - 4, name))
+        parts.append(words_at(x_legend + 22, TOP - 4, name))
         x_legend += 34 + 6.2 * len(name)
     return "".join([*parts, "</svg>"])
 
@@ -75,16 +75,16 @@ def category_chart(categories: Sequence[str], series: Mapping[str, Sequence[Poin
     ends = [end for line in series.values() for point in line for end in point if end is not None]
     if not ends:
         return ""
-    ticks = _ticks(min(ends), max(ends))
+    ticks = ticks_around(min(ends), max(ends))
     bottom = height - BOTTOM
 
     def y_of(value: float | int) -> float:
         return bottom - (value - ticks[0]) / (ticks[-1] - ticks[0]) * (bottom - TOP)
 
-    parts = [_open(width, height, title), _words(LEFT, 16, title, weight="bold")]
+    parts = [_open(width, height, title), words_at(LEFT, 16, title, weight="bold")]
     parts += _y_axis(ticks, y_of, width - RIGHT)
     for i, category in enumerate(categories):
-        parts.append(_words(LEFT + step * (i + 0.5), bottom + 16, category, anchor="middle"))
+        parts.append(words_at(LEFT + step * (i + 0.5), bottom + 16, category, anchor="middle"))
     for number, (name, line) in enumerate(series.items()):
         colour, shift = COLOURS[number % 6], 10 * (number - (len(series) - 1) / 2)
         for i, point in enumerate(line):
@@ -96,7 +96,7 @@ def category_chart(categories: Sequence[str], series: Mapping[str, Sequence[Poin
                 parts.append(f'<path d="{whisker}" stroke="{colour}" stroke-width="1.5"/>')
             parts.append(_mark(number, x, y_of(point.value), colour))
         parts.append(_mark(number, LEFT + 110 * number + 6, TOP - 8, colour))
-        parts.append(_words(LEFT + 110 * number + 16, TOP - 4, name))
+        parts.append(words_at(LEFT + 110 * number + 16, TOP - 4, name))
     return "".join([*parts, "</svg>"])
 
 
@@ -104,7 +104,7 @@ def bar_chart(bars: Sequence[Bar], *, title: str) -> str:
     """Horizontal bars from 0.5 (chance; lower where an interval ends lower) to 1, with whiskers."""
     label, note, step, width = 110, 110, 19, 530
     ends = [end for bar in bars for end in (bar.value, bar.low) if end is not None]
-    ticks = _ticks(min([0.5, *ends]), 1.0)
+    ticks = ticks_around(min([0.5, *ends]), 1.0)
     low, high = ticks[0], ticks[-1]
     left, right = label, width - note
     height = 46 + step * len(bars)
@@ -112,15 +112,15 @@ def bar_chart(bars: Sequence[Bar], *, title: str) -> str:
     def x_of(value: float | int) -> float:
         return left + (min(max(value, low), high) - low) / (high - low) * (right - left)
 
-    parts = [_open(width, height, title), _words(4, 16, title, weight="bold")]
+    parts = [_open(width, height, title), words_at(4, 16, title, weight="bold")]
     for tick in ticks:
         parts.append(f'<path d="M{x_of(tick):.1f} 40V{height - 4}" stroke="{GREY}"/>')
-        parts.append(_words(x_of(tick), 35, f"{tick:g}", anchor="middle"))
+        parts.append(words_at(x_of(tick), 35, f"{tick:g}", anchor="middle"))
     for i, bar in enumerate(bars):
         y = 44 + step * i
-        parts.append(_words(label - 6, y + 11, bar.name, anchor="end"))
+        parts.append(words_at(label - 6, y + 11, bar.name, anchor="end"))
         if bar.value is None:
-            parts.append(_words(left + 6, y + 11, "undefined"))
+            parts.append(words_at(left + 6, y + 11, "undefined"))
         else:
             parts.append(
                 f'<rect x="{left}" y="{y + 2}" width="{x_of(bar.value) - left:.1f}" height="12" '
@@ -131,7 +131,7 @@ def bar_chart(bars: Sequence[Bar], *, title: str) -> str:
             whisker = f"M{a:.1f} {y + 8}H{b:.1f}M{a:.1f} {y + 5}v6M{b:.1f} {y + 5}v6"
             parts.append(f'<path d="{whisker}" stroke="{INK}" fill="none"/>')
         value = "" if bar.value is None else f"{bar.value:.3f}"
-        parts.append(_words(right + 10, y + 11, value) + _words(right + 50, y + 11, bar.note))
+        parts.append(words_at(right + 10, y + 11, value) + words_at(right + 50, y + 11, bar.note))
     return "".join([*parts, "</svg>"])
 
 
@@ -147,7 +147,7 @@ def _y_axis(ticks: Sequence[float | int], y_of: Callable[[float | int], float], 
     parts = []
     for tick in ticks:
         parts.append(f'<path d="M{LEFT} {y_of(tick):.1f}H{right}" stroke="{GREY}"/>')
-        parts.append(_words(LEFT - 6, y_of(tick) + 4, f"{tick:g}", anchor="end"))
+        parts.append(words_at(LEFT - 6, y_of(tick) + 4, f"{tick:g}", anchor="end"))
     return parts
 
 
@@ -159,7 +159,8 @@ def _open(width: int, height: int, title: str) -> str:
     )
 
 
-def _words(x: float | int, y: float | int, words: str, *, anchor: str = "start", weight: str = "normal") -> str:
+def words_at(x: float | int, y: float | int, words: str, *, anchor: str = "start", weight: str = "normal") -> str:
+    """SVG text at a point; nothing for an empty string."""
     if not words:
         return ""
     return (
@@ -172,7 +173,7 @@ def _finite(x: Sequence[float | int], y: Sequence[float | int]) -> list[tuple[fl
     return [(a, b) for a, b in zip(x, y, strict=True) if math.isfinite(a) and math.isfinite(b)]
 
 
-def _ticks(low: float | int, high: float | int) -> list[float]:
+def ticks_around(low: float | int, high: float | int) -> list[float]:
     """Four to eight round numbers that enclose low and high."""
     span = (high - low) or abs(high) or 1.0
     power = 10.0 ** math.floor(math.log10(span / 4))

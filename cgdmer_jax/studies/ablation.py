@@ -10,7 +10,6 @@ from cgdmer_jax.studies.finished_runs import differs, json_path, seeds_lost
 from cgdmer_jax.studies.grid import Planned, check_makeable, choose, load_grid, plan
 from cgdmer_jax.studies.one_run import run_one
 from cgdmer_jax.studies.table import table_of, write_figure, write_table
-from cgdmer_jax.training.loop import PREEMPTED
 
 
 def ablate(
@@ -44,7 +43,7 @@ def ablate(
     early_stop.from_now_on("stopped between two runs; the same command continues with those not finished")
     failed = run_all(to_run, corpus, workdir, out)
     if failed is None:
-        return PREEMPTED
+        return early_stop.PREEMPTED
     finished = [path for one in planned if not differs(one, path := json_path(one, out))]
     problems = tell(finished, grid["reference"], out / "ablation-table.json", grid_file, figure)
     if failed:
@@ -63,7 +62,7 @@ def run_all(to_run: list[Planned], corpus: Corpus, workdir: Path, out: Path) -> 
         except CgdmerError as error:
             print(f"{one.row} seed {one.seed}: {error}")
             code = 1
-        if code == PREEMPTED:
+        if code == early_stop.PREEMPTED:
             return None
         if code != 0:
             failed.append(f"{one.row} seed {one.seed}")

@@ -25,7 +25,6 @@ from cgdmer_jax.studies import paired
 from cgdmer_jax.studies.finished_runs import json_path
 from cgdmer_jax.studies.grid import Planned
 from cgdmer_jax.studies.table import write_lines
-from cgdmer_jax.training.loop import PREEMPTED
 from cgdmer_jax.training.run_folder import RunFolder
 
 SPLIT = "validation"  # choices are made there, always
@@ -83,7 +82,7 @@ def run_child(words: list[str]) -> int:
         for number, handler in before.items():
             signal.signal(number, handler)
     if told:
-        return PREEMPTED
+        return early_stop.PREEMPTED
     if code < 0:
         print(f"it was killed by signal {-code}")
     return code

@@ -6,6 +6,7 @@ import jax
 from jax.sharding import Mesh
 
 from cgdmer_jax.batch import Batch
+from cgdmer_jax.early_stop import PREEMPTED
 from cgdmer_jax.progress import progress_bar
 from cgdmer_jax.training.coordination import is_first
 from cgdmer_jax.training.hooks import Hook
@@ -17,7 +18,7 @@ from cgdmer_jax.training.step import Metrics
 from cgdmer_jax.training.stop import StopFlag
 from cgdmer_jax.training.trace import Trace
 
-DONE, PREEMPTED = 0, 75
+DONE = 0
 
 
 def train(

@@ -1,4 +1,4 @@
-"""What a user reads: help with an example, one sentence on a mistake."""
+"""Output that a user reads: help with an example, one sentence on a mistake."""
 
 import importlib
 import os

@@ -53,14 +53,21 @@ def test_a_signal_while_a_command_imports_its_libraries_is_one_sentence_and_code
         assert (process.stdout.read(), process.stderr.read()) == ("", f"{BEFORE}\n")
 
 
-def test_a_command_that_begins_anew_ends_by_the_signal_itself(tmp_path):
+@pytest.mark.parametrize(
+    ("number", "code", "said"),
+    [
+        (signal.SIGTERM, -signal.SIGTERM, ""),
+        (signal.SIGINT, 1, "error: interrupted; the same command starts over\n"),
+    ],
+)
+def test_a_command_that_begins_anew_ends_by_the_signal_itself(tmp_path, number, code, said):
     (tmp_path / "numpy.py").write_text(WAITING)
-    words = [sys.executable, "-m", "experiments.evaluate", "--help"]
+    words = [sys.executable, "-m", "experiments.publish", "--help"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(words, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(tmp_path)}, text=True, **pipes) as one:
         assert one.stdout.readline() == "importing\n"
-        one.terminate()
-        assert one.wait() == -signal.SIGTERM and one.stderr.read() == ""
+        one.send_signal(number)
+        assert one.wait() == code and one.stderr.read() == said
 
 
 @pytest.mark.parametrize("number", SIGNALS)

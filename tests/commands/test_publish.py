@@ -1,4 +1,4 @@
-"""What goes into results/: everything but the single classes, word for word."""
+"""A JSON published in results/ holds everything but the single classes, word for word."""
 
 from cgdmer_jax.commands.publish import main
 from cgdmer_jax.metrics.results import Setting, plain_row, read_results, write_results

@@ -1,4 +1,4 @@
-"""Of a path that tells where somebody's files lie its last part is kept; other words stay as they are."""
+"""A path that tells where somebody's files lie is cut to its last part; other words stay as they are."""
 
 import sys
 from pathlib import Path

@@ -32,7 +32,7 @@ def window(beats: np.ndarray, lead: str, from_s: float, to_s: float) -> np.ndarr
 
 
 def which(made: SyntheticRecords, *, has: tuple[str, ...] = (), lacks: tuple[str, ...] = ()) -> np.ndarray:
-    """Which records have all of some findings and none of others."""
+    """Mask of the records that have all of some findings and none of others."""
     chosen = [all(c in f for c in has) and not any(c in f for c in lacks) for f in made.findings]
     return np.array(chosen)
 

@@ -1,4 +1,4 @@
-"""What conversion finds in every recording, in records.parquet and counted in dataset.json."""
+"""Quality marks that conversion sets on every recording, in records.parquet and counted in dataset.json."""
 
 import hashlib
 

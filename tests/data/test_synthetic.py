@@ -29,7 +29,7 @@ def test_limb_leads_follow_einthoven_and_goldberger_with_noise_and_all(made):
 
 
 def test_the_twelve_leads_are_of_rank_three_before_noise(made):
-    """What makes masking results on these recordings meaningless (docs/synthetic.md)."""
+    """Three leads determine all others, so masking results on these recordings mean nothing (docs/synthetic.md)."""
     sizes = np.linalg.svd(made.clean_mv.astype(np.float64), compute_uv=False)
     assert (sizes[:, 2] > 0.01 * sizes[:, 0]).all() and (sizes[:, 3] < 1e-5 * sizes[:, 0]).all()
 

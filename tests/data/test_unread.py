@@ -1,4 +1,4 @@
-"""What vanishes during a conversion is not sealed as lost; one record's missing file costs that record alone."""
+"""Recordings that vanish during a conversion are not sealed as lost; a missing file costs its own record alone."""
 
 import csv
 import errno
@@ -59,7 +59,7 @@ def _read_after(read: Callable, number: str, event: Callable, record: SourceReco
 
 
 def leave_empty(folder: Path) -> None:
-    """What an unmounted disk leaves."""
+    """Leaves the empty folder of an unmounted disk."""
     folder.rename(folder.with_name("aside"))
     folder.mkdir()
 

@@ -27,7 +27,7 @@ one_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture
 
 
 def oracle_mv(path: Path, leads: list[int]) -> np.ndarray:
-    """What wfdb reads of these signals, in float32 millivolts."""
+    """These signals as wfdb reads them, in float32 millivolts."""
     return wfdb.rdrecord(str(path), channels=leads).p_signal.T.astype(np.float32)
 
 

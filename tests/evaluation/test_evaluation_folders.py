@@ -1,4 +1,4 @@
-"""Where an evaluation writes: nothing replaces other figures, nothing is written beside the program or told of it."""
+"""Folders that an evaluation writes: other figures stay, nothing is written beside the program, no path is told."""
 
 import json
 import subprocess
@@ -45,7 +45,7 @@ def scores(folder: Path, store: str, step: int | None = None, split: str = "vali
 
 
 def origins(folder: Path) -> dict[str, dict]:
-    """Of every results.json by its folder."""
+    """Origin of every results.json, by folder."""
     found = (folder / "run/evaluation").rglob("results.json")
     return {str(f.parent.relative_to(folder / "run/evaluation")): read_results(f)["origin"] for f in found}
 

@@ -83,7 +83,7 @@ def test_a_trained_patient_in_a_fold_that_is_not_scored_marks_nothing(run, tmp_p
 
 
 def test_the_same_number_in_another_collection_is_another_patient(run, tmp_path):
-    """Of `ptbxl` the patients of rows 0, 3, 6, ... were trained on, of `synthetic` all rows that are scored here."""
+    """Trained on: patients of rows 0, 3, 6, ... of `ptbxl`, and all rows of `synthetic` that are scored here."""
     trained = [row for row in range(60) if FOLDS[row] <= 8 and row % 3]
     folds = [9 if row in trained else 1 for row in range(60)]
     theirs = write_store(tmp_path / "a", REPORTS, folds=folds, first_value=3000)

@@ -1,4 +1,4 @@
-"""What cannot be scored is left out by its name; everything else keeps the figures that it has without it."""
+"""A part that cannot be scored is left out by name; all others keep the figures that they have without it."""
 
 import json
 

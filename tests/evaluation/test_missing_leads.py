@@ -1,4 +1,4 @@
-"""What the encoder is given when leads are taken away."""
+"""Input of the encoder when leads are taken away."""
 
 import numpy as np
 import pytest

@@ -20,7 +20,7 @@ def corpus(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def rows(corpus):
-    """Of vectors that hold the words, and of noise."""
+    """Rows of two text encoders: vectors that hold the words, and noise."""
     words = sorted({word for text in corpus.texts for word in text.split()})
     bag = np.array([[word in text.split() for word in words] for text in corpus.texts], np.float32)
     noise = np.random.default_rng(0).normal(size=(len(corpus.texts), 8)).astype(np.float32)

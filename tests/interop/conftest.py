@@ -8,7 +8,7 @@ from tests.interop.small_model import small_model, write_small_model
 
 @pytest.fixture(scope="session")
 def exported():
-    """What the folder of the fixture `model` was made from."""
+    """Arguments of `save_model` that the folder of the fixture `model` was made from."""
     return small_model()
 
 

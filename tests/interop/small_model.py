@@ -22,7 +22,7 @@ WORDS = ("sinus rhythm. normal ecg.", "atrial fibrillation with rapid response."
 
 @functools.cache
 def small_model() -> dict:
-    """What `save_model` takes."""
+    """Arguments of `save_model`."""
     config = get_config("quickstart")
     for part in ("ecg", "text", "second", "decoder"):
         config.method[part].update(width=16, depth=1)

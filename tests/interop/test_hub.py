@@ -17,7 +17,7 @@ COMMIT = "0123456789" * 4
 
 @pytest.fixture
 def asked(monkeypatch, tmp_path):
-    """What the hub is asked for; it answers with the folder "bert"."""
+    """Requests to the hub, which answers each with the folder "bert"."""
     calls = []
 
     def answer(repository, *, revision, allow_patterns):

@@ -155,7 +155,7 @@ class Outcome(NamedTuple):
 
 
 class Insight(NamedTuple):
-    """What the encoder gives and the decoder predicts for each hidden patch."""
+    """Output of the encoder, and the decoder's prediction for each hidden patch."""
 
     parts: ModalityTokens
     predicted: jax.Array

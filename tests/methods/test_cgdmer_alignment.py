@@ -1,4 +1,4 @@
-"""How CG-DMER aligns: the loss by name, same and nearly same reports, and its own lighter mask."""
+"""CG-DMER's alignment: the loss by name, same and nearly same reports, and its own lighter mask."""
 
 import jax
 import jax.numpy as jnp
@@ -54,7 +54,7 @@ def test_near_duplicates_are_no_negatives_from_the_threshold_on(variables, patch
 
 
 def test_reports_that_statement_dropout_made_equal_are_no_negatives(variables, patches, batch, draws):
-    """What alignment read of WHOLE's and OTHER's reports is made the same; without dropout the text number decides."""
+    """Alignment reads the same words of WHOLE's and OTHER's reports; without dropout the text number decides."""
     read = np.array(draws.aligned_text.tokens)
     length = np.array(draws.aligned_text.length)
     read[OTHER], length[OTHER] = read[WHOLE], length[WHOLE]

@@ -1,4 +1,4 @@
-"""What is switched off is not computed: terms and passes by name, costs by hand, from shapes alone."""
+"""Terms and passes that are switched off are not computed: by name, and costs by hand from shapes alone."""
 
 import jax
 import pytest

@@ -129,7 +129,7 @@ def test_the_encoders_run_as_told(changes, mark, is_there, variables, patches, d
 
 
 def primitives(jaxpr) -> Counter:
-    """How often each operation stands in a traced program and the programs within it."""
+    """Count of each operation in a traced program and the programs within it."""
     found = Counter(equation.primitive.name for equation in jaxpr.eqns)
     for equation in jaxpr.eqns:
         for value in equation.params.values():

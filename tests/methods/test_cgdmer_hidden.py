@@ -1,4 +1,4 @@
-"""What the encoder may see, and what must leave no trace: absent leads, padding, hidden patches."""
+"""Visible input reaches the encoder; absent leads, padding and hidden patches leave no trace."""
 
 import jax
 import jax.numpy as jnp

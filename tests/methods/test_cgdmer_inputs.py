@@ -1,4 +1,4 @@
-"""What enters a token (stem, scaling, scale feature) and which features come out."""
+"""Input of a token (stem, scaling, scale feature), and the features that come out."""
 
 import dataclasses
 

@@ -110,7 +110,7 @@ def test_frozen_parameters_stay_to_the_bit_without_moments_and_all_others_move(m
 
 def test_no_gradient_of_a_frozen_encoder_is_computed():
     def cost(trained: int) -> float:
-        """Of loss and gradient, over the loss alone."""
+        """Cost of loss and gradient over that of the loss alone."""
         method = method_of(trained)
         variables, draws = weights(method), method.draw(KEY, batch(), jnp.float32(0))
 

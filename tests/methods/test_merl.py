@@ -211,6 +211,6 @@ def test_the_fields_of_a_config_say_which_encoder_is_meant():
     fields["ecg"] = dataclasses.asdict(VIT)
     assert from_fields(MerlConfig, fields).ecg == VIT
     fields["ecg"] = {"width": 8, "block": [1, 1], "bottleneck": False}
-    with pytest.raises(CgdmerError, match=r"ResNetSize and the config differ in block\. Did you mean"):
+    with pytest.raises(CgdmerError, match=r"ResNetSize has no field block\. Did you mean"):
         from_fields(MerlConfig, fields)
     assert isinstance(RESNET, ResNetSize) and BERT["pooler"]

@@ -1,4 +1,4 @@
-"""What both parts hold beyond the shared one is found where it was put, and nowhere else."""
+"""Information that both parts hold beyond the shared one is found where it was put, and nowhere else."""
 
 import numpy as np
 import pytest

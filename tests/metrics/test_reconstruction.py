@@ -1,4 +1,4 @@
-"""Which hidden patches are arithmetic, and errors from sums against NumPy's own."""
+"""Hidden patches that follow from arithmetic, and errors from sums against NumPy's own."""
 
 import numpy as np
 import pytest

@@ -14,7 +14,7 @@ HIDE = 0.75
 SLOTS = 60  # round(0.25 * 240)
 SECONDS = 0.2  # of a patch
 BLOCK = 500  # records drawn at a time: one compilation a strategy
-draw_block = jax.jit(partial(masking.draw_masks, hide_ratio=HIDE, patch_seconds=SECONDS), static_argnames="strategy")
+draw_block = jax.jit(partial(masking.draw_masks, mask_ratio=HIDE, patch_seconds=SECONDS), static_argnames="strategy")
 
 
 def draw(key, valid: np.ndarray, strategy: str) -> tuple[Slots, Slots]:

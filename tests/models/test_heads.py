@@ -40,7 +40,7 @@ LENGTH = jnp.array([5, 2], jnp.int32)
 
 @pytest.fixture(scope="module")
 def gradients():
-    """What each modality's shared and specific tokens send into the weights: {(modality, kind): gradient}."""
+    """Gradients of the weights from each modality's shared and specific tokens: {(modality, kind): gradient}."""
     room = SecondEncoders(one_shared=True, pooling="mean", size=Size(width=8, depth=1, heads=2))
     x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 5, 6)), jnp.float32)
 

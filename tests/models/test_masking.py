@@ -1,4 +1,4 @@
-"""Which tokens are kept and hidden: counts by hand arithmetic, order and validity by NumPy sets."""
+"""Kept and hidden tokens: counts by hand arithmetic, order and validity by NumPy sets."""
 
 from functools import partial
 
@@ -61,40 +61,40 @@ def test_fewer_than_two_tokens_hide_nothing_and_one_is_always_kept(strategy, n_l
     assert (kept.length.tolist(), hidden.length.tolist()) == ([k], [n_hidden])
 
 
-@pytest.mark.parametrize("hide_ratio", [0.5, 0.6, 0.75, 0.9])
-def test_no_record_keeps_more_than_there_are_slots(hide_ratio):
-    k = masking.kept_counts(hide_ratio, LEADS * PATCHES)
-    assert k[0] == 0 and (k[1:] >= 1).all() and k.max() == k[240] == round((1 - hide_ratio) * 240)
+@pytest.mark.parametrize("mask_ratio", [0.5, 0.6, 0.75, 0.9])
+def test_no_record_keeps_more_than_there_are_slots(mask_ratio):
+    k = masking.kept_counts(mask_ratio, LEADS * PATCHES)
+    assert k[0] == 0 and (k[1:] >= 1).all() and k.max() == k[240] == round((1 - mask_ratio) * 240)
     assert (k <= np.arange(241)).all() and (np.diff(k) >= 0).all()
 
 
 # --- properties --------------------------------------------------------------------------------------
 
-GRIDS = [(12, 7, 0.7), (6, 5, 0.85)]  # leads, patches, hide ratio; 0.15 of 30 tokens is a half: 4 or 5 of them
+GRIDS = [(12, 7, 0.7), (6, 5, 0.85)]  # leads, patches, mask ratio; 0.15 of 30 tokens is a half: 4 or 5 of them
 draw_grid = jax.jit(
-    partial(masking.draw_masks, patch_seconds=SECONDS), static_argnames=("strategy", "hide_ratio")
+    partial(masking.draw_masks, patch_seconds=SECONDS), static_argnames=("strategy", "mask_ratio")
 )  # compiled once a grid and strategy
 KEYS = st.integers(0, 2**31 - 1)
 
 
-def stated_count(n: int, hide_ratio: float) -> int:
-    return min(max(round((1 - hide_ratio) * n), 1), n)
+def stated_count(n: int, mask_ratio: float) -> int:
+    return min(max(round((1 - mask_ratio) * n), 1), n)
 
 
-@pytest.mark.parametrize(("leads", "patches", "hide_ratio"), GRIDS)
+@pytest.mark.parametrize(("leads", "patches", "mask_ratio"), GRIDS)
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @settings(max_examples=50)
 @given(lead_mask=hnp.arrays(bool, (4, LEADS)), lengths=hnp.arrays(np.int32, 4, elements=st.integers(0, 7)), seed=KEYS)
 def test_any_leads_and_lengths_give_exact_counts_and_each_valid_token_once(
-    strategy, leads, patches, hide_ratio, lead_mask, lengths, seed
+    strategy, leads, patches, mask_ratio, lead_mask, lengths, seed
 ):
     valid = lead_mask[:, :leads, None] & (np.arange(patches) < lengths[:, None, None])
-    kept, hidden = draw_grid(jax.random.key(seed), jnp.asarray(valid), strategy=strategy, hide_ratio=hide_ratio)
-    slots = stated_count(leads * patches, hide_ratio)
+    kept, hidden = draw_grid(jax.random.key(seed), jnp.asarray(valid), strategy=strategy, mask_ratio=mask_ratio)
+    slots = stated_count(leads * patches, mask_ratio)
     assert kept.index.shape == (4, slots) and hidden.index.shape == (4, leads * patches - slots)
     n = valid.sum((1, 2)).tolist()
-    assert kept.length.tolist() == [stated_count(n_i, hide_ratio) for n_i in n]
-    assert hidden.length.tolist() == [n_i - stated_count(n_i, hide_ratio) for n_i in n]
+    assert kept.length.tolist() == [stated_count(n_i, mask_ratio) for n_i in n]
+    assert hidden.length.tolist() == [n_i - stated_count(n_i, mask_ratio) for n_i in n]
     for record, (inside, outside) in enumerate(zip(live_tokens(kept), live_tokens(hidden), strict=True)):
         assert sorted(inside + outside) == np.flatnonzero(valid[record].ravel()).tolist()
 
@@ -103,10 +103,10 @@ def test_any_leads_and_lengths_give_exact_counts_and_each_valid_token_once(
 @settings(max_examples=50)
 @given(seeds=st.lists(KEYS, min_size=2, max_size=2, unique=True))
 def test_equal_keys_give_equal_masks_and_other_keys_others(strategy, seeds):
-    leads, patches, hide_ratio = GRIDS[0]
+    leads, patches, mask_ratio = GRIDS[0]
     valid = jnp.ones((4, leads, patches), bool)
     one, again, other = (
-        draw_grid(jax.random.key(seed), valid, strategy=strategy, hide_ratio=hide_ratio)
+        draw_grid(jax.random.key(seed), valid, strategy=strategy, mask_ratio=mask_ratio)
         for seed in (seeds[0], seeds[0], seeds[1])
     )
     jax.tree.map(np.testing.assert_array_equal, one, again)
@@ -116,12 +116,12 @@ def test_equal_keys_give_equal_masks_and_other_keys_others(strategy, seeds):
 
 @settings(max_examples=200)
 @given(
-    hide_ratio=st.floats(0, 1, exclude_max=True) | st.integers(0, 999).map(lambda mille: mille / 1000),
+    mask_ratio=st.floats(0, 1, exclude_max=True) | st.integers(0, 999).map(lambda mille: mille / 1000),
     n_tokens=st.integers(1, 1200),
 )
-def test_any_ratio_keeps_the_stated_count_and_has_a_slot_for_every_token(hide_ratio, n_tokens):
-    counts = masking.kept_counts(hide_ratio, n_tokens)
-    assert counts.tolist() == [stated_count(n, hide_ratio) for n in range(n_tokens + 1)]
+def test_any_ratio_keeps_the_stated_count_and_has_a_slot_for_every_token(mask_ratio, n_tokens):
+    counts = masking.kept_counts(mask_ratio, n_tokens)
+    assert counts.tolist() == [stated_count(n, mask_ratio) for n in range(n_tokens + 1)]
     most_kept, most_hidden = counts[-1], n_tokens - counts[-1]
     n = np.arange(n_tokens + 1)
     assert (counts <= most_kept).all() and (n - counts <= most_hidden).all()
@@ -154,14 +154,14 @@ def test_first_part_of_slots_is_never_longer_than_what_is_live():
     assert slots.first(0.01).index.shape == (2, 1)
 
 
-@pytest.mark.parametrize("hide_ratio", [0.75, 0.5, 0.25, 0.0])
-def test_widened_slots_hold_the_kept_tokens_and_a_random_part_of_the_hidden_ones(hide_ratio):
+@pytest.mark.parametrize("mask_ratio", [0.75, 0.5, 0.25, 0.0])
+def test_widened_slots_hold_the_kept_tokens_and_a_random_part_of_the_hidden_ones(mask_ratio):
     counts, patches = [*range(1, 13)] * 2, [PATCHES] * 12 + [13] * 12
     kept, hidden = jax.tree.map(jnp.asarray, draw(jax.random.key(8), validity(counts, patches), "spatiotemporal"))
-    wide = masking.widened(kept, hidden, LEADS * PATCHES, hide_ratio)
-    assert wide.index.shape == (24, round((1 - hide_ratio) * 240))
+    wide = masking.widened(kept, hidden, LEADS * PATCHES, mask_ratio)
+    assert wide.index.shape == (24, round((1 - mask_ratio) * 240))
     n_valid = np.multiply(counts, patches)
-    expected = np.maximum(np.round((1 - hide_ratio) * n_valid), 1)
+    expected = np.maximum(np.round((1 - mask_ratio) * n_valid), 1)
     assert wide.length.tolist() == expected.tolist()
     for one, other, more in zip(live_tokens(kept), live_tokens(hidden), live_tokens(wide), strict=True):
         assert more == one + other[: len(more) - len(one)]

@@ -1,4 +1,4 @@
-"""What each masking strategy hides: whole leads, columns, blocks; shares by hand arithmetic."""
+"""Tokens that each masking strategy hides: whole leads, columns, blocks; shares by hand arithmetic."""
 
 from functools import partial
 
@@ -12,7 +12,7 @@ from cgdmer_jax.models.masking.strategies import STRATEGIES
 from tests.models.masks import HIDE, LEADS, PATCHES, SECONDS, draw, draw_block, kept_grid, validity
 
 penalty_of = jax.jit(
-    partial(strategies.penalty, hide_ratio=HIDE, patch_seconds=SECONDS),
+    partial(strategies.penalty, mask_ratio=HIDE, patch_seconds=SECONDS),
     static_argnames="strategy",
 )
 FULL = np.ones((2000, LEADS, PATCHES), bool)
@@ -20,7 +20,7 @@ FULL = np.ones((2000, LEADS, PATCHES), bool)
 
 @pytest.fixture(scope="module")
 def grids() -> dict[str, np.ndarray]:
-    """What each strategy keeps of 2,000 whole records."""
+    """Tokens of 2,000 whole records that each strategy keeps."""
     return {strategy: kept_grid(draw(jax.random.key(0), FULL, strategy)[0]) for strategy in STRATEGIES}
 
 
@@ -134,11 +134,11 @@ def test_segments_hit_every_item_equally_often_and_are_cut_at_the_ends():
     assert within(over.mean(0), expected, len(over))
 
 
-@pytest.mark.parametrize(("hide_ratio", "patches"), [(0.75, 25), (0.5, 50), (0.9, 50), (0.0, 5), (0.999999, 1000)])
+@pytest.mark.parametrize(("mask_ratio", "patches"), [(0.75, 25), (0.5, 50), (0.9, 50), (0.0, 5), (0.999999, 1000)])
 def test_the_number_of_blocks_covers_what_is_to_be_hidden_twice_over_and_stays_below_the_last_penalty(
-    hide_ratio, patches
+    mask_ratio, patches
 ):
-    n = strategies.n_blocks(12, patches, hide_ratio, 0.2)
+    n = strategies.n_blocks(12, patches, mask_ratio, 0.2)
     assert 1 <= n < strategies.LAST
 
 
@@ -181,7 +181,7 @@ def test_at_least_one_lead_and_at_most_half_of_twelve_are_wholly_hidden(n_leads)
 
 
 def test_columns_come_back_before_hidden_leads_where_too_few_tokens_are_left():
-    """Of two to five leads, all but one hidden: the visible lead's hidden columns come first, then hidden leads."""
+    """Two to five leads, all but one hidden: the visible lead's hidden columns come back first, then hidden leads."""
     for n_leads in (2, 3, 4, 5):
         n = 400
         valid = validity([n_leads] * n, [PATCHES] * n, seed=n_leads)

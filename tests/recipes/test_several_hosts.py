@@ -25,7 +25,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def words(folder):
-    """What starts one host on a run folder of this name."""
+    """Maker of the command line that starts one host on a run folder of a given name."""
 
     def of(name, *more):
         place = [f"--workdir={folder / name}", f"--config.data.stores={folder / 'store'}"]
@@ -36,7 +36,7 @@ def words(folder):
 
 @pytest.fixture(scope="module")
 def whole(folder, words):
-    """Of an uninterrupted run on two hosts: its curve, and what each host printed."""
+    """Curve of an uninterrupted run on two hosts, and the output of each host."""
     with hosts(folder, words("whole"), words("whole")) as started:
         assert [host.code() for host in started] == [0, 0], "".join(host.said() for host in started)
         return curve(folder / "whole"), [host.said() for host in started]

@@ -152,5 +152,5 @@ def test_points_stand_at_their_values_and_undefined_ones_are_left_out():
 
 def test_ticks_are_round_and_enclose_the_range():
     for low, high in ((0.0, 1.0), (0.37, 0.91), (0, 2960), (-3.2, 8), (5, 5), (0, 0)):
-        ticks = plots._ticks(low, high)
+        ticks = plots.ticks_around(low, high)
         assert ticks[0] <= low and ticks[-1] >= high and 2 <= len(ticks) <= 9

@@ -1,4 +1,4 @@
-"""What SLURM, JobSet, Cloud TPU and flags say of a host's place, as they say it; and what keeps it from joining."""
+"""A host's place as SLURM, JobSet, Cloud TPU and flags state it, and the faults that keep it from joining."""
 
 import socket
 

@@ -7,11 +7,12 @@ import signal
 
 import pytest
 
+from cgdmer_jax.early_stop import PREEMPTED
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.metrics_file import read_metrics
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.log import MetricsLog, untimed
-from cgdmer_jax.training.loop import DONE, PREEMPTED
+from cgdmer_jax.training.loop import DONE
 from cgdmer_jax.training.run_config import RunConfig
 from cgdmer_jax.training.stop import StopFlag
 from tests.full_disk import files_of_at_most

@@ -46,7 +46,7 @@ def compare() -> dict:
     whole = np.sqrt(sum(np.sum(g**2) for g in jax.tree.leaves(gradient)))
 
     def worst(tree, other, least: float) -> float:
-        """Of the arrays' relative errors; what is nothing beside the others is measured by them."""
+        """Largest relative error of an array; one that is tiny beside the others is measured against them."""
         errors = jax.tree.map(lambda a, b: np.linalg.norm(a - b) / max(np.linalg.norm(a), least), tree, other)
         return float(max(jax.tree.leaves(errors)))
 

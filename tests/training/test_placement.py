@@ -1,4 +1,4 @@
-"""Where parameters lie: by rule on the path, moments as their parameters, small ones everywhere."""
+"""Placement of parameters: by rule on the path, moments as their parameters, small ones everywhere."""
 
 import jax
 import numpy as np

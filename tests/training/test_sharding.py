@@ -84,7 +84,7 @@ def compare() -> dict:
     whole = np.sqrt(sum(np.sum(g**2) for g in jax.tree.leaves(gradient)))
 
     def error(g, other) -> float:
-        """Of one parameter's gradient; one that is nothing beside the others is measured by them."""
+        """Relative error of one parameter's gradient; one that is tiny beside the others is measured against them."""
         return float(np.linalg.norm(other - g) / max(np.linalg.norm(g), 1e-3 * whole))
 
     return {

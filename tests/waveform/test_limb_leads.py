@@ -87,7 +87,7 @@ def test_exchanged_arm_electrodes_are_suspected_and_the_right_ones_are_not(elect
 @pytest.mark.parametrize("one", range(6))
 @pytest.mark.parametrize("other", range(6))
 def test_two_limb_leads_exchanged_are_flagged_unless_they_look_alike(electrodes, one, other):
-    """Of these electrodes I and aVF are 0.7 and 0.55 of the beat, III and aVL 0.2 and 0.25: too alike to tell."""
+    """I and aVF are 0.7 and 0.55 of the beat here, III and aVL 0.2 and 0.25: too alike to tell."""
     signal = leads_of(*electrodes[:3], electrodes[3:])
     signal[[one, other]] = signal[[other, one]]
     assert agree(signal).disagree == (one != other and {one, other} not in ({0, 5}, {2, 4}))

@@ -1,4 +1,4 @@
-"""What is found in one lead, against hand-counted samples."""
+"""Faults found in one lead, against hand-counted samples."""
 
 import numpy as np
 import pytest

@@ -117,7 +117,7 @@ class CgDmer:
             mask_key,
             valid,
             strategy=config.masking,
-            hide_ratio=config.mask_ratio,
+            mask_ratio=config.mask_ratio,
             patch_seconds=config.patch_seconds,
         )
         masked = draw_masked_tokens(

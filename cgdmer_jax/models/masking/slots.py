@@ -38,13 +38,13 @@ def valid_tokens(
     return lead_mask[:, :, None] & (ends[None, None, :] <= length[:, None, None])
 
 
-def kept_counts(hide_ratio: float, n_tokens: int) -> Int32[np.ndarray, "n_valid"]:
-    """k of 0..n_tokens valid tokens: round((1 - hide_ratio) n), at least one where there is one; the last is K.
+def kept_counts(mask_ratio: float, n_tokens: int) -> Int32[np.ndarray, "n_valid"]:
+    """k of 0..n_tokens valid tokens: round((1 - mask_ratio) n), at least one where there is one; the last is K.
 
     One table in double precision, since float32 can round a half to the other side than K: a hidden token without slot.
     """
     n = np.arange(n_tokens + 1)
-    return np.minimum(np.maximum(np.round((1 - hide_ratio) * n), 1), n).astype(np.int32)
+    return np.minimum(np.maximum(np.round((1 - mask_ratio) * n), 1), n).astype(np.int32)
 
 
 def all_valid(valid: Bool[Array, "batch lead patch"]) -> Slots:
@@ -72,19 +72,19 @@ def draw_masks(
     valid: Bool[Array, "batch lead patch"],
     *,
     strategy: str,  # one of models/strategies.py STRATEGIES
-    hide_ratio: float,
+    mask_ratio: float,
     patch_seconds: float,
 ) -> tuple[Slots, Slots]:
     """(kept, hidden) slots of one training step; hidden tokens stand in random order."""
     batch, leads, patches = valid.shape
     keys = jax.random.split(key, 3)
-    first = penalty(keys[1], valid, strategy=strategy, hide_ratio=hide_ratio, patch_seconds=patch_seconds)
+    first = penalty(keys[1], valid, strategy=strategy, mask_ratio=mask_ratio, patch_seconds=patch_seconds)
     urgency = jax.random.uniform(keys[0], valid.shape) + first
     urgency = jnp.where(valid, urgency, LAST).reshape(batch, -1)
 
     n_tokens = leads * patches
     n_valid = valid.reshape(batch, -1).sum(1, dtype=jnp.int32)
-    counts = kept_counts(hide_ratio, n_tokens)
+    counts = kept_counts(mask_ratio, n_tokens)
     slots = int(counts[-1])
     k = jnp.asarray(counts)[n_valid]
     order = jnp.argsort(urgency, axis=1)
@@ -97,12 +97,12 @@ def draw_masks(
     return kept, Slots(hidden.astype(jnp.int32), n_valid - k)
 
 
-def widened(kept: Slots, hidden: Slots, n_tokens: int, hide_ratio: float) -> Slots:
-    """The kept tokens and, behind them, a random part of the hidden ones, so that only `hide_ratio` is hidden.
+def widened(kept: Slots, hidden: Slots, n_tokens: int, mask_ratio: float) -> Slots:
+    """The kept tokens and, behind them, a random part of the hidden ones, so that only `mask_ratio` is hidden.
 
-    `hide_ratio` is at most the one of `kept`.
+    `mask_ratio` is at most the one of `kept`.
     """
-    counts = kept_counts(hide_ratio, n_tokens)
+    counts = kept_counts(mask_ratio, n_tokens)
     place = right_behind(kept.length, kept.index.shape[1], hidden.index.shape[1])[:, : int(counts[-1])]
     index = jnp.take_along_axis(jnp.concatenate([kept.index, hidden.index], axis=1), place, axis=1)
     return Slots(index, jnp.asarray(counts)[kept.length + hidden.length])

@@ -23,7 +23,7 @@ def penalty(
     valid: Bool[Array, "batch lead patch"],
     *,
     strategy: str,
-    hide_ratio: float,
+    mask_ratio: float,
     patch_seconds: float,
 ) -> Float[Array, "batch #lead #patch"]:
     """Whole numbers below `LAST`; 0 = kept first."""
@@ -34,7 +34,7 @@ def penalty(
     if strategy == "time":
         return ranks(jax.random.uniform(key, (len(valid), valid.shape[2])))[:, None, :].astype(jnp.float32)
     if strategy == "block":
-        return _block_order(key, valid, hide_ratio, patch_seconds)
+        return _block_order(key, valid, mask_ratio, patch_seconds)
     if strategy == "spatiotemporal":
         return _lead_and_time(key, valid)
     raise ValueError(f'no masking strategy "{strategy}"; there are {", ".join(STRATEGIES)}')
@@ -87,23 +87,23 @@ def block_patches(patch_seconds: float) -> tuple[int, int]:
     return fewest, most
 
 
-def n_blocks(leads: int, patches: int, hide_ratio: float, patch_seconds: float) -> int:
-    """Blocks to draw: twice as many as cover `hide_ratio` on average, so that running out is rare."""
+def n_blocks(leads: int, patches: int, mask_ratio: float, patch_seconds: float) -> int:
+    """Blocks to draw: twice as many as cover `mask_ratio` on average, so that running out is rare."""
 
     def covered(items, fewest, most):  # the chance that a block lies over one given item
         return sum(size / (items + size - 1) for size in range(fewest, most + 1)) / (most - fewest + 1)
 
     chance = covered(leads, *BLOCK_LEADS) * covered(patches, *block_patches(patch_seconds))
-    wanted = math.log(1 - hide_ratio) / math.log1p(-chance) if chance < 1 else 1
+    wanted = math.log(1 - mask_ratio) / math.log1p(-chance) if chance < 1 else 1
     return min(max(1, math.ceil(2 * wanted)), int(LAST) // 2)
 
 
 def _block_order(
-    key: PRNGKeyArray, valid: Bool[Array, "batch lead patch"], hide_ratio: float, patch_seconds: float
+    key: PRNGKeyArray, valid: Bool[Array, "batch lead patch"], mask_ratio: float, patch_seconds: float
 ) -> Float[Array, "batch lead patch"]:
     """A token's penalty falls with the number of the first block over it; 0 where no block lies."""
     batch, leads, patches = valid.shape
-    n = n_blocks(leads, patches, hide_ratio, patch_seconds)
+    n = n_blocks(leads, patches, mask_ratio, patch_seconds)
     lead_key, time_key = jax.random.split(key)
     over_lead = _segments(lead_key, (batch, n), leads, *BLOCK_LEADS)
     over_patch = _segments(time_key, (batch, n), patches, *block_patches(patch_seconds))

@@ -48,7 +48,7 @@ def vectors_of(
     params = jax.device_put(tower.params)
     made = np.zeros((len(texts), tower.facts.width), np.float32)
     order = np.argsort(length, kind="stable")
-    with progress_bar(len(texts), "text") as bar:
+    with progress_bar(len(texts), "text", "encode reports") as bar:
         for first in range(0, len(texts), AT_ONCE):
             lines = order[first : first + AT_ONCE]
             filled = np.pad(lines, (0, AT_ONCE - len(lines)), mode="edge")

@@ -49,7 +49,7 @@ gpu-report:
 	$(PYTHON) -m benchmarks.gpu_report --out=results/gpu-report.json
 
 $(VENV)/.installed-%: setup.cfg pyproject.toml
-	@echo "installing cgdmer_jax[$(EXTRAS)] into $(VENV)"
+	@echo "installing cgdmer_jax[$(EXTRAS)] into $(VENV): 1.4 GB, some minutes without a word"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable ".[$(EXTRAS)]"
 	touch $@

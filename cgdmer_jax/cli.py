@@ -4,6 +4,7 @@ import argparse
 import ast
 import importlib
 import io
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -49,6 +50,9 @@ def _summary(name: str) -> str:
 
 def run_command(name: str, words: list[str] | None = None) -> None:
     """Runs a command of the package; `words` are its arguments, by default those of this process."""
+
+    # Else XLA asks users to file a bug once a step takes two minutes to compile. What fails is raised all the same.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
     def main(words: list[str]) -> int | None:
         # Imported where an interruption has an answer: JAX alone takes seconds.

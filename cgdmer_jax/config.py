@@ -1,6 +1,7 @@
 """Config files and their overrides, and dataclasses made from plain values."""
 
 import dataclasses
+import difflib
 import importlib.util
 import re
 import types
@@ -206,9 +207,18 @@ def _shipped_spec(spec: str) -> str:
 
 
 def suggest_field(field: str, known: dict[str, object]) -> str:
-    """The field of that name in another group, else the nearest one."""
-    moved = [name for name in known if name.split(".")[-1] == field.split(".")[-1]]
-    return f' Did you mean "{moved[0]}"?' if len(moved) == 1 else suggest(field, known)
+    """The field of that name in another group or of these initials (`lr`), else the nearest one of its own group."""
+    group, _, own = field.rpartition(".")
+    last = {name: name.split(".")[-1] for name in known}
+    meant = [name for name, one in last.items() if one == own]
+    meant = meant or [name for name, one in last.items() if "".join(word[:1] for word in one.split("_")) == own]
+    if len(meant) == 1:
+        return f' Did you mean "{meant[0]}"?'
+    of_group = {one: name for name, one in last.items() if group and name.rpartition(".")[0] == group}
+    near = difflib.get_close_matches(own, of_group, n=1, cutoff=0.5)
+    if of_group:
+        return f' Did you mean "{of_group[near[0]]}"?' if near else f" Known: {', '.join(sorted(of_group.values()))}."
+    return suggest(field, known)
 
 
 def _other_type(word: str, own: object) -> CgdmerError:

@@ -21,8 +21,8 @@ class _Lossy:
         return getattr(sys.stderr, name)
 
 
-def progress_bar(total: int, unit: str, label: str | None = None, done: int = 0, shown: bool = True) -> tqdm.tqdm:
-    """Counts from `done` to `total`, on stderr."""
+def progress_bar(total: int, unit: str, label: str, done: int = 0, shown: bool = True) -> tqdm.tqdm:
+    """Counts from `done` to `total`, on stderr; `label` says what is being done."""
     often = 1.0 if sys.stderr.isatty() else 30.0  # seconds
     return tqdm.tqdm(
         total=total,

@@ -13,8 +13,9 @@ NAMES = sorted(file.stem for file in (ROOT / "cgdmer_jax/commands").glob("[a-z]*
 
 
 @pytest.fixture(autouse=True)
-def own_signals():
-    """The program listens to signals from its first word on; other tests of this process shall not."""
+def own_process(monkeypatch):
+    """The program listens to signals and sets a variable from its first word on; other tests here see neither."""
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
     before = {number: signal.getsignal(number) for number in early_stop.SIGNALS}
     yield
     for number, handler in before.items():

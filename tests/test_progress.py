@@ -22,7 +22,7 @@ class Terminal(io.StringIO):
 @pytest.mark.parametrize(("out", "seconds"), [(io.StringIO(), 30.0), (Terminal(), 1.0)], ids=["file", "terminal"])
 def test_the_bar_is_drawn_rarely_into_a_file(monkeypatch, out, seconds):
     monkeypatch.setattr(sys, "stderr", out)
-    with progress_bar(5, "record", done=2) as bar:
+    with progress_bar(5, "record", "read", done=2) as bar:
         assert (bar.mininterval, bar.n) == (seconds, 2)
         bar.update(3)
     assert "5/5" in out.getvalue(), "the end is drawn whatever the clock says"
@@ -35,7 +35,7 @@ class Full(io.StringIO):
 
 def test_a_full_disk_under_stderr_takes_the_bar_and_not_the_run(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Full())
-    with progress_bar(5, "record") as bar:
+    with progress_bar(5, "record", "read") as bar:
         bar.update(5)
     assert bar.n == 5
 
@@ -45,7 +45,7 @@ def test_the_bar_is_as_wide_as_the_screen(monkeypatch):
     fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 120, 0, 0))
     with os.fdopen(screen, "w") as stderr:
         monkeypatch.setattr(sys, "stderr", stderr)
-        with progress_bar(5, "record") as bar:
+        with progress_bar(5, "record", "read") as bar:
             bar.update(5)
         drawn = os.read(reader, 4096).decode().replace("\n", "\r").split("\r")
     os.close(reader)

@@ -58,8 +58,10 @@ def main(words: list[str]) -> int:
     )
     shares["evaluation"] = time.monotonic() - start
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    times = run / "quickstart.json"
     rows = [{"part": name, "seconds": round(seconds, 1)} for name, seconds in shares.items()]
-    write_figures(run / "quickstart.json", [*rows, {"part": "all", "peak_memory_gib": round(memory, 2)}])
+    if not times.exists():  # a second run finds recordings and model made
+        write_figures(times, [*rows, {"part": "all", "peak_memory_gib": round(memory, 2)}])
     print(", ".join(f"{name} {seconds:.0f} s" for name, seconds in shares.items()), end="; ")
     print(f"{sum(shares.values()):.0f} s in all, {memory:.1f} GiB at most")
     return 0

@@ -67,11 +67,11 @@ class Loader:
     ):
         if batch_size % process_count:
             raise CgdmerError(
-                f"batch_size {batch_size} cannot be shared by {process_count} processes; choose a multiple"
+                f"config.data.batch_size {batch_size} cannot be shared by {process_count} processes; choose a multiple"
             )
         if not 0 < batch_size <= len(lines):
             raise CgdmerError(
-                f"batch_size {batch_size} does not fit the {len(lines)} selected records; "
+                f"config.data.batch_size {batch_size} does not fit the {len(lines)} selected records; "
                 "choose one from 1 to that number"
             )
         self.corpus = corpus

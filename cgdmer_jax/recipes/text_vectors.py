@@ -53,7 +53,7 @@ def vectors_of(
         length = token_mask.sum(1, dtype=np.int32)
         return pool(tower.module.apply({"params": variables.params}, tokens, length), length, pooling)
 
-    with progress_bar(len(texts), "text") as bar:
+    with progress_bar(len(texts), "text", "encode reports") as bar:
 
         def read(some: slice) -> batched.Texts:
             lines = order[some]

@@ -24,10 +24,11 @@ def make_validation(
 ) -> Callable[[Variables], dict[str, float]]:
     """variables -> loss, its terms and, of a method with text, retrieval recall: same records, same draws."""
     lines = corpus.lines("validation")
-    if min(len(lines), n_records) < config.data.batch_size:
+    if (n_used := min(len(lines), n_records)) < config.data.batch_size:
+        asked = f" of the {n_records} asked for by config.run.validation_records" if n_used < n_records else ""
         raise CgdmerError(
-            f"the validation split has {len(lines)} records, of which config.run.validation_records takes {n_records}: "
-            f"fewer than config.data.batch_size {config.data.batch_size}; choose a smaller batch"
+            f"the validation split gives {n_used} records{asked}: fewer than config.data.batch_size "
+            f"{config.data.batch_size}; choose a smaller batch"
         )
     chosen = lines[np.sort(shuffled(len(lines), "validation")[:n_records])]
 

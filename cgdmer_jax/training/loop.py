@@ -19,6 +19,7 @@ from cgdmer_jax.training.stop import StopFlag
 from cgdmer_jax.training.trace import Trace
 
 DONE = 0
+COMPILING, TRAINING = "compiling, one to two minutes", "pretrain"  # names of the progress bar
 
 
 def train(
@@ -42,12 +43,16 @@ def train(
     if stop.is_set:  # while the run was set up: there is nothing new to save
         return state, PREEMPTED
     trace = Trace(logger.log.path.parent / "trace" if config.trace else None)
-    progress = progress_bar(steps, "step", "pretrain", done=min(first, steps), shown=is_first())
+    progress = progress_bar(
+        steps, "step", COMPILING if first < steps else TRAINING, done=min(first, steps), shown=is_first()
+    )
     stream = batches(first, steps)
     try:
         for number, batch in enumerate(stream, start=first + 1):
             trace.before(number - first)
             state, metrics = step_function(state, place_batch(batch, mesh))
+            if number == first + 1:  # the call returns once the step is compiled
+                progress.set_description(TRAINING)
             trace.after(number - first, metrics)
             # The device is busy with this step by now, so fetching the previous record costs it nothing.
             logger.flush()

@@ -4,6 +4,7 @@ One rule list serves all methods: what is large is split along its largest axis 
 layer axis of scanned blocks never, since each turn of the scan would then wait for one device.
 """
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -92,7 +93,8 @@ def placement_table(rows: list[Placed]) -> str:
         shape = "x".join(map(str, row.shape)) or "scalar"
         spec = ", ".join("-" if axis is None else str(axis) for axis in row.spec) or "on every device"
         lines.append(f"{row.path:{width}}  {shape:>20}  {row.bytes:>12,}  {row.bytes_per_device:>12,}  {spec}")
-    for name, some in (("parameters", parameters), ("all, with the optimiser", rows)):
+    count = sum(math.prod(row.shape) for row in parameters)
+    for name, some in ((f"{count:,} parameters", parameters), ("all, with the optimiser", rows)):
         total, part = sum(row.bytes for row in some), sum(row.bytes_per_device for row in some)
         lines.append(f"{name:{width}}  {'':>20}  {total:>12,}  {part:>12,}")
     return "\n".join(lines)

@@ -46,6 +46,11 @@ class RunFolder:
     def _config_and_files(self) -> tuple[dict, dict[str, str]]:
         fields = self._read("config.json")
         config = unsealed(fields, self.path / "config.json", remedy=CONFIG_REMEDY)
+        if "package_version" in config:  # a run's environment.json has it
+            raise CgdmerError(
+                f"{self.path} is a model folder; give the run folder that it was exported from (--workdir of "
+                "experiments.pretrain)"
+            )
         files = config.pop(FILES, {})
         if files and SEAL not in fields:
             raise CgdmerError(f"{self.path / 'config.json'} has lost its {SEAL}; {REMEDY}")

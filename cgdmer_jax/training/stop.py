@@ -11,6 +11,7 @@ import jax
 from jax.experimental import multihost_utils
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+STOPPING = "\nstopping after this step, then saving; the same command continues (Ctrl-C again: stop at once)\n"
 
 
 class StopFlag:
@@ -34,6 +35,8 @@ class StopFlag:
         return multihost_utils.reached_preemption_sync_point(n_steps) if self.several_hosts else self.is_set
 
     def _set(self, number: int, _) -> None:
+        if not self.is_set:  # not print: the signal may come within a write to sys.stderr
+            os.write(2, STOPPING.encode())
         if self.several_hosts:
             os.kill(os.getpid(), signal.SIGTERM)
         else:

@@ -41,6 +41,12 @@ def export(run, *more: str) -> str:
     return (run.parent / "model/README.md").read_text()
 
 
+def test_a_model_folder_is_no_run_folder(run):
+    export(run)
+    with pytest.raises(CgdmerError, match=r"model is a model folder; give the run folder that it was exported from"):
+        load_run(run.parent / "model", None)
+
+
 def score(run, value: float, checkpoint: str):
     row = plain_row(SETTING, "auroc", "macro_ge10", value, n=6, n_positive=3)
     out = run / "evaluation/synthetic/test"

@@ -12,7 +12,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.metrics_file import read_metrics
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.log import MetricsLog, untimed
-from cgdmer_jax.training.loop import DONE
+from cgdmer_jax.training.loop import COMPILING, DONE, TRAINING
 from cgdmer_jax.training.run_config import RunConfig
 from cgdmer_jax.training.stop import StopFlag
 from tests.full_disk import files_of_at_most
@@ -39,6 +39,14 @@ def test_intervals_say_when_a_line_a_validation_and_a_checkpoint_come(tmp_path):
     assert all({"gradient_norm", "bias", "learning_rate"} <= r.keys() for r in training)
     clocked = [r["step"] for r in training if r["records_per_second"] is not None]
     assert clocked == [4, 6, 8, 10, 12]  # all but the first line's, in which the step was compiled
+
+
+def test_the_bar_says_compiling_until_the_first_step_is_made(tmp_path, capsys):
+    run(tmp_path)
+    first, *_, last = capsys.readouterr().err.strip().split("\r")
+    assert first.startswith(f"{COMPILING}:   0%") and last.startswith(f"{TRAINING}: 100%")
+    run(tmp_path, state=restored(tmp_path))
+    assert COMPILING not in capsys.readouterr().err, "a finished run makes no step"
 
 
 def test_the_diagnosis_comes_at_its_interval_and_changes_nothing_else(tmp_path):

@@ -76,6 +76,8 @@ def test_the_table_says_bytes_per_device_of_each_and_of_all():
     assert norm.bytes == norm.bytes_per_device == 4 * WIDTH
     table = placement_table(rows).splitlines()
     assert f"{kernel.bytes_per_device:,}" in next(line for line in table if "mlp/kernel" in line)
+    n_parameters = sum(r.bytes for r in rows if r.path.startswith("variables/")) // 4  # float32
+    assert table[-2].startswith(f"{n_parameters:,} parameters ")
     assert table[-1].split()[-2:] == [f"{sum(r.bytes for r in rows):,}", f"{sum(r.bytes_per_device for r in rows):,}"]
 
 

@@ -209,7 +209,7 @@ def _convert_shards(source: Source, job: ShardJob, processes: int, progress: boo
         ts.open(seal.array_spec(job.out) | {"metadata": metadata}, create=True, open=True).result()
     except ValueError as error:
         raise not_written(f"the array of {job.out}", error) from error
-    with progress_bar(job.n_rows, "record", done=job.n_rows - n_todo, shown=progress) as bar:
+    with progress_bar(job.n_rows, "record", "convert", done=job.n_rows - n_todo, shown=progress) as bar:
         for n_done in _results(job, records, processes):
             bar.update(n_done)
     return n_todo

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int
+from jaxtyping import Bool, Float, Int
 
 from cgdmer_jax.data.synthetic.beats import ECTOPIC_WAVES, Waves
 from cgdmer_jax.data.synthetic.hearts import Hearts
@@ -94,36 +94,36 @@ def last_before(times: Float[np.ndarray, "n beat"], t: Float[np.ndarray, " time"
 
 def bells(
     tau: Float[np.ndarray, "n time"], centre: Float[np.ndarray, "n wave"], sigma: Float[np.ndarray, "n wave"]
-) -> Float32[np.ndarray, "n wave time"]:
+) -> Float[np.ndarray, "n wave time"]:
     """Gaussian waves of height 1 at `tau` from the beat, all three in the same unit."""
-    inverse = (1.0 / sigma).astype(np.float32)[:, :, None]
-    z = tau.astype(np.float32)[:, None] * inverse - centre.astype(np.float32)[:, :, None] * inverse
+    inverse = (1.0 / sigma)[:, :, None]
+    z = tau[:, None] * inverse - centre[:, :, None] * inverse
     np.multiply(z, z, out=z)
-    np.multiply(z, np.float32(-0.5), out=z)
+    np.multiply(z, -0.5, out=z)
     return np.exp(z, out=z)
 
 
 def dipole(
     hearts: Hearts, waves: Waves, beats: Beats, breathing: Breathing, t: Float[np.ndarray, " time"]
-) -> Float32[np.ndarray, "n 3 time"]:
+) -> Float[np.ndarray, "n 3 time"]:
     """The dipole in Frank's axes (mV): a sample sees its own beat, the T of the one before, the next P."""
     owner = last_before(beats.onset - BEFORE_QRS_S, t)
     following = last_before(beats.onset + BEFORE_QRS_S, t) + 1
     pick = np.take_along_axis
     conducted = np.where(beats.ectopic, 0.0, beats.strength)
     qrs = bells(t - pick(beats.onset, owner, 1), waves.qrs_centre, waves.qrs_sigma)
-    qrs *= pick(conducted, owner, 1).astype(np.float32)[:, None]
+    qrs *= pick(conducted, owner, 1)[:, None]
     late = _late_waves(hearts, waves, beats, conducted, owner, t)
     p = bells(t - pick(beats.onset, following, 1), waves.p_centre, waves.p_sigma)
     p *= ~pick(beats.ectopic, following, 1)[:, None]
-    vector = np.concatenate([waves.qrs_vector, waves.late_vector, waves.p_vector], axis=1).astype(np.float32)
+    vector = np.concatenate([waves.qrs_vector, waves.late_vector, waves.p_vector], axis=1)
     moment = vector.transpose(0, 2, 1).copy() @ np.concatenate([qrs, late, p], axis=1)
     moment += _fibrillation(hearts, t)
     moment[hearts.pvc] += _ectopic_beats(hearts, waves, beats, owner, t)
     return _breathe(hearts, breathing, moment, t)
 
 
-def _late_waves(hearts, waves, beats, height, owner, t) -> Float32[np.ndarray, "n 3 time"]:
+def _late_waves(hearts, waves, beats, height, owner, t) -> Float[np.ndarray, "n 3 time"]:
     """ST and T of the beat a sample belongs to and of the beat before it, laid out on each beat's QT.
 
     `height` [n, beat] is each beat's own.
@@ -131,24 +131,24 @@ def _late_waves(hearts, waves, beats, height, owner, t) -> Float32[np.ndarray, "
     mean = (60.0 / hearts.bpm)[:, None]
     qt = waves.qt_at_60_s[:, None] * (0.5 * beats.rr + 0.5 * mean) ** 0.37  # between Fridericia and Bazett
     centre, sigma = (np.tile(np.array(row), (len(qt), 1)) for row in (LATE_CENTRE, LATE_SIGMA))
-    total = np.zeros((len(qt), 3, len(t)), np.float32)
+    total = np.zeros((len(qt), 3, len(t)))
     for beat in (owner, owner - 1):
         room = np.take_along_axis(qt, beat, 1) - hearts.qrs_s[:, None]
         after_qrs = t - np.take_along_axis(beats.onset, beat, 1) - hearts.qrs_s[:, None]
         shape = bells(after_qrs / room, centre, sigma)
-        total += shape * np.take_along_axis(height, beat, 1).astype(np.float32)[:, None]
+        total += shape * np.take_along_axis(height, beat, 1)[:, None]
     return total
 
 
-def _ectopic_beats(hearts, waves, beats, owner, t) -> Float32[np.ndarray, "m 3 time"]:
+def _ectopic_beats(hearts, waves, beats, owner, t) -> Float[np.ndarray, "m 3 time"]:
     """QRS and T of the ventricular premature beats of the records that have some: wide, tall, T the other way."""
     some = hearts.pvc
-    owner, vector = owner[some], waves.ectopic_vector[some].astype(np.float32)
+    owner, vector = owner[some], waves.ectopic_vector[some]
     centre, sigma = (np.tile(np.array(ECTOPIC_WAVES)[:, i], (len(owner), 1)) for i in (0, 1))
-    total = np.zeros((len(owner), 3, len(t)), np.float32)
+    total = np.zeros((len(owner), 3, len(t)))
     for beat in (owner, owner - 1):
         tau = t - np.take_along_axis(beats.onset[some], beat, 1)
-        height = np.take_along_axis(beats.ectopic[some] * beats.strength[some], beat, 1).astype(np.float32)[:, None]
+        height = np.take_along_axis(beats.ectopic[some] * beats.strength[some], beat, 1)[:, None]
         qrs = bells(tau, centre, sigma)
         late = bells(tau, np.full((len(owner), 1), 0.33), np.full((len(owner), 1), 0.055))
         t_vector = -0.45 * vector[:, 1:]
@@ -156,10 +156,10 @@ def _ectopic_beats(hearts, waves, beats, owner, t) -> Float32[np.ndarray, "m 3 t
     return total
 
 
-def _fibrillation(hearts: Hearts, t: Float[np.ndarray, " time"]) -> Float32[np.ndarray, "n 3 time"]:
+def _fibrillation(hearts: Hearts, t: Float[np.ndarray, " time"]) -> Float[np.ndarray, "n 3 time"]:
     """Fibrillatory waves: two wandering 4-9 Hz tones with harmonics and changing size (after Stridh 2001)."""
     draws, afib = hearts.record_draws, hearts.afib
-    total = np.zeros((len(afib), 3, len(t)), np.float32)
+    total = np.zeros((len(afib), 3, len(t)))
     hz, size = draws.uniform(4.5, 7.0), draws.lognormal(0.4)
     for ratio, share in ((1.0, 1.0), (1.27, 0.7)):
         swing, pace = draws.uniform(0.4, 1.2), draws.uniform(0.1, 0.5)
@@ -169,24 +169,24 @@ def _fibrillation(hearts: Hearts, t: Float[np.ndarray, " time"]) -> Float32[np.n
         phase = 2 * np.pi * ratio * hz[afib, None] * t + start[afib, None]
         phase += (swing / pace)[afib, None] * np.sin(angle)
         wave = (np.sin(phase) + 0.4 * np.sin(2 * phase)) * (1 + 0.35 * np.cos(1.7 * angle))
-        total[afib] += direction.astype(np.float32)[afib, :, None] * wave.astype(np.float32)[:, None]
+        total[afib] += direction[afib, :, None] * wave[:, None]
     return total
 
 
-def _breathe(hearts, breathing, moment, t) -> Float32[np.ndarray, "n 3 time"]:
+def _breathe(hearts, breathing, moment, t) -> Float[np.ndarray, "n 3 time"]:
     """Respiration swells the dipole by a few per cent and tilts it by a few degrees."""
     draws = hearts.record_draws
     angle = 2 * np.pi * breathing.hz[:, None] * t + breathing.phase[:, None]
-    wave = np.sin(angle).astype(np.float32)[:, None]
+    wave = np.sin(angle)[:, None]
     tilt = np.zeros((len(wave), 3, 3))
     for a, b, sd in ((0, 1, 0.03), (0, 2, 0.03), (1, 2, 0.02)):
         tilt[:, a, b] = draws.normal(0.0, sd)
         tilt[:, b, a] = -tilt[:, a, b]
     tilt += draws.normal(0.0, 0.03)[:, None, None] * np.eye(3)
-    return moment + wave * (tilt.astype(np.float32) @ moment)
+    return moment + wave * (tilt @ moment)
 
 
-def electrode_matrices(hearts: Hearts) -> Float32[np.ndarray, "n 9 3"]:
+def electrode_matrices(hearts: Hearts) -> Float[np.ndarray, "n 9 3"]:
     """Dower's matrix with each patient's chest: distance of the precordial electrodes, their placement."""
     draws = hearts.patient_draws
     matrix = np.repeat(ELECTRODE_MATRIX[None], len(hearts.index), axis=0)
@@ -196,15 +196,15 @@ def electrode_matrices(hearts: Hearts) -> Float32[np.ndarray, "n 9 3"]:
     neighbour[:, 0], neighbour[:, 5] = chest[:, 0], chest[:, 5]
     chest = chest + np.abs(slip) * (neighbour - chest)
     matrix[:, 3:] = chest * (draws.lognormal(0.13)[:, None] * np.exp(draws.normals(6, 0.07)))[:, :, None]
-    return matrix.astype(np.float32)
+    return matrix
 
 
 def electrode_noise(
     hearts: Hearts,
     breathing: Breathing,
-    white: Float32[np.ndarray, "n 9 time"],
+    white: Float[np.ndarray, "n 9 time"],
     t: Float[np.ndarray, " time"],
-) -> Float32[np.ndarray, "n 9 time"]:
+) -> Float[np.ndarray, "n 9 time"]:
     """Muscle noise and baseline wander in mV, each electrode its own."""
     draws = hearts.record_draws
     muscle = (0.009 * draws.lognormal(0.45))[:, None] * np.exp(draws.normals(9, 0.25))
@@ -212,7 +212,7 @@ def electrode_noise(
     muscle = np.where(loose & draws.chance(0.08)[:, None], 3.0 * muscle, muscle)
     hz = np.stack([breathing.hz, draws.uniform(0.05, 0.12), draws.uniform(0.12, 0.4)], axis=1)
     angle = 2 * np.pi * hz[:, :, None] * t + draws.uniform(0.0, 2 * np.pi)[:, None, None]
-    waves = np.concatenate([np.sin(angle), np.cos(angle)], axis=1).astype(np.float32)
+    waves = np.concatenate([np.sin(angle), np.cos(angle)], axis=1)
     size = 0.028 * draws.lognormal(0.6)
-    weight = (size[:, None] * draws.normals(54, 1.0)).reshape(-1, 9, 6).astype(np.float32)
-    return white * muscle.astype(np.float32)[:, :, None] + weight @ waves
+    weight = (size[:, None] * draws.normals(54, 1.0)).reshape(-1, 9, 6)
+    return white * muscle[:, :, None] + weight @ waves

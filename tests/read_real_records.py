@@ -27,7 +27,7 @@ def oracle_mv(path: Path) -> dict[str, np.ndarray]:
     try:
         record = wfdb.rdrecord(str(path))
     except wfdb.io.header.HeaderSyntaxError:  # six of CinC 2020 have ".mat" in the record name: by hand
-        names = [line.split()[-1] for line in path.with_suffix(".hea").read_text().splitlines()[1:13]]
+        names = [line.split()[-1] for line in path.with_suffix(".hea").read_text().split("\n")[1:13]]
         digital = np.fromfile(path.with_suffix(".mat"), "<i2", offset=24).reshape(-1, 12).T
         return dict(zip(names, digital / 4880, strict=True))
     signals = zip(record.sig_name, record.units, record.p_signal.T, strict=True)

@@ -12,8 +12,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "cgdmer_jax"
-# Errors, names of commands as they are started, whole files, checked JSON and arrays, the progress bar: free to all.
-EVERYWHERE = {"errors", "invocation", "whole_file", "json_file", "sealed_json", "npz_file", "progress"}
+# Errors, names of commands as they are started, whole files, checked JSON and arrays, the progress bar, pointers in
+# place of files: free to all.
+EVERYWHERE = {"errors", "invocation", "whole_file", "json_file", "sealed_json", "npz_file", "progress", "git_lfs"}
 # Room -> rooms, or one module of a room, that it imports beside itself and EVERYWHERE. A room is a folder or a file;
 # the longest name holds: data.store is no part of data.
 ALLOWED: dict[str, set[str]] = {

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cgdmer_jax.data.readers.wfdb_header import MOST_HEADER_BYTES
+from cgdmer_jax.data.readers.record_files import plain_name
+from cgdmer_jax.data.readers.wfdb_header import MOST_HEADER_BYTES, file_name_of, header_lines
 
 HEADER = ".hea"
 # Recordings of other formats, and signal files of WFDB, which are nothing without a header.
@@ -86,23 +87,23 @@ def _identity(folder: Path) -> tuple[int, int] | None:
 
 def _not_read(folder: Path, files: list[str], headers: set[str]) -> Iterator[tuple[str, str]]:
     """Files that may hold a recording and are not read, with the reason; none for records and other files."""
-    alone = []
+    alone, plain_headers = [], {plain_name(header) for header in headers}
     for name in files:
         kind = _kind(name)
         if kind == HEADER and name not in headers:
             yield name, "a header is called NAME.hea; rename it, and the file that it names"
         elif kind in FOREIGN:
             yield name, "no WFDB record; convert it to .hea and .dat first"
-        elif kind in SIGNALS and f"{os.path.splitext(name)[0]}{HEADER}" not in headers:
+        elif kind in SIGNALS and plain_name(f"{os.path.splitext(name)[0]}{HEADER}") not in plain_headers:
             alone.append(name)
     named = _named_in(folder, headers) if alone else set()
     for name in alone:
-        if os.fsencode(name) not in named:
+        if plain_name(name) not in named:
             yield name, "no header (.hea) names it; fetch that too"
 
 
-def _named_in(folder: Path, headers: set[str]) -> set[bytes]:
-    """First words of all lines of these headers: file names, where a line is of a signal."""
+def _named_in(folder: Path, headers: set[str]) -> set[str]:
+    """First fields of all lines of these headers: file names, where a line is of a signal."""
     words = set()
     for header in headers:
         if not os.path.isfile(folder / header):  # opening a pipe would wait for its writer
@@ -112,7 +113,7 @@ def _named_in(folder: Path, headers: set[str]) -> set[bytes]:
                 text = file.read(MOST_HEADER_BYTES)
         except OSError:
             continue  # reading the record will say so
-        words.update(word for line in text.splitlines() for word in line.split(maxsplit=1)[:1])
+        words.update(plain_name(file_name_of(line)) for line in header_lines(text))
     return words
 
 

@@ -1,27 +1,24 @@
 """WFDB records: samples decoded and checked against the header, the twelve leads out in millivolts.
 
-wfdb, the oracle of the tests, accepts wrong checksums, a rate or gain of 0, missing and duplicate lead
-names and any unit in silence; here each is a RecordError. Files of format 16 are decoded by NumPy (wfdb
-reads 280 records/s, this 2,700); every other format is decoded by wfdb. Files are checked for their size
-before anything is allocated, and decoded in pieces: what stays are the leads in float32.
+wfdb, the oracle of the tests, accepts wrong checksums, a rate or gain of 0, duplicate lead names and any unit in
+silence; here each is a RecordError. Files are checked for their size before anything is allocated, and decoded in
+pieces: what stays are the leads in float32.
 """
 
-import os
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32, Integer
 
-from cgdmer_jax.data.readers.record_files import file_fault, open_record_file
+from cgdmer_jax.data.readers.record_files import beside
 from cgdmer_jax.data.readers.recording import RECORD_PROBLEMS, RecordError, Recording
-from cgdmer_jax.data.readers.wfdb_header import BYTES_PER_SAMPLE, INVALID, Header, SignalLine, read_header
+from cgdmer_jax.data.readers.wfdb_formats import INVALID
+from cgdmer_jax.data.readers.wfdb_header import Header, SignalLine, check_bounds, read_header
+from cgdmer_jax.data.readers.wfdb_signal_file import SignalFile, check_length, length_of, pieces
 from cgdmer_jax.waveform.conditioning import UNITS_IN_MV
 
 __all__ = ["RECORD_PROBLEMS", "RecordError", "Recording", "read_wfdb"]
-
-VALUES_AT_ONCE = 1 << 20
-MOST_DIFFERENCES = 1 << 24  # values of format 8, which holds differences and so cannot be decoded in pieces
 
 
 def read_wfdb(path: str | Path, root: Path | None = None) -> Recording:
@@ -34,86 +31,37 @@ def read_wfdb(path: str | Path, root: Path | None = None) -> Recording:
     """
     path = Path(path)
     header = read_header(path, root)
-    for file_name, lines in header.files.items():
-        _check_size(path, header, path.parent / file_name, lines, root)
+    files = [SignalFile(path, beside(path.parent, name), lines, root) for name, lines in header.files.items()]
+    given = header.length is not None
+    if not given:
+        header = replace(header, length=_shortest(path, header, files))
+    for file in files:
+        check_length(file, header.length, given)
     leads = [line for line in header.signals if line.calibration]
     signal_mv = np.empty((len(leads), header.length), np.float32)
-    for file_name, lines in header.files.items():
-        into = [number for number, line in enumerate(leads) if line.file_name == file_name]
-        columns = [number for number, line in enumerate(lines) if line.calibration]
-        totals = np.zeros(len(lines), np.int64)
+    for file in files:
+        into = [number for number, line in enumerate(leads) if line in file.lines]
+        columns = [number for number, line in enumerate(file.lines) if line.calibration]
+        totals = np.zeros(len(file.lines), np.int64)
         start = 0
-        for digital in _pieces(path, header, path.parent / file_name, lines, root):
+        for digital in pieces(file, header.length):
             totals += digital.sum(axis=1, dtype=np.int64)
             stop = start + digital.shape[1]
-            signal_mv[into, start:stop] = _millivolts(digital[columns], [lines[column] for column in columns])
+            signal_mv[into, start:stop] = _millivolts(digital[columns], [file.lines[column] for column in columns])
             start = stop
-        _check_checksums(path, lines, totals)
+        _check_checksums(path, file.lines, totals)
     names = tuple(line.name for line in leads)
     return Recording(signal_mv, header.rate, names, str(path), header.extra_leads)
 
 
-def _check_size(path: Path, header: Header, file: Path, lines: tuple[SignalLine, ...], root: Path | None) -> None:
-    """Compares the size of a file with the header; a compressed one has no size of its own."""
-    with open_record_file(path, file, "no_signal_file", root) as opened:
-        found = os.fstat(opened.fileno()).st_size
-    n_values, storage = len(lines) * header.length, lines[0].format
-    if storage == "8" and n_values > MOST_DIFFERENCES:
-        sentence = f"{file} holds {n_values:,} values of format 8, read are {MOST_DIFFERENCES:,}; use format 16"
-        raise RecordError(str(path), "length", "size", sentence)
-    if storage not in BYTES_PER_SAMPLE:
-        return
-    expected = lines[0].byte_offset + int(n_values * BYTES_PER_SAMPLE[storage])
-    if found < expected or (storage == "16" and found > expected):  # packed formats may end in padding
-        sentence = f"{file} has {found:,} bytes, its header promises {expected:,}; fetch the record again"
+def _shortest(path: Path, header: Header, files: list[SignalFile]) -> int:
+    """Samples a signal, from the sizes of the files; nothing is allocated for them yet."""
+    length = min(length_of(file) for file in files)
+    if length < 1:
+        sentence = "its header gives no length, and its signal file holds no sample; fetch the record again"
         raise RecordError(str(path), "length", "length", sentence)
-
-
-def _pieces(
-    path: Path, header: Header, file: Path, lines: tuple[SignalLine, ...], root: Path | None
-) -> Iterator[Integer[np.ndarray, "signal piece"]]:
-    """Digital samples of all signals of a file, piece by piece."""
-    storage = lines[0].format
-    length = header.length if storage == "8" else max(1, VALUES_AT_ONCE // len(lines))
-    # Multiples of 6: samples of the packed formats come in twos and threes.
-    length = min(header.length, length + -length % 6)
-    spans = [(start, min(start + length, header.length)) for start in range(0, header.length, length)]
-    if storage != "16":
-        for start, stop in spans:
-            yield _decode_with_wfdb(path, file, lines, start, stop)
-        return
-    with open_record_file(path, file, "no_signal_file", root) as opened:
-        opened.seek(lines[0].byte_offset)
-        for start, stop in spans:
-            samples = np.empty((stop - start, len(lines)), "<i2")
-            if opened.readinto(samples) != samples.nbytes:
-                sentence = f"{file} became shorter while it was read; fetch the record again"
-                raise RecordError(str(path), "length", "length", sentence)
-            yield np.ascontiguousarray(samples.T)
-
-
-def _decode_with_wfdb(
-    path: Path, file: Path, lines: tuple[SignalLine, ...], start: int, stop: int
-) -> Integer[np.ndarray, "signal piece"]:
-    """Digital samples of a packed or compressed format, from sample `start` to before `stop`."""
-    import wfdb  # half a second to import, and PTB-XL never needs it
-
-    places = [line.place for line in lines]
-    try:
-        record = wfdb.rdrecord(str(path), physical=False, channels=places, sampfrom=start, sampto=stop)
-    except OSError as fault:
-        raise file_fault(path, file, "no_signal_file", fault) from fault
-    except ImportError as fault:  # the library for compressed files is not installed: no fault of the file
-        sentence = f"{file} cannot be read ({fault}); install what wfdb needs for format {lines[0].format}"
-        raise RecordError(str(path), "format", "unreadable", sentence) from fault
-    except (ValueError, LookupError, TypeError, RuntimeError) as fault:
-        sentence = f"wfdb cannot decode it ({fault}); fetch the record again"
-        raise RecordError(str(path), "format", "format", sentence) from fault
-    found, expected = record.d_signal.shape, (stop - start, len(lines))
-    if found != expected:
-        sentence = f"its files hold {found[0]:,} samples, its header promises {expected[0]:,}; fetch it again"
-        raise RecordError(str(path), "length", "length", sentence)
-    return np.ascontiguousarray(record.d_signal.T)
+    check_bounds(path, len(header.signals), length)
+    return length
 
 
 def _millivolts(

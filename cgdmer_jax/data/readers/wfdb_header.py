@@ -3,19 +3,22 @@
 Only signals that are one of the twelve leads are read, so only their names, gains and units are judged; of a signal
 beside them in one file the storage format and the checksum count, since they tell whether that file is whole.
 
-The form is header(5) of the WFDB Applications Guide. Base date and time are not read (CinC writes them in
-the wrong order), nor are comments (they hold patient fields).
+The form is header(5) of the WFDB Applications Guide, and this the one parser of it, whatever the format of the signal
+file. Base date and time are not read (CinC writes them in the wrong order, others a year alone), nor are comments (they
+hold patient fields).
 """
 
+import codecs
 import math
 import os
 import re
-from dataclasses import dataclass
-from fractions import Fraction
+import unicodedata
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cgdmer_jax.data.readers.record_files import open_record_file
+from cgdmer_jax.data.readers.record_files import beside, open_record_file, refuse_pointer, text_of
 from cgdmer_jax.data.readers.recording import RecordError
+from cgdmer_jax.data.readers.wfdb_formats import INVALID
 from cgdmer_jax.waveform.conditioning import LEADS, UNITS_IN_MV, WaveformError, canonical_lead, canonical_unit
 
 MOST_SIGNALS = 64
@@ -24,21 +27,11 @@ MOST_HEADER_BYTES = 1_000_000
 LONGEST_NAME = 80  # of a signal, letters; the rest is cut off
 RATES_HZ = (50.0, 10_000.0)
 
-# The digital value that says "no measurement", by storage format (signal(5)); format 8 has none.
-INVALID = {
-    **{"8": None, "80": -(2**7), "212": -(2**11), "310": -(2**9), "311": -(2**9)},
-    **{"16": -(2**15), "61": -(2**15), "160": -(2**15), "24": -(2**23), "32": -(2**31)},
-    **{"508": -(2**7), "516": -(2**15), "524": -(2**23)},
-}
-# Of every format whose files have a size of their own: not the compressed ones.
-BYTES_PER_SAMPLE = {
-    **dict.fromkeys(("8", "80"), Fraction(1)),
-    **dict.fromkeys(("16", "61", "160"), Fraction(2)),
-    **{"212": Fraction(3, 2), "310": Fraction(4, 3), "311": Fraction(4, 3), "24": Fraction(3), "32": Fraction(4)},
-}
-_FILE_NAME = re.compile(r"[\w-][\w.-]*", re.ASCII)  # no folder: a header must not point elsewhere
-_RECORD_NAME = re.compile(r"[\w.-]+(/\d+)?", re.ASCII)
-_RATE = re.compile(r"(\d+\.?\d*|\.\d+)(/.*)?", re.ASCII)
+_LINE_END = re.compile(r"\r\n|\n|\r")  # and nothing else that Unicode knows: a comment may hold anything
+_BLANKS = " \t"
+_FILE_NAME = re.compile(r"(?!\.\.?$)[^/\\\0]+")  # no folder: a header must not point elsewhere
+_RECORD_NAME = re.compile(r"[\w.-]+(/\d+)?")
+_RATE = re.compile(r"((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(/.*)?", re.ASCII)
 _FORMAT = re.compile(r"(\d+)(?:x(\d+))?(?::(\d+))?(?:\+(\d{1,10}))?", re.ASCII)
 _GAIN = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?:\((-?\d{1,10})\))?(?:/(\S+))?", re.ASCII)
 _INTEGER = re.compile(r"-?\d{1,10}", re.ASCII)
@@ -62,7 +55,8 @@ class SignalLine:
     file_name: str
     format: str
     byte_offset: int
-    checksum: int | None  # None: not given, which a signal without name may do
+    initial: int  # the value before the first difference, in format 8
+    checksum: int | None  # None: not given or not computed
     calibration: GainCalibration | None  # None: none of the twelve leads, so not used and not judged
 
 
@@ -71,7 +65,7 @@ class Header:
     """The checked header of a single-segment record."""
 
     rate: float  # hertz
-    length: int  # samples a signal
+    length: int | None  # samples a signal; None: not given, so it follows from the files
     signals: tuple[SignalLine, ...]  # of the files that hold a lead; the other files are not opened
     extra_leads: tuple[str, ...]  # names of all signals outside the twelve leads
 
@@ -84,52 +78,96 @@ class Header:
 
 def read_header(path: Path, root: Path | None = None) -> Header:
     """Parses and checks `path`.hea, below `root` if given; nothing is allocated for signals yet."""
-    file = path.parent / f"{path.name}.hea"
+    file = beside(path.parent, f"{path.name}.hea")
     with open_record_file(path, file, "no_header", root) as opened:
         if os.fstat(opened.fileno()).st_size > MOST_HEADER_BYTES:
             sentence = f"{file} exceeds {MOST_HEADER_BYTES:,} bytes and is no header; restore it"
             raise RecordError(str(path), "header", "size", sentence)
         content = opened.read()
-    lines = [line.strip() for line in content.decode("utf-8", errors="replace").splitlines()]
-    lines = [line for line in lines if line and not line.startswith("#")]
+    refuse_pointer(path, file, "no_header", content)
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise RecordError(str(path), "header", "header", f"{file} is UTF-16; save it as UTF-8 or ASCII")
+    lines = header_lines(content)
     if not lines:
         raise RecordError(str(path), "header", "header", f"{file} is empty; fetch the record again")
-    n_signals, rate, length = _record_line(path, lines[0].split())
+    n_signals, rate, length = _record_line(path, _fields(lines[0]))
     if len(lines) - 1 != n_signals:
         sentence = f"its header announces {n_signals} signals and describes {len(lines) - 1}; correct the header"
         raise RecordError(str(path), "number of signals", "header", sentence)
-    fields = [[*line.split(maxsplit=8), *[""] * 8][:9] for line in lines[1:]]
+    fields = [[*_fields(line, 9), *[""] * 8][:9] for line in lines[1:]]
     files_with_leads = {line[0] for line in fields if canonical_lead(line[8])}
     signals = [_signal_line(path, k, line) for k, line in enumerate(fields) if line[0] in files_with_leads]
     extra_leads = [_name(k, line) for k, line in enumerate(fields) if canonical_lead(line[8]) is None]
-    header = Header(rate, length, tuple(signals), tuple(extra_leads))
+    header = Header(rate, length, tuple(_checksums(signals, length)), tuple(extra_leads))
     _check_leads(path, header)
     _check_layout(path, header)
     return header
 
 
-def _record_line(path: Path, fields: list[str]) -> tuple[int, float, int]:
-    """Number of signals, hertz, samples a signal."""
+def header_lines(content: bytes) -> list[str]:
+    """The lines of a header that are no comment and not blank."""
+    lines = [line.strip(_BLANKS) for line in _LINE_END.split(text_of(content))]
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def file_name_of(line: str) -> str:
+    """The first field of a signal line."""
+    return _fields(line, 2)[0]
+
+
+def _fields(line: str, most: int = 0) -> list[str]:
+    """What stands between blanks and tabs; of more than `most` fields (0: any number) the last is the rest."""
+    return re.split(f"[{_BLANKS}]+", line, maxsplit=max(0, most - 1))
+
+
+def _record_line(path: Path, fields: list[str]) -> tuple[int, float, int | None]:
+    """Number of signals, hertz, samples a signal (None: not given)."""
     name, number, given_rate, given_length = [*fields, "", "", ""][:4]
-    if not _RECORD_NAME.fullmatch(name):
+    if not _RECORD_NAME.fullmatch(_without_marks(name)):
         sentence = "its header does not start with a WFDB record line; fetch the record again"
         raise RecordError(str(path), "record name", "header", sentence)
     if "/" in name:
         sentence = f"its header joins several segments ({name}); write it as a single record with wfdb first"
         raise RecordError(str(path), "record name", "multi_segment", sentence)
-    n_signals = _whole_number(path, "number of signals", number, "header", at_least=1)
+    n_signals = _whole_number(path, "number of signals", number, "header")
+    if n_signals < 1:
+        sentence = f"its header announces {n_signals} signals, so there is no recording in it; leave the record out"
+        raise RecordError(str(path), "number of signals", "header", sentence)
     rate = _RATE.fullmatch(given_rate)
     if rate is None or not RATES_HZ[0] <= float(rate[1]) <= RATES_HZ[1]:
+        if not given_rate:  # header(5) would assume 250 Hz
+            sentence = "its header gives no sampling rate; write the number of hertz after the number of signals"
+            raise RecordError(str(path), "rate", "rate", sentence)
         sentence = f'its rate is "{given_rate}", expected {RATES_HZ[0]:g} to {RATES_HZ[1]:g} Hz; correct the header'
         raise RecordError(str(path), "rate", "rate", sentence)
-    length = _whole_number(path, "length", given_length, "length", at_least=1)
+    length = _whole_number(path, "length", given_length or "0", "length")
+    if length < 0:
+        sentence = f'its length is "{given_length}", expected a number of samples; correct the header'
+        raise RecordError(str(path), "length", "length", sentence)
+    check_bounds(path, n_signals, length)
+    return n_signals, float(rate[1]), length or None  # header(5): 0 says as little as none
+
+
+def check_bounds(path: Path, n_signals: int, length: int) -> None:
+    """Raises where a record is larger than what is read."""
     if n_signals > MOST_SIGNALS or length > MOST_SAMPLES:
         sentence = (
-            f"its header announces {n_signals} signals of {length:,} samples, but at most "
+            f"it has {n_signals} signals of {length:,} samples, but at most "
             f"{MOST_SIGNALS} of {MOST_SAMPLES:,} are read; cut the record"
         )
         raise RecordError(str(path), "length", "size", sentence)
-    return n_signals, float(rate[1]), length
+
+
+def _without_marks(name: str) -> str:
+    """The letters alone of a name whose accents are characters of their own."""
+    return "".join(letter for letter in name if not unicodedata.category(letter).startswith("M"))
+
+
+def _checksums(signals: list[SignalLine], length: int | None) -> list[SignalLine]:
+    """Checksums of 0 are placeholders where all are 0 (STAFF III) or the length is not given (header(5))."""
+    if length is None or all((line.checksum or 0) % 65536 == 0 for line in signals):
+        return [replace(line, checksum=line.checksum or None) for line in signals]
+    return signals
 
 
 def _name(place: int, fields: list[str]) -> str:
@@ -138,7 +176,7 @@ def _name(place: int, fields: list[str]) -> str:
 
 def _signal_line(path: Path, place: int, fields: list[str]) -> SignalLine:
     """Fields stand by position; only those that reading needs are interpreted."""
-    file_name, storage, _, _, _, _, checksum, _, _ = fields
+    file_name, storage, _, _, adc_zero, initial, checksum, _, _ = fields
     name = _name(place, fields)
     if not _FILE_NAME.fullmatch(file_name):
         sentence = f'lead "{name}" is said to be in "{file_name}", which is no file beside the header; correct it'
@@ -147,12 +185,14 @@ def _signal_line(path: Path, place: int, fields: list[str]) -> SignalLine:
     if form is None or form[1] not in INVALID or form[2] not in (None, "1") or form[3] not in (None, "0"):
         sentence = f'lead "{name}" is of format "{storage}", which is not read; write it in format 16 with wfdb'
         raise RecordError(str(path), "format", "format", sentence)
+    before_first = initial or adc_zero or "0" if form[1] == "8" else "0"  # header(5)
     return SignalLine(
         place=place,
         name=name,
         file_name=file_name,
         format=form[1],
         byte_offset=int(form[4] or 0),
+        initial=_whole_number(path, "initial value", before_first, "header"),
         checksum=_whole_number(path, "checksum", checksum, "header") if checksum else None,
         calibration=_calibration(path, fields) if canonical_lead(name) else None,
     )
@@ -201,8 +241,8 @@ def _check_layout(path: Path, header: Header) -> None:
             raise RecordError(str(path), "format", "format", sentence)
 
 
-def _whole_number(path: Path, field: str, text: str, problem: str, at_least: int | None = None) -> int:
-    if not _INTEGER.fullmatch(text) or (at_least is not None and int(text) < at_least):
+def _whole_number(path: Path, field: str, text: str, problem: str) -> int:
+    if not _INTEGER.fullmatch(text):
         sentence = f'its {field} is "{text}", expected a whole number; correct the header'
         raise RecordError(str(path), field, problem, sentence)
     return int(text)

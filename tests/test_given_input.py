@@ -218,7 +218,7 @@ def test_axes_are_those_that_numpy_would_read(given, axes):
 
 @pytest.mark.parametrize("values", [pd.DataFrame({"report": ["a"]}), np.array([["a", "b"]]), np.array("a")])
 def test_a_table_is_no_list_of_texts(values):
-    with pytest.raises(CgdmerError, match="of several columns; give one of them|expected several in order"):
+    with pytest.raises(CgdmerError, match=r"of several columns; give one of them|expected several in order"):
         in_order(values, "texts")
 
 

@@ -4,8 +4,6 @@ See docs/design.md, "Model folder".
 """
 
 import json
-import os
-import shutil
 import warnings
 from pathlib import Path
 
@@ -26,7 +24,7 @@ from cgdmer_jax.json_file import own_sha256, read_json
 from cgdmer_jax.methods.make import make_method
 from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.renamed_fields import renamed
-from cgdmer_jax.whole_file import sha256_of, write_whole
+from cgdmer_jax.whole_file import sha256_of, whole_folder, write_whole
 
 FORMAT_VERSION = 2
 WEIGHTS, CONFIG, INPUT, CARD = "model.safetensors", "config.json", "input.json", "README.md"
@@ -66,16 +64,6 @@ def save_model(
     card: str,
 ) -> None:
     """Writes the folder, which must not exist yet: whole or not at all. `origin` tells which run it comes from."""
-    if folder.exists():
-        raise CgdmerError(f"{folder} exists already; name a new folder, a model is never written over")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir()
-    write_weights(part / WEIGHTS, variables)
-    write_whole(part / INPUT, contract.to_json())
-    save_tokenizer(tokenizer, part)
-    write_whole(part / CARD, card)
     config = {
         "format_version": FORMAT_VERSION,
         "package_version": __version__,
@@ -84,11 +72,15 @@ def save_model(
         "max_tokens": max_tokens,
         "origin": origin,
     }
-    config |= {field: _sha256(part / file) for field, file in FILE_HASHES.items()}
-    config[OWN_HASH] = own_sha256(config, OWN_HASH)
-    write_whole(part / CONFIG, json.dumps(config, indent=1) + "\n")
-    load(part)  # what cannot be loaded here is not handed on
-    os.replace(part, folder)
+    with whole_folder(folder) as part:
+        write_weights(part / WEIGHTS, variables)
+        write_whole(part / INPUT, contract.to_json())
+        save_tokenizer(tokenizer, part)
+        write_whole(part / CARD, card)
+        config |= {field: _sha256(part / file) for field, file in FILE_HASHES.items()}
+        config[OWN_HASH] = own_sha256(config, OWN_HASH)
+        write_whole(part / CONFIG, json.dumps(config, indent=1) + "\n")
+        load(part)  # what cannot be loaded here is not handed on
 
 
 def load(name: str | Path) -> Encoder:

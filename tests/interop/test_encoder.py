@@ -174,7 +174,7 @@ def test_exchanged_arms_are_told_as_by_the_command(encoder, recordings_mv):
 
 def test_of_the_feature_and_the_windows_any_other_value_is_refused(encoder, recordings_mv):
     for change in ({"feature": None}, {"feature": ["main"]}, {"windows": []}, {"windows": 3}):
-        with pytest.raises(CgdmerError, match="the model has no feature|there are no windows"):
+        with pytest.raises(CgdmerError, match=r"the model has no feature|there are no windows"):
             encoder.embed(recordings_mv[0], 500, LEADS, "mV", **change)
 
 

@@ -7,8 +7,7 @@ import sys
 
 import pytest
 
-from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.whole_file import UNFINISHED, whole_file, whole_folder, write_whole
+from cgdmer_jax.whole_file import UNFINISHED, whole_file, write_whole
 from tests.full_disk import files_of_at_most
 
 
@@ -37,34 +36,6 @@ def test_a_disk_that_fills_up_in_the_middle_leaves_the_former_file_alone(tmp_pat
     assert caught.value.filename == str(tmp_path / "a"), "the command says which file"
     assert (tmp_path / "a").read_text() == "former"
     assert os.listdir(tmp_path) == ["a"]
-
-
-def test_a_folder_is_there_when_its_block_ends_and_not_before(tmp_path):
-    with whole_folder(tmp_path / "new" / "a") as part:
-        (part / "x").write_text("1")
-        assert os.listdir(tmp_path / "new") == [part.name] and part.name.endswith(UNFINISHED)
-    assert os.listdir(tmp_path / "new") == ["a"] and os.listdir(tmp_path / "new/a") == ["x"]
-    with pytest.raises(CgdmerError, match="exists already; name a new folder"), whole_folder(tmp_path / "new/a"):
-        pytest.fail("the block must not be entered")
-
-
-def test_a_disk_that_fills_up_leaves_no_folder(tmp_path):
-    with pytest.raises(OSError, match="File too large") as caught:
-        with files_of_at_most(100), whole_folder(tmp_path / "a") as part:
-            (part / "x").write_text("1" * 1000)
-    assert caught.value.filename == str(tmp_path / "a") and os.listdir(tmp_path) == []
-
-
-@pytest.mark.parametrize("empty", [True, False])
-def test_the_first_of_two_that_write_one_folder_has_it(tmp_path, empty):
-    with pytest.raises(CgdmerError, match="was written by another program in the meantime"):
-        with whole_folder(tmp_path / "a") as part:
-            (part / "x").write_text("second")
-            with whole_folder(tmp_path / "a") as other:
-                if not empty:
-                    (other / "x").write_text("first")
-    assert os.listdir(tmp_path) == ["a"]
-    assert [file.read_text() for file in (tmp_path / "a").iterdir()] == ([] if empty else ["first"])
 
 
 def test_a_kill_under_way_leaves_the_former_file_and_a_part_that_says_so(tmp_path):

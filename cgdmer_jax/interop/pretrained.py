@@ -19,12 +19,13 @@ from cgdmer_jax.data.text.tokenizer import TOKENIZER_FILE, load_tokenizer, save_
 from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.interop.encoder import Encoder
 from cgdmer_jax.interop.hub import hub_hint, is_hub_address, snapshot
+from cgdmer_jax.interop.model_folder import new_folder
 from cgdmer_jax.interop.weights import read_weights, write_weights
 from cgdmer_jax.json_file import own_sha256, read_json
 from cgdmer_jax.methods.make import make_method
 from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.renamed_fields import renamed
-from cgdmer_jax.whole_file import sha256_of, whole_folder, write_whole
+from cgdmer_jax.whole_file import sha256_of, write_whole
 
 FORMAT_VERSION = 2
 WEIGHTS, CONFIG, INPUT, CARD = "model.safetensors", "config.json", "input.json", "README.md"
@@ -64,19 +65,19 @@ def save_model(
     card: str,
 ) -> None:
     """Writes the folder, which must not exist yet: whole or not at all. `origin` tells which run it comes from."""
-    config = {
-        "format_version": FORMAT_VERSION,
-        "package_version": __version__,
-        "method_name": method_name,
-        "method": method_fields,
-        "max_tokens": max_tokens,
-        "origin": origin,
-    }
-    with whole_folder(folder) as part:
+    with new_folder(folder) as part:
         write_weights(part / WEIGHTS, variables)
         write_whole(part / INPUT, contract.to_json())
         save_tokenizer(tokenizer, part)
         write_whole(part / CARD, card)
+        config = {
+            "format_version": FORMAT_VERSION,
+            "package_version": __version__,
+            "method_name": method_name,
+            "method": method_fields,
+            "max_tokens": max_tokens,
+            "origin": origin,
+        }
         config |= {field: _sha256(part / file) for field, file in FILE_HASHES.items()}
         config[OWN_HASH] = own_sha256(config, OWN_HASH)
         write_whole(part / CONFIG, json.dumps(config, indent=1) + "\n")

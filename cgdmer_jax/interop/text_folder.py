@@ -10,13 +10,14 @@ from tokenizers import Tokenizer
 from cgdmer_jax.data.text.special_tokens import PADDING, first_id
 from cgdmer_jax.data.text.tokenizer import save_tokenizer
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.interop.model_folder import new_folder
 from cgdmer_jax.interop.text_names import LAYER, their_name
 from cgdmer_jax.interop.text_tensors import WEIGHTS
 from cgdmer_jax.interop.weights import write_tensors
 from cgdmer_jax.models.text.bert import BertEncoder
 from cgdmer_jax.models.text.tower import TextModule
 from cgdmer_jax.sealed_json import read_sealed, sealed
-from cgdmer_jax.whole_file import sha256_of, whole_folder, write_whole
+from cgdmer_jax.whole_file import sha256_of, write_whole
 
 ORIGIN = "origin.json"
 FILES = "files"  # its field with the sha256 of each other file; folders of earlier versions have none
@@ -28,7 +29,7 @@ def save_text_encoder(folder: Path, module: TextModule, params: dict, tokenizer:
 
     origin.json holds the hashes of the other files and its own.
     """
-    with whole_folder(folder) as part:
+    with new_folder(folder) as part:
         write_tensors(part / WEIGHTS, named_tensors(module, params), metadata={"format": "pt"})
         (part / "config.json").write_text(json.dumps(config_of(module, first_id(tokenizer, PADDING)), indent=1) + "\n")
         save_tokenizer(tokenizer, part)

@@ -18,7 +18,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.pretrained import load, save_model
 from cgdmer_jax.methods import zero_shot
 from cgdmer_jax.waveform.conditioning import LEADS
-from tests.waveform.test_conditioning import heart
+from tests.bad_recordings import clean, swapped
 
 
 @pytest.fixture(scope="module")
@@ -164,12 +164,13 @@ def test_what_looks_wrong_in_several_signals_is_told_in_one_warning_with_counts(
     assert prepare(encoder.contract, given[0], 500, LEADS, "mV").remarks == []
 
 
-def test_exchanged_arms_are_told_as_by_the_command(encoder, recordings_mv):
-    swapped = heart(500)
-    swapped[[1, 2, 3, 4]] = swapped[[2, 1, 4, 3]]  # the arms: I upside down, II and III, aVR and aVL exchanged
-    swapped[0] *= -1
+def test_exchanged_arms_are_told_as_by_the_command(encoder):
+    as_worn = clean(1, seconds=10).T
     with pytest.warns(UserWarning, match="^arm electrodes perhaps exchanged"):
-        encoder.embed(swapped, 500, LEADS, "mV")
+        encoder.embed(swapped(as_worn.T).T, 100, LEADS, "uV")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        encoder.embed(as_worn, 100, LEADS, "uV")
 
 
 def test_of_the_feature_and_the_windows_any_other_value_is_refused(encoder, recordings_mv):

@@ -10,7 +10,7 @@ Prompts = Mapping[str, str | Iterable[str]]
 MOST_CHARACTERS = 100_000  # of a text; a tokenizer takes some hundred times a text's size
 
 
-def given_phrasings(prompts: Prompts) -> dict[str, list[str]]:
+def given_phrasings(prompts: object) -> dict[str, list[str]]:
     """Phrasings of each class, equally many; names the class where they are no texts."""
     if not isinstance(prompts, Mapping):
         raise CgdmerError(
@@ -29,7 +29,7 @@ def given_phrasings(prompts: Prompts) -> dict[str, list[str]]:
     return phrasings
 
 
-def cleaned_text(text: str, where: str, collection: str) -> str:
+def cleaned_text(text: object, where: str, collection: str) -> str:
     """The text by the cleaning rules of that collection; refuses what is no text, too long or holds none."""
     text = plain_text(text, where)
     if len(text) > MOST_CHARACTERS:

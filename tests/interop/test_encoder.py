@@ -15,6 +15,7 @@ from cgdmer_jax.batch import blank_batch
 from cgdmer_jax.contract import prepare, signal_sha256
 from cgdmer_jax.data.text.tokenizer import encode
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.interop.given_texts import given_phrasings
 from cgdmer_jax.interop.pretrained import load, save_model
 from cgdmer_jax.methods import zero_shot
 from cgdmer_jax.waveform.conditioning import LEADS
@@ -174,20 +175,21 @@ def test_exchanged_arms_are_told_as_by_the_command(encoder):
 
 
 def test_of_the_feature_and_the_windows_any_other_value_is_refused(encoder, recordings_mv):
-    for change in ({"feature": None}, {"feature": ["main"]}, {"windows": []}, {"windows": 3}):
-        with pytest.raises(CgdmerError, match=r"the model has no feature|there are no windows"):
-            encoder.embed(recordings_mv[0], 500, LEADS, "mV", **change)
+    for feature in (None, 3, ["main"], "mane"):
+        with pytest.raises(CgdmerError, match="the model has no feature"):
+            encoder.check_feature(feature)
+    with pytest.raises(CgdmerError, match='there are no windows ""'):
+        encoder.embed(recordings_mv[0], 500, LEADS, "mV", windows="")
 
 
 def test_what_was_not_prepared_for_this_model_is_refused(encoder, recordings_mv):
     short = prepare(dataclasses.replace(encoder.contract, seconds=5), recordings_mv[0], 500, LEADS, "mV")
     for given, words in (
-        ([recordings_mv[0]], r"prepared 0 is a ndarray; give what cgdmer_jax\.contract\.prepare"),
-        (None, "prepared is a NoneType"),
-        ([short], r"prepared 0 has shape \[12, 500\], expected \[12, 1000\]"),
+        (recordings_mv[0], r"prepared 0 is a ndarray; give what cgdmer_jax\.contract\.prepare"),
+        (short, r"prepared 0 has shape \[12, 500\], expected \[12, 1000\]"),
     ):
         with pytest.raises(CgdmerError, match=words):
-            encoder.embed_prepared(given)
+            encoder.embed_prepared(iter([given]))
 
 
 def test_a_pickled_encoder_gives_the_same(encoder, embedded, recordings_mv):
@@ -304,14 +306,38 @@ def test_a_text_too_long_to_be_a_report_is_refused_before_it_is_tokenised(encode
         ({"SR": []}, "SR 0"),
         ({}, "unequal"),
         ({"SR": " .. "}, 'prompt of class "SR" holds no clinical text'),
-        (["sinus rhythm"], 'prompts is a list; give a dict .* such as {"AFIB": "atrial fibrillation"}'),
-        ({"SR": None}, r'prompt of class "SR" is missing \(None\)'),
-        ({"SR": ["sinus rhythm", float("nan")]}, r'prompt of class "SR" is missing \(nan\)'),
     ],
 )
 def test_prompts_that_cannot_be_read_are_refused(encoder, recordings_mv, prompts, words):
     with pytest.raises(CgdmerError, match=words):
         encoder.zero_shot(recordings_mv, prompts, 500, LEADS, "mV")
+
+
+@pytest.mark.parametrize(
+    ("prompts", "words"),
+    [
+        (["sinus rhythm"], 'prompts is a list; give a dict .* such as {"AFIB": "atrial fibrillation"}'),
+        ("sinus rhythm", "prompts is a str; give a dict"),
+        (None, "prompts is a NoneType; give a dict"),
+        (pd.Series({"SR": "sinus rhythm"}), "prompts is a Series; give a dict"),
+        ({"SR": None}, r'prompt of class "SR" is missing \(None\)'),
+        ({"SR": float("nan")}, r'prompt of class "SR" is missing \(nan\)'),
+        ({"SR": ["sinus rhythm", float("nan")]}, r'prompt of class "SR" is missing \(nan\)'),
+        ({"SR": b"sinus"}, 'prompts of class "SR" is a bytes'),
+        ({"SR": 3}, 'prompt of class "SR" is of type int'),
+    ],
+)
+def test_prompts_of_another_kind_are_refused(prompts, words):
+    with pytest.raises(CgdmerError, match=words):
+        given_phrasings(prompts)
+
+
+def test_a_missing_text_among_texts_is_named(encoder):
+    for missing in (None, float("nan"), pd.NA):
+        with pytest.raises(CgdmerError, match=r"text 1 is missing \(.*\), expected text; leave it out"):
+            encoder.embed_text(iter(["sinus rhythm", missing]))
+    with pytest.raises(CgdmerError, match="texts is a DataFrame of several columns"):
+        encoder.embed_text(pd.DataFrame({"report": ["sinus rhythm"]}))
 
 
 def test_one_string_as_texts_and_a_blank_text_are_refused(encoder):

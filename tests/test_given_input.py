@@ -185,8 +185,6 @@ def test_a_tensor_that_is_part_of_a_graph_serves():
 @pytest.mark.parametrize("rate", [500, 500.0, np.float32(500), np.int16(500), np.array(500), jnp.asarray(500.0)])
 def test_a_rate_in_any_kind_of_number_is_that_number(rate):
     assert plain_rate(rate) == 500 and type(plain_rate(rate)) in (int, float)
-    prepared = prepare(CONTRACT, heart(500), rate, LEADS, "mV")
-    np.testing.assert_array_equal(prepared.signal, prepare(CONTRACT, heart(500), 500, LEADS, "mV").signal)
 
 
 def test_the_samples_of_a_single_named_lead_are_a_recording_of_it():

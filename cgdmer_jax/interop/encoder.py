@@ -30,8 +30,8 @@ class Encoder:
 
     Arguments that the methods share:
 
-    - `signal`: one recording [lead, time]; or several, as an array [record, lead, time] or an iterable of [lead, time].
-      NaN or masked where nothing was measured.
+    - `signal`: one recording [lead, time], or [time] of a single lead; or several, as an array [record, lead, time] or
+      an iterable of [lead, time]. NaN or masked where nothing was measured.
     - `rate`: sampling rate in Hz; another one than the model's is resampled.
     - `leads`: names along the lead axis, in any order; aliases are known, absent leads are simply left out.
     - `unit`: of the samples, "V", "mV" or "uV".
@@ -39,7 +39,10 @@ class Encoder:
       "centre", or "all", which takes one signal and gives a row for each window in turn.
 
     Each method raises CgdmerError, in one sentence, where an argument has the wrong type, shape, rate, unit or lead
-    names, and where a signal holds no usable lead. Warns of leads that are given and not used (flat, clipped, gaps).
+    names, and where a signal holds infinite values or no usable lead. Warns once a call of what looks wrong in the
+    signals: leads that are given and not used, gaps, clipped samples, implausible amplitudes, exchanged electrodes.
+
+    It can be pickled, with its weights.
     """
 
     def __init__(

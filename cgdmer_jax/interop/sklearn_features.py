@@ -54,7 +54,11 @@ class EcgFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         self.encoder_ = load(self.model)
         self.encoder_.check_feature(self.feature)
-        self._recordings(X)
+        recordings, _, _ = self._recordings(X)
+        if recordings.size == 0:
+            raise CgdmerError(
+                f"EcgFeatures got an array {list(recordings.shape)}, which holds no sample; give one recording or more"
+            )
         self._n_features_out = self.encoder_.features[self.feature]
         return self
 

@@ -74,6 +74,8 @@ def _refuse_infinite(array: Num[np.ndarray, "..."], signal: Signal) -> None:
     """Raises where a division by 0 or an overflow stands in place of a sample; NaN alone says "not measured"."""
     if array.dtype.kind != "f" or array.dtype == np.float16:  # whose infinite values have a sentence of their own
         return
+    if array.size == 0 or max(np.fmax.reduce(array, axis=None), -np.fmin.reduce(array, axis=None)) <= LARGEST:
+        return  # found without a copy; NaN is passed over
     wrong = np.abs(array) > LARGEST
     if isinstance(signal, np.ma.MaskedArray):
         wrong &= ~np.ma.getmaskarray(signal)

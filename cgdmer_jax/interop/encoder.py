@@ -135,6 +135,8 @@ class Encoder:
                 "the model has no hashes of patients to compare with; export it with --patient_key, or compare "
                 "recordings (was_trained_on)"
             )
+        if not isinstance(key, bytes):
+            raise CgdmerError(f"key is of type {type(key).__name__}, expected bytes; give Path(...).read_bytes()")
         names = list(in_order(patients, "patients"))
         for name in names:
             if not isinstance(name, str):

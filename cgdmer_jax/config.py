@@ -18,6 +18,7 @@ from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.renamed_fields import OLD, RENAMED, tell
 
 PLAIN = {int: int, float: int | float, bool: bool, str: str}  # types of fields, and what a value may be
+NAMES = tuple[str, ...]  # type of a field that lists names; one string is a list of one
 MEANING = "meaning"  # key in the metadata of a dataclass field
 
 
@@ -89,6 +90,8 @@ def from_fields(kind: type, values: object):
             not isinstance(value, PLAIN[hints[name]]) or isinstance(value, bool) != (hints[name] is bool)
         ):
             raise CgdmerError(f"config: {name} of {kind.__name__} is {value!r:.80}, expected {hints[name].__name__}")
+        elif hints[name] == NAMES and isinstance(value, str):
+            value = (value,)
         elif isinstance(value, list | tuple):
             value = tuple(tuple(v) if isinstance(v, list | tuple) else v for v in value)
         made[name] = value
@@ -138,7 +141,7 @@ def load_config(spec: str, overrides: list[str]) -> ConfigDict:
     plain = flat(own.copy_and_resolve_references().to_dict())
     for old in RENAMED.keys() & plain.keys():
         tell(old, f"{file}: ")
-    overrides = [_as_in_file(word, plain) for word in overrides]
+    overrides = [_listed(_as_in_file(word, plain), plain) for word in overrides]
     for word in overrides:
         field = word.removeprefix("--config.").split("=")[0]
         if field not in plain:
@@ -159,6 +162,16 @@ def _as_in_file(word: str, plain: Mapping[str, object]) -> str:
         tell(field)
     field = RENAMED.get(field, field)
     return f"--config.{OLD[field] if OLD.get(field) in plain else field}{equals}{value}"
+
+
+def _listed(word: str, plain: Mapping[str, object]) -> str:
+    """`--config.a.b=text` of a field that lists names, as a list of this one: a path may hold spaces and commas."""
+    field, _, text = word.removeprefix("--config.").partition("=")
+    own = plain.get(field)
+    of_names = isinstance(own, list) and all(isinstance(one, str) for one in own)
+    if not of_names or text.startswith(("(", "[", "'", '"')):
+        return word
+    return f"--config.{field}={(text,) if text else ()!r}"
 
 
 def _with_new_names(config: ConfigDict) -> ConfigDict:

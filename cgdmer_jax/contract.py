@@ -16,11 +16,12 @@ import numpy as np
 from jaxtyping import Bool, Int16
 
 from cgdmer_jax.errors import CgdmerError, suggest
-from cgdmer_jax.given_input import Signal, check_rate_and_unit, lead_names, plain_signal
+from cgdmer_jax.given_input import Signal, check_unit, lead_names, one_recording, plain_rate
 from cgdmer_jax.json_file import parse_json
 from cgdmer_jax.waveform.conditioning import FILTERS, LEADS, condition
 from cgdmer_jax.waveform.limb_leads import Agreement
 from cgdmer_jax.waveform.quality import LeadQuality
+from cgdmer_jax.waveform.quality_notes import remarks
 
 UNIT = "uV int16"
 HASHES = ("patient_sha256", "signal_sha256", "patient_hmac_sha256")  # fields of TrainedOn
@@ -43,6 +44,12 @@ class TrainedOn:
     signal_sha256: tuple[str, ...]
     n_patients: int | None = None  # None: as many as there are hashes, and set to that
     patient_hmac_sha256: tuple[str, ...] = ()  # in a model folder, of the owner's key, on request
+
+    def __repr__(self) -> str:
+        hashes = ", ".join(f"{field}=<{len(getattr(self, field)):,}>" for field in HASHES)
+        return (
+            f"TrainedOn(name={self.name!r}, fingerprint={self.fingerprint!r}, n_patients={self.n_patients}, {hashes})"
+        )
 
     def __post_init__(self):
         if self.n_patients is None:
@@ -163,6 +170,17 @@ class Prepared:
     derived: Bool[np.ndarray, "12"]  # limb leads made from two others, on request
     extra_leads: tuple[str, ...]  # names outside the twelve: not used
 
+    @property
+    def remarks(self) -> list[str]:
+        """What looks wrong, or was derived, in words; absent leads are in `lead_mask`."""
+        of_leads = {
+            "lead_flagged": self.quality.flagged,
+            "lead_implausible": self.quality.implausible,
+            "lead_derived": self.derived,
+        }
+        agreement = self.agreement
+        return remarks(of_leads, {"arms_swapped": agreement.arms_swapped, "limb_leads_disagree": agreement.disagree})
+
 
 def prepare(
     contract: InputContract,
@@ -172,8 +190,9 @@ def prepare(
     unit: str,
 ) -> Prepared:
     """Converts a recording to the contract by the functions of the conversion, or refuses in one sentence."""
-    signal, leads = plain_signal(signal), lead_names(leads)
-    check_rate_and_unit(rate, unit)
+    leads = lead_names(leads)
+    signal, rate = one_recording(signal, leads), plain_rate(rate)
+    check_unit(unit)
     if rate < contract.rate:
         raise CgdmerError(
             f"rate is {rate:g} Hz, below the {contract.rate:g} Hz the encoder was trained on; "

@@ -1,10 +1,14 @@
 """The one error a user is meant to read: what is wrong, where, and what to do."""
 
 import difflib
+import os
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from cgdmer_jax.invocation import as_started
+
+MOST_NAMES = 10_000  # in a folder whose names are compared with a misspelt one
 
 
 class CgdmerError(ValueError):
@@ -24,6 +28,25 @@ def suggest(name: str, known: Iterable[str]) -> str:
     if nearest:
         return f' Did you mean "{nearest[0]}"?'
     return f" Known: {', '.join(known)}."
+
+
+def near_path(path: str | Path) -> str:
+    """'. Did you mean "models/quickstart"?' for what is there under nearly that path; empty where nothing is."""
+    path = Path(path)
+    there = next((one for one in (path, *path.parents) if os.path.exists(one)), None)
+    if there is None or there == path:
+        return ""
+    missing, *rest = path.relative_to(there).parts
+    try:
+        names = os.listdir(there)
+    except OSError:  # a file, or a folder that this user may not look into: nothing to suggest
+        return ""
+    if len(names) > MOST_NAMES:
+        return ""
+    for name in difflib.get_close_matches(missing, names, n=3, cutoff=0.6):
+        if os.path.exists(found := there.joinpath(name, *rest)):
+            return f'. Did you mean "{found}"?'
+    return ""
 
 
 def reason_of(error: Exception) -> str:

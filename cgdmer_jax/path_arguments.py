@@ -6,7 +6,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from cgdmer_jax.errors import CgdmerError, reason_of
+from cgdmer_jax.errors import CgdmerError, near_path, reason_of
 from cgdmer_jax.whole_file import try_out
 
 
@@ -28,7 +28,7 @@ def input_folder(text: str) -> Path:
     """A folder that exists."""
     found = path(text)
     if not os.path.isdir(found):
-        raise PathError(f"there is no folder {found}; give the one that holds what is to be read")
+        raise PathError(f"there is no folder {found}; give the one that holds what is to be read{near_path(found)}")
     return found
 
 

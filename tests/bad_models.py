@@ -65,7 +65,7 @@ def longer_vocabulary(bert: Path) -> None:
 
 
 def misspelt_folder(folder: Path) -> Outcome:
-    return raised(lambda: load("models/misspelt"))
+    return raised(lambda: load("somebody/some-model"))
 
 
 def hub_without_revision(folder: Path) -> Outcome:

@@ -3,13 +3,14 @@
 import dataclasses
 from collections import deque
 
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
 
 from cgdmer_jax.contract import prepare
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.given_input import in_order, lead_names, plain_signal
+from cgdmer_jax.given_input import depth, in_order, lead_names, plain_rate, plain_signal, plain_text
 from cgdmer_jax.waveform.conditioning import LEADS
 from tests.test_contract import CONTRACT
 from tests.waveform.test_conditioning import heart
@@ -130,6 +131,11 @@ class NeedsGrad:
         ([Quantity(), Quantity()], "a signal is a Quantity, whose unit would be lost"),
         (NeedsGrad(), "no array of numbers .*requires grad"),
         (3.0, "a signal is a single number"),
+        (None, "a signal is a NoneType, which is no array"),
+        (np.array([["1.0", "2.0"]]), "holds <U3, expected real numbers"),
+        ([[0.0, np.inf], [1.0, 2.0]], r"infinite or above 1e\+30 \(1, the first at \[0, 1\]\); give NaN"),
+        (np.array([[0.0, -np.inf]], np.float32), r"the first at \[0, 1\]"),
+        (np.array([[1e300, 0.0]]), r"the first at \[0, 0\]"),
         (np.array(3), "a signal is a single number"),
     ],
 )
@@ -159,6 +165,72 @@ def test_names_in_any_ordered_container_serve():
     for leads in (list(LEADS), np.array(LEADS), pd.Index(LEADS), pd.Series(LEADS), iter(LEADS)):
         assert lead_names(leads) == LEADS
     assert in_order(["a"], "texts") == ["a"]
+
+
+def test_the_kinds_of_numbers_of_jax_and_what_lies_under_a_mask_serve():
+    np.testing.assert_array_equal(plain_signal(jnp.asarray([[0.5, 2.0]], jnp.bfloat16)), [[0.5, 2.0]])
+    hidden = np.ma.array([[np.inf, 2.0]], mask=[[True, False]])
+    np.testing.assert_array_equal(plain_signal(hidden), [[np.nan, 2.0]])
+
+
+def test_a_tensor_that_is_part_of_a_graph_serves():
+    torch = pytest.importorskip("torch", reason="torch is an extra")
+    tensor = torch.nn.Parameter(torch.tensor(heart()))
+    for given in (tensor, list(tensor), tensor.to(torch.float64) * 1):
+        np.testing.assert_array_equal(plain_signal(given), heart())
+    half = plain_signal(torch.tensor([[0.5, 2.0]], dtype=torch.bfloat16))
+    np.testing.assert_array_equal(half, [[0.5, 2.0]])
+
+
+@pytest.mark.parametrize("rate", [500, 500.0, np.float32(500), np.int16(500), np.array(500), jnp.asarray(500.0)])
+def test_a_rate_in_any_kind_of_number_is_that_number(rate):
+    assert plain_rate(rate) == 500 and type(plain_rate(rate)) in (int, float)
+
+
+def test_the_samples_of_a_single_named_lead_are_a_recording_of_it():
+    one = prepare(CONTRACT, heart()[1], 100, ["II"], "mV")
+    np.testing.assert_array_equal(one.signal, prepare(CONTRACT, heart()[1:2], 100, ["II"], "mV").signal)
+    with pytest.raises(CgdmerError, match=r"a signal has shape \[\d+\], expected \[12 named leads, time\]"):
+        prepare(CONTRACT, heart()[1], 100, LEADS, "mV")
+
+
+@pytest.mark.parametrize(
+    ("given", "axes"),
+    [
+        (np.zeros((2, 3)), 2),
+        ([[1.0, 2.0]], 2),
+        ([np.zeros(3), np.zeros(3)], 2),
+        ([None, np.zeros((2, 3))], 3),
+        (deque([np.zeros((2, 3))]), 3),
+        (np.array([np.zeros((2, 3)), None, np.zeros((2, 4))], object), 3),
+        ([1.0], 1),
+        ([], 1),
+        (iter([[1.0]]), 0),
+        ("ab", 0),
+        (None, 0),
+    ],
+)
+def test_axes_are_those_that_numpy_would_read(given, axes):
+    assert depth(given) == axes
+
+
+@pytest.mark.parametrize("values", [pd.DataFrame({"report": ["a"]}), np.array([["a", "b"]]), np.array("a")])
+def test_a_table_is_no_list_of_texts(values):
+    with pytest.raises(CgdmerError, match=r"of several columns; give one of them|expected several in order"):
+        in_order(values, "texts")
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), np.float64("nan"), pd.NA, pd.NaT])
+def test_a_missing_text_is_called_so(missing):
+    with pytest.raises(CgdmerError, match=r"text 1 is missing \(.*\), expected text; leave it out"):
+        plain_text(missing, "text 1")
+
+
+def test_bytes_and_half_a_letter_are_no_text():
+    for given, words in ((b"sinus", "of type bytes"), ("sinus \ud800", "half a letter")):
+        with pytest.raises(CgdmerError, match=words):
+            plain_text(given, "text 0")
+    assert plain_text("Überleitung 𝄞", "text 0") == "Überleitung 𝄞"
 
 
 def test_the_window_of_a_contract_is_not_changed_by_what_is_given():

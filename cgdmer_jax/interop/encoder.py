@@ -1,6 +1,6 @@
 """Encoder: a pretrained model in use. Recordings in any order of leads, rate and unit; NumPy in, NumPy out."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 import jax
@@ -10,18 +10,16 @@ from tokenizers import Tokenizer
 
 from cgdmer_jax.batch import Batch, blank_batch, filled_up
 from cgdmer_jax.contract import InputContract, Prepared, patient_hmac_sha256, patient_sha256, signal_sha256
-from cgdmer_jax.data.text.cleaning import clean
 from cgdmer_jax.data.text.tokenizer import encode
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.given_input import in_order
-from cgdmer_jax.interop.given_signals import Signals, is_one, prepare_all
+from cgdmer_jax.interop.given_signals import Remarks, Signals, is_one, prepare_all
+from cgdmer_jax.interop.given_texts import Prompts, cleaned_text, given_phrasings
 from cgdmer_jax.methods.batched import Texts, embed_recordings, embed_texts, records_at_once
 from cgdmer_jax.methods.protocol import Embedder, Variables
 from cgdmer_jax.methods.zero_shot import class_vectors
 
-Prompts = Mapping[str, str | Iterable[str]]
 TEXTS_AT_ONCE = 64  # in use they are few
-MOST_CHARACTERS = 100_000  # of a text; a tokenizer takes some hundred times a text's size
 
 
 class Encoder:
@@ -32,8 +30,8 @@ class Encoder:
 
     Arguments that the methods share:
 
-    - `signal`: one recording [lead, time]; or several, as an array [record, lead, time] or an iterable of [lead, time].
-      NaN or masked where nothing was measured.
+    - `signal`: one recording [lead, time], or [time] of a single lead; or several, as an array [record, lead, time] or
+      an iterable of [lead, time]. NaN or masked where nothing was measured.
     - `rate`: sampling rate in Hz; another one than the model's is resampled.
     - `leads`: names along the lead axis, in any order; aliases are known, absent leads are simply left out.
     - `unit`: of the samples, "V", "mV" or "uV".
@@ -41,7 +39,10 @@ class Encoder:
       "centre", or "all", which takes one signal and gives a row for each window in turn.
 
     Each method raises CgdmerError, in one sentence, where an argument has the wrong type, shape, rate, unit or lead
-    names, and where a signal holds no usable lead. Warns of leads that are given and not used (flat, clipped, gaps).
+    names, and where a signal holds infinite values or no usable lead. Warns once a call of what looks wrong in the
+    signals: leads that are given and not used, gaps, clipped samples, implausible amplitudes, exchanged electrodes.
+
+    It can be pickled, with its weights.
     """
 
     def __init__(
@@ -58,6 +59,16 @@ class Encoder:
         made = jax.eval_shape(method.embed_ecg, variables, self._blank_batch(1))
         self.features = {name: value.shape[1] for name, value in made.items()}
 
+    def __reduce__(self) -> tuple:
+        """The parts that it was made of, weights included: a fitted pipeline is pickled whole."""
+        return type(self), (
+            self._method,
+            jax.device_get(self._variables),
+            self.contract,
+            self._tokenizer,
+            self.max_tokens,
+        )
+
     def embed(
         self,
         signal: Signals,
@@ -73,8 +84,9 @@ class Encoder:
         `feature`: a name in `features`; "main" is the one for linear probes, "aligned" (unit vectors, no unit of
         measurement) the one that `embed_text` shares. Raises CgdmerError where the model has no such feature.
         """
-        made = self.embed_prepared(prepare_all(self.contract, signal, rate, leads, unit, windows), feature=feature)
-        return made[0] if is_one(signal) and windows != "all" else made
+        made, remarks = self._embedded(signal, rate, leads, unit, feature, windows)
+        remarks.warn(_counted(signal, windows))
+        return made
 
     def embed_prepared(
         self, prepared: Iterable[Prepared], *, feature: str = "main"
@@ -84,14 +96,18 @@ class Encoder:
         `prepared`: what `cgdmer_jax.contract.prepare(encoder.contract, signal, rate, leads, unit)` gave, int16
         microvolts [lead, time] each. `feature` as for `embed`. Raises CgdmerError where the model has no such feature.
         """
-        if feature not in self.features:
-            raise CgdmerError(f'the model has no feature "{feature}".{suggest(feature, self.features)}')
+        self.check_feature(feature)
 
         def asked(variables: Variables, batch: Batch) -> dict:
             return {feature: self._embed_ecg(variables, batch)[feature]}
 
-        made = embed_recordings(asked, self._variables, self._batches(iter(prepared), records_at_once()))
+        made = embed_recordings(asked, self._variables, self._batches(self._fitting(prepared), records_at_once()))
         return made.get(feature, np.zeros((0, self.features[feature]), np.float32))
+
+    def check_feature(self, feature: object) -> None:
+        """Raises CgdmerError where the model has no feature of that name."""
+        if not isinstance(feature, str) or feature not in self.features:
+            raise CgdmerError(f'the model has no feature "{feature}".{suggest(str(feature), self.features)}')
 
     def was_trained_on(
         self, signal: Signals, rate: float | int, leads: Iterable[str], unit: str
@@ -101,8 +117,11 @@ class Encoder:
         Hashes of the prepared samples of the first window are compared: unit and order of the leads do not matter,
         while a copy at another rate counts as another recording. Raises CgdmerError as `embed` does.
         """
-        prepared = prepare_all(self.contract, signal, rate, leads, unit, "first")  # as a conversion reads them
-        return np.array([signal_sha256(one.signal) in self._trained_signals for one in prepared], bool)
+        remarks = Remarks()
+        prepared = prepare_all(self.contract, signal, rate, leads, unit, "first", remarks)  # as a conversion reads them
+        known = [signal_sha256(one.signal) in self._trained_signals for one in prepared]
+        remarks.warn(_counted(signal, None))
+        return np.array(known, bool)
 
     def was_trained_on_patient(self, patients: Iterable[str], key: bytes) -> Bool[np.ndarray, "patient"]:
         """True where the model was trained on that patient; [patient], in the order given.
@@ -116,6 +135,8 @@ class Encoder:
                 "the model has no hashes of patients to compare with; export it with --patient_key, or compare "
                 "recordings (was_trained_on)"
             )
+        if not isinstance(key, bytes):
+            raise CgdmerError(f"key is of type {type(key).__name__}, expected bytes; give Path(...).read_bytes()")
         names = list(in_order(patients, "patients"))
         for name in names:
             if not isinstance(name, str):
@@ -151,7 +172,37 @@ class Encoder:
         """
         self._check_text()
         vectors = self._class_vectors(prompts)
-        return self.embed(signal, rate, leads, unit, feature="aligned", windows=windows) @ vectors.T
+        made, remarks = self._embedded(signal, rate, leads, unit, "aligned", windows)
+        remarks.warn(_counted(signal, windows))
+        return made @ vectors.T
+
+    def _embedded(
+        self,
+        signal: Signals,
+        rate: float | int,
+        leads: Iterable[str],
+        unit: str,
+        feature: str,
+        windows: str | None,
+    ) -> tuple[Float[np.ndarray, "..."], Remarks]:
+        """Features, and what looked wrong in the signals."""
+        remarks = Remarks()
+        prepared = prepare_all(self.contract, signal, rate, leads, unit, windows, remarks)
+        made = self.embed_prepared(prepared, feature=feature)
+        return (made[0] if is_one(signal) and windows != "all" else made), remarks
+
+    def _fitting(self, prepared: Iterable[Prepared]) -> Iterator[Prepared]:
+        """The same recordings, each of them one of this contract."""
+        shape = (len(self.contract.leads), self.contract.samples)
+        remedy = "give what cgdmer_jax.contract.prepare(encoder.contract, ...) returned, or call embed"
+        if not isinstance(prepared, Iterable):
+            raise CgdmerError(f"prepared is a {type(prepared).__name__}, expected several recordings; {remedy}")
+        for number, one in enumerate(prepared):
+            if not isinstance(one, Prepared):
+                raise CgdmerError(f"prepared {number} is a {type(one).__name__}; {remedy}")
+            if one.signal.shape != shape:
+                raise CgdmerError(f"prepared {number} has shape {[*one.signal.shape]}, expected {[*shape]}; {remedy}")
+            yield one
 
     def _batches(self, prepared: Iterator[Prepared], size: int) -> Iterator[tuple[Batch, int]]:
         """Full batches, with the number of real records."""
@@ -169,22 +220,9 @@ class Encoder:
 
     def _class_vectors(self, prompts: Prompts) -> Float[np.ndarray, "klass embedding"]:
         """As methods/zero_shot.py makes them of each class's phrasings."""
-        if not isinstance(prompts, Mapping):
-            raise CgdmerError(
-                f"prompts is a {type(prompts).__name__}; give a dict from class to phrasing, or phrasings"
-            )
-        phrasings = {
-            name: [text] if isinstance(text, str) else list(in_order(text, f'prompts of class "{name}"'))
-            for name, text in prompts.items()
-        }
-        counts = {len(texts) for texts in phrasings.values()}
-        if len(counts) != 1 or counts == {0}:
-            told = ", ".join(f"{name} {len(texts)}" for name, texts in [*phrasings.items()][:20])
-            raise CgdmerError(
-                f"prompts hold unequal numbers of phrasings ({told}); give every class as many, at least 1"
-            )
+        phrasings = given_phrasings(prompts)
         texts = [self._cleaned(text, f'prompt of class "{name}"') for name, of in phrasings.items() for text in of]
-        return class_vectors(self._text_vectors(texts).reshape(len(phrasings), counts.pop(), -1))
+        return class_vectors(self._text_vectors(texts).reshape(len(phrasings), len(texts) // len(phrasings), -1))
 
     def _check_text(self) -> None:
         if self._embed_text is None:
@@ -200,14 +238,12 @@ class Encoder:
         return embed_texts(self._embed_text, self._variables, read, len(texts), TEXTS_AT_ONCE)
 
     def _cleaned(self, text: str, where: str) -> str:
-        if not isinstance(text, str):
-            raise CgdmerError(f"{where} is {type(text).__name__}, expected text; leave it out")
-        if len(text) > MOST_CHARACTERS:
-            raise CgdmerError(
-                f"{where} has {len(text):,} characters, at most {MOST_CHARACTERS:,} are read; give the report alone"
-            )
         # The rules of the collection that was trained on; the rules common to all come first in each.
-        cleaned = clean(text, self.contract.trained_on[0].name)
-        if cleaned is None:
-            raise CgdmerError(f"{where} holds no clinical text; leave it out")
-        return cleaned
+        return cleaned_text(text, where, self.contract.trained_on[0].name)
+
+
+def _counted(signal: Signals, windows: str | None) -> str | None:
+    """The noun for what a call was given several of; None for one signal."""
+    if is_one(signal):
+        return "window" if windows == "all" else None
+    return "signal"

@@ -1,10 +1,11 @@
 """Files of a Hugging Face hub repository, named `hf://owner/name@revision`: no other name is a download."""
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.errors import CgdmerError, near_path
 
 FORM = "hf://owner/name@revision"
 _SCHEME = "hf://"
@@ -16,10 +17,24 @@ def is_hub_address(name: str | Path) -> bool:
     return isinstance(name, str) and name.startswith(_SCHEME)
 
 
-def hub_hint(name: str | Path) -> str:
-    """End of an error about a missing folder: the hub address that the name may have been meant for."""
+def local_folder(name: object, missing: str) -> Path:
+    """The folder of that path; `missing` is told where there is none, with what may have been meant."""
+    if not isinstance(name, str | os.PathLike) or not os.fspath(name):
+        raise CgdmerError(f"the name of a model is {name!r}, expected the path of a folder, or {FORM}")
+    folder = Path(os.path.expanduser(name))
+    if folder.is_file():
+        raise CgdmerError(f"{name} is a file; give its folder, {folder.parent}")
+    if not folder.is_dir():
+        raise CgdmerError(f"{missing}{near_path(folder) or _hub_hint(name)}")
+    return folder
+
+
+def _hub_hint(name: object) -> str:
+    """The hub address that a name may have been meant for; one of a folder that is there was meant for a path."""
     looks_like_id = isinstance(name, str) and re.fullmatch(r"[\w.-]+/[\w.-]+", name)
-    return f"; if the Hugging Face hub is meant, write {_SCHEME}{name}@REVISION" if looks_like_id else ""
+    if not looks_like_id or Path(name).parent.is_dir():
+        return ""
+    return f"; if the Hugging Face hub is meant, write {_SCHEME}{name}@REVISION"
 
 
 def snapshot(address: str, *, patterns: Sequence[str], needed: str) -> Path:

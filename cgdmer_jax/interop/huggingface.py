@@ -8,7 +8,7 @@ from tokenizers import Tokenizer
 from cgdmer_jax.data.text.special_tokens import PADDING, first_id
 from cgdmer_jax.data.text.tokenizer import read_tokenizer
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.interop.hub import FORM, hub_hint, is_hub_address, snapshot
+from cgdmer_jax.interop.hub import FORM, is_hub_address, local_folder, snapshot
 from cgdmer_jax.interop.text_config import TextModule, read_text_config
 from cgdmer_jax.interop.text_folder import read_origin
 from cgdmer_jax.interop.text_parameters import text_parameters
@@ -78,9 +78,7 @@ def load_text_encoder(name: str | Path) -> TextTower:
 def _resolve(name: str | Path) -> Path:
     if is_hub_address(name):
         return snapshot(name, patterns=PATTERNS, needed=NEEDED)
-    if not (folder := Path(name)).is_dir():
-        raise CgdmerError(f"there is no folder {name}; name one that holds {NEEDED}, or {FORM}{hub_hint(name)}")
-    return folder
+    return local_folder(name, f"there is no folder {name}; name one that holds {NEEDED}, or {FORM}")
 
 
 def _check_vocabulary(folder: Path, tokenizer: Tokenizer, module: TextModule, weights: Path) -> None:

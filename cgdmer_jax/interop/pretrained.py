@@ -18,7 +18,7 @@ from cgdmer_jax.data.text.special_tokens import full_stop_id, vocabulary_size
 from cgdmer_jax.data.text.tokenizer import TOKENIZER_FILE, load_tokenizer, save_tokenizer, tokenizer_sha256
 from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.interop.encoder import Encoder
-from cgdmer_jax.interop.hub import hub_hint, is_hub_address, snapshot
+from cgdmer_jax.interop.hub import is_hub_address, local_folder, snapshot
 from cgdmer_jax.interop.model_folder import new_folder
 from cgdmer_jax.interop.weights import read_weights, write_weights
 from cgdmer_jax.json_file import own_sha256, read_json
@@ -120,11 +120,7 @@ def load(name: str | Path) -> Encoder:
 def _resolve(name: str | Path) -> Path:
     if is_hub_address(name):
         return snapshot(name, patterns=(*FILES, CARD), needed=", ".join(FILES))
-    if not (folder := Path(name).expanduser()).is_dir():
-        raise CgdmerError(
-            f"there is no model folder {name}; experiments.export_model makes one from a run folder{hub_hint(name)}"
-        )
-    return folder
+    return local_folder(name, f"there is no model folder {name}; experiments.export_model makes one from a run folder")
 
 
 def _check_complete(folder: Path) -> None:
@@ -132,6 +128,11 @@ def _check_complete(folder: Path) -> None:
         missing = [name for name in FILES if not (folder / name).is_file()]
     except OSError as error:  # a folder that this user may not look into
         raise CgdmerError(f"{folder} cannot be read ({reason_of(error)}); ask its owner") from error
+    if missing and (folder / "checkpoints").is_dir():
+        raise CgdmerError(
+            f"{folder} is a run folder; python -m experiments.export_model --run={folder} --out=MODEL makes a model "
+            "folder of it"
+        )
     if missing:
         raise CgdmerError(
             f"{folder} has no {missing[0]}, so it is no model folder; one has {', '.join(FILES)} "

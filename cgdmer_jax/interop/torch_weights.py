@@ -43,6 +43,11 @@ def read_merl(path: Path, like: Variables) -> MerlWeights:
         "same size (*_ckpt.pth, not *_encoder.pth)"
     )
     check_tensors({name: tensor.shape for name, tensor in found.items()}, _wanted(places), sentence)
+    for name, tensor in sorted(found.items()):
+        if not np.isfinite(tensor).all():
+            raise CgdmerError(
+                f"{path}: tensor {name} is NaN or infinite in places; nothing was loaded: take another file"
+            )
     made = {place: _made(place, shape, found) for place, shape in places.items()}
     parts = [jax.tree.unflatten(jax.tree.structure(part), [made[place] for place in _flat(part)]) for part in like]
     return MerlWeights(Variables(*parts), tuple(sorted(left_out)))

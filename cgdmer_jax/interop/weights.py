@@ -1,5 +1,7 @@
 """Variables as named tensors of one safetensors file, and back; strict about every name, shape and dtype."""
 
+import os
+import re
 from pathlib import Path
 
 import jax
@@ -25,7 +27,13 @@ def write_tensors(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str
     """A safetensors file that is readable for all whom the umask allows; the library leaves it to its owner alone."""
     path.touch()
     mode = path.stat().st_mode
-    save_file(tensors, path, metadata)
+    try:
+        save_file(tensors, path, metadata)
+    except SafetensorError as error:
+        number = re.search(r"os error (\d+)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error  # as any other full disk
     path.chmod(mode)
 
 

@@ -41,7 +41,7 @@ FIGURES = "adaptation.json"
 
 def adapt_text(config: ConfigDict, workdir: Path, out: Path) -> int:
     """Trains to the end or to a stop signal; then writes the figures and the adapted encoder. The exit code."""
-    check_fields(config)
+    config = check_fields(config)
     run = RunFolder(workdir)
     check_out(out, run)
     config, tower = with_architecture(config, run)

@@ -6,7 +6,7 @@ from typing import get_type_hints
 
 from ml_collections import ConfigDict
 
-from cgdmer_jax.config import Field, explained, from_fields, load_config, setting
+from cgdmer_jax.config import NAMES, Field, explained, from_fields, load_config, setting
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.methods import METHODS
 from cgdmer_jax.training.optimizer import OptimizerConfig
@@ -79,17 +79,33 @@ def groups(method_name: str) -> dict[str, type]:
     }
 
 
-def check_fields(config: ConfigDict) -> None:
-    """Raises where a field is missing, unknown or of another type: the config may be of a user's own file."""
+def check_fields(config: ConfigDict) -> ConfigDict:
+    """Raises where a field is missing, unknown or of another type: the config may be of a user's own file.
+
+    Returns the config itself, or a copy in which one string in place of a list of names is a list of one.
+    """
     plain = config.to_dict()
     for name in (*get_type_hints(Config), "method", "data", "optimizer", "run"):
         if name not in plain:
             raise CgdmerError(f"config.{name} is missing; docs/config_fields.md lists each field with its default")
     kinds = groups(plain["method_name"])
+    alone = [
+        (group, field)
+        for group, kind in kinds.items()
+        for field, hint in get_type_hints(kind).items()
+        if hint == NAMES and isinstance(plain[group], dict) and isinstance(plain[group].get(field), str)
+    ]
     del kinds["method"]  # `make_method` checks it, once a pretrained text encoder has said what it looks like
     for group, kind in kinds.items():
         names = {f"{group}.{field}": field for field in get_type_hints(kind)}
         from_fields(kind, {names[name]: value for name, value in YOUNGER.items() if name in names} | plain[group])
+    if not alone:
+        return config
+    listed = config.copy_and_resolve_references()
+    with listed.ignore_type():
+        for group, field in alone:
+            listed[group][field] = (listed[group][field],)
+    return listed
 
 
 def fields_of(config: ConfigDict) -> list[Field]:

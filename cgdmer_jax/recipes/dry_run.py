@@ -40,7 +40,7 @@ def dry_run(config: ConfigDict, topology: str, accelerator: str) -> dict:
 
     What it returns is the same as figures.
     """
-    check_fields(config)
+    config = check_fields(config)
     sizes = _sizes(topology)
     if accelerator not in PEAK:
         raise CgdmerError(f'--accelerator is "{accelerator}".{suggest(accelerator, PEAK)}')

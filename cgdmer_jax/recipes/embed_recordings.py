@@ -96,14 +96,7 @@ def _windows(contract: InputContract, name: str, recording: Recording, parts: Sp
 
 
 def remarks_of(prepared: Prepared, extra_leads: tuple[str, ...]) -> list[str]:
-    marks = {
-        "lead_absent": ~prepared.lead_mask,
-        "lead_flagged": prepared.quality.flagged,
-        "lead_implausible": prepared.quality.implausible,
-        "lead_derived": prepared.derived,
-    }
-    agreement = prepared.agreement
-    found = remarks(marks, {"arms_swapped": agreement.arms_swapped, "limb_leads_disagree": agreement.disagree})
+    found = remarks({"lead_absent": ~prepared.lead_mask}, {}) + prepared.remarks
     if extra_leads:
         found.append(f"none of the twelve leads, and not used: {', '.join(extra_leads)}")
     return found

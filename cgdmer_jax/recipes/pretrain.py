@@ -88,7 +88,7 @@ def pretrain(
     """
     run = RunFolder(workdir)
     config = build.as_begun(config, run)
-    check_fields(config)
+    config = check_fields(config)
     build.check_reads_recordings(config)
     config, tower = with_architecture(config, run)
     run.check(config.to_dict(), allowed)

@@ -11,9 +11,11 @@ import pytest
 
 from cgdmer_jax import cli
 from cgdmer_jax.cli import run
-from cgdmer_jax.config import load_config
+from cgdmer_jax.config import from_fields, load_config
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.provenance import command_line
+from cgdmer_jax.recipes.config_fields import check_fields
+from cgdmer_jax.training.run_config import RunConfig
 from configs.cgdmer import FROM_SCRATCH
 
 ROOT = Path(__file__).parents[2]
@@ -46,6 +48,41 @@ def test_a_comparison_without_torch_says_how_to_install_it(name, tmp_path, monke
         comparison.main(words[name])
 
 
+@pytest.mark.parametrize("field", ["data.stores", "data.leave_out", "run.mirrors"])
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("/data/my stores/x", ("/data/my stores/x",)),
+        ("stores/a,b", ("stores/a,b",)),
+        ("2024", ("2024",)),
+        ("None", ("None",)),
+        ("x=1", ("x=1",)),
+        ("", ()),
+        ("('a','b c')", ("a", "b c")),
+        ("['a']", ("a",)),
+        ("'a b'", ("a b",)),
+    ],
+)
+def test_one_string_is_a_list_of_one_name(field, text, names):
+    config = load_config(NANO, [f"--config.{field}={text}"])
+    group, _, name = field.partition(".")
+    assert tuple(config[group][name]) == names
+
+
+def test_one_string_in_a_file_or_from_python_is_a_list_of_one_name(tmp_path):
+    file = tmp_path / "own.py"
+    file.write_text(
+        "from configs.cgdmer import get_config as whole\n\n\ndef get_config():\n    config = whole('nano')\n"
+        "    with config.ignore_type():\n        config.data.stores = '/data/my stores/x'\n    return config\n"
+    )
+    config = check_fields(load_config(str(file), []))
+    assert tuple(config.data.stores) == ("/data/my stores/x",)
+    with_list = load_config(NANO, ["--config.data.stores=a"])
+    assert check_fields(with_list) is with_list
+    stored = with_list.run.to_dict() | {"mirrors": "tensorboard"}
+    assert from_fields(RunConfig, stored).mirrors == ("tensorboard",)
+
+
 def test_a_field_is_overridden_with_its_type():
     config = load_config(NANO, ["--config.optimizer.learning_rate=3e-4", "--config.data.stores=a"])
     assert config.optimizer.learning_rate == 3e-4 and tuple(config.data.stores) == ("a",)
@@ -62,8 +99,8 @@ def test_a_field_is_overridden_with_its_type():
         (NANO, ["--config.optimizer.steps=1.5"], r"steps=1\.5 is of another type"),
         (
             NANO,
-            ["--config.data.stores=3"],
-            r"data.stores=3 is read as \[3\] and is of another type than",
+            ["--config.data.stores=(3,)"],
+            r"data.stores=\(3,\) is read as \[3\] and is of another type than",
         ),
         (NANO, ["--config.optimizer.rate_factors=('a','b')"], "of another type than the config's own"),
         (NANO, ["--config.optimizer=3"], "no field optimizer"),

@@ -1,6 +1,7 @@
 """An encoder in use: the same recording however it is given, whole batches or one by one; else one clear sentence."""
 
 import dataclasses
+import pickle
 import warnings
 from functools import partial
 
@@ -14,9 +15,11 @@ from cgdmer_jax.batch import blank_batch
 from cgdmer_jax.contract import prepare, signal_sha256
 from cgdmer_jax.data.text.tokenizer import encode
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.interop.given_texts import given_phrasings
 from cgdmer_jax.interop.pretrained import load, save_model
 from cgdmer_jax.methods import zero_shot
 from cgdmer_jax.waveform.conditioning import LEADS
+from tests.bad_recordings import clean, swapped
 
 
 @pytest.fixture(scope="module")
@@ -99,12 +102,14 @@ def test_arrays_of_jax_and_names_read_once_serve_for_several_signals(encoder, em
     ("given", "leads", "words"),
     [
         (lambda x: {"a": x[0], "b": x[1]}, LEADS, "signals is a dict, expected several in order"),
-        (lambda x: x[0, 0], LEADS, r"signals have shape \[5000\], expected \[lead, time\]"),
+        (lambda x: x[0, 0], LEADS, r"a signal has shape \[5000\], expected \[12 named leads, time\]"),
+        (lambda x: x[:, 0], ("I",), r"shape \[5, 5000\], but leads names one lead .*an array \[record, 1, time\]"),
         (lambda x: x[None], LEADS, r"signals have shape \[1, 5, 12, 5000\]"),
         (lambda x: pd.DataFrame(x[0].T, columns=LEADS), LEADS, "DataFrame, whose columns would be lost"),
         (lambda x: [x[0], x[1] + 1j], LEADS, "signal 1: a signal holds complex128"),
         (lambda x: x, {*LEADS}, "leads is a set"),
         (lambda x: x, "I II", "leads is a str"),
+        (lambda x: [None, x[1]], LEADS, "signal 0: a signal is a NoneType, which is no array"),
     ],
 )
 def test_containers_that_lose_an_order_or_labels_are_refused(encoder, recordings_mv, given, leads, words):
@@ -130,6 +135,73 @@ def test_of_a_long_recording_the_chosen_windows_are_embedded_and_the_first_with_
     prompts = {"SR": "sinus rhythm", "AFIB": "atrial fibrillation"}
     scores = encoder.zero_shot(long, prompts, 500, LEADS, "mV", windows="all")
     np.testing.assert_allclose(scores[:3], encoder.zero_shot(recordings_mv[:3], prompts, 500, LEADS, "mV"), atol=1e-6)
+
+
+def test_a_list_of_leads_and_the_samples_of_one_lead_are_one_recording(encoder, embedded, recordings_mv):
+    for given in (list(recordings_mv[3]), recordings_mv[3].tolist(), tuple(jnp.asarray(recordings_mv[3]))):
+        np.testing.assert_allclose(encoder.embed(given, 500, LEADS, "mV"), embedded[3], atol=1e-4)
+    one = encoder.embed(recordings_mv[3, 1], 500, ["II"], "mV")
+    np.testing.assert_array_equal(one, encoder.embed(recordings_mv[3, 1:2], 500, ["II"], "mV"))
+
+
+def test_recordings_of_unequal_lengths_in_an_array_of_objects_are_embedded(encoder, embedded, recordings_mv):
+    given = np.empty(2, object)
+    given[:] = recordings_mv[0], recordings_mv[1, :, :3000]
+    made = encoder.embed(given, 500, LEADS, "mV")
+    np.testing.assert_allclose(made[0], embedded[0], atol=1e-6)
+
+
+def test_what_looks_wrong_in_several_signals_is_told_in_one_warning_with_counts(encoder, recordings_mv):
+    given = recordings_mv.copy()
+    given[1:4, 3, :200] = np.nan
+    given[2, 4] = 0
+    with pytest.warns(UserWarning) as told:
+        encoder.embed(given, 500, LEADS, "mV")
+    words = [str(one.message) for one in told]
+    assert len(words) == 1 and "something looks wrong in 3 of 5 signals: " in words[0]
+    assert "gaps or clipped samples in aVR (signals 1, 2, 3)" in words[0]
+    assert "aVL: not used, as if it were not given" in words[0] and "(signal 2)" in words[0]
+    assert prepare(encoder.contract, given[1], 500, LEADS, "mV").remarks == ["gaps or clipped samples in aVR"]
+    assert prepare(encoder.contract, given[0], 500, LEADS, "mV").remarks == []
+
+
+def test_exchanged_arms_are_told_as_by_the_command(encoder):
+    as_worn = clean(1, seconds=10).T
+    with pytest.warns(UserWarning, match="^arm electrodes perhaps exchanged"):
+        encoder.embed(swapped(as_worn.T).T, 100, LEADS, "uV")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        encoder.embed(as_worn, 100, LEADS, "uV")
+
+
+def test_of_the_feature_and_the_windows_any_other_value_is_refused(encoder, recordings_mv):
+    for feature in (None, 3, ["main"], "mane"):
+        with pytest.raises(CgdmerError, match="the model has no feature"):
+            encoder.check_feature(feature)
+    with pytest.raises(CgdmerError, match='there are no windows ""'):
+        encoder.embed(recordings_mv[0], 500, LEADS, "mV", windows="")
+
+
+def test_what_was_not_prepared_for_this_model_is_refused(encoder, recordings_mv):
+    short = prepare(dataclasses.replace(encoder.contract, seconds=5), recordings_mv[0], 500, LEADS, "mV")
+    for given, words in (
+        (recordings_mv[0], r"prepared 0 is a ndarray; give what cgdmer_jax\.contract\.prepare"),
+        (short, r"prepared 0 has shape \[12, 500\], expected \[12, 1000\]"),
+    ):
+        with pytest.raises(CgdmerError, match=words):
+            encoder.embed_prepared(iter([given]))
+
+
+def test_a_pickled_encoder_gives_the_same(encoder, embedded, recordings_mv):
+    again = pickle.loads(pickle.dumps(encoder))
+    np.testing.assert_array_equal(again.embed(recordings_mv, 500, LEADS, "mV"), embedded)
+    np.testing.assert_array_equal(again.embed_text(["sinus rhythm"]), encoder.embed_text(["sinus rhythm"]))
+
+
+def test_a_contract_in_print_counts_its_hashes(exported):
+    part = dataclasses.replace(exported["contract"].trained_on[0], signal_sha256=("ab" * 8,) * 20_000)
+    told = repr(dataclasses.replace(exported["contract"], trained_on=(part,)))
+    assert "n_patients=2" in told and "signal_sha256=<20,000>" in told and len(told) < 700
 
 
 def test_all_windows_of_several_signals_and_a_window_that_cannot_be_used_are_refused(encoder, recordings_mv):
@@ -239,6 +311,33 @@ def test_a_text_too_long_to_be_a_report_is_refused_before_it_is_tokenised(encode
 def test_prompts_that_cannot_be_read_are_refused(encoder, recordings_mv, prompts, words):
     with pytest.raises(CgdmerError, match=words):
         encoder.zero_shot(recordings_mv, prompts, 500, LEADS, "mV")
+
+
+@pytest.mark.parametrize(
+    ("prompts", "words"),
+    [
+        (["sinus rhythm"], 'prompts is a list; give a dict .* such as {"AFIB": "atrial fibrillation"}'),
+        ("sinus rhythm", "prompts is a str; give a dict"),
+        (None, "prompts is a NoneType; give a dict"),
+        (pd.Series({"SR": "sinus rhythm"}), "prompts is a Series; give a dict"),
+        ({"SR": None}, r'prompt of class "SR" is missing \(None\)'),
+        ({"SR": float("nan")}, r'prompt of class "SR" is missing \(nan\)'),
+        ({"SR": ["sinus rhythm", float("nan")]}, r'prompt of class "SR" is missing \(nan\)'),
+        ({"SR": b"sinus"}, 'prompts of class "SR" is a bytes'),
+        ({"SR": 3}, 'prompt of class "SR" is of type int'),
+    ],
+)
+def test_prompts_of_another_kind_are_refused(prompts, words):
+    with pytest.raises(CgdmerError, match=words):
+        given_phrasings(prompts)
+
+
+def test_a_missing_text_among_texts_is_named(encoder):
+    for missing in (None, float("nan"), pd.NA):
+        with pytest.raises(CgdmerError, match=r"text 1 is missing \(.*\), expected text; leave it out"):
+            encoder.embed_text(iter(["sinus rhythm", missing]))
+    with pytest.raises(CgdmerError, match="texts is a DataFrame of several columns"):
+        encoder.embed_text(pd.DataFrame({"report": ["sinus rhythm"]}))
 
 
 def test_one_string_as_texts_and_a_blank_text_are_refused(encoder):

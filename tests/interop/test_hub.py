@@ -6,7 +6,7 @@ import pytest
 
 from cgdmer_jax import load
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.interop.hub import FORM
+from cgdmer_jax.interop.hub import FORM, local_folder
 from cgdmer_jax.interop.huggingface import load_text_encoder
 from cgdmer_jax.interop.sklearn_features import EcgFeatures
 from configs import cgdmer, merl
@@ -42,9 +42,44 @@ def test_a_path_is_never_a_download(asked):
     assert not asked
 
 
-def test_a_missing_folder_named_as_on_the_hub_is_told_the_form_of_an_address():
+def test_a_missing_folder_named_as_on_the_hub_is_told_the_form_of_an_address(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(CgdmerError, match=r"hub is meant, write hf://models/quickstart@REVISION"):
         load("models/quickstart")
+
+
+@pytest.mark.parametrize("read", [load, load_text_encoder])
+def test_a_misspelt_path_is_told_the_nearest_folder_and_no_hub(read, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models/quickstart").mkdir(parents=True)
+    for name, meant in (
+        ("models/quikstart", "models/quickstart"),
+        ("model/quickstart", "models/quickstart"),
+        (f"{tmp_path}/models/quikstart", f"{tmp_path}/models/quickstart"),
+        (Path("models/quikstart"), "models/quickstart"),
+    ):
+        with pytest.raises(CgdmerError, match=rf'there is no .*Did you mean "{meant}"\?$') as caught:
+            read(name)
+        assert "hf://models" not in str(caught.value)
+    with pytest.raises(CgdmerError, match="there is no") as caught:
+        read("models/of_somebody_else")
+    assert "hf://models" not in str(caught.value) and "Did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize("read", [load, load_text_encoder])
+def test_what_is_no_path_a_file_and_a_run_folder_are_called_so(read, tmp_path):
+    for name in (None, 3, "", b"models"):
+        with pytest.raises(CgdmerError, match=r"the name of a model is .*, expected the path of a folder"):
+            local_folder(name, "there is none")
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(CgdmerError, match=rf"config\.json is a file; give its folder, {tmp_path}$"):
+        read(str(tmp_path / "config.json"))
+
+
+def test_a_run_folder_is_told_how_it_becomes_a_model_folder(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    with pytest.raises(CgdmerError, match=f"is a run folder; .*export_model --run={tmp_path} --out=MODEL"):
+        load(tmp_path)
 
 
 @pytest.mark.parametrize("address", ["hf://owner/name", "hf://owner/name@", "hf://name@v1", "hf://owner/name@a b"])

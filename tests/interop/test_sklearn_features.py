@@ -1,8 +1,13 @@
 """The encoder as a step of a scikit-learn pipeline on a user's own arrays."""
 
+import shutil
+
+import joblib
 import numpy as np
 import pytest
+import scipy.sparse
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
@@ -73,3 +78,60 @@ def test_a_list_of_recordings_and_an_array_of_names_serve_as_well(model, recordi
     step = EcgFeatures(model, rate=500, leads=np.array(LEADS))
     expected = EcgFeatures(model, rate=500).fit_transform(recordings_mv)
     np.testing.assert_array_equal(step.fit_transform(list(recordings_mv)), expected)
+
+
+def test_what_is_not_fitted_says_so_in_scikit_learns_own_error(model, recordings_mv):
+    for use in (lambda step: step.transform(recordings_mv), lambda step: step.get_feature_names_out()):
+        with pytest.raises(NotFittedError, match="EcgFeatures instance is not fitted yet"):
+            use(EcgFeatures(model, rate=500))
+
+
+def test_a_fitted_pipeline_is_saved_with_its_model_and_predicts_the_same_without_the_folder(
+    model, recordings_mv, tmp_path
+):
+    copied = tmp_path / "model"
+    shutil.copytree(model, copied)
+    labels = np.array([0, 1, 0, 1, 1])
+    pipeline = make_pipeline(EcgFeatures(copied, rate=500), LogisticRegression(C=1e6)).fit(recordings_mv, labels)
+    expected = pipeline.predict_proba(recordings_mv)
+    joblib.dump(pipeline, tmp_path / "pipeline.joblib")
+    shutil.rmtree(copied)
+    again = joblib.load(tmp_path / "pipeline.joblib")
+    np.testing.assert_array_equal(again.predict_proba(recordings_mv), expected)
+
+
+def test_columns_have_names_also_in_a_frame(model, recordings_mv):
+    step = EcgFeatures(model, rate=500).fit(recordings_mv)
+    made = step.transform(recordings_mv)
+    names = [f"ecgfeatures{column}" for column in range(made.shape[1])]
+    assert step.get_feature_names_out().tolist() == names
+    frame = step.set_output(transform="pandas").transform(recordings_mv)
+    assert frame.columns.tolist() == names
+    np.testing.assert_array_equal(frame.to_numpy(), made)
+
+
+def test_recordings_of_a_single_lead_need_no_axis_for_it(model, recordings_mv):
+    step = EcgFeatures(model, rate=np.array(500), leads=["II"])
+    expected = step.fit_transform(recordings_mv[:, 1:2])
+    np.testing.assert_array_equal(step.fit_transform(recordings_mv[:, 1]), expected)
+
+
+@pytest.mark.parametrize(
+    ("given", "feature", "words"),
+    [
+        (np.s_[:0], "main", r"EcgFeatures got an array \[0, 12, 5000\], which holds no sample"),
+        (np.s_[:, :, :0], "main", r"EcgFeatures got an array \[5, 12, 0\], which holds no sample"),
+        (np.s_[:, :11], "main", r"got an array \[5, 11, 5000\], expected \[record, 12 named leads, time\]"),
+        (np.s_[:], "mane", 'the model has no feature "mane". Did you mean "main"'),
+        (np.s_[:], None, 'the model has no feature "None"'),
+    ],
+)
+def test_what_cannot_be_embedded_is_refused_when_fitting(model, recordings_mv, given, feature, words):
+    with pytest.raises(CgdmerError, match=words):
+        EcgFeatures(model, rate=500).set_params(feature=feature).fit(recordings_mv[given])
+
+
+def test_a_sparse_matrix_is_called_so(model):
+    for made in (scipy.sparse.csr_array, scipy.sparse.coo_matrix):
+        with pytest.raises(CgdmerError, match=r"which is sparse; give signal\.toarray\(\)"):
+            EcgFeatures(model, rate=500).fit(made(np.eye(3)))

@@ -1,6 +1,7 @@
 """A torch file of tensors is read without running anything of it; else one sentence of ours, never torch's advice."""
 
 import sys
+import zipfile
 
 import jax
 import numpy as np
@@ -60,6 +61,78 @@ def damaged(torch) -> dict[str, bytes]:
     }
 
 
+def read_as(read: str, file) -> None:
+    load_text_encoder(file.parent) if read == "text encoder" else read_state_dict(file)
+
+
+@pytest.mark.parametrize("read", ["text encoder", "merl"])
+def test_parameters_are_read_as_their_numbers(read, folder):
+    torch = pytest.importorskip("torch", reason=NEEDS_TORCH)
+    plain = load_text_encoder(folder).params
+    (folder / "model.safetensors").unlink()
+    tensors = {name: torch.nn.Parameter(torch.tensor(tensor)) for name, tensor in bert_tensors().items()}
+    torch.save(tensors, folder / "pytorch_model.bin")
+    if read == "text encoder":
+        jax.tree.map(np.testing.assert_array_equal, load_text_encoder(folder).params, plain)
+    else:
+        found = read_state_dict(folder / "pytorch_model.bin")
+        assert found.keys() == tensors.keys()
+        for name, tensor in bert_tensors().items():
+            np.testing.assert_array_equal(found[name], tensor)
+
+
+@pytest.mark.parametrize("read", ["text encoder", "merl"])
+@pytest.mark.filterwarnings("ignore")  # torch's own
+def test_tensors_that_are_no_plain_numbers_and_other_names_are_refused(read, folder):
+    torch = pytest.importorskip("torch", reason=NEEDS_TORCH)
+    (folder / "model.safetensors").unlink()
+    for value, words in (
+        ({"a": torch.eye(3).to_sparse()}, "tensor a is sparse"),
+        ({"a": torch.quantize_per_tensor(torch.eye(3), 0.1, 0, torch.qint8)}, "tensor a is sparse, quantized"),
+        ({"a": torch.eye(3, device="meta")}, "tensor a is sparse, quantized or without values|holds more than tensors"),
+        ({"a": torch.ones(2, dtype=torch.complex64)}, "tensor a holds complex numbers"),
+        ({"a": torch.ones(1, dtype=torch.float16).expand(10**13)}, "tensor a has 10,000,000,000,000 numbers, more"),
+        ({1: torch.ones(2)}, "holds no state dict"),
+        ({"a": 1.0}, "holds no state dict"),
+    ):
+        torch.save(value, folder / "pytorch_model.bin")
+        with pytest.raises(CgdmerError, match=words):
+            read_as(read, folder / "pytorch_model.bin")
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's own
+def test_a_file_that_unpacks_into_more_than_it_has_is_refused_before_it_does(folder):
+    torch = pytest.importorskip("torch", reason=NEEDS_TORCH)
+    whole, packed = folder / "whole.pth", folder / "packed.pth"
+    torch.save({"a": torch.zeros(100_000)}, whole)
+    with zipfile.ZipFile(whole) as old, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as new:
+        for part in old.infolist():
+            new.writestr(part.filename, old.read(part))
+    with pytest.raises(CgdmerError, match="is cut, or holds more than tensors"):
+        read_state_dict(packed)
+
+
+@pytest.mark.parametrize("how", ["zip", "legacy"])
+@pytest.mark.filterwarnings("ignore")  # torch's own
+def test_whatever_a_flipped_byte_makes_torch_raise_is_the_same_sentence(how, tmp_path):
+    """AssertionError, TypeError and struct.error among others; what still is a file of tensors is read."""
+    torch = pytest.importorskip("torch", reason=NEEDS_TORCH)
+    file = tmp_path / "w.pth"
+    tensors = {"a.weight": torch.ones(3, 2), "b": torch.arange(3)}
+    torch.save(tensors, file, _use_new_zipfile_serialization=how == "zip")
+    content, draw, refused = file.read_bytes(), np.random.default_rng(0), 0
+    for _ in range(300):
+        spoilt = bytearray(content)
+        spoilt[draw.integers(len(spoilt))] = draw.integers(256)
+        file.write_bytes(spoilt)
+        try:
+            read_state_dict(file)
+        except CgdmerError as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert refused > 50
+
+
 @pytest.mark.parametrize("read", ["text encoder", "merl"])
 @pytest.mark.filterwarnings("ignore")  # torch's own
 def test_what_torch_cannot_read_as_tensors_is_told_in_our_words(read, folder):
@@ -69,7 +142,7 @@ def test_what_torch_cannot_read_as_tensors_is_told_in_our_words(read, folder):
     for kind, content in damaged(torch).items():
         file.write_bytes(content)
         with pytest.raises(CgdmerError, match=r"pytorch_model\.bin is cut, or holds more than tensors") as caught:
-            load_text_encoder(folder) if read == "text encoder" else read_state_dict(file)
+            read_as(read, file)
         told = str(caught.value)
         assert "weights_only" not in told and "\n" not in told and len(told) < 300, kind
         assert caught.value.__cause__ is None and caught.value.__suppress_context__, kind  # nor in a traceback

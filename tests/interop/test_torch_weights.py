@@ -55,6 +55,20 @@ def test_every_tensor_that_does_not_fit_stands_in_the_table(state, twins, tmp_pa
     assert told.count("\n") == 3
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
+def test_weights_that_are_not_finite_are_refused_by_name(state, twins, tmp_path, value):
+    state["linear1.weight"] = state["linear1.weight"].clone()
+    state["linear1.weight"][0, 0] = value
+    with pytest.raises(CgdmerError, match=r"tensor linear1\.weight is NaN or infinite in places; nothing was loaded"):
+        read(state, tmp_path / "w.pth", twins)
+
+
+def test_parameters_of_a_model_are_read_as_its_state(twins, tmp_path):
+    named = dict(twins.torch.named_parameters())
+    found = read(dict(twins.torch.state_dict()) | named, tmp_path / "w.pth", twins)
+    jax.tree.map(np.testing.assert_array_equal, found.variables, twins.variables)
+
+
 def test_a_file_that_is_cut_absent_or_no_state_dict_is_refused_in_a_sentence(state, twins, tmp_path):
     path = tmp_path / "w.pth"
     torch.save(state, path)

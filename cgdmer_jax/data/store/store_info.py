@@ -12,7 +12,7 @@ from typing import Any
 
 from cgdmer_jax.contract import UNIT
 from cgdmer_jax.data.store import seal
-from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.errors import CgdmerError, near_path
 from cgdmer_jax.json_file import read_json
 from cgdmer_jax.sealed_json import SEAL, sealed, unsealed
 from cgdmer_jax.waveform.conditioning import FILTERS, LEADS
@@ -53,6 +53,7 @@ def read_info(path: Path) -> tuple[dict[str, Any], str]:
     if not path.is_dir():
         raise CgdmerError(
             f"there is no store at {path}; make it with python -m experiments.convert --source=COLLECTION --out={path}"
+            f"{near_path(path)}"
         )
     if not (path / seal.DATASET).is_file():
         raise CgdmerError(

@@ -1,0 +1,42 @@
+"""Texts and prompts in use, as the strings that a model's tokenizer reads; says which cannot be read."""
+
+from collections.abc import Iterable, Mapping
+
+from cgdmer_jax.data.text.cleaning import clean
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.given_input import in_order, plain_text
+
+Prompts = Mapping[str, str | Iterable[str]]
+MOST_CHARACTERS = 100_000  # of a text; a tokenizer takes some hundred times a text's size
+
+
+def given_phrasings(prompts: object) -> dict[str, list[str]]:
+    """Phrasings of each class, equally many; names the class where they are no texts."""
+    if not isinstance(prompts, Mapping):
+        raise CgdmerError(
+            f"prompts is a {type(prompts).__name__}; give a dict from class to phrasing, or phrasings, such as "
+            '{"AFIB": "atrial fibrillation"}'
+        )
+    phrasings = {}
+    for name, given in prompts.items():
+        several = isinstance(given, Iterable) and not isinstance(given, str)
+        texts = in_order(given, f'prompts of class "{name}"') if several else [given]
+        phrasings[name] = [plain_text(text, f'prompt of class "{name}"') for text in texts]
+    counts = {len(texts) for texts in phrasings.values()}
+    if len(counts) != 1 or counts == {0}:
+        told = ", ".join(f"{name} {len(texts)}" for name, texts in [*phrasings.items()][:20])
+        raise CgdmerError(f"prompts hold unequal numbers of phrasings ({told}); give every class as many, at least 1")
+    return phrasings
+
+
+def cleaned_text(text: object, where: str, collection: str) -> str:
+    """The text by the cleaning rules of that collection; refuses what is no text, too long or holds none."""
+    text = plain_text(text, where)
+    if len(text) > MOST_CHARACTERS:
+        raise CgdmerError(
+            f"{where} has {len(text):,} characters, at most {MOST_CHARACTERS:,} are read; give the report alone"
+        )
+    cleaned = clean(text, collection)
+    if cleaned is None:
+        raise CgdmerError(f"{where} holds no clinical text; leave it out")
+    return cleaned

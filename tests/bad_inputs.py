@@ -161,6 +161,15 @@ CASES = (
         "unknown config field", lambda f: training(f, "--config.optimizer.step=3"), 1, 'Did you mean "optimizer.steps"'
     ),
     Case("config value of another type", lambda f: training(f, "--config.optimizer.steps=many"), 1, "another type"),
+    Case(
+        "config value that no method knows",
+        lambda f: training(f, "--config.method.stem=convolution"),
+        1,
+        'stem is "convolution". Did you mean "conv"',
+    ),
+    Case(
+        "config value out of range", lambda f: training(f, "--config.optimizer.steps=0"), 1, "steps is 0; give a whole"
+    ),
     Case("no store at that path", lambda f: training(f, "--config.data.stores=nowhere"), 1, "there is no store"),
     Case(
         "store: a value of dataset.json changed",

@@ -118,6 +118,8 @@ def load(name: str | Path) -> Encoder:
         vocabulary=vocabulary_size(tokenizer),
         max_tokens=config["max_tokens"],
         full_stop=full_stop_id(tokenizer),
+        where=f"{folder / CONFIG}: method",
+        remedy=REMEDY,
     )
     like = jax.eval_shape(method.init, jax.random.key(0), blank_batch(2, **shape, n_tokens=config["max_tokens"]))
     variables = read_weights(folder / WEIGHTS, like)

@@ -8,12 +8,12 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 from tokenizers import Tokenizer
 
-from cgdmer_jax.config import from_fields
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.data.loader import Loader, sequential_batches, shuffled
 from cgdmer_jax.data.report_texts import N_LEADS, ReportTexts, of_corpus, of_table
 from cgdmer_jax.data.text.tokenizer import encode, load_tokenizer
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.fields import from_fields
 from cgdmer_jax.interop.huggingface import TextTower
 from cgdmer_jax.interop.text_architecture import weights_sha256
 from cgdmer_jax.interop.text_folder import read_origin, save_text_encoder
@@ -25,7 +25,7 @@ from cgdmer_jax.models.text.tower import NAME, join_blocks, make_tower
 from cgdmer_jax.models.transformer import Compute
 from cgdmer_jax.provenance import write_figures
 from cgdmer_jax.recipes import build
-from cgdmer_jax.recipes.config_fields import check_fields
+from cgdmer_jax.recipes.config_fields import check_fields, check_method
 from cgdmer_jax.recipes.pretrained_text import with_architecture, with_tower
 from cgdmer_jax.recipes.training_run import TrainingSetup, first_state, train_in
 from cgdmer_jax.recipes.utilisation import share_a_record
@@ -45,6 +45,7 @@ def adapt_text(config: ConfigDict, workdir: Path, out: Path) -> int:
     run = RunFolder(workdir)
     check_out(out, run)
     config, tower = with_architecture(config, run)
+    check_method(config)
     mesh = sharding.make_mesh(tuple(config.run.mesh))
     sharding.check_batch_size(config.data.batch_size, mesh)
     reports = read_reports(config)

@@ -13,10 +13,10 @@ from tokenizers import Tokenizer
 
 from cgdmer_jax import early_stop
 from cgdmer_jax.batch import Batch
-from cgdmer_jax.config import from_fields
 from cgdmer_jax.contract import InputContract
 from cgdmer_jax.data.text.tokenizer import save_tokenizer
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.fields import from_fields
 from cgdmer_jax.methods.protocol import Method, Variables
 from cgdmer_jax.recipes import build
 from cgdmer_jax.training import loop, placement

@@ -159,7 +159,7 @@ def test_a_config_of_another_kind_is_refused(copy, fields, words):
         ({"max_tokens": 0}, "holds max_tokens 0, expected 1 to"),
         ({"max_tokens": 10**12}, "holds max_tokens 1000000000000, expected 1 to"),
         ({"method": []}, r"holds '\[\]' as method, which is of the wrong type"),
-        ({"method": {"ecg": 5}}, r"\w+ of CgDmerConfig is missing"),
+        ({"method": {"ecg": 5}}, r"config\.json: method\.\w+ is missing; copy"),
         ({"method_name": "cgdmr"}, 'Did you mean "cgdmer"'),
     ],
 )
@@ -172,9 +172,12 @@ def test_a_config_of_wrong_types_is_refused_even_with_the_right_hash(copy, field
 def test_a_field_of_the_method_of_a_wrong_type_is_refused_by_name(copy):
     method = json.loads((copy / "config.json").read_text())["method"]
     for changed, words in (
-        ({"embed_dim": "12"}, "embed_dim of CgDmerConfig is '12', expected int"),
-        ({"ecg": 5}, "5 stands where the fields of"),
-        ({"mask_ratio": True}, "mask_ratio of CgDmerConfig is True, expected float"),
+        (
+            {"embed_dim": "12"},
+            r"config\.json: method\.embed_dim is '12', expected a whole number from 1 to 65,536; copy",
+        ),
+        ({"ecg": 5}, r"config\.json: method\.ecg is 5, expected the fields of Size; copy"),
+        ({"mask_ratio": True}, r"config\.json: method\.mask_ratio is True, expected a number above 0, below 1; copy"),
     ):
         reseal(copy, method=method | changed)
         with pytest.raises(CgdmerError, match=words):

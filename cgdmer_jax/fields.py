@@ -160,12 +160,16 @@ def _fits(value: object, hint: Any, values: Values) -> bool:
         return len(value) == len(element) and all(map(_fits, value, element, [values] * len(element)))
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool) and values.hold(value)
-    if hint is float:  # a float beyond all, and an int beyond all floats, are no numbers to calculate with
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return is_number and abs(value) <= sys.float_info.max and values.hold(value)
+    if hint is float:
+        return is_number(value) and values.hold(value)
     if hint is str:
         return isinstance(value, str) and (not values.choices or value in values.choices)
     return isinstance(value, typing.get_origin(hint) or hint)
+
+
+def is_number(value: object) -> bool:
+    """Whether one can calculate with it: neither NaN nor infinite, nor an int beyond all floats; True is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def check_names(kind: type, values: object, where: str, *, remedy: str = "") -> None:

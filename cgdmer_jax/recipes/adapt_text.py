@@ -37,6 +37,7 @@ from cgdmer_jax.training.run_folder import RunFolder
 
 CONFIG = "configs/masked_text.py"
 FIGURES = "adaptation.json"
+MOST_LOSS = 700.0  # nats a word; no float holds the perplexity of more
 
 
 def adapt_text(config: ConfigDict, workdir: Path, out: Path) -> int:
@@ -160,11 +161,13 @@ def make_validation(method: MaskedText, config: ConfigDict, reports: ReportTexts
 
 def perplexities(run: RunFolder, reports: ReportTexts) -> list[dict]:
     """Perplexities at the first and the last validation in metrics.jsonl."""
-    found = [record for record in read_metrics(run.metrics) if "validation_loss" in record]
+    found = [record for record in read_metrics(run.metrics) if record.get("validation_loss") is not None]
+    if not found:
+        raise CgdmerError(f"{run.metrics} has no validation_loss, of which the perplexity is told; restore it")
     rows = []
     for when, record in (("before", found[0]), ("after", found[-1])):
         loss = record["validation_loss"]
-        row = {"when": when, "step": record["step"], "loss": loss, "perplexity": math.exp(loss)}
+        row = {"when": when, "step": record["step"], "loss": loss, "perplexity": math.exp(min(loss, MOST_LOSS))}
         rows.append(row | {"n_training": len(reports.training), "n_held_out": len(reports.held_out)})
     return rows
 

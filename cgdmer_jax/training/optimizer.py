@@ -9,7 +9,7 @@ import optax
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.fields import Checked, setting
-from cgdmer_jax.training.run_config import MOST_STEPS
+from cgdmer_jax.metrics_file import MOST_STEPS
 
 Optimizer = optax.GradientTransformation  # under a name that rooms without optax can use
 

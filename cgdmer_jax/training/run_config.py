@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from cgdmer_jax.fields import Checked, setting
+from cgdmer_jax.metrics_file import MOST_STEPS
 
-MOST_STEPS = (1 << 31) - 1  # steps are counted in int32
 TRACKERS = ("tensorboard", "wandb")
 
 

@@ -15,7 +15,8 @@ from cgdmer_jax.models.dense import PRODUCT, Dense, LayerNorm
 # nothing and a token's content reaches the end of the stack (docs/decisions.md, "CG-DMER").
 BRANCH_START = 0.1
 
-WIDEST, DEEPEST = 1 << 16, 1 << 10  # of what is read or given; wider than any model in use
+# Of what is read or given; more than any model in use has, and what they make together is compared with the memory.
+WIDEST, DEEPEST, MOST_SEQUENCE = 1 << 16, 1 << 10, 1 << 16
 REMAT_POLICIES = {
     "none": None,
     "full": jax.checkpoint_policies.nothing_saveable,

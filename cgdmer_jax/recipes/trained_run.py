@@ -6,12 +6,14 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from ml_collections import ConfigDict
 from tokenizers import Tokenizer
 
 from cgdmer_jax.contract import InputContract
 from cgdmer_jax.data.text.tokenizer import load_tokenizer, tokenizer_sha256
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.interop.weights import check_finite
 from cgdmer_jax.methods.protocol import Method, Variables
 from cgdmer_jax.recipes import build
 from cgdmer_jax.recipes.config_fields import check_stored
@@ -54,6 +56,10 @@ def load_run(path: Path, step: int | None) -> Trained:
     like = TrainState(jnp.int32(0), _shapes(init, contract, config), None, jnp.int32(NEVER))
     with checkpoints:
         variables, found, sha256 = checkpoints.restore_variables(step, like)
+    place = folder.checkpoints / str(found)
+    for where, leaf in jax.tree_util.tree_leaves_with_path(variables):
+        name = jax.tree_util.keystr(where, simple=True, separator="/")
+        check_finite(place, name, np.asarray(leaf), "take another --checkpoint")
     return Trained(folder, config, contract, tokenizer, method, init, variables, found, sha256)
 
 

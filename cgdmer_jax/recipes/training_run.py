@@ -127,7 +127,9 @@ def first_state(method: Method, config: OptimizerConfig, batch: Batch, key: PRNG
     batch = place_batch(batch, mesh)
     shapes, optimizer = state_shapes(method, config, batch, key)
     placed = placement.shardings(shapes, mesh)
-    placement.check_replicated(placement.placements(shapes, placed), mesh.shape["fsdp"])
+    rows = placement.placements(shapes, placed)
+    placement.check_replicated(rows, mesh.shape["fsdp"])
+    placement.check_memory(rows, mesh)
     make = jax.jit(lambda k, b: start(method.init(k, b), optimizer), out_shardings=placed)
     return make(key, batch), optimizer
 

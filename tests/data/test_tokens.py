@@ -12,6 +12,7 @@ from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.data.text.tokenizer import encode, train_wordpiece
 from cgdmer_jax.data.text_cache import write_cache
 from cgdmer_jax.data.token_table import token_table
+from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.npz_file import read_arrays
 from tests.data.small_stores import rewrite_info, write_store
 
@@ -161,3 +162,8 @@ def test_a_whole_cache_that_is_no_table_of_these_texts_is_made_again(corpus, cac
     key = json.loads(str(arrays.pop("key")))
     write_cache(file, key, changed(arrays))
     assert_made_again(corpus, tokenizer, capsys, file, "(holds no token ids of 3 texts|unpacks into more than)")
+
+
+def test_a_table_larger_than_any_memory_is_refused_before_it_is_made(tokenizer):
+    with pytest.raises(CgdmerError, match=r"^3,000 texts of 1,048,576 tokens each would take 16 GB; give a smaller"):
+        encode(tokenizer, ["sinus rhythm"] * 3000, 1 << 20)

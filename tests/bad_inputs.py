@@ -191,7 +191,7 @@ CASES = (
         "store: a token cache with a flipped bit",
         flipped_cache,
         0,
-        r"cache/tokens-.*npz differs from what was written .*; it is made again",
+        r"cache/tokens\.npz differs from what was written .*; it is made again",
     ),
     Case("a report of 40,000 characters", recording(nothing, report="x" * 40_000), 1, "record 2 .*unclosed quotation"),
     Case("unfinished store: damaged settings", damaged_settings, 1, r"settings\.json is not valid JSON .*; delete"),

@@ -46,7 +46,7 @@ def other_dtype(tensors: dict) -> None:
 
 
 def no_number(tensors: dict) -> None:
-    tensors["params/log_inverse_temperature"] = np.float32(np.nan)
+    tensors["params/log_inverse_temperature"] = np.array(np.nan, np.float32)
 
 
 def text_encoder(folder: Path, spoil: Callable[[Path], None]) -> Outcome:

@@ -88,7 +88,7 @@ def flipped_cache(folder: Path) -> Outcome:
     cache.write_bytes(content)
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         assert np.array_equal(token_table(corpus, tokenizer, 8).tokens, expected.tokens)
-    return Outcome(0, printed.getvalue())
+    return Outcome(0, printed.getvalue().replace(cache.name, "tokens.npz"))  # its name holds the hash of a tokenizer
 
 
 def damaged_settings(folder: Path) -> Outcome:

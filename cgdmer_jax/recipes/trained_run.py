@@ -42,7 +42,7 @@ def load_run(path: Path, step: int | None) -> Trained:
     folder = RunFolder(path)
     file, stored = folder.path / "config.json", folder.config()
     config, contract = ConfigDict(stored), folder.contract()
-    if "method_name" in config:
+    if isinstance(stored.get("method_name"), str):
         build.check_reads_recordings(config)
     check_stored(stored, file)
     tokenizer = load_tokenizer(folder.checked_tokenizer())

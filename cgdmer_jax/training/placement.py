@@ -84,6 +84,11 @@ def check_replicated(rows: list[Placed], n_fsdp: int) -> None:
         )
 
 
+def memory_of_machine() -> int:
+    """Bytes of the whole memory, free or not."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def check_memory(rows: list[Placed], mesh: Mesh) -> None:
     """Refuses a state that the devices of this process cannot hold, before anything of it is made.
 
@@ -92,7 +97,7 @@ def check_memory(rows: list[Placed], mesh: Mesh) -> None:
     devices = [device for device in mesh.devices.flat if device.process_index == jax.process_index()]
     needed, there = sum(row.bytes_per_device for row in rows), None
     if devices[0].platform == "cpu":  # they share the memory of the machine
-        needed, there = needed * len(devices), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        needed, there = needed * len(devices), memory_of_machine()
     elif facts := devices[0].memory_stats():
         there = facts.get("bytes_limit")
     if there and needed > there:

@@ -89,7 +89,7 @@ def test_a_patch_length_that_leaves_samples_over_is_refused(seconds):
 
 
 def test_a_patch_length_that_makes_more_tokens_than_are_computed_is_refused():
-    sizes = {"n_leads": 12, "rate": 100, "vocabulary": VOCABULARY, "max_tokens": N_TOKENS, "full_stop": FULL_STOP}
+    sizes = {"n_leads": 12, "rate": 100.0, "vocabulary": VOCABULARY, "max_tokens": N_TOKENS, "full_stop": FULL_STOP}
     config = dataclasses.replace(CONFIG, patch_seconds=0.01)
     assert CgDmer(config, n_samples=5461, **sizes).n_patches == 5461  # 65,532 tokens
     with pytest.raises(CgdmerError, match=r"patch_seconds is 0\.01, which makes 65,544 tokens of a recording, more"):

@@ -1,7 +1,5 @@
 """Placement of parameters: by rule on the path, moments as their parameters, small ones everywhere."""
 
-import os
-
 import jax
 import numpy as np
 import pytest
@@ -15,6 +13,7 @@ from cgdmer_jax.training.placement import (
     Placed,
     check_memory,
     check_replicated,
+    memory_of_machine,
     placement_table,
     placements,
     shardings,
@@ -95,7 +94,7 @@ def test_too_much_on_every_device_is_refused_once_fsdp_is_asked_for():
 
 def test_a_state_larger_than_the_memory_is_refused_before_it_is_made():
     here = make_mesh()
-    of_each = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // here.size
+    of_each = memory_of_machine() // here.size
 
     def rows(n_bytes: int) -> list[Placed]:
         return [Placed("variables/params/wide", (n_bytes // 4,), "float32", PartitionSpec(), n_bytes, n_bytes)]

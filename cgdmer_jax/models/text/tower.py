@@ -40,7 +40,7 @@ def describe(module: TextModule) -> dict[str, object]:
 def make_tower(architecture: Mapping[str, object], *, trained: int, compute: Compute) -> TextModule:
     """The encoder of `describe`, of which the last `trained` blocks are trained (0 = nothing, ALL = everything)."""
     kind = architecture.get("kind")
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise CgdmerError(f'{WHERE}.kind is "{kind}".{suggest(str(kind), KINDS)}')
     of_module = {name: value for name, value in architecture.items() if name not in ("kind", *hints_of(Beside))}
     sizes = from_fields(SIZES[kind], _UNSAID[kind] | of_module)

@@ -205,7 +205,12 @@ def from_fields(kind: type, values: object, where: str = "", *, remedy: str = ""
     """
     where = where or getattr(kind, "where", "") or kind.__name__
     check_values(kind, values, where, remedy=remedy)
-    return _made(kind, values)
+    try:
+        return _made(kind, values)
+    except CgdmerError as error:  # of several fields together
+        if not remedy:
+            raise
+        raise CgdmerError(f"{where.removesuffix(': ')}: {error}; {remedy}") from error
 
 
 def _made(kind: type, values: Mapping[str, object]):

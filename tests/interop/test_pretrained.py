@@ -177,6 +177,14 @@ def test_a_field_of_the_method_of_a_wrong_type_is_refused_by_name(copy):
             r"config\.json: method\.embed_dim is '12', expected a whole number from 1 to 65,536; copy",
         ),
         ({"ecg": 5}, r"config\.json: method\.ecg is 5, expected the fields of Size; copy"),
+        (
+            {"second": {"width": 8, "depth": 1, "heads": 3}},
+            r"config\.json: method: config\.method\.second has 3 heads, which do not divide its width 8; .*; copy",
+        ),
+        ({"second": 0}, r"config\.json: method\.second is 0, expected the fields of Size; copy"),
+        ({"stem": -1}, r"config\.json: method\.stem is -1, expected `linear` or `conv`; copy"),
+        ({"temperature": 0}, r"config\.json: method\.temperature is 0, expected a number above 0; copy"),
+        ({"unroll": "x"}, r"config\.json: method\.unroll is 'x', expected a whole number from 1 to 1,024; copy"),
         ({"mask_ratio": True}, r"config\.json: method\.mask_ratio is True, expected a number above 0, below 1; copy"),
     ):
         reseal(copy, method=method | changed)

@@ -5,8 +5,7 @@ import difflib
 import importlib.util
 import re
 import types
-import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,33 +14,19 @@ from ml_collections import ConfigDict, config_flags
 
 from cgdmer_jax import path_arguments
 from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.fields import MEANING, fitting, from_fields, hints_of, members_of, one_of, setting, values_of
 from cgdmer_jax.renamed_fields import OLD, RENAMED, tell
 
-PLAIN = {int: int, float: int | float, bool: bool, str: str}  # types of fields, and what a value may be
-NAMES = tuple[str, ...]  # type of a field that lists names; one string is a list of one
-MEANING = "meaning"  # key in the metadata of a dataclass field
+__all__ = ["from_fields", "one_of", "setting"]  # of `fields`: where a config of one's own imports them from
 
 
 class Field(NamedTuple):
-    """One field of a config: its name as in `--config.a.b=value`, a value, and what it means."""
+    """One field of a config: its name as in `--config.a.b=value`, a value, its meaning, and which it may have."""
 
     name: str
     value: object
     meaning: str
-
-
-def setting(default: object, meaning: str) -> Any:
-    """A field of a config dataclass: its default, and one line that says what it does."""
-    metadata = {MEANING: meaning}
-    if isinstance(default, dict):
-        return dataclasses.field(default_factory=lambda: dict(default), metadata=metadata)
-    return dataclasses.field(default=default, metadata=metadata)
-
-
-def one_of(names: Iterable[str]) -> str:
-    """The values that a field may have, as part of its meaning: "`a`, `b` or `c`"."""
-    *first, last = (f"`{name}`" for name in names)
-    return f"{', '.join(first)} or {last}"
+    values: str = ""
 
 
 def defaults(kind: type) -> dict[str, Any]:
@@ -58,56 +43,17 @@ def defaults(kind: type) -> dict[str, Any]:
 
 def explained(kind: type, values: Mapping[str, object], prefix: str = "") -> Iterator[Field]:
     """The fields of these values with their meaning, in the dataclass's order; then those that it does not know."""
-    hints = typing.get_type_hints(kind)
+    hints = hints_of(kind)
     for field in dataclasses.fields(kind):
         if field.name not in values:
             continue
         name, value = prefix + field.name, values[field.name]
-        if classes := [member for member in _members(hints[field.name]) if dataclasses.is_dataclass(member)]:
-            yield from explained(_fitting(classes, value), value, f"{name}.")
+        if classes := [member for member in members_of(hints[field.name]) if dataclasses.is_dataclass(member)]:
+            yield from explained(fitting(classes, value), value, f"{name}.")
         else:
-            yield Field(name, value, field.metadata[MEANING])
+            yield Field(name, value, field.metadata[MEANING], str(values_of(field)))
     for name in sorted(values.keys() - hints.keys()):
         yield Field(prefix + name, values[name], "no such field is known")
-
-
-def from_fields(kind: type, values: object):
-    """A dataclass from a dict of exactly its fields, nested dataclasses and tuples included."""
-    hints = typing.get_type_hints(kind)
-    if not isinstance(values, Mapping):
-        raise CgdmerError(f"config: {values!r:.80} stands where the fields of {kind.__name__} belong")
-    for name in values.keys() - hints.keys():
-        raise CgdmerError(f"config: {kind.__name__} has no field {name}.{suggest(name, hints)}")
-    for name in hints.keys() - values.keys():
-        raise CgdmerError(
-            f"config: {name} of {kind.__name__} is missing; docs/config_fields.md lists each field with its default"
-        )
-    made = {}
-    for name, value in values.items():
-        if classes := [member for member in _members(hints[name]) if dataclasses.is_dataclass(member)]:
-            value = from_fields(_fitting(classes, value), value)
-        elif hints[name] in PLAIN and (
-            not isinstance(value, PLAIN[hints[name]]) or isinstance(value, bool) != (hints[name] is bool)
-        ):
-            raise CgdmerError(f"config: {name} of {kind.__name__} is {value!r:.80}, expected {hints[name].__name__}")
-        elif hints[name] == NAMES and isinstance(value, str):
-            value = (value,)
-        elif isinstance(value, list | tuple):
-            value = tuple(tuple(v) if isinstance(v, list | tuple) else v for v in value)
-        made[name] = value
-    return kind(**made)
-
-
-def _members(hint) -> tuple:
-    """Members of the union `A | B`; a plain type is its own only member."""
-    return typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-
-
-def _fitting(classes: list[type], values: object) -> type:
-    """The one of exactly these fields; else the one that has most of them, whose error tells what is wrong."""
-    if not isinstance(values, Mapping):
-        return classes[0]
-    return max(classes, key=lambda one: -len(values.keys() ^ typing.get_type_hints(one).keys()))
 
 
 def flat(config: dict, prefix: str = "") -> dict[str, object]:

@@ -3,12 +3,14 @@
 import difflib
 import os
 import re
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
 from cgdmer_jax.invocation import as_started
 
 MOST_NAMES = 10_000  # in a folder whose names are compared with a misspelt one
+_STEERING = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # categories of Unicode
 
 
 class CgdmerError(ValueError):
@@ -18,7 +20,19 @@ class CgdmerError(ValueError):
     """
 
     def __str__(self) -> str:
-        return as_started(super().__str__())
+        return visible(as_started(super().__str__()))
+
+
+def visible(text: str) -> str:
+    """The text with what would steer a terminal or a browser spelled out: ESC as \\x1b, a turned direction as \\u202e.
+
+    That is every control, format and separator character and half of a surrogate pair, but for line ends and tabs.
+    """
+    return "".join(_spelled(c) if unicodedata.category(c) in _STEERING and c not in "\n\t" else c for c in text)
+
+
+def _spelled(character: str) -> str:
+    return character.encode("unicode_escape").decode()
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

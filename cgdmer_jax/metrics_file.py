@@ -6,8 +6,10 @@ import zlib
 from pathlib import Path
 
 from cgdmer_jax.errors import CgdmerError, reason_of
+from cgdmer_jax.fields import is_number
 from cgdmer_jax.json_file import parse_json
 
+MOST_STEPS = (1 << 31) - 1  # counted in int32
 METRICS = "metrics.jsonl"  # in the run folder
 CHECKSUM = "crc32"  # a field, the last one; lines of earlier versions have none
 _ENDING = re.compile(rb'(?s)(.*), "crc32": "([0-9a-f]{8})"\}')
@@ -44,7 +46,7 @@ def _record(line: bytes, where: str) -> dict:
 
 
 def _is_record(record: object) -> bool:
-    """Figures by name; null is one that was not known."""
-    if not isinstance(record, dict) or type(record.get("step")) is not int:
+    """Figures by name; null is one that was not known, and a loss may have been NaN or infinite."""
+    if not isinstance(record, dict) or type(record.get("step")) is not int or not 0 <= record["step"] <= MOST_STEPS:
         return False
-    return all(value is None or type(value) in (int, float) for value in record.values())
+    return all(value is None or type(value) is float or is_number(value) for value in record.values())

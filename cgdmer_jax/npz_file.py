@@ -5,6 +5,7 @@
 
 import hashlib
 import io
+import math
 import re
 import zipfile
 import zlib
@@ -22,6 +23,7 @@ _END = re.compile(_MARK + rb"([0-9a-f]{64})")
 _END_BYTES = 72
 # Of zipfile and NumPy on damaged bytes: a wrong checksum, no entry, an unknown compression, an encrypted entry.
 _DAMAGED = (zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError, NotImplementedError, RuntimeError)
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 class _Hashing:
@@ -50,13 +52,18 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], *, compress: bool
         file.write(f"\nsha256={hashing.digest.hexdigest()}".encode())
 
 
-def read_arrays(path: Path, *, remedy: str) -> dict[str, np.ndarray]:
-    """All arrays of the file; `remedy` ends the error of one that is missing or damaged."""
+def read_arrays(path: Path, *, remedy: str, most_bytes: int | None = None) -> dict[str, np.ndarray]:
+    """All arrays of the file; `remedy` ends the error of one that is missing or damaged.
+
+    `most_bytes`: what the file may unpack into, where it is known; more is refused before it is unpacked.
+    """
     try:
         with path.open("rb") as file:
             _check_hash(file, path, remedy)
             with zipfile.ZipFile(file) as entries:  # NumPy would trust a header before its checksum is known
                 names = [name.removesuffix(".npy") for name in entries.namelist()]
+                if most_bytes is not None and sum(entry.file_size for entry in entries.infolist()) > most_bytes:
+                    raise CgdmerError(f"{path} unpacks into more than {most_bytes} bytes; {remedy}")
                 return {name: _array(entries.read(f"{name}.npy")) for name in names}
     except OSError as error:
         raise CgdmerError(f"{path} cannot be read ({reason_of(error)}); {remedy}") from error
@@ -84,4 +91,12 @@ def _check_hash(file: BinaryIO, path: Path, remedy: str) -> None:
 
 
 def _array(content: bytes) -> np.ndarray:
+    """The array of an entry, whose header is compared with its length first: NumPy would allocate what it says."""
+    file = io.BytesIO(content)
+    version = np.lib.format.read_magic(file)
+    if version not in _HEADERS:  # the third is of arrays with named fields, which no file here has
+        raise ValueError(f"an array of version {version}")
+    shape, _, dtype = _HEADERS[version](file)
+    if not dtype.hasobject and len(content) - file.tell() != math.prod(shape) * dtype.itemsize:
+        raise ValueError(f"an array of shape {shape} in {len(content)} bytes")
     return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)

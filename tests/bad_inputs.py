@@ -22,6 +22,7 @@ from tests.bad_models import (
     longer_vocabulary,
     misspelt_folder,
     model,
+    no_number,
     no_signal_but_a_folder,
     other_dtype,
     prepared,
@@ -61,7 +62,9 @@ from tests.bad_runs import (
     flipped_bit_in_contract,
     flipped_bit_in_tokenizer,
     half_deleted,
+    larger_than_the_memory,
     other_rate,
+    other_values,
     pruned_checkpoint,
     report_beside_other_results,
     run_without_config,
@@ -163,6 +166,15 @@ CASES = (
         "unknown config field", lambda f: training(f, "--config.optimizer.step=3"), 1, 'Did you mean "optimizer.steps"'
     ),
     Case("config value of another type", lambda f: training(f, "--config.optimizer.steps=many"), 1, "another type"),
+    Case(
+        "config value that no method knows",
+        lambda f: training(f, "--config.method.stem=convolution"),
+        1,
+        'stem is "convolution". Did you mean "conv"',
+    ),
+    Case(
+        "config value out of range", lambda f: training(f, "--config.optimizer.steps=0"), 1, "steps is 0; give a whole"
+    ),
     Case("no store at that path", lambda f: training(f, "--config.data.stores=nowhere"), 1, "there is no store"),
     Case(
         "store: a value of dataset.json changed",
@@ -178,8 +190,8 @@ CASES = (
     Case(
         "store: a token cache with a flipped bit",
         flipped_cache,
-        None,
-        r"tokens\.npz differs from what was written .*; delete it",
+        0,
+        r"cache/tokens\.npz differs from what was written .*; it is made again",
     ),
     Case("a report of 40,000 characters", recording(nothing, report="x" * 40_000), 1, "record 2 .*unclosed quotation"),
     Case("unfinished store: damaged settings", damaged_settings, 1, r"settings\.json is not valid JSON .*; delete"),
@@ -187,6 +199,19 @@ CASES = (
     Case("a store of another rate than the run's", store_of_another_rate, 1, "has rate 50.0, .* trained with 100.0"),
     Case("a path to weights that is wrong", wrong_weights, 1, "is not a whole run folder"),
     Case("a run folder of another config", changed_run, 1, "was written with another config"),
+    Case(
+        "a run folder: text in the place of a number",
+        lambda f: other_values(f, data={"max_tokens": "x"}),
+        1,
+        "run/config.json: data.max_tokens is 'x', expected a whole number from 1 to 1,048,576; restore it",
+    ),
+    Case(
+        "a run folder: a number of devices below 0",
+        lambda f: other_values(f, run={"mesh": [-1, 1]}),
+        1,
+        "run/config.json: run.mesh is .*, expected a list of 2: a whole number from 0 to .*; restore it",
+    ),
+    Case("a model that no memory holds", larger_than_the_memory, 1, r"state take [\d,]+ GB, and there are"),
     Case("a run folder without input.json", lambda f: half_deleted(f, "input.json"), 1, "input.json is missing"),
     Case("a run folder without tokenizer", lambda f: half_deleted(f, "tokenizer"), 1, "no tokenizer.json"),
     Case("a run folder: another letter in its tokenizer", flipped_bit_in_tokenizer, 1, "tokenizer.json differs from"),
@@ -233,6 +258,7 @@ CASES = (
     Case("a checkpoint that its run has removed", pruned_checkpoint, 1, r"no checkpoint of step 2; it has \[4, 6\]"),
     Case("model folder: a tensor renamed", lambda f: model(f, renamed), None, "is missing; params/temperature is not"),
     Case("model folder: a tensor of another dtype", lambda f: model(f, other_dtype), None, "F16.*expected F32"),
+    Case("model folder: a weight that is NaN", lambda f: model(f, no_number), None, "temperature are not finite; copy"),
     Case("model folder: wrong path", lambda f: raised(lambda: load(f / "nowhere")), None, "there is no model folder"),
     Case("text encoder: a folder of something else", lambda f: text_encoder(f, without_config), None, "place there"),
     Case("text encoder: weights cut short", lambda f: text_encoder(f, cut_weights), None, "download or copy it again"),

@@ -45,6 +45,10 @@ def other_dtype(tensors: dict) -> None:
     tensors[name] = tensors[name].astype(np.float16)
 
 
+def no_number(tensors: dict) -> None:
+    tensors["params/log_inverse_temperature"] = np.array(np.nan, np.float32)
+
+
 def text_encoder(folder: Path, spoil: Callable[[Path], None]) -> Outcome:
     """`load_text_encoder` of a folder that was spoilt."""
     spoil(write_bert(folder / "bert"))

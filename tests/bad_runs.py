@@ -3,13 +3,14 @@
 import contextlib
 import io
 import itertools
+import json
 import shutil
 from pathlib import Path
 from unittest import mock
 
 from cgdmer_jax.commands import evaluate, export_model, pretrain, report
 from cgdmer_jax.recipes import pretrain as recipe
-from cgdmer_jax.training import checkpoint
+from cgdmer_jax.training import checkpoint, placement
 from tests.data.small_stores import write_store
 from tests.full_disk import files_of_at_most
 from tests.outcome import Outcome, run
@@ -85,6 +86,23 @@ def changed_run(folder: Path) -> Outcome:
         rewrite(toy_run(folder) / "config.json", seed=7)
         same = toy_config(str(folder / "store"))
         return run(lambda words: recipe.pretrain(same, folder / "run"), [])
+
+
+def other_values(folder: Path, **groups: dict) -> Outcome:
+    """A run whose config.json has other values, and the hash of them."""
+    with toy_known():
+        file = toy_run(folder) / "config.json"
+        config = json.loads(file.read_text())
+        rewrite(file, **{name: config[name] | values for name, values in groups.items()})
+        words = [f"--run={folder / 'run'}", f"--out={folder / 'model'}"]
+        return run(export_model.main, words)
+
+
+def larger_than_the_memory(folder: Path) -> Outcome:
+    store = write_store(folder / "store", REPORTS)
+    words = [f"--config.data.stores={store}", "--config.data.batch_size=4", "--config.data.min_patients=1"]
+    with mock.patch.object(placement, "memory_of_machine", lambda: 16 * 10**9):  # whatever this machine has
+        return training(folder, *words, "--config.method.ecg.width=65536", "--config.method.ecg.depth=1000")
 
 
 def flipped_bit_in_tokenizer(folder: Path) -> Outcome:

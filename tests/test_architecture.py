@@ -12,9 +12,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "cgdmer_jax"
-# Errors, names of commands as they are started, whole files, checked JSON and arrays, the progress bar, pointers in
-# place of files: free to all.
-EVERYWHERE = {"errors", "invocation", "whole_file", "json_file", "sealed_json", "npz_file", "progress", "git_lfs"}
+# Errors, names of commands as they are started, checked fields, whole files, checked JSON and arrays, the progress bar,
+# pointers in place of files: free to all.
+EVERYWHERE = {"errors", "invocation", "fields", "whole_file", "json_file", "sealed_json", "npz_file", "progress"} | {
+    "git_lfs"
+}
 # Room -> rooms, or one module of a room, that it imports beside itself and EVERYWHERE. A room is a folder or a file;
 # the longest name holds: data.store is no part of data.
 ALLOWED: dict[str, set[str]] = {
@@ -43,7 +45,7 @@ ALLOWED: dict[str, set[str]] = {
     | {"waveform", "contract", "batch"},
     "data": {"data.store", "data.sources", "data.text", "data.splits", "data.csv_table", "contract", "batch"},
     "models": set(),
-    "methods": {"models", "batch", "config"},
+    "methods": {"models", "batch"},
     "training": {"methods.protocol", "batch", "contract", "config", "early_stop", "metrics_file", "renamed_fields"},
     "metrics": {"batch", "provenance"},
     "interop": {"models", "methods", "contract", "waveform", "batch", "given_input", "renamed_fields", "data.text"},

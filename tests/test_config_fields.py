@@ -1,6 +1,7 @@
 """Each config field has a default of its own type and a meaning; page, help and config files agree with them."""
 
 import dataclasses
+import math
 import typing
 from pathlib import Path
 
@@ -8,9 +9,11 @@ import pytest
 
 from cgdmer_jax.cli import run
 from cgdmer_jax.commands import adapt_text, import_merl, pretrain
-from cgdmer_jax.config import MEANING, defaults, flat, load_config
+from cgdmer_jax.config import defaults, flat, load_config
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.fields import MEANING, Checked, values_of
 from cgdmer_jax.methods import METHODS
+from cgdmer_jax.recipes import pretrain as pretrain_recipe
 from cgdmer_jax.recipes.config_fields import ASKED, Config, check_fields, fields_of, groups
 from configs import cgdmer, masked_text, merl
 from tests.test_configs import TEXT_ALONE, specs
@@ -45,6 +48,61 @@ def test_a_field_has_a_meaning_of_one_line_and_a_default_of_its_own_type(kind, f
     value = field.default_factory() if field.default is dataclasses.MISSING else field.default
     allowed = typing.get_args(hint) if nested(hint) and typing.get_args(hint) else (typing.get_origin(hint) or hint,)
     assert type(value) in allowed
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_class_of_a_config_checks_itself_and_every_number_in_it_has_a_least_value(kind):
+    assert issubclass(kind, Checked)
+    for field in dataclasses.fields(kind):
+        hint, values = typing.get_type_hints(kind)[field.name], values_of(field)
+        if hint in (int, float):
+            assert values.least is not None or values.above is not None, field.name
+        if hint is int:  # what is allocated by it, or counted in int32, has an end
+            assert values.most is not None, field.name
+
+
+REFUSED = [  # --config.FIELD=VALUE, what stands behind "config.FIELD is VALUE"
+    ("method.stem", "convolution", '"convolution". Did you mean "conv"?'),
+    ("method.unroll", 0, "0; give a whole number from 1 to 1,024"),
+    ("method.ecg.width", 10**9, "1000000000; give a whole number from 1 to 65,536"),
+    ("method.second.depth", -1, "-1; give a whole number from 1 to 1,024"),
+    ("method.temperature", 0.0, "0.0; give a number above 0"),
+    ("method.temperature", math.nan, "nan; give a number above 0"),
+    ("method.patch_seconds", math.inf, "inf; give a number above 0"),
+    ("method.weight_align", -1.0, "-1.0; give a number of at least 0"),
+    ("method.mask_ratio", 1.0, "1.0; give a number above 0, below 1"),
+    ("method.same_text", "negatives", '"negatives". Did you mean "positives"?'),
+    ("data.batch_size", 0, "0; give a whole number from 1 to 1,048,576"),
+    ("data.max_tokens", 10**12, "1000000000000; give a whole number from 1 to 1,048,576"),
+    ("optimizer.clip_norm", 0.0, "0.0; give a number above 0"),
+    ("optimizer.beta2", 1.0, "1.0; give a number from 0, below 1"),
+    (
+        "optimizer.rate_factors",
+        (("a", -1.0),),
+        "(('a', -1.0),); give a list, each entry a list of 2: a text, a number of",
+    ),
+    ("run.log_every", 0, "0; give a whole number from 1 to 2,147,483,647"),
+    ("run.mesh", (1,), "(1,); give a list of 2: a whole number from 0 to 1,048,576, a whole"),
+    ("run.mirrors", ("tensorbord",), "('tensorbord',); give a list, each entry `tensorboard` or `wandb`"),
+    ("seed", 2**32, "4294967296; give a whole number from -2,147,483,648 to 4,294,967,295"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "told"), REFUSED, ids=[f"{name}={value}" for name, value, _ in REFUSED])
+def test_a_value_that_a_field_cannot_have_is_refused_before_any_data_is_opened(name, value, told):
+    config = load_config(NANO, [])
+    with config.unlocked():
+        config.update_from_flattened_dict({name: value})
+        config.data.stores = ("no/such/store",)
+    with pytest.raises(CgdmerError) as caught:
+        pretrain_recipe.pretrain(config, Path("no/such/run"))
+    assert str(caught.value).startswith(f"config.{name} is {told}")
+
+
+def test_fields_that_do_not_go_together_are_refused_before_any_data_is_opened():
+    config = load_config(NANO, ["--config.method.second.heads=3", "--config.data.stores=no/such/store"])
+    with pytest.raises(CgdmerError, match=r"^config\.method\.second has 3 heads, which do not divide its width 128;"):
+        pretrain_recipe.pretrain(config, Path("no/such/run"))
 
 
 @pytest.mark.parametrize("spec", [*specs(), TEXT_ALONE])
@@ -109,7 +167,7 @@ def test_the_help_of_a_config_needs_no_store_and_shows_values_as_given(capsys):
         f"--config.{field.name}" for field in fields_of(load_config(NANO, []))
     ]
     (steps,) = [line for line in lines if line.startswith("--config.optimizer.steps=")]
-    assert steps.split(maxsplit=1) == ["--config.optimizer.steps=7", "optimiser steps in all"]
+    assert steps.split(maxsplit=1) == ["--config.optimizer.steps=7", "optimiser steps in all (from 1 to 2,147,483,647)"]
 
 
 def test_each_command_that_takes_a_config_has_its_help(capsys):

@@ -1,5 +1,8 @@
 """Arrays in one file: what NumPy wrote comes back, and no flipped bit changes a value."""
 
+import io
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -49,6 +52,22 @@ def test_a_missing_file_and_another_kind_of_file_are_named(tmp_path):
     (tmp_path / "text.npz").write_text("text")
     with pytest.raises(CgdmerError, match=r"text\.npz is damaged \(File is not a zip file\)"):
         read_arrays(tmp_path / "text.npz", remedy="make it again")
+
+
+def test_a_header_that_says_more_than_there_is_allocates_nothing(tmp_path):
+    entry = io.BytesIO()
+    np.lib.format.write_array_header_1_0(entry, {"shape": (10**15,), "fortran_order": False, "descr": "<f8"})
+    with zipfile.ZipFile(tmp_path / "huge.npz", "w") as entries:
+        entries.writestr("x.npy", entry.getvalue() + b"12345678" * 4)
+    with pytest.raises(CgdmerError, match=r"huge\.npz is damaged \(an array of shape \(1000000000000000,\) in"):
+        read_arrays(tmp_path / "huge.npz", remedy="make it again")
+
+
+def test_a_file_that_unpacks_into_more_than_it_may_is_not_unpacked(tmp_path):
+    write_arrays(tmp_path / "zeros.npz", {"x": np.zeros(10**6)}, compress=True)
+    assert read_arrays(tmp_path / "zeros.npz", remedy="make it again", most_bytes=8_001_000)["x"].shape == (10**6,)
+    with pytest.raises(CgdmerError, match=r"zeros\.npz unpacks into more than 8000000 bytes; make it again"):
+        read_arrays(tmp_path / "zeros.npz", remedy="make it again", most_bytes=8_000_000)
 
 
 def test_objects_are_never_unpickled(tmp_path):

@@ -1,4 +1,4 @@
-"""Tables with a line a text, kept in a store's folder beside all that they depend on; a stale one is refused."""
+"""Tables with a line a text, kept in a store's folder beside all that they depend on; none that is stale is read."""
 
 import json
 from pathlib import Path
@@ -13,9 +13,9 @@ CACHE = "cache"  # folder of a store; no part of its seal, and gone with it
 Key = dict[str, str | int]
 
 
-def read_cache(path: Path, key: Key, *, what: str, remedy: str) -> dict[str, np.ndarray]:
+def read_cache(path: Path, key: Key, *, what: str, remedy: str, most_bytes: int | None = None) -> dict[str, np.ndarray]:
     """Arrays by name; of a file that is damaged or stale the error says `what` it is, and ends with the `remedy`."""
-    arrays = read_arrays(path, remedy=remedy)
+    arrays = read_arrays(path, remedy=remedy, most_bytes=most_bytes)
     found = parse_json(str(arrays.pop("key", "")).encode(), path, remedy=remedy)
     differing = [field for field, value in key.items() if not isinstance(found, dict) or found.get(field) != value]
     if differing:

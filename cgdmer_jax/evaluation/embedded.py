@@ -53,7 +53,7 @@ def embed_records(subject: Subject, features: tuple[str, ...], random_seeds: int
         def compute() -> embedding.Features:
             return embedding.embed(features_of, variables, subject.corpus, subject.lines, subject.table, label)
 
-        found = embedding.cached(cache / f"features-{key}-{tail}.npz", subject.lines, compute)
+        found = embedding.cached(cache / f"features-{key}-{tail}.npz", subject.lines, names, compute)
         return {name: found[name].astype(np.float64) for name in names}
 
     own = made(run.checkpoint[:16], run.variables, "embed")

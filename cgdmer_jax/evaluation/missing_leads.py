@@ -81,7 +81,7 @@ def _embed(
         return {feature: made[feature]}
 
     name = f"features-{run.checkpoint[:16]}-{subject.corpus.fingerprint[:16]}-{feature}-{label}-{variant}.npz"
-    return embedding.cached(cache / name, lines, compute)[feature].astype(np.float64)
+    return embedding.cached(cache / name, lines, (feature,), compute)[feature].astype(np.float64)
 
 
 def _score(subject: Subject, headline: Headline, seeds: list[np.ndarray], *, leads: str, variant: str) -> Outcome:

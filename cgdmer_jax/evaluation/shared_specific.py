@@ -64,6 +64,7 @@ def embed_parts(subject: Subject, out: Path) -> DisentangledFeatures:
     ecg = embedding.cached(
         out / name,
         subject.lines,
+        NAMES,
         lambda: embedding.embed(features_of, run.variables, subject.corpus, subject.lines, subject.table, "embed"),
     )
     text_id = subject.corpus.text_id[subject.lines]

@@ -5,6 +5,7 @@ See docs/design.md, "Model folder".
 
 import json
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 import jax
@@ -17,12 +18,13 @@ from cgdmer_jax.data.text.cleaning import CLEANING_VERSION
 from cgdmer_jax.data.text.special_tokens import full_stop_id, vocabulary_size
 from cgdmer_jax.data.text.tokenizer import TOKENIZER_FILE, load_tokenizer, save_tokenizer, tokenizer_sha256
 from cgdmer_jax.errors import CgdmerError, reason_of
+from cgdmer_jax.fields import REQUIRED, Checked, check_field, hints_of, setting
 from cgdmer_jax.interop.encoder import Encoder
 from cgdmer_jax.interop.hub import is_hub_address, local_folder, snapshot
 from cgdmer_jax.interop.model_folder import new_folder
 from cgdmer_jax.interop.weights import read_weights, write_weights
 from cgdmer_jax.json_file import own_sha256, read_json
-from cgdmer_jax.methods.make import make_method
+from cgdmer_jax.methods.make import MOST_TOKENS, make_method
 from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.renamed_fields import renamed
 from cgdmer_jax.whole_file import sha256_of, write_whole
@@ -38,18 +40,27 @@ FILE_HASHES = {
     "card_sha256": CARD,
 }
 OWN_HASH = "config_sha256"  # over all other fields
-TYPES = {
-    "format_version": int,
-    "package_version": str,
-    "method_name": str,
-    "method": dict,
-    "max_tokens": int,
-    "origin": dict,
-    OWN_HASH: str,
-} | dict.fromkeys(FILE_HASHES, str)
-FIELDS = {1: TYPES.keys() - {"tokenizer_sha256", "card_sha256"}, FORMAT_VERSION: TYPES.keys()}
-MOST_TOKENS = 1 << 20
 REMEDY = "copy the folder again"
+
+
+@dataclass(frozen=True)
+class ModelConfig(Checked):
+    """Fields of config.json; the fields in `method` are those of the method's own config."""
+
+    format_version: int = setting(REQUIRED, "version of the folder's form", least=1, most=FORMAT_VERSION)
+    package_version: str = setting(REQUIRED, "version of the package that wrote it")
+    method_name: str = setting(REQUIRED, "pretraining method")
+    method: dict = setting(REQUIRED, "its config")
+    max_tokens: int = setting(REQUIRED, "word pieces of a report; longer ones are cut", least=1, most=MOST_TOKENS)
+    origin: dict = setting(REQUIRED, "which run it comes from")
+    config_sha256: str = setting(REQUIRED, "hash of all the other fields")
+    weights_sha256: str = setting(REQUIRED, f"hash of {WEIGHTS}")
+    input_sha256: str = setting(REQUIRED, f"hash of {INPUT}")
+    tokenizer_sha256: str = setting(REQUIRED, f"hash of {TOKENIZER_FILE}")
+    card_sha256: str = setting(REQUIRED, f"hash of {CARD}")
+
+
+_FIELDS = {1: hints_of(ModelConfig).keys() - {"tokenizer_sha256", "card_sha256"}, FORMAT_VERSION: hints_of(ModelConfig)}
 
 
 def save_model(
@@ -111,6 +122,8 @@ def load(name: str | Path) -> Encoder:
         vocabulary=vocabulary_size(tokenizer),
         max_tokens=config["max_tokens"],
         full_stop=full_stop_id(tokenizer),
+        where=f"{folder / CONFIG}: method",
+        remedy=REMEDY,
     )
     like = jax.eval_shape(method.init, jax.random.key(0), blank_batch(2, **shape, n_tokens=config["max_tokens"]))
     variables = read_weights(folder / WEIGHTS, like)
@@ -158,21 +171,18 @@ def _read_config(path: Path) -> dict:
     if not isinstance(config, dict) or "format_version" not in config:
         raise CgdmerError(f"{path} is not the config of a model folder; {REMEDY}")
     version = config["format_version"]
-    if not isinstance(version, int) or version not in FIELDS:
+    if not isinstance(version, int) or version not in _FIELDS:
         raise CgdmerError(
-            f"{path} has format version {version!r}, this program reads {' and '.join(map(str, FIELDS))}; "
+            f"{path} has format version {version!r}, this program reads {' and '.join(map(str, _FIELDS))}; "
             f"install the cgdmer_jax that wrote it ({config.get('package_version')})"
         )
-    if config.keys() != FIELDS[version]:
-        odd = sorted(config.keys() ^ FIELDS[version])[0]
+    if config.keys() != set(_FIELDS[version]):
+        odd = sorted(config.keys() ^ set(_FIELDS[version]))[0]
         raise CgdmerError(f"{path} differs in the field {odd}; {REMEDY}")
     if own_sha256(config, OWN_HASH) != config[OWN_HASH]:
         raise CgdmerError(f"{path} differs from what was exported ({OWN_HASH}); {REMEDY}")
     for field, value in config.items():
-        if not isinstance(value, TYPES[field]) or isinstance(value, bool):
-            raise CgdmerError(f"{path} holds {str(value)[:80]!r} as {field}, which is of the wrong type; {REMEDY}")
-    if not 1 <= config["max_tokens"] <= MOST_TOKENS:
-        raise CgdmerError(f"{path} holds max_tokens {config['max_tokens']}, expected 1 to {MOST_TOKENS}; {REMEDY}")
+        check_field(ModelConfig, field, value, f"{path}: {field}", remedy=REMEDY)
     return config
 
 

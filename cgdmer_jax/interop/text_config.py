@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.fields import check_field
 from cgdmer_jax.json_file import read_json
 from cgdmer_jax.models.text.bert import BertEncoder
-from cgdmer_jax.models.text.states import ACTIVATIONS
+from cgdmer_jax.models.text.sizes import BertSizes, T5Sizes
 from cgdmer_jax.models.text.t5 import T5Encoder
 from cgdmer_jax.models.text.tower import TextModule
 
@@ -19,12 +20,34 @@ _BERT_UNSAID = {
     "position_embedding_type": "absolute",
 }
 _ROBERTA_UNSAID = _BERT_UNSAID | {"pad_token_id": 1}
+_BERT_NAMES = {
+    "vocabulary": "vocab_size",
+    "token_types": "type_vocab_size",
+    "width": "hidden_size",
+    "depth": "num_hidden_layers",
+    "heads": "num_attention_heads",
+    "hidden": "intermediate_size",
+    "activation": "hidden_act",
+    "epsilon": "layer_norm_eps",
+}
+_T5_NAMES = {
+    "vocabulary": "vocab_size",
+    "width": "d_model",
+    "depth": "num_layers",
+    "heads": "num_heads",
+    "head_width": "d_kv",
+    "hidden": "d_ff",
+    "buckets": "relative_attention_num_buckets",
+    "max_distance": "relative_attention_max_distance",
+    "epsilon": "layer_norm_epsilon",
+}
+REMEDY = "copy it again from where the model comes from"
 _T5_UNSAID = {"feed_forward_proj": "relu", "layer_norm_epsilon": 1e-6, "relative_attention_max_distance": 128}
 
 
 def read_text_config(path: Path) -> dict:
     """The file, its `model_type` one of FAMILIES."""
-    config = read_json(path, remedy="copy it again from where the model comes from")
+    config = read_json(path, remedy=REMEDY)
     if not isinstance(config, dict) or "model_type" not in config:
         raise CgdmerError(f"{path} names no model_type, so it is not the config of a Hugging Face text model")
     if not isinstance(config["model_type"], str) or config["model_type"] not in FAMILIES:
@@ -42,13 +65,21 @@ def text_module(config: dict, path: Path) -> TextModule:
 
 def _bert(config: dict, path: Path) -> BertEncoder:
     config = _BERT_UNSAID | config
-    return BertEncoder(**_bert_fields(config, path), max_tokens=_count(config, "max_position_embeddings", path))
+    n_positions = _value(config, "max_position_embeddings", path, BertSizes, "max_tokens")
+    return BertEncoder(**_bert_fields(config, path), max_tokens=n_positions)
 
 
 def _roberta(config: dict, path: Path) -> BertEncoder:
     config = _ROBERTA_UNSAID | config
-    first = _count(config, "pad_token_id", path, least=0)
-    n_positions = _count(config, "max_position_embeddings", path, least=first + 2)
+    if config["pad_token_id"] is None:
+        raise CgdmerError(f"{path}: pad_token_id is null, expected the id that positions count from; {REMEDY}")
+    first = _value(config, "pad_token_id", path, BertSizes, "counted_from")
+    n_positions = _value(config, "max_position_embeddings", path, BertSizes, "max_tokens")
+    if n_positions < first + 2:
+        raise CgdmerError(
+            f"{path}: max_position_embeddings is {n_positions}, expected a whole number of at least {first + 2}, since "
+            f"positions count from pad_token_id {first}; {REMEDY}"
+        )
     return BertEncoder(**_bert_fields(config, path), max_tokens=n_positions - first - 1, counted_from=first)
 
 
@@ -59,19 +90,12 @@ def _bert_fields(config: dict, path: Path) -> dict:
         raise CgdmerError(
             f'{path} has position_embedding_type "{config["position_embedding_type"]}"; only "absolute" is known here'
         )
-    width, heads = _count(config, "hidden_size", path), _count(config, "num_attention_heads", path)
-    if width % heads:
-        raise CgdmerError(f"{path} has hidden_size {width}, no multiple of its num_attention_heads {heads}")
-    return {
-        "vocabulary": _count(config, "vocab_size", path),
-        "token_types": _count(config, "type_vocab_size", path),
-        "width": width,
-        "depth": _count(config, "num_hidden_layers", path),
-        "heads": heads,
-        "hidden": _count(config, "intermediate_size", path),
-        "activation": _activation(config["hidden_act"], path),
-        "epsilon": _epsilon(config, "layer_norm_eps", path),
-    }
+    fields = {name: _value(config, theirs, path, BertSizes, name) for name, theirs in _BERT_NAMES.items()}
+    if fields["width"] % fields["heads"]:
+        raise CgdmerError(
+            f"{path} has hidden_size {fields['width']}, no multiple of its num_attention_heads {fields['heads']}"
+        )
+    return fields | {"epsilon": float(fields["epsilon"])}
 
 
 def _t5(config: dict, path: Path) -> T5Encoder:
@@ -81,42 +105,20 @@ def _t5(config: dict, path: Path) -> T5Encoder:
         raise CgdmerError(f'{path} has feed_forward_proj "{config["feed_forward_proj"]}"; known: NAME and gated-NAME')
     if gated and activation == "gelu":  # v1.1 and Flan write "gated-gelu" for the tanh form they were trained with
         activation = "gelu_new"
-    return T5Encoder(
-        vocabulary=_count(config, "vocab_size", path),
-        width=_count(config, "d_model", path),
-        depth=_count(config, "num_layers", path),
-        heads=_count(config, "num_heads", path),
-        head_width=_count(config, "d_kv", path),
-        hidden=_count(config, "d_ff", path),
-        activation=_activation(activation, path),
-        gated=bool(gated),
-        buckets=_count(config, "relative_attention_num_buckets", path, least=4),
-        max_distance=_count(config, "relative_attention_max_distance", path),
-        epsilon=_epsilon(config, "layer_norm_epsilon", path),
-    )
+    check_field(T5Sizes, "activation", activation, f"{path}: the activation of feed_forward_proj", remedy=REMEDY)
+    fields = {name: _value(config, theirs, path, T5Sizes, name) for name, theirs in _T5_NAMES.items()}
+    fields |= {"activation": activation, "gated": bool(gated), "epsilon": float(fields["epsilon"])}
+    if fault := T5Sizes(**fields).fault():
+        raise CgdmerError(f"{path} {fault}; {REMEDY}")
+    return T5Encoder(**fields)
 
 
-def _count(config: dict, name: str, path: Path, least: int = 1) -> int:
-    if name not in config:
-        raise CgdmerError(f"{path} lacks {name}; copy it again from where the model comes from")
-    value = config[name]
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise CgdmerError(f"{path} has {name} {value!r}; a whole number from {least} on belongs there")
-    return value
-
-
-def _epsilon(config: dict, name: str, path: Path) -> float:
-    value = config[name]
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 1:
-        raise CgdmerError(f"{path} has {name} {value!r}; a number above 0 and below 1 belongs there, as 1e-12")
-    return float(value)
-
-
-def _activation(name: object, path: Path) -> str:
-    if not isinstance(name, str) or name not in ACTIVATIONS:
-        more = suggest(str(name), ACTIVATIONS)
-        raise CgdmerError(f'{path} has the activation "{name}", which is not known here.{more}')
-    return name
+def _value(config: dict, theirs: str, path: Path, kind: type, name: str):
+    """The value under their name, which must be one that our field may have."""
+    if theirs not in config:
+        raise CgdmerError(f"{path} lacks {theirs}; {REMEDY}")
+    check_field(kind, name, config[theirs], f"{path}: {theirs}", remedy=REMEDY)
+    return config[theirs]
 
 
 FAMILIES: dict[str, Callable[[dict, Path], TextModule]] = {

@@ -10,6 +10,7 @@ from cgdmer_jax.interop.tensor_table import check_tensors
 from cgdmer_jax.interop.text_config import TextModule, text_module
 from cgdmer_jax.interop.text_names import LAYER, OLD_ENDS, POOLER, PREFIXES, TIED, harmless, their_name
 from cgdmer_jax.interop.text_tensors import FLOATS, Stored
+from cgdmer_jax.interop.weights import check_finite
 from cgdmer_jax.models.text.bert import BertEncoder
 
 
@@ -30,7 +31,7 @@ def text_parameters(
     for name, kernel, (_, leaf) in zip(names, kernels, places, strict=True):
         wanted |= _wanted(name, leaf.shape, kernel)
     _check(file, config_path, tensors, wanted)
-    leaves = [_read(tensors, name, module.depth, kernel) for name, kernel in zip(names, kernels, strict=True)]
+    leaves = [_read(file, tensors, name, module.depth, kernel) for name, kernel in zip(names, kernels, strict=True)]
     return module, jax.tree.unflatten(jax.tree.structure(like), leaves), left_out
 
 
@@ -68,9 +69,10 @@ def _wanted(name: str, shape: tuple[int, ...], kernel: bool) -> dict[str, list[i
     return {name.format(layer=number): list(each) for number in range(shape[0])}
 
 
-def _read(tensors: dict[str, Stored], name: str, depth: int, kernel: bool) -> np.ndarray:
+def _read(file: Path, tensors: dict[str, Stored], name: str, depth: int, kernel: bool) -> np.ndarray:
     layers = [name.format(layer=number) for number in range(depth)] if LAYER in name else [name]
-    read = [tensors[layer].read().T if kernel else tensors[layer].read() for layer in layers]
+    found = [check_finite(file, layer, tensors[layer].read()) for layer in layers]
+    read = [tensor.T if kernel else tensor for tensor in found]
     return np.stack(read) if LAYER in name else np.ascontiguousarray(read[0])
 
 

@@ -15,6 +15,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.merl_names import COUNTER, LAYER, TOWER, UNUSED, ours, theirs
 from cgdmer_jax.interop.tensor_table import check_tensors
 from cgdmer_jax.interop.torch_file import torch_tensors
+from cgdmer_jax.interop.weights import check_finite
 from cgdmer_jax.methods.protocol import Variables
 
 Tensors = dict[str, Float[np.ndarray, "..."]]
@@ -62,7 +63,7 @@ def read_state_dict(path: Path) -> Tensors:
     tensors = torch_tensors(
         path, without_torch="pip install 'cgdmer_jax[torch]'", no_state_dict="give the whole model, *_ckpt.pth"
     )
-    return {name: tensor.float().numpy() for name, tensor in tensors.items()}
+    return {name: check_finite(path, name, tensor.float().numpy()) for name, tensor in tensors.items()}
 
 
 def _kind(name: str) -> str:

@@ -13,6 +13,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.tensor_table import mismatch
 from cgdmer_jax.methods.protocol import Variables
 
+REMEDY = "copy the folder again, or export the model again"
 MOST_TOLD = 6  # of the tensors that do not fit; the rest is counted
 # Names that safetensors gives to what a method may hold.
 DTYPES = {"float32": "F32", "float16": "F16", "bfloat16": "BF16", "int32": "I32", "bool": "BOOL"}
@@ -47,12 +48,20 @@ def read_weights(path: Path, like: Variables) -> Variables:
             _check_own_tensors(
                 path, found, {n: f"{DTYPES[str(leaf.dtype)]}{list(leaf.shape)}" for n, leaf in wanted.items()}
             )
-            leaves = [file.get_tensor(name) for name in wanted]
+            leaves = [check_finite(path, name, file.get_tensor(name), REMEDY) for name in wanted]
     except FileNotFoundError as error:
         raise CgdmerError(f"{path} is missing; copy the whole model folder again") from error
     except SafetensorError as error:
         raise CgdmerError(f"{path} cannot be read ({error}); copy the model folder again") from error
     return jax.tree.unflatten(jax.tree.structure(like), leaves)
+
+
+def check_finite(path: Path, name: str, tensor: np.ndarray, remedy: str = "copy the file again") -> np.ndarray:
+    """The tensor, whose numbers are all finite: one that is not spreads to every feature."""
+    n_odd = int(np.count_nonzero(~np.isfinite(tensor)))
+    if n_odd:
+        raise CgdmerError(f"{path}: {n_odd} of the {tensor.size} numbers of {name} are not finite; {remedy}")
+    return tensor
 
 
 def _check_own_tensors(path: Path, found: dict[str, str], wanted: dict[str, str]) -> None:
@@ -65,7 +74,7 @@ def _check_own_tensors(path: Path, found: dict[str, str], wanted: dict[str, str]
         more = f"; and {len(problems) - MOST_TOLD} more" if len(problems) > MOST_TOLD else ""
         raise CgdmerError(
             f"{path} does not hold the tensors that its config describes: {'; '.join(problems[:MOST_TOLD])}{more}; "
-            "nothing was loaded: copy the folder again, or export the model again"
+            f"nothing was loaded: {REMEDY}"
         )
 
 

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int32, PRNGKeyArray
 
 from cgdmer_jax.batch import Batch
-from cgdmer_jax.config import one_of, setting
-from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.fields import Checked, setting
 from cgdmer_jax.methods.losses import reconstruction
 from cgdmer_jax.methods.protocol import Aux, Declared, Variables
 from cgdmer_jax.models.frozen import held
@@ -19,33 +19,35 @@ from cgdmer_jax.models.masking.words import MaskedTokens, draw_masked_tokens
 from cgdmer_jax.models.text import tower as text_tower
 from cgdmer_jax.models.text.scratch import LanguageHead
 from cgdmer_jax.models.text.tower import POOLINGS
-from cgdmer_jax.models.transformer import Compute
+from cgdmer_jax.models.transformer import DEEPEST, REMAT_POLICIES, Compute
 
 
 @dataclass(frozen=True)
-class MaskedTextConfig:
+class MaskedTextConfig(Checked):
     """`config.method` of masked-language adaptation: each field's default and meaning."""
+
+    where = "config.method"
 
     text_tower: str = setting("", "text encoder to adapt: a folder or hf://owner/name@revision")
     text_architecture: dict = setting({}, "architecture of that encoder; adapt_text fills it in from its folder")
-    text_trained: int = setting(-1, "number of its last blocks that are trained; 0 = none, -1 = all of it")
-    text_lr_multiplier: float = setting(0.1, "learning-rate multiplier of the encoder; the new head has none")
-    text_pooling: str = setting("mean", f"from its tokens to one vector: {one_of(POOLINGS)}")
-    mlm_ratio: float = setting(0.15, "share of the words that is masked")
-    dtype: str = setting("float32", "`float32` or `bfloat16`: of activations and products")
-    remat: str = setting("none", "what the backward pass computes again: `none`, `full` blocks or `dots`")
-    unroll: int = setting(1, "blocks in one turn of the scan over layers")
+    text_trained: int = setting(
+        -1, "number of its last blocks that are trained; 0 = none, -1 = all of it", least=-1, most=DEEPEST
+    )
+    text_lr_multiplier: float = setting(0.1, "learning-rate multiplier of the encoder; the new head has none", above=0)
+    text_pooling: str = setting("mean", "from its tokens to one vector", choices=POOLINGS)
+    mlm_ratio: float = setting(0.15, "share of the words that is masked", above=0, below=1)
+    dtype: str = setting("float32", "of activations and products", choices=("float32", "bfloat16"))
+    remat: str = setting(
+        "none",
+        "what the backward pass computes again: nothing, whole blocks, or all but their products",
+        choices=REMAT_POLICIES,
+    )
+    unroll: int = setting(1, "blocks in one turn of the scan over layers", least=1, most=DEEPEST)
 
     def __post_init__(self):
+        super().__post_init__()
         if not (self.text_tower and self.text_architecture):
             raise CgdmerError("config.method.text_tower is empty; name the text encoder to adapt")
-        if self.text_pooling not in POOLINGS:
-            told = suggest(self.text_pooling, POOLINGS)
-            raise CgdmerError(f'config.method.text_pooling is "{self.text_pooling}".{told}')
-        if not self.text_lr_multiplier > 0:
-            raise CgdmerError(f"config.method.text_lr_multiplier is {self.text_lr_multiplier}; give a factor above 0")
-        if not 0 < self.mlm_ratio < 1:
-            raise CgdmerError(f"config.method.mlm_ratio is {self.mlm_ratio}; give a share between 0 and 1")
 
 
 class MaskedTextNetwork(nn.Module):

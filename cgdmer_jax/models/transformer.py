@@ -1,12 +1,13 @@
 """Pre-norm transformer blocks, scanned over depth; keys always end at a length."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from cgdmer_jax.fields import Checked, setting
 from cgdmer_jax.models.attention import attention
 from cgdmer_jax.models.dense import PRODUCT, Dense, LayerNorm
 
@@ -14,6 +15,8 @@ from cgdmer_jax.models.dense import PRODUCT, Dense, LayerNorm
 # nothing and a token's content reaches the end of the stack (docs/decisions.md, "CG-DMER").
 BRANCH_START = 0.1
 
+# Of what is read or given; more than any model in use has, and what they make together is compared with the memory.
+WIDEST, DEEPEST, MOST_SEQUENCE = 1 << 16, 1 << 10, 1 << 16
 REMAT_POLICIES = {
     "none": None,
     "full": jax.checkpoint_policies.nothing_saveable,
@@ -22,13 +25,17 @@ REMAT_POLICIES = {
 
 
 @dataclass(frozen=True)
-class Size:
+class Size(Checked):
     """Width, depth and heads of one transformer; its MLPs are four times as wide."""
 
-    # Defaults and meanings of the config fields that a method has of this kind.
-    width: int = field(default=128, metadata={"meaning": "width of its tokens"})
-    depth: int = field(default=4, metadata={"meaning": "number of its blocks"})
-    heads: int = field(default=4, metadata={"meaning": "attention heads of each block; they divide the width"})
+    width: int = setting(128, "width of its tokens", least=1, most=WIDEST)
+    depth: int = setting(4, "number of its blocks", least=1, most=DEEPEST)
+    heads: int = setting(4, "attention heads of each block; they divide the width", least=1, most=WIDEST)
+
+    def fault(self) -> str | None:
+        if self.width % self.heads:
+            return f"has {self.heads} heads, which do not divide its width {self.width}; give heads that do"
+        return None
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 from tokenizers import Tokenizer
 
-from cgdmer_jax.config import from_fields
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.data.loader import Loader, sequential_batches, shuffled
 from cgdmer_jax.data.report_texts import N_LEADS, ReportTexts, of_corpus, of_table
 from cgdmer_jax.data.text.tokenizer import encode, load_tokenizer
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.fields import from_fields
 from cgdmer_jax.interop.huggingface import TextTower
 from cgdmer_jax.interop.text_architecture import weights_sha256
 from cgdmer_jax.interop.text_folder import read_origin, save_text_encoder
@@ -25,7 +25,7 @@ from cgdmer_jax.models.text.tower import NAME, join_blocks, make_tower
 from cgdmer_jax.models.transformer import Compute
 from cgdmer_jax.provenance import write_figures
 from cgdmer_jax.recipes import build
-from cgdmer_jax.recipes.config_fields import check_fields
+from cgdmer_jax.recipes.config_fields import check_fields, check_method
 from cgdmer_jax.recipes.pretrained_text import with_architecture, with_tower
 from cgdmer_jax.recipes.training_run import TrainingSetup, first_state, train_in
 from cgdmer_jax.recipes.utilisation import share_a_record
@@ -37,6 +37,7 @@ from cgdmer_jax.training.run_folder import RunFolder
 
 CONFIG = "configs/masked_text.py"
 FIGURES = "adaptation.json"
+MOST_LOSS = 700.0  # nats a word; no float holds the perplexity of more
 
 
 def adapt_text(config: ConfigDict, workdir: Path, out: Path) -> int:
@@ -45,6 +46,7 @@ def adapt_text(config: ConfigDict, workdir: Path, out: Path) -> int:
     run = RunFolder(workdir)
     check_out(out, run)
     config, tower = with_architecture(config, run)
+    check_method(config)
     mesh = sharding.make_mesh(tuple(config.run.mesh))
     sharding.check_batch_size(config.data.batch_size, mesh)
     reports = read_reports(config)
@@ -159,11 +161,13 @@ def make_validation(method: MaskedText, config: ConfigDict, reports: ReportTexts
 
 def perplexities(run: RunFolder, reports: ReportTexts) -> list[dict]:
     """Perplexities at the first and the last validation in metrics.jsonl."""
-    found = [record for record in read_metrics(run.metrics) if "validation_loss" in record]
+    found = [record for record in read_metrics(run.metrics) if record.get("validation_loss") is not None]
+    if not found:
+        raise CgdmerError(f"{run.metrics} has no validation_loss, of which the perplexity is told; restore it")
     rows = []
     for when, record in (("before", found[0]), ("after", found[-1])):
         loss = record["validation_loss"]
-        row = {"when": when, "step": record["step"], "loss": loss, "perplexity": math.exp(loss)}
+        row = {"when": when, "step": record["step"], "loss": loss, "perplexity": math.exp(min(loss, MOST_LOSS))}
         rows.append(row | {"n_training": len(reports.training), "n_held_out": len(reports.held_out)})
     return rows
 

@@ -36,8 +36,14 @@ from cgdmer_jax.training.run_folder import RunFolder
 from cgdmer_jax.waveform.conditioning import LEADS
 
 
-def make_method(config: ConfigDict, contract: InputContract, tokenizer: Tokenizer) -> Method:
-    """The config's method, on recordings as the contract has them."""
+def make_method(
+    config: ConfigDict,
+    contract: InputContract,
+    tokenizer: Tokenizer,
+    where: str = "config.method",
+    remedy: str = "",
+) -> Method:
+    """The config's method, on recordings as the contract has them; `where` and `remedy` as `make.make_method`."""
     method = make.make_method(
         config.method_name,
         config.method.to_dict(),
@@ -46,6 +52,8 @@ def make_method(config: ConfigDict, contract: InputContract, tokenizer: Tokenize
         rate=contract.rate,
         **of_tokenizer(tokenizer),
         max_tokens=config.data.max_tokens,
+        where=where,
+        remedy=remedy,
     )
     if not method.declared.recordings:
         raise _without_recordings(config.method_name)

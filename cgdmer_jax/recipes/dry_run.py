@@ -13,15 +13,15 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from cgdmer_jax.batch import Batch
-from cgdmer_jax.config import from_fields
 from cgdmer_jax.contract import InputContract
 from cgdmer_jax.data.corpus import Corpus, open_corpus
 from cgdmer_jax.data.record_columns import with_record_columns
 from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.fields import from_fields
 from cgdmer_jax.interop.huggingface import TextTower
 from cgdmer_jax.methods.protocol import Method
 from cgdmer_jax.recipes import build
-from cgdmer_jax.recipes.config_fields import check_fields
+from cgdmer_jax.recipes.config_fields import check_fields, check_method
 from cgdmer_jax.recipes.pretrained_text import with_architecture
 from cgdmer_jax.recipes.text_columns import blank_columns
 from cgdmer_jax.recipes.training_run import state_shapes
@@ -51,6 +51,7 @@ def dry_run(config: ConfigDict, topology: str, accelerator: str) -> dict:
     sharding.check_batch_size(config.data.batch_size, mesh)
     build.check_reads_recordings(config)
     config, tower = with_architecture(config, RunFolder(Path("no-run")))
+    check_method(config)
     corpus = open_corpus(tuple(config.data.stores))
     tokenizer = build.make_tokenizer(config, corpus) if tower is None else tower.tokenizer
     contract = build.make_contract(corpus, tokenizer, build.scaling_of(config))

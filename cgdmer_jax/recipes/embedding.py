@@ -21,6 +21,7 @@ from cgdmer_jax.recipes import build
 from cgdmer_jax.recipes.trained_run import Trained
 
 EVALUATION_BATCH = records_at_once()
+REMEDY = "it is made again"
 
 
 def embedder(method: Method, names: Sequence[str]) -> Callable:
@@ -60,16 +61,30 @@ def embed_batches(
         return embed_recordings(features_of, variables, batches, progress.update)
 
 
-def cached(path: Path, lines: Int64[np.ndarray, "record"], compute: Callable[[], Features]) -> Features:
-    """Reads that file, or computes and writes it whole; its name carries the hashes of content, records and code."""
+def cached(
+    path: Path, lines: Int64[np.ndarray, "record"], names: Sequence[str], compute: Callable[[], Features]
+) -> Features:
+    """Reads these features from that file, or computes and writes it whole.
+
+    Its name carries the hashes of content, records and code. A file that is damaged, or holds other features, is told
+    and made again.
+    """
     of_lines = hashlib.sha256(lines.astype("<i8").tobytes()).hexdigest()
     path = path.with_stem(f"{path.stem}-{of_lines[:8]}-{provenance.code_sha256()[:8]}")
     if path.exists():
         try:
-            return read_arrays(path, remedy="it is made again")
+            return _read_features(path, len(lines), names)
         except CgdmerError as error:
             print(error)
     features = compute()
     path.parent.mkdir(parents=True, exist_ok=True)
     write_arrays(path, features, compress=False)
     return features
+
+
+def _read_features(path: Path, n_records: int, names: Sequence[str]) -> Features:
+    found = read_arrays(path, remedy=REMEDY)
+    numbers = all(x.dtype.kind == "f" and x.ndim == 2 and len(x) == n_records for x in found.values())
+    if found.keys() != set(names) or not numbers:
+        raise CgdmerError(f"{path} does not hold {', '.join(names)} of {n_records} records; {REMEDY}")
+    return found

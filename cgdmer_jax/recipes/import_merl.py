@@ -6,16 +6,17 @@ from pathlib import Path
 import jax
 from ml_collections import ConfigDict
 
-from cgdmer_jax.config import from_fields
 from cgdmer_jax.contract import InputContract, TrainedOn
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.data.text.tokenizer import save_tokenizer
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.fields import from_fields
 from cgdmer_jax.interop.merl_names import TOWER
 from cgdmer_jax.interop.torch_weights import read_merl
 from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.models.text import tower as text_tower
 from cgdmer_jax.recipes import build
+from cgdmer_jax.recipes.config_fields import check_fields, check_method
 from cgdmer_jax.recipes.pretrained_text import with_architecture, with_tower
 from cgdmer_jax.recipes.training_run import first_state
 from cgdmer_jax.training import sharding
@@ -31,9 +32,11 @@ def import_merl(weights: Path, config: ConfigDict, store: str, run: RunFolder) -
     """Writes the run folder: one checkpoint, of step 0."""
     if run.exists():
         raise CgdmerError(f"{run.path} is a run already; take another --out")
+    config = check_fields(config)
     with config.unlocked():
         config.data.stores = (store,)
     config, tower = with_architecture(config, run)
+    check_method(config)
     if config.method_name != "merl" or tower is None:
         raise CgdmerError("--config is no config of MERL with a text tower; give configs/merl.py:SIZE")
     corpus = open_corpus((store,))

@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 from tokenizers import Tokenizer
 
 from cgdmer_jax import provenance
-from cgdmer_jax.config import flat, from_fields, load_config, suggest_field
+from cgdmer_jax.config import flat, load_config, suggest_field
 from cgdmer_jax.contract import CONVERSION, InputContract
 from cgdmer_jax.data.corpus import Corpus, open_corpus
 from cgdmer_jax.data.loader import Loader
@@ -19,9 +19,10 @@ from cgdmer_jax.data.record_columns import with_record_columns
 from cgdmer_jax.data.text.tokenizer import load_tokenizer, tokenizer_sha256
 from cgdmer_jax.data.token_table import TokenTable, token_table
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.fields import from_fields
 from cgdmer_jax.interop.huggingface import TextTower
 from cgdmer_jax.recipes import build
-from cgdmer_jax.recipes.config_fields import check_fields
+from cgdmer_jax.recipes.config_fields import check_fields, check_method
 from cgdmer_jax.recipes.gradient_norms import make_diagnosis
 from cgdmer_jax.recipes.pretrained_text import tower_name, with_architecture, with_tower
 from cgdmer_jax.recipes.text_columns import with_columns
@@ -91,6 +92,7 @@ def pretrain(
     config = check_fields(config)
     build.check_reads_recordings(config)
     config, tower = with_architecture(config, run)
+    check_method(config)
     run.check(config.to_dict(), allowed)
     given = RunFolder(Path(init_from)) if init_from is not None else None
     mesh = sharding.make_mesh(tuple(config.run.mesh))

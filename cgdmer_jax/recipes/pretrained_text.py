@@ -25,9 +25,9 @@ def with_architecture(config: ConfigDict, run: RunFolder) -> tuple[ConfigDict, T
             "leave the first empty"
         )
     if run.exists() and any(run.checkpoints.glob("*/manifest.json")):
-        known = run.config()["method"]
-        same = "text_tower" in known and known["text_tower"] == name
-        tower, architecture = None, known["text_architecture"] if same else {}  # of another one: refused by the run
+        known = run.config().get("method")
+        kept = known.get("text_architecture") if isinstance(known, dict) and known.get("text_tower") == name else None
+        tower, architecture = None, kept if isinstance(kept, dict) else {}  # of another encoder: refused by the run
     else:
         tower = load_text_encoder(name)
         architecture = architecture_of(tower)

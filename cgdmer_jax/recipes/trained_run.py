@@ -6,14 +6,17 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from ml_collections import ConfigDict
 from tokenizers import Tokenizer
 
 from cgdmer_jax.contract import InputContract
 from cgdmer_jax.data.text.tokenizer import load_tokenizer, tokenizer_sha256
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.interop.weights import check_finite
 from cgdmer_jax.methods.protocol import Method, Variables
 from cgdmer_jax.recipes import build
+from cgdmer_jax.recipes.config_fields import check_stored
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.run_folder import REMEDY, RunFolder
 from cgdmer_jax.training.state import NEVER, TrainState
@@ -37,24 +40,39 @@ class Trained:
 def load_run(path: Path, step: int | None) -> Trained:
     """The run's last checkpoint, or the one of `step`; while it trains, too."""
     folder = RunFolder(path)
-    config, contract = ConfigDict(folder.config()), folder.contract()
+    file, stored = folder.path / "config.json", folder.config()
+    config, contract = ConfigDict(stored), folder.contract()
+    if isinstance(stored.get("method_name"), str):
+        build.check_reads_recordings(config)
+    check_stored(stored, file)
     tokenizer = load_tokenizer(folder.checked_tokenizer())
     if not folder.seals_tokenizer() and tokenizer_sha256(tokenizer) != contract.tokenizer_sha256:
         raise CgdmerError(f"{folder.tokenizer} is not the tokenizer of this run (sha256 in input.json); {REMEDY}")
-    method = build.make_method(config, contract, tokenizer)
+    method = build.make_method(config, contract, tokenizer, f"{file}: method", REMEDY)
     checkpoints = Checkpoints(folder.checkpoints, keep_last=1)
     checkpoints.latest()  # raises before anything is compiled where there is none
     # Of the state only the variables are read; the optimiser may be whatever it was.
     init = jax.jit(method.init)
-    like = TrainState(jnp.int32(0), _first_variables(init, contract, config, 0), None, jnp.int32(NEVER))
+    like = TrainState(jnp.int32(0), _shapes(init, contract, config), None, jnp.int32(NEVER))
     with checkpoints:
         variables, found, sha256 = checkpoints.restore_variables(step, like)
+    place = folder.checkpoints / str(found)
+    for where, leaf in jax.tree_util.tree_leaves_with_path(variables):
+        name = jax.tree_util.keystr(where, simple=True, separator="/")
+        check_finite(place, name, np.asarray(leaf), "take another --checkpoint")
     return Trained(folder, config, contract, tokenizer, method, init, variables, found, sha256)
 
 
 def random_variables(trained: Trained, seed: int) -> Variables:
     """The same architecture before any training."""
     return _first_variables(trained.init, trained.contract, trained.config, seed)
+
+
+def _shapes(init: Callable, contract: InputContract, config: ConfigDict) -> Variables:
+    """What the checkpoint must hold, to lie on one device; no such weight is made, however large the config says."""
+    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    made = jax.eval_shape(init, jax.random.key(0), build.blank_batch_of(2, contract, config.data.max_tokens))
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device), made)
 
 
 def _first_variables(init: Callable, contract: InputContract, config: ConfigDict, seed: int) -> Variables:

@@ -13,10 +13,10 @@ from tokenizers import Tokenizer
 
 from cgdmer_jax import early_stop
 from cgdmer_jax.batch import Batch
-from cgdmer_jax.config import from_fields
 from cgdmer_jax.contract import InputContract
 from cgdmer_jax.data.text.tokenizer import save_tokenizer
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.fields import from_fields
 from cgdmer_jax.methods.protocol import Method, Variables
 from cgdmer_jax.recipes import build
 from cgdmer_jax.training import loop, placement
@@ -127,7 +127,9 @@ def first_state(method: Method, config: OptimizerConfig, batch: Batch, key: PRNG
     batch = place_batch(batch, mesh)
     shapes, optimizer = state_shapes(method, config, batch, key)
     placed = placement.shardings(shapes, mesh)
-    placement.check_replicated(placement.placements(shapes, placed), mesh.shape["fsdp"])
+    rows = placement.placements(shapes, placed)
+    placement.check_replicated(rows, mesh.shape["fsdp"])
+    placement.check_memory(rows, mesh)
     make = jax.jit(lambda k, b: start(method.init(k, b), optimizer), out_shardings=placed)
     return make(key, batch), optimizer
 

@@ -1,11 +1,11 @@
 """diagnostics.json as tables: a section of the report, and text for a terminal."""
 
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.report.shown import escape
 from cgdmer_jax.report.tables import terminal_lines
 from cgdmer_jax.sealed_json import read_sealed
 

@@ -1,10 +1,10 @@
 """Differences to a reference as points with intervals around 0, a panel a task."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import NamedTuple
 
 from cgdmer_jax.report.plots import COLOURS, GREY, INK, ticks_around, words_at
+from cgdmer_jax.report.shown import escape
 
 NAMES, PANEL, SPACE, STEP, TOP = 190, 170, 48, 22, 62  # pixels
 STROKE = f'stroke="{COLOURS[0]}"'

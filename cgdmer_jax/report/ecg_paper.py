@@ -1,10 +1,11 @@
 """ECG paper as SVG in true millimetres: 25 mm/s, 10 mm/mV, 3x4 leads of 2.5 s above 10 s of lead II."""
 
 import hashlib
-from html import escape
 
 import numpy as np
 from jaxtyping import Bool, Float
+
+from cgdmer_jax.report.shown import escape
 
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 ROWS = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))
@@ -46,7 +47,7 @@ def ecg_page_svg(
     width, height = PAPER_MM[0] + 2 * MARGIN_MM, PAPER_MM[1] + HEAD_MM + FOOT_MM
     told = _told(signal_mv.shape[1] / rate, rate, present, overlay_mv is not None, hidden is not None)
     # Ids by content: several pages stand in one document.
-    name = "ecg-" + hashlib.sha256("".join([title, told, *drawn]).encode()).hexdigest()[:12]
+    name = "ecg-" + hashlib.sha256("".join([title, told, *drawn]).encode(errors="surrogatepass")).hexdigest()[:12]
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}mm" height="{height:g}mm" '
         f'viewBox="0 0 {width:g} {height:g}" role="img" aria-labelledby="{name}-title" aria-describedby="{name}-desc">',

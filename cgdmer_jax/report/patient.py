@@ -1,11 +1,11 @@
 """The report's page of one patient: tracing, what the probe finds, how trustworthy the recording is, who is alike."""
 
 from collections.abc import Sequence
-from html import escape
 
 from cgdmer_jax.report.contents import Case, Finding, Neighbours, Tracing
 from cgdmer_jax.report.ecg_paper import ecg_page_svg
 from cgdmer_jax.report.shell import ecg_figure, sheet
+from cgdmer_jax.report.shown import escape
 from cgdmer_jax.report.tables import facts_table, line, table
 
 SHOWN_FINDINGS = 12

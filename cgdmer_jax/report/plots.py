@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from html import escape
 from typing import NamedTuple
+
+from cgdmer_jax.report.shown import escape
 
 # Okabe and Ito's colours, told apart by colour-blind readers; the dashes tell them apart in grey.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#7a5c00", "#56b4e9")

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from html import escape, unescape
+from html import unescape
+
+from cgdmer_jax.report.shown import escape
 
 DISCLAIMER = "Research software, not a medical device: not for the diagnosis or triage of any patient."
 # No script and nothing from outside, even if a text from elsewhere slipped through as markup.

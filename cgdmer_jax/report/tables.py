@@ -1,9 +1,9 @@
 """Building blocks of the report's tables: cells with intervals, plain names, rows chosen by their fields."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
 
 from cgdmer_jax.metrics.protocols import NO_SIGNALS, has_no_signals
+from cgdmer_jax.report.shown import escape
 
 Row = Mapping[str, object]  # of results.json
 

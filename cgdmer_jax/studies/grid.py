@@ -12,6 +12,7 @@ from cgdmer_jax.contract import InputContract
 from cgdmer_jax.data.corpus import Corpus
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.recipes import build
+from cgdmer_jax.recipes.config_fields import check_fields
 
 FIELDS = {"config", "overrides", "reference", "rows"}
 ROW_FIELDS = {"overrides", "seeds"}
@@ -65,6 +66,7 @@ def plan(grid: dict, store: str) -> list[Planned]:
             overrides = {**grid["overrides"], **row["overrides"], "data.stores": store, "seed": seed}
             try:
                 config = load_config(grid["config"], words_of(overrides))
+                config = check_fields(config)
             except CgdmerError as error:
                 raise CgdmerError(f'grid row "{name}": {error}') from error
             planned.append(Planned(name, seed, grid["config"], overrides, config, provenance.config_sha256(config)))

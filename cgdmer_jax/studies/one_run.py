@@ -136,14 +136,15 @@ def kept_rows(run: Path, scored: Path) -> tuple[list[dict], dict[ScoreKey, paire
         and (row["group"], row["leads"], row["label_fraction"]) == ("all", "all", 1.0)
         and (row["evaluation"] == "retrieval" or (row["class"] == "macro_ge10" and row["metric"] == "auroc"))
     ]
-    arrays = read_arrays(scored / "predictions.npz", remedy="evaluate the run again")
+    file, remedy = scored / "predictions.npz", "evaluate the run again"
+    arrays = read_arrays(file, remedy=remedy)
+    keys = [key for key in dict.fromkeys(map(key_of, rows)) if key.text() in arrays]
+    of_task = {key: [f"{key.task}/{name}" for name in ("labels", "record_id", "patient_id")] for key in keys}
+    for name in (name for names in of_task.values() for name in names if name not in arrays):
+        raise CgdmerError(f"{file} lacks {name}; {remedy}")
     samples = {
-        key: paired.macro_samples(
-            arrays[key.text()].astype(np.float64),
-            *(arrays[f"{key.task}/{name}"] for name in ("labels", "record_id", "patient_id")),
-        )
-        for key in dict.fromkeys(map(key_of, rows))
-        if key.text() in arrays
+        key: paired.macro_samples(arrays[key.text()].astype(np.float64), *(arrays[name] for name in of_task[key]))
+        for key in keys
     }
     return [with_interval(row, samples.get(key_of(row))) for row in rows], samples
 

@@ -1,6 +1,5 @@
 """AdamW with warm-up, cosine, clipping, decay by rule and learning-rate factors by parameter path."""
 
-import math
 import re
 from dataclasses import dataclass
 
@@ -8,39 +7,37 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from cgdmer_jax.config import setting
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.fields import Checked, setting
+from cgdmer_jax.metrics_file import MOST_STEPS
 
 Optimizer = optax.GradientTransformation  # under a name that rooms without optax can use
 
 
 @dataclass(frozen=True)
-class OptimizerConfig:
+class OptimizerConfig(Checked):
     """`config.optimizer`, AdamW with a cosine schedule: each field's default and meaning.
 
     Schedules count steps, never minutes.
     """
 
-    steps: int = setting(10_000, "optimiser steps in all")
-    learning_rate: float = setting(1e-3, "highest learning rate, reached after the warm-up")
-    warmup_fraction: float = setting(0.05, "share of the steps over which the learning rate rises from 0")
-    final_fraction: float = setting(0.0, "learning rate of the last step, as a share of the highest")
-    beta1: float = setting(0.9, "decay of the mean of the gradients")
-    beta2: float = setting(0.95, "decay of the mean of their squares")
-    weight_decay: float = setting(0.05, "decoupled weight decay of matrices; nothing else decays")
-    clip_norm: float = setting(1.0, "largest norm of the whole gradient")
-    rate_factors: tuple[tuple[str, float], ...] = setting(
-        (), "(regular expression on a parameter's path, learning-rate factor) pairs; the first that matches counts"
-    )
+    where = "config.optimizer"
 
-    def __post_init__(self):
-        lowest = {"steps": 1, "learning_rate": 0, "warmup_fraction": 0, "weight_decay": 0, "clip_norm": 0}
-        for name, least in lowest.items():
-            value = getattr(self, name)
-            if not least <= value < math.inf:
-                raise CgdmerError(f"config.optimizer.{name} is {value}; give a number of at least {least}")
-        if not self.warmup_fraction < 1:
-            raise CgdmerError(f"config.optimizer.warmup_fraction is {self.warmup_fraction}; give a share below 1")
+    steps: int = setting(10_000, "optimiser steps in all", least=1, most=MOST_STEPS)
+    learning_rate: float = setting(1e-3, "highest learning rate, reached after the warm-up", least=0)
+    warmup_fraction: float = setting(
+        0.05, "share of the steps over which the learning rate rises from 0", least=0, below=1
+    )
+    final_fraction: float = setting(0.0, "learning rate of the last step, as a share of the highest", least=0, most=1)
+    beta1: float = setting(0.9, "decay of the mean of the gradients", least=0, below=1)
+    beta2: float = setting(0.95, "decay of the mean of their squares", least=0, below=1)
+    weight_decay: float = setting(0.05, "decoupled weight decay of matrices; nothing else decays", least=0)
+    clip_norm: float = setting(1.0, "largest norm of the whole gradient; a large number = no clipping", above=0)
+    rate_factors: tuple[tuple[str, float], ...] = setting(
+        (),
+        "(regular expression on a parameter's path, learning-rate factor) pairs; the first that matches counts",
+        least=0,
+    )
 
 
 def schedule(config: OptimizerConfig) -> optax.Schedule:

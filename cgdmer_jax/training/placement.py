@@ -5,6 +5,7 @@ layer axis of scanned blocks never, since each turn of the scan would then wait 
 """
 
 import math
+import os
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -81,6 +82,31 @@ def check_replicated(rows: list[Placed], n_fsdp: int) -> None:
             f"config.run.mesh splits parameters over {n_fsdp} devices, but {replicated / 2**20:.0f} of "
             f"{total / 2**20:.0f} MiB stay on each of them (the largest: {largest.path}, {largest.shape}); "
             "choose a number that divides the widths of the model"
+        )
+
+
+def memory_of_machine() -> int:
+    """Bytes of the whole memory, free or not."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def check_memory(rows: list[Placed], mesh: Mesh) -> None:
+    """Refuses a state that the devices of this process cannot hold, before anything of it is made.
+
+    What a step needs beside it is not known here, so that less may still be too much.
+    """
+    devices = [device for device in mesh.devices.flat if device.process_index == jax.process_index()]
+    needed, there = sum(row.bytes_per_device for row in rows), None
+    if devices[0].platform == "cpu":  # they share the memory of the machine
+        needed, there = needed * len(devices), memory_of_machine()
+    elif facts := devices[0].memory_stats():
+        there = facts.get("bytes_limit")
+    if there and needed > there:
+        largest = max(rows, key=lambda row: row.bytes)
+        raise CgdmerError(
+            f"the weights and the optimiser's state take {needed / 1e9:,.0f} GB, and there are {there / 1e9:,.0f} GB "
+            f"(the largest: {largest.path}, {largest.shape}); choose smaller widths or depths in config.method, or "
+            "split them over more devices (config.run.mesh)"
         )
 
 

@@ -52,6 +52,8 @@ class RunFolder:
                 "experiments.pretrain)"
             )
         files = config.pop(FILES, {})
+        if not isinstance(files, dict) or not all(isinstance(one, str) for one in files.values()):
+            raise CgdmerError(f"{self.path / 'config.json'}: {FILES} is no hash of each file by its name; {REMEDY}")
         if files and SEAL not in fields:
             raise CgdmerError(f"{self.path / 'config.json'} has lost its {SEAL}; {REMEDY}")
         return renamed(config, str(self.path / "config.json")), files

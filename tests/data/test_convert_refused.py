@@ -85,6 +85,15 @@ def test_a_patient_in_two_folds_is_refused_before_anything_is_written(tmp_path):
     assert not (tmp_path / "store").exists()
 
 
+@pytest.mark.parametrize("age", [-1.0, 150.5, float("inf"), float("nan")])
+def test_an_age_that_nobody_has_is_refused_and_never_stored(tmp_path, age):
+    source = open_source(write_root(tmp_path / "root", [line(1), line(2)]), 100)
+    records = [replace(source.records[0], age=age), source.records[1]]
+    with pytest.raises(CgdmerError, match=rf"gives record 1 the age {age}; give 0 to 150 years, or None"):
+        convert(replace(source, records=records), tmp_path / "store", rate=100)
+    assert not (tmp_path / "store").exists()
+
+
 @pytest.mark.parametrize("patient", ["nan", "", " ", "None"])
 def test_records_without_a_patient_are_not_taken_for_those_of_one(tmp_path, patient):
     source = open_source(write_root(tmp_path / "root", [line(1), line(2)]), 100)

@@ -183,6 +183,15 @@ def test_what_is_wrong_with_the_folder_is_told_in_one_sentence(tmp_path):
         ({"scp_codes": "{" * 100_000}, "record 1 has no readable scp_codes"),
         ({"age": "inf"}, "record 1 has no readable age"),
         ({"age": "-3"}, "record 1 has no readable age"),
+        ({"age": "151"}, "record 1 has no readable age"),
+        ({"age": "299.9"}, "record 1 has no readable age"),
+        ({"age": "1_0"}, "record 1 has no readable age"),
+        ({"age": "\u0665\u0666"}, "record 1 has no readable age"),
+        ({"age": "1e9"}, "record 1 has no readable age"),
+        ({"patient_id": "15709.7"}, "record 1 has no readable patient_id"),
+        ({"patient_id": "15_709"}, "record 1 has no readable patient_id"),
+        ({"strat_fold": "0"}, "record 1 has no readable strat_fold"),
+        ({"strat_fold": "11"}, "record 1 has no readable strat_fold"),
         ({"patient_id": ""}, "record 1 has no readable patient_id"),
         ({"patient_id": "nan"}, "record 1 has no readable patient_id"),
         ({"patient_id": "inf"}, "record 1 has no readable patient_id"),
@@ -196,6 +205,20 @@ def test_a_field_that_cannot_be_read_is_named_with_its_record(tmp_path, changes,
     root = write_root(tmp_path / "root", [line(1, **changes)])
     with pytest.raises(CgdmerError, match=words):
         open_source(root, 100)
+
+
+@pytest.mark.parametrize(
+    ("written", "patient"), [("15709.0", "15709"), ("1.5709e4", "15709"), ("9007199254740993.0", "9007199254740993")]
+)
+def test_a_patients_number_is_read_exactly(tmp_path, written, patient):
+    (record,) = open_source(write_root(tmp_path / "root", [line(1, patient_id=written)]), 100).records
+    assert record.patient_id == patient
+
+
+@pytest.mark.parametrize(("written", "age"), [("0", 0.0), ("150", 150.0), ("56.5", 56.5), ("300", None), (" ", None)])
+def test_an_age_is_read_as_written_and_300_is_none(tmp_path, written, age):
+    (record,) = open_source(write_root(tmp_path / "root", [line(1, age=written)]), 100).records
+    assert record.age == age
 
 
 def test_a_record_without_id_is_refused(tmp_path):

@@ -1,5 +1,7 @@
-"""The token cache: equal to encoding anew, or refused; in the store's folder, or nowhere."""
+"""The token cache: equal to encoding anew, or made again; in the store's folder, or nowhere."""
 
+import json
+import re
 import shutil
 
 import numpy as np
@@ -8,8 +10,10 @@ import pytest
 from cgdmer_jax.data import token_table as tokens_module
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.data.text.tokenizer import encode, train_wordpiece
+from cgdmer_jax.data.text_cache import write_cache
 from cgdmer_jax.data.token_table import token_table
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.npz_file import read_arrays
 from tests.data.small_stores import rewrite_info, write_store
 
 REPORTS = ["sinus rhythm. normal ecg.", None, "atrial fibrillation.", "sinus rhythm. left axis deviation."]
@@ -83,29 +87,37 @@ def test_a_disk_that_fills_up_leaves_no_part_of_a_cache(corpus, cache, tokenizer
     assert list(cache.iterdir()) == [] and "No space left on device" in capsys.readouterr().out
 
 
-def test_cache_of_another_store_is_refused_by_name(corpus, cache, tokenizer, tmp_path):
+def assert_made_again(corpus, tokenizer, capsys, file, said):
+    """The table is right, one line tells why the file was not taken, and from then on the file is."""
+    for line in (rf"{file} .*{said}.*; it is made again\n", ""):
+        capsys.readouterr()
+        assert_equal(token_table(corpus, tokenizer, 7), encode(tokenizer, corpus.texts, 7))
+        printed = capsys.readouterr().out
+        assert re.fullmatch(line, printed), printed
+
+
+def test_cache_of_another_store_is_made_again(corpus, cache, tokenizer, tmp_path, capsys):
     token_table(corpus, tokenizer, 7)
     changed = write_store(tmp_path / "b", ["pacemaker.", *REPORTS])
-    shutil.copytree(cache, tmp_path / "b" / "cache")
-    with pytest.raises(CgdmerError, match=r"b/cache/tokens-.*\.npz is stale \(other store\); delete it"):
-        token_table(open_corpus([changed]), tokenizer, 7)
+    (file,) = shutil.copytree(cache, tmp_path / "b" / "cache").iterdir()
+    assert_made_again(open_corpus([changed]), tokenizer, capsys, "token cache " + str(file), "is stale .other store.")
 
 
-def test_cache_of_another_cleaning_version_is_refused(store, tokenizer):
+def test_cache_of_another_cleaning_version_is_made_again(store, cache, tokenizer, capsys):
     token_table(open_corpus([store]), tokenizer, 7)
-    with pytest.raises(CgdmerError, match="other store, cleaning_version"):
-        token_table(open_corpus([rewrite_info(store, cleaning_version=99)]), tokenizer, 7)
+    (file,) = cache.iterdir()
+    changed = open_corpus([rewrite_info(store, cleaning_version=99)])
+    assert_made_again(changed, tokenizer, capsys, "token cache " + str(file), "other store, cleaning_version")
 
 
-def test_cache_put_in_the_place_of_another_tokenizers_is_refused(corpus, cache, tokenizer):
+def test_cache_put_in_the_place_of_another_tokenizers_is_made_again(corpus, cache, tokenizer, capsys):
     token_table(corpus, tokenizer, 7)
     (old,) = cache.iterdir()
     other = train_wordpiece(["sinus rhythm", "normal ecg. atrial fibrillation left axis deviation"] * 3, 60)
     token_table(corpus, other, 7)
     (new,) = set(cache.iterdir()) - {old}
     old.replace(new)
-    with pytest.raises(CgdmerError, match="other tokenizer"):
-        token_table(corpus, other, 7)
+    assert_made_again(corpus, other, capsys, "token cache " + str(new), "other tokenizer")
 
 
 def test_each_length_has_its_own_cache(corpus, tokenizer):
@@ -121,10 +133,37 @@ def test_a_cache_of_an_earlier_version_which_has_no_hash_is_still_read(corpus, c
     assert_equal(token_table(corpus, tokenizer, 7), expected)
 
 
-@pytest.mark.parametrize("damage", [lambda content: content[:-30], lambda content: b"not a zip file"])
-def test_damaged_cache_is_refused_by_name(corpus, cache, tokenizer, damage):
+def flipped(content: bytes) -> bytes:
+    return content[:100] + bytes([content[100] ^ 1]) + content[101:]
+
+
+@pytest.mark.parametrize("damage", [lambda content: content[:-30], lambda content: b"not a zip file", flipped])
+def test_damaged_cache_is_made_again(corpus, cache, tokenizer, damage, capsys):
     token_table(corpus, tokenizer, 7)
     (file,) = cache.iterdir()
     file.write_bytes(damage(file.read_bytes()))
-    with pytest.raises(CgdmerError, match=r"\.npz (is damaged|is cut).* delete it"):
-        token_table(corpus, tokenizer, 7)
+    assert_made_again(corpus, tokenizer, capsys, file, r"(is damaged|is cut|differs from what was written)")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda arrays: arrays | {"tokens": arrays["tokens"][:-1]},
+        lambda arrays: arrays | {"tokens": arrays["tokens"] + 10**6},
+        lambda arrays: arrays | {"mask": arrays["mask"].astype(np.int32)},
+        lambda arrays: {"tokens": arrays["tokens"], "mask": arrays["mask"]},
+        lambda arrays: arrays | {"n_cut": np.zeros(10**7, np.int64)},
+    ],
+)
+def test_a_whole_cache_that_is_no_table_of_these_texts_is_made_again(corpus, cache, tokenizer, changed, capsys):
+    token_table(corpus, tokenizer, 7)
+    (file,) = cache.iterdir()
+    arrays = read_arrays(file, remedy="none")
+    key = json.loads(str(arrays.pop("key")))
+    write_cache(file, key, changed(arrays))
+    assert_made_again(corpus, tokenizer, capsys, file, "(holds no token ids of 3 texts|unpacks into more than)")
+
+
+def test_a_table_larger_than_any_memory_is_refused_before_it_is_made(tokenizer):
+    with pytest.raises(CgdmerError, match=r"^3,000 texts of 1,048,576 tokens each would take 16 GB; give a smaller"):
+        encode(tokenizer, ["sinus rhythm"] * 3000, 1 << 20)

@@ -15,6 +15,7 @@ from cgdmer_jax.evaluation import evaluate as evaluation
 from cgdmer_jax.evaluation.evaluation_folders import scored_folder
 from cgdmer_jax.evaluation.parts import PARTS
 from cgdmer_jax.metrics.results import read_results
+from cgdmer_jax.npz_file import write_arrays
 from cgdmer_jax.recipes.embedding import cached
 from cgdmer_jax.recipes.export import figures
 from cgdmer_jax.recipes.pretrain import pretrain
@@ -140,19 +141,26 @@ def test_what_an_evaluation_writes_does_not_tell_where_it_was_made(folder):
             assert place.encode() not in file.read_bytes(), f"{file.name} tells {place}"
 
 
-def test_cached_features_are_whole_or_made_again(tmp_path):
+def test_cached_features_are_whole_or_made_again(tmp_path, capsys):
     """Every byte in turn, in the headers of the archive too; of others records they are never read."""
     lines, features = np.arange(4), {"main": np.arange(8, dtype=np.float32).reshape(4, 2)}
-    cached(tmp_path / "features.npz", lines, lambda: features)
+    cached(tmp_path / "features.npz", lines, ["main"], lambda: features)
     (file,) = tmp_path.iterdir()
     content = file.read_bytes()
     for at in range(len(content)):
         file.write_bytes(content[:at] + bytes([content[at] ^ 1 << at % 8]) + content[at + 1 :])
-        found = cached(tmp_path / "features.npz", lines, lambda: features)
+        found = cached(tmp_path / "features.npz", lines, ["main"], lambda: features)
         assert found.keys() == features.keys() and np.array_equal(found["main"], features["main"]), at
     for damaged in (b"", content[:-40], b"x" * 99):
         file.write_bytes(damaged)
-        cached(tmp_path / "features.npz", lines, lambda: features)
+        cached(tmp_path / "features.npz", lines, ["main"], lambda: features)
         assert file.read_bytes() == content
+    whole = features["main"]
+    for others in ({"aligned": whole}, {"main": whole[:3]}, {"main": whole[0]}, {"main": whole.astype(np.int32)}, {}):
+        write_arrays(file, others, compress=False)
+        capsys.readouterr()
+        assert cached(tmp_path / "features.npz", lines, ["main"], lambda: features) is features
+        told = f"{file} does not hold main of 4 records; it is made again\n"
+        assert capsys.readouterr().out == told and file.read_bytes() == content
     other = {"main": features["main"] + 1}
-    assert cached(tmp_path / "features.npz", lines[::-1].copy(), lambda: other) is other
+    assert cached(tmp_path / "features.npz", lines[::-1].copy(), ["main"], lambda: other) is other

@@ -8,7 +8,7 @@ import jax
 import ml_dtypes
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.huggingface import load_text_encoder
@@ -144,21 +144,40 @@ def test_what_is_left_out_is_a_list_of_names_and_no_wildcard():
             {"model_type": "deberta-v2"},
             r'architecture "deberta-v2".* name a model of .* bert, roberta, t5, xlm-roberta',
         ),
-        ({"hidden_act": "gelu_neu"}, 'activation "gelu_neu".*Did you mean "gelu_new"'),
+        ({"hidden_act": "gelu_neu"}, r'config\.json: hidden_act is "gelu_neu"; .*Did you mean "gelu_new"'),
         ({"position_embedding_type": "relative_key"}, 'only "absolute" is known'),
         ({"is_decoder": True}, "describes a decoder"),
         ({"num_attention_heads": 3}, "no multiple of its num_attention_heads 3"),
-        ({"num_hidden_layers": "2"}, "has num_hidden_layers '2'; a whole number"),
-        ({"layer_norm_eps": None}, "has layer_norm_eps None; a number above 0"),
-        ({"layer_norm_eps": "1e-12"}, "has layer_norm_eps '1e-12'; a number above 0"),
-        ({"layer_norm_eps": 0}, "has layer_norm_eps 0; a number above 0"),
-        ({"hidden_act": None}, 'has the activation "None", which is not known here'),
-        ({"hidden_act": ["gelu"]}, "which is not known here"),
+        (
+            {"num_hidden_layers": "2"},
+            r"config\.json: num_hidden_layers is '2', expected a whole number from 1 to",
+        ),
+        ({"layer_norm_eps": None}, "layer_norm_eps is None, expected a number above 0, below 1"),
+        ({"layer_norm_eps": "1e-12"}, "layer_norm_eps is '1e-12', expected a number above 0"),
+        ({"layer_norm_eps": 0}, "layer_norm_eps is 0, expected a number above 0"),
+        ({"layer_norm_eps": float("nan")}, "layer_norm_eps is nan, expected a number above 0"),
+        ({"hidden_act": None}, "hidden_act is None, expected `gelu`, `gelu_new`, `gelu_pytorch_tanh` or `relu`"),
+        ({"hidden_act": ["gelu"]}, r"hidden_act is \['gelu'\], expected `gelu`, "),
+        ({"hidden_size": 10**9}, "hidden_size is 1000000000, expected a whole number from 1 to 65,536"),
+        ({"intermediate_size": 1 << 40}, "intermediate_size is 1099511627776, expected a whole number from 1"),
+        ({"vocab_size": 0}, "vocab_size is 0, expected a whole number from 1"),
+        ({"max_position_embeddings": True}, "max_position_embeddings is True, expected a whole number"),
     ],
 )
 def test_a_config_that_is_not_proven_is_refused_by_name(folder, fields, words):
     change_config(folder, **fields)
     with pytest.raises(CgdmerError, match=words):
+        load_text_encoder(folder)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_a_weight_that_is_no_finite_number_is_refused_by_its_tensor(folder, number):
+    tensors = load_file(folder / "model.safetensors")
+    name = next(name for name in tensors if name.endswith("layer.1.output.dense.weight"))
+    tensors[name][1, 2] = number
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    told = rf"model\.safetensors: 1 of the {tensors[name].size} numbers of .*1\.output\.dense\.weight are not finite"
+    with pytest.raises(CgdmerError, match=told):
         load_text_encoder(folder)
 
 

@@ -155,11 +155,11 @@ def test_a_config_of_another_kind_is_refused(copy, fields, words):
     ("fields", "words"),
     [
         ({"format_version": "2"}, "has format version '2'"),
-        ({"max_tokens": "36"}, "holds '36' as max_tokens, which is of the wrong type"),
-        ({"max_tokens": 0}, "holds max_tokens 0, expected 1 to"),
-        ({"max_tokens": 10**12}, "holds max_tokens 1000000000000, expected 1 to"),
-        ({"method": []}, r"holds '\[\]' as method, which is of the wrong type"),
-        ({"method": {"ecg": 5}}, r"\w+ of CgDmerConfig is missing"),
+        ({"max_tokens": "36"}, r"config\.json: max_tokens is '36', expected a whole number from 1 to 1,048,576; copy"),
+        ({"max_tokens": 0}, "max_tokens is 0, expected a whole number from 1 to"),
+        ({"max_tokens": 10**12}, "max_tokens is 1000000000000, expected a whole number from 1 to"),
+        ({"method": []}, r"method is \[\], expected named values"),
+        ({"method": {"ecg": 5}}, r"config\.json: method\.\w+ is missing; copy"),
         ({"method_name": "cgdmr"}, 'Did you mean "cgdmer"'),
     ],
 )
@@ -172,9 +172,20 @@ def test_a_config_of_wrong_types_is_refused_even_with_the_right_hash(copy, field
 def test_a_field_of_the_method_of_a_wrong_type_is_refused_by_name(copy):
     method = json.loads((copy / "config.json").read_text())["method"]
     for changed, words in (
-        ({"embed_dim": "12"}, "embed_dim of CgDmerConfig is '12', expected int"),
-        ({"ecg": 5}, "5 stands where the fields of"),
-        ({"mask_ratio": True}, "mask_ratio of CgDmerConfig is True, expected float"),
+        (
+            {"embed_dim": "12"},
+            r"config\.json: method\.embed_dim is '12', expected a whole number from 1 to 65,536; copy",
+        ),
+        ({"ecg": 5}, r"config\.json: method\.ecg is 5, expected the fields of Size; copy"),
+        (
+            {"second": {"width": 8, "depth": 1, "heads": 3}},
+            r"config\.json: method: config\.method\.second has 3 heads, which do not divide its width 8; .*; copy",
+        ),
+        ({"second": 0}, r"config\.json: method\.second is 0, expected the fields of Size; copy"),
+        ({"stem": -1}, r"config\.json: method\.stem is -1, expected `linear` or `conv`; copy"),
+        ({"temperature": 0}, r"config\.json: method\.temperature is 0, expected a number above 0; copy"),
+        ({"unroll": "x"}, r"config\.json: method\.unroll is 'x', expected a whole number from 1 to 1,024; copy"),
+        ({"mask_ratio": True}, r"config\.json: method\.mask_ratio is True, expected a number above 0, below 1; copy"),
     ):
         reseal(copy, method=method | changed)
         with pytest.raises(CgdmerError, match=words):

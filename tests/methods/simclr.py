@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from cgdmer_jax.config import defaults, one_of, setting
+from cgdmer_jax.config import defaults
 from cgdmer_jax.contract import SCALINGS
-from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.fields import Checked, setting
 from cgdmer_jax.methods import METHODS
 from cgdmer_jax.methods.protocol import Aux, Declared, Variables
 from cgdmer_jax.models.ecg.scaling import scale
@@ -23,19 +23,17 @@ from configs import cgdmer
 
 
 @dataclass(frozen=True)
-class SimClrConfig:
+class SimClrConfig(Checked):
     """`config.method` of SimCLR."""
 
-    scaling: str = setting("record_std", f"how a recording is scaled: {one_of(SCALINGS)}")
-    width: int = setting(16, "channels of the convolutions, and numbers of the feature")
-    projected: int = setting(8, "numbers that the loss compares")
-    temperature: float = setting(0.1, "of the loss")
-    lead_dropout: float = setting(0.2, "share of the recordings that lose leads in a view")
-    noise: float = setting(0.1, "standard deviation of a view's noise, in that of the scaled recording")
+    where = "config.method"
 
-    def __post_init__(self):
-        if not self.temperature > 0:
-            raise CgdmerError(f"config.method.temperature is {self.temperature}; give a number above 0")
+    scaling: str = setting("record_std", "how a recording is scaled", choices=SCALINGS)
+    width: int = setting(16, "channels of the convolutions, and numbers of the feature", least=1, most=4096)
+    projected: int = setting(8, "numbers that the loss compares", least=1, most=4096)
+    temperature: float = setting(0.1, "of the loss", above=0)
+    lead_dropout: float = setting(0.2, "share of the recordings that lose leads in a view", least=0, most=1)
+    noise: float = setting(0.1, "standard deviation of a view's noise, in that of the scaled recording", least=0)
 
 
 class View(NamedTuple):

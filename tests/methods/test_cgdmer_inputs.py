@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.methods.cgdmer.method import CgDmer
 from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.models.masking.slots import all_valid
-from tests.methods.conftest import CONFIG, make_method, weights_of
+from tests.methods.conftest import CONFIG, FULL_STOP, N_TOKENS, VOCABULARY, make_method, weights_of
 
 
 def embeddings(batch, **changes):
@@ -85,6 +86,14 @@ UNKNOWN = [
 def test_a_patch_length_that_leaves_samples_over_is_refused(seconds):
     with pytest.raises(CgdmerError, match="patch_seconds"):
         make_method(dataclasses.replace(CONFIG, patch_seconds=seconds))
+
+
+def test_a_patch_length_that_makes_more_tokens_than_are_computed_is_refused():
+    sizes = {"n_leads": 12, "rate": 100.0, "vocabulary": VOCABULARY, "max_tokens": N_TOKENS, "full_stop": FULL_STOP}
+    config = dataclasses.replace(CONFIG, patch_seconds=0.01)
+    assert CgDmer(config, n_samples=5461, **sizes).n_patches == 5461  # 65,532 tokens
+    with pytest.raises(CgdmerError, match=r"patch_seconds is 0\.01, which makes 65,544 tokens of a recording, more"):
+        CgDmer(config, n_samples=5462, **sizes)
 
 
 @pytest.mark.parametrize("field, value", UNKNOWN)

@@ -193,7 +193,7 @@ def test_half_precision_stays_near_and_keeps_float32_statistics(batch):
         ({"same_text": "negative"}, 'same_text is "negative". Did you mean "negatives"?'),
         ({"text_pooling": "max"}, 'text_pooling is "max"'),
         ({"temperature": 0.0}, "temperature is 0.0; give a number above 0"),
-        ({"view_dropout": 1.0}, "view_dropout is 1.0; give a share from 0, below 1"),
+        ({"view_dropout": 1.0}, "view_dropout is 1.0; give a number from 0, below 1"),
         ({"embed_dim": 10}, "embed_dim is 10; give a multiple of the 4 heads"),
         ({"text_architecture": {}}, 'config.method.text_tower is "a folder"; give a folder or hf://'),
         ({"ecg": VitSize(16, 1, 2, 0.15)}, "patch_seconds is 0.15, 15 samples, which do not divide the 200 samples"),
@@ -211,6 +211,6 @@ def test_the_fields_of_a_config_say_which_encoder_is_meant():
     fields["ecg"] = dataclasses.asdict(VIT)
     assert from_fields(MerlConfig, fields).ecg == VIT
     fields["ecg"] = {"width": 8, "block": [1, 1], "bottleneck": False}
-    with pytest.raises(CgdmerError, match=r"ResNetSize has no field block\. Did you mean"):
+    with pytest.raises(CgdmerError, match=r"config\.method\.ecg has no field block\. Did you mean"):
         from_fields(MerlConfig, fields)
     assert isinstance(RESNET, ResNetSize) and BERT["pooler"]

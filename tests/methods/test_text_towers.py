@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.cgdmer.method import CgDmer
 from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.models.text.tower import describe
@@ -78,3 +79,28 @@ def test_cgdmer_has_a_finite_loss_whose_gradient_reaches_what_is_trained_of_a_t5
         frozen = rate_factor(f"text_tower/{parameter_path(place)}", method.declared.rate_factors) == 0
         assert np.isfinite(gradient).all()
         assert frozen != np.any(gradient), parameter_path(place)
+
+
+@pytest.mark.parametrize(
+    ("module", "changed", "told"),
+    [
+        ("bert", {"kind": "best"}, '.kind is "best". Did you mean "bert"?'),
+        ("bert", {"kind": ["bert"]}, """.kind is "['bert']". Did you mean "bert"?"""),
+        ("bert", {"depth": 0}, ".depth is 0; give a whole number from 1 to 1,024"),
+        ("bert", {"hidden": 1 << 40}, ".hidden is 1099511627776; give a whole number from 1 to 262,144"),
+        ("bert", {"width": "8"}, ".width is '8'; give a whole number from 1 to 65,536"),
+        ("bert", {"heads": 3}, " has 3 heads, which do not divide its width "),
+        ("bert", {"activation": "gelo"}, '.activation is "gelo". Did you mean "gelu"?'),
+        ("bert", {"counted_from": -1}, ".counted_from is -1; give a whole number from 0 to 16,777,216 or null"),
+        ("bert", {"layers": 2}, " has no field layers. Did you mean "),
+        ("bert", {"mask_id": 10**6}, ".mask_id is 1000000, but the encoder has embeddings for ids below "),
+        ("bert", {"special_ids": [0, "1"]}, ".special_ids is [0, '1']; give a list, each entry a whole number from 0"),
+        ("t5", {"max_distance": 2}, " has max_distance 2, too little for "),
+        ("t5", {"gated": 1}, ".gated is 1; give true or false"),
+    ],
+)
+def test_an_architecture_that_no_encoder_has_is_refused_by_its_field(module, changed, told):
+    fields = {"text_tower": "a folder", "text_architecture": architecture(TOWERS[module]) | changed}
+    with pytest.raises(CgdmerError) as caught:
+        small.make_method(dataclasses.replace(small.CONFIG, **fields))
+    assert str(caught.value).startswith(f"config.method.text_architecture{told}")

@@ -1,13 +1,16 @@
 """report.html: well-formed, self-contained, complete, and readable by a screen reader."""
 
+import dataclasses
+import json
+import unicodedata
 from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
 
-from cgdmer_jax.report import plots
+from cgdmer_jax.report import page, plots
 from cgdmer_jax.report.first_table import text_table
-from tests.report.example import example_rows, write_example
+from tests.report.example import example_contents, example_rows, write_example
 
 VOID = {"meta", "br", "link", "img", "rect", "path"}
 
@@ -154,3 +157,38 @@ def test_ticks_are_round_and_enclose_the_range():
     for low, high in ((0.0, 1.0), (0.37, 0.91), (0, 2960), (-3.2, 8), (5, 5), (0, 0)):
         ticks = plots.ticks_around(low, high)
         assert ticks[0] <= low and ticks[-1] >= high and 2 <= len(ticks) <= 9
+
+
+STEERING = "\x1b[2J\u202etxet\u2066\x00\x9b\u200f\u2028\udc80"
+SPELLED = r"\x1b[2J\u202etxet\u2066\x00\x9b\u200f\u2028\udc80"
+
+
+def with_steering(value):
+    """The same contents, with these characters at the end of every text in them."""
+    if dataclasses.is_dataclass(value):
+        fields = {field.name: with_steering(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return dataclasses.replace(value, **fields)
+    if isinstance(value, tuple):
+        return tuple(with_steering(one) for one in value)
+    if isinstance(value, dict):
+        return {name + STEERING: with_steering(one) for name, one in value.items()}
+    return value + STEERING if isinstance(value, str) else value
+
+
+def test_what_would_steer_a_browser_is_spelled_out_in_every_text_of_others(rows, tmp_path):
+    folder = write_example(tmp_path, rows)
+    results = json.loads((folder / "results.json").read_text())
+    contents = with_steering(example_contents(folder / "results.json"))
+    contents = dataclasses.replace(contents, own_method="cgdmer")
+    results["rows"] = [
+        row | {"class": row["class"] + STEERING} if row["class"] == "MI<2" else row for row in results["rows"]
+    ]
+    results["origin"]["left_out"] = [STEERING]
+    made = page.page(contents, results, None, diagnostics="")
+    steering = {c for c in made if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
+    assert steering == {"\n"}
+    words = " ".join(Page(made).words)
+    assert all(
+        SPELLED in words.split(before)[1][:99] for before in ("CG-DMER <nano>", "Record 7 of synthetic", "kurve. ")
+    )
+    assert made.encode("utf-8")

@@ -10,13 +10,16 @@ from jax.sharding import AbstractMesh, AxisType, PartitionSpec
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.training.placement import (
     FREE_BYTES,
+    Placed,
+    check_memory,
     check_replicated,
+    memory_of_machine,
     placement_table,
     placements,
     shardings,
     spec_of,
 )
-from cgdmer_jax.training.sharding import AXES
+from cgdmer_jax.training.sharding import AXES, make_mesh
 
 WIDTH = 512
 
@@ -89,3 +92,17 @@ def test_too_much_on_every_device_is_refused_once_fsdp_is_asked_for():
     assert "\n" not in str(caught.value)
     check_replicated(placements(odd, shardings(odd, mesh(1))), 1)
     check_replicated(placements(STATE, shardings(STATE, mesh(8))), 8)
+
+
+def test_a_state_larger_than_the_memory_is_refused_before_it_is_made():
+    here = make_mesh()
+    of_each = memory_of_machine() // here.size
+
+    def rows(n_bytes: int) -> list[Placed]:
+        return [Placed("variables/params/wide", (n_bytes // 4,), "float32", PartitionSpec(), n_bytes, n_bytes)]
+
+    check_memory(rows(of_each // 8), here)
+    with pytest.raises(
+        CgdmerError, match=r"state take [\d,]+ GB, and there are \d+ GB \(the largest: variables/params/wide"
+    ):
+        check_memory(rows(2 * of_each), here)

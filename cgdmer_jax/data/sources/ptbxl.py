@@ -6,9 +6,9 @@ rhythm) or its diagnostic class or subclass (super, sub). Codes are kept as publ
 MERL's tables strip underscores; classes are ordered alphabetically, MERL's columns in no order.
 """
 
-import math
 import os
 import re
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from cgdmer_jax.data.csv_table import CsvTable, read_csv
 from cgdmer_jax.data.readers.record_files import listed_path
 from cgdmer_jax.data.readers.recording import Recording
 from cgdmer_jax.data.readers.wfdb import RecordError, read_wfdb
-from cgdmer_jax.data.sources.source import LabelClass, Source, SourceRecord
+from cgdmer_jax.data.sources.source import OLDEST, LabelClass, Source, SourceRecord
+from cgdmer_jax.data.splits import N_FOLDS
 from cgdmer_jax.errors import CgdmerError
 
 LICENCE = "CC BY 4.0"
@@ -43,6 +44,8 @@ RESTORE = "restore the published table"
 # "{'NORM': 100.0, 'SR': 0.0}"
 _CODES = re.compile(r"\{(?:'[^'\\]*': *\d+(?:\.\d+)?(?:, *(?=')|(?=\})))*\}", re.ASCII)
 MOST_NAMED = 40
+# How pandas and spreadsheets write a number; float() also reads 15_709, digits of other scripts, and words.
+_NUMBER = re.compile(r"[+-]?(\d{1,30}(\.\d{0,30})?|\.\d{1,30})([eE][+-]?\d{1,2})?", re.ASCII)
 AGE_UNKNOWN = 300.0  # how 1.0.3 writes "above 89 or missing"
 SEX = {"0": "male", "1": "female", "": None}
 SUPER_NAMES = {
@@ -106,7 +109,7 @@ def open_source(root: Path, rate: int, *, follow_links: bool = False) -> Source:
 
 def read_reports(root: Path) -> list[tuple[int, str]]:
     """Fold and report, as published, of every listed record; the table alone is enough, no recording is needed."""
-    return [(_whole_number(line, "strat_fold"), line["report"]) for line in _table(root, DATABASE).lines]
+    return [(_fold(line), line["report"]) for line in _table(root, DATABASE).lines]
 
 
 def read_recording(root: Path, rate: float, follow_links: bool, record: SourceRecord) -> Recording:
@@ -189,7 +192,7 @@ def _record(line: dict[str, str], class_of: dict[str, dict[str, str]], file_colu
     return SourceRecord(
         record_id=line["ecg_id"],
         patient_id=str(_whole_number(line, "patient_id")),  # written as 15709.0
-        fold=_whole_number(line, "strat_fold"),
+        fold=_fold(line),
         report=line["report"],
         age=_age(line),
         sex=SEX[line["sex"].strip()],
@@ -209,27 +212,33 @@ def _scp_codes(line: dict[str, str]) -> tuple[str, ...]:
 def _age(line: dict[str, str]) -> float | None:
     if not line["age"].strip():
         return None
-    age = _number(line, "age")
-    if not 0 <= age <= AGE_UNKNOWN:
+    age = float(_number(line, "age"))
+    if age == AGE_UNKNOWN:
+        return None
+    if not 0 <= age <= OLDEST:
         raise _unreadable(line, "age")
-    return None if age == AGE_UNKNOWN else age
+    return age
+
+
+def _fold(line: dict[str, str]) -> int:
+    fold = _whole_number(line, "strat_fold")
+    if not 1 <= fold <= N_FOLDS:
+        raise _unreadable(line, "strat_fold")
+    return fold
 
 
 def _whole_number(line: dict[str, str], column: str) -> int:
     number = _number(line, column)
-    if not number.is_integer():
+    if number != number.to_integral_value():
         raise _unreadable(line, column)
     return int(number)
 
 
-def _number(line: dict[str, str], column: str) -> float:
-    try:
-        number = float(line[column])
-    except ValueError as error:
-        raise _unreadable(line, column) from error
-    if not math.isfinite(number):
+def _number(line: dict[str, str], column: str) -> Decimal:
+    """Exact: a float would round a patient's long number to another patient's."""
+    if not _NUMBER.fullmatch(line[column].strip()):
         raise _unreadable(line, column)
-    return number
+    return Decimal(line[column].strip())
 
 
 def _unreadable(line: dict[str, str], column: str) -> CgdmerError:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from cgdmer_jax.data.readers.recording import Recording
 
+OLDEST = 150  # years
+
 
 @dataclass(frozen=True)
 class LabelClass:
@@ -23,7 +25,7 @@ class SourceRecord:
     patient_id: str
     fold: int  # 1..10; data/splits.py
     report: str  # as published, not cleaned; may be empty
-    age: float | None  # years; None = unknown
+    age: float | None  # years, 0 to OLDEST; None = unknown
     sex: str | None  # "male", "female" or None
     device: str | None
     labels: dict[str, tuple[str, ...]]  # task -> codes; () when no label of that task

@@ -20,7 +20,7 @@ import tensorstore as ts
 
 from cgdmer_jax.contract import MOST_SAMPLES
 from cgdmer_jax.data.csv_table import written
-from cgdmer_jax.data.sources.source import Source, SourceRecord
+from cgdmer_jax.data.sources.source import OLDEST, Source, SourceRecord
 from cgdmer_jax.data.splits import check_patients_stay_in_one_fold
 from cgdmer_jax.data.store import seal
 from cgdmer_jax.data.store.shard_notes import PARTIAL, is_done, read_notes
@@ -168,6 +168,11 @@ def _check_source(source: Source) -> None:
             raise CgdmerError(
                 f"source {source.name} lists record {record.record_id} without a patient; give a record whose patient "
                 "is not known an id of its own"
+            )
+        if record.age is not None and not 0 <= record.age <= OLDEST:  # NaN too
+            raise CgdmerError(
+                f"source {source.name} gives record {record.record_id} the age {record.age}; give 0 to {OLDEST} years, "
+                "or None where it is not known"
             )
     check_patients_stay_in_one_fold(
         (record.patient_id for record in source.records),

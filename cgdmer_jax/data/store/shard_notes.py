@@ -30,7 +30,13 @@ def read_notes(out: Path, shard: int) -> dict[str, Any]:
     """Notes that `write_notes` wrote; damaged ones raise."""
     remedy = "run the same command again: it converts that shard again"
     notes = read_sealed(notes_path(out, shard), remedy=remedy, required=True)
-    if notes["seal"]["file"] != seal.shard_name(shard):
+    if (
+        notes.keys() != {"seal", "records"}
+        or not isinstance(notes["seal"], dict)
+        or not isinstance(notes["records"], list)
+    ):
+        raise CgdmerError(f"{notes_path(out, shard)} holds something else than a shard's notes; {remedy}")
+    if notes["seal"].get("file") != seal.shard_name(shard):
         raise CgdmerError(f"{notes_path(out, shard)} belongs to another shard; run the same command again")
     return notes
 

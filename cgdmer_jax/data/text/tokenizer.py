@@ -17,6 +17,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.whole_file import write_whole
 
 TOKENIZER_FILE = "tokenizer.json"
+MOST_CELLS = 1 << 31  # texts times tokens of one table, of 5 bytes each
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")  # ids 0..4 of our own WordPiece
 
 
@@ -150,6 +151,11 @@ def encode(
     padding = first_id(tokenizer, PADDING)
     if padding is None:
         raise CgdmerError(f"the tokenizer has none of the tokens {', '.join(PADDING)}; texts cannot be padded")
+    if len(texts) * max_tokens > MOST_CELLS:
+        raise CgdmerError(
+            f"{len(texts):,} texts of {max_tokens:,} tokens each would take "
+            f"{5 * len(texts) * max_tokens / 1e9:,.0f} GB; give a smaller config.data.max_tokens"
+        )
     _, end = frame(tokenizer)
     tokens = np.full((len(texts), max_tokens), padding, np.int32)
     mask = np.zeros((len(texts), max_tokens), bool)

@@ -21,7 +21,7 @@ from cgdmer_jax.models.heads import masked_mean, masked_std, per_lead_moments
 from cgdmer_jax.models.masking.slots import Slots, all_valid, draw_masks, drop_leads, valid_tokens
 from cgdmer_jax.models.masking.words import WORD_PIECE, Text, draw_masked_tokens, draw_statements
 from cgdmer_jax.models.text import tower as text_tower
-from cgdmer_jax.models.transformer import Compute
+from cgdmer_jax.models.transformer import MOST_SEQUENCE, Compute
 
 
 class CgDmer:
@@ -46,6 +46,11 @@ class CgDmer:
                 f"divide the {n_samples} samples of a recording; give a length that does"
             )
         self.n_patches = n_samples // self.patch_samples
+        if n_leads * self.n_patches > MOST_SEQUENCE:
+            raise CgdmerError(
+                f"config.method.patch_seconds is {config.patch_seconds}, which makes {n_leads * self.n_patches:,} "
+                f"tokens of a recording, more than the {MOST_SEQUENCE:,} that are computed; give a longer one"
+            )
         self.vocabulary = vocabulary
         self.full_stop = full_stop
         tower, self.marks, self._frozen = None, WORD_PIECE, None

@@ -5,55 +5,54 @@ from typing import NamedTuple
 
 from jaxtyping import Array, Bool
 
-from cgdmer_jax.config import one_of, setting
-from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.fields import Checked, setting
 from cgdmer_jax.methods.merl.network import POOL_HEADS, ResNetSize, VitSize
 from cgdmer_jax.models.ecg.scaling import MINMAX, SCALINGS
 from cgdmer_jax.models.text.tower import POOLINGS
-from cgdmer_jax.models.transformer import REMAT_POLICIES
+from cgdmer_jax.models.transformer import DEEPEST, REMAT_POLICIES, WIDEST
 
 NEGATIVES = "negatives"  # of same_text: as released, another record of the same report is pushed away
-CHOICES = {
-    "dtype": ("float32", "bfloat16"),
-    "remat": REMAT_POLICIES,
-    "scaling": (*SCALINGS, MINMAX),
-    "text_pooling": POOLINGS,
-    "same_text": ("ignored", NEGATIVES),
-}
 
 
 @dataclass(frozen=True)
-class MerlConfig:
+class MerlConfig(Checked):
     """`config.method` of MERL: each field's default and meaning. Defaults are those of the released code."""
+
+    where = "config.method"
 
     ecg: ResNetSize | VitSize = setting(ResNetSize(64, (2, 2, 2, 2), False), "ECG encoder: a ResNet or a ViT")
     text_tower: str = setting("", "pretrained report encoder: a folder or hf://owner/name@revision")
     text_architecture: dict = setting({}, "architecture of that encoder; pretrain fills it in from its folder")
-    text_trained: int = setting(0, "number of its last blocks that are trained; 0 = none, -1 = all of it")
-    text_lr_multiplier: float = setting(1.0, "learning-rate multiplier of its trained parts")
-    text_pooling: str = setting("pooler", f"from its tokens to one vector: {one_of(CHOICES['text_pooling'])}")
-    scaling: str = setting("record_minmax", f"how millivolts are scaled: {one_of(CHOICES['scaling'])}")
-    lead_dropout: float = setting(0.0, "share of the records that lose 1 to n-1 leads in a step")
-    embed_dim: int = setting(256, "width of the aligned space, of the narrowed feature map and of the views")
-    temperature: float = setting(0.07, "temperature of both terms, fixed")
-    same_text: str = setting("negatives", f"other records of the same report: {one_of(CHOICES['same_text'])}")
-    view_dropout: float = setting(0.1, "dropout that makes each of the two views of a recording")
-    weight_align: float = setting(2.0, "weight of the contrast of recordings with reports, a mean of two directions")
-    weight_views: float = setting(2.0, "weight of the contrast of two views of one recording, a mean of two directions")
-    dtype: str = setting("float32", f"{one_of(CHOICES['dtype'])}: of activations and products")
-    remat: str = setting("none", "what the backward pass of a ViT computes again: `none`, `full` blocks or `dots`")
-    unroll: int = setting(1, "blocks in one turn of the scan over a ViT's layers")
+    text_trained: int = setting(
+        0, "number of its last blocks that are trained; 0 = none, -1 = all of it", least=-1, most=DEEPEST
+    )
+    text_lr_multiplier: float = setting(1.0, "learning-rate multiplier of its trained parts", above=0)
+    text_pooling: str = setting("pooler", "from its tokens to one vector", choices=POOLINGS)
+    scaling: str = setting("record_minmax", "how millivolts are scaled", choices=(*SCALINGS, MINMAX))
+    lead_dropout: float = setting(0.0, "share of the records that lose 1 to n-1 leads in a step", least=0, below=1)
+    embed_dim: int = setting(
+        256, "width of the aligned space, of the narrowed feature map and of the views", least=1, most=WIDEST
+    )
+    temperature: float = setting(0.07, "temperature of both terms, fixed", above=0)
+    same_text: str = setting("negatives", "other records of the same report", choices=("ignored", NEGATIVES))
+    view_dropout: float = setting(0.1, "dropout that makes each of the two views of a recording", least=0, below=1)
+    weight_align: float = setting(
+        2.0, "weight of the contrast of recordings with reports, a mean of two directions", least=0
+    )
+    weight_views: float = setting(
+        2.0, "weight of the contrast of two views of one recording, a mean of two directions", least=0
+    )
+    dtype: str = setting("float32", "of activations and products", choices=("float32", "bfloat16"))
+    remat: str = setting(
+        "none",
+        "what the backward pass of a ViT computes again: nothing, whole blocks, or all but their products",
+        choices=REMAT_POLICIES,
+    )
+    unroll: int = setting(1, "blocks in one turn of the scan over a ViT's layers", least=1, most=DEEPEST)
 
     def __post_init__(self):
-        for field, known in CHOICES.items():
-            if (value := getattr(self, field)) not in known:
-                raise CgdmerError(f'config.method.{field} is "{value}".{suggest(value, known)}')
-        for field in ("lead_dropout", "view_dropout"):
-            if not 0 <= getattr(self, field) < 1:
-                raise CgdmerError(f"config.method.{field} is {getattr(self, field)}; give a share from 0, below 1")
-        for field in ("temperature", "text_lr_multiplier"):
-            if not getattr(self, field) > 0:
-                raise CgdmerError(f"config.method.{field} is {getattr(self, field)}; give a number above 0")
+        super().__post_init__()
         if not self.text_architecture:
             raise CgdmerError(
                 f'MERL reads reports through a pretrained text encoder, and config.method.text_tower is "'

@@ -16,7 +16,7 @@ from cgdmer_jax.models.frozen import held
 from cgdmer_jax.models.heads import unit
 from cgdmer_jax.models.masking.slots import drop_leads
 from cgdmer_jax.models.text import tower as text_tower
-from cgdmer_jax.models.transformer import Compute
+from cgdmer_jax.models.transformer import MOST_SEQUENCE, Compute
 
 TEXT_VECTORS = "text_vectors"  # name of the table of a frozen tower's vectors
 
@@ -170,5 +170,10 @@ def _patch_samples(config: MerlConfig, n_samples: int, rate: float) -> int:
         raise CgdmerError(
             f"config.method.ecg.patch_seconds is {config.ecg.patch_seconds}, {samples} samples, which do not "
             f"divide the {n_samples} samples of a recording; give a length that does"
+        )
+    if n_samples // samples > MOST_SEQUENCE:
+        raise CgdmerError(
+            f"config.method.ecg.patch_seconds is {config.ecg.patch_seconds}, which makes {n_samples // samples:,} "
+            f"tokens of a recording, more than the {MOST_SEQUENCE:,} that are computed; give a longer one"
         )
     return samples

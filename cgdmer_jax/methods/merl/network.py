@@ -8,34 +8,43 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from cgdmer_jax.config import setting
+from cgdmer_jax.fields import Checked, setting
 from cgdmer_jax.models.batch_norm import BatchNorm
 from cgdmer_jax.models.dense import Dense, precise
 from cgdmer_jax.models.ecg.resnet import TORCH_START, EcgResNet, PositionalAttentionPool
 from cgdmer_jax.models.ecg.vit1d import EcgVit1d
 from cgdmer_jax.models.heads import unit
-from cgdmer_jax.models.transformer import Compute, Size
+from cgdmer_jax.models.transformer import DEEPEST, WIDEST, Compute, Size
 
 POOL_HEADS = 4
+MOST_STAGES = 8  # each has twice the channels of the one before
 
 
 @dataclass(frozen=True)
-class ResNetSize:
+class ResNetSize(Checked):
     """Channels of the first stage (each later one has twice as many), blocks of each stage, and their kind."""
 
-    width: int = setting(64, "channels of the first stage; each later one has twice as many")
-    blocks: tuple[int, ...] = setting((2, 2, 2, 2), "residual blocks of each stage")
+    width: int = setting(64, "channels of the first stage; each later one has twice as many", least=1, most=WIDEST)
+    blocks: tuple[int, ...] = setting((2, 2, 2, 2), "residual blocks of each stage", least=1, most=DEEPEST)
     bottleneck: bool = setting(False, "blocks of three convolutions, as in ResNet-50, in place of two")
+
+    def fault(self) -> str | None:
+        if not 1 <= len(self.blocks) <= MOST_STAGES:
+            return f"has the blocks of {len(self.blocks)} stages; give those of 1 to {MOST_STAGES}"
+        return None
 
 
 @dataclass(frozen=True)
-class VitSize:
+class VitSize(Checked):
     """Width, depth and heads of the transformer, and how much of all leads is one token."""
 
-    width: int = setting(192, "width of its tokens")
-    depth: int = setting(12, "number of its blocks")
-    heads: int = setting(3, "attention heads of each block; they divide the width")
-    patch_seconds: float = setting(0.1, "length of a token, which holds all leads, in seconds")
+    width: int = setting(192, "width of its tokens", least=1, most=WIDEST)
+    depth: int = setting(12, "number of its blocks", least=1, most=DEEPEST)
+    heads: int = setting(3, "attention heads of each block; they divide the width", least=1, most=WIDEST)
+    patch_seconds: float = setting(0.1, "length of a token, which holds all leads, in seconds", above=0)
+
+    def fault(self) -> str | None:
+        return self.transformer.fault()
 
     @property
     def transformer(self) -> Size:

@@ -12,8 +12,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.fields import from_fields, hints_of
 from cgdmer_jax.models.masking.words import Marks
 from cgdmer_jax.models.text.bert import BertEncoder
+from cgdmer_jax.models.text.sizes import SIZES, WHERE, Beside
 from cgdmer_jax.models.text.states import TextStates, mean_of_tokens
 from cgdmer_jax.models.text.t5 import T5Encoder
 from cgdmer_jax.models.transformer import Compute
@@ -25,8 +27,8 @@ POOLINGS = ("mean", "cls", "pooler")
 ALL = -1  # of `trained`: every parameter of the tower
 # Before the first block: trained with all of the tower only.
 _BEFORE_BLOCKS = {"bert": ("token", "position", "token_type", "norm"), "t5": ("token", "relative")}
+_UNSAID = {"bert": {"counted_from": None, "pooler": True}, "t5": {}}  # of an earlier version
 _NO_ARCHITECTURE = {"compute", "frozen", "parent", "name"}
-_BESIDE = ("kind", "mask_id", "special_ids", "weights_sha256")  # fields of an architecture that no module has
 
 
 def describe(module: TextModule) -> dict[str, object]:
@@ -37,20 +39,32 @@ def describe(module: TextModule) -> dict[str, object]:
 
 def make_tower(architecture: Mapping[str, object], *, trained: int, compute: Compute) -> TextModule:
     """The encoder of `describe`, of which the last `trained` blocks are trained (0 = nothing, ALL = everything)."""
-    fields = {name: value for name, value in architecture.items() if name not in _BESIDE}
-    depth = fields["depth"]
+    kind = architecture.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise CgdmerError(f'{WHERE}.kind is "{kind}".{suggest(str(kind), KINDS)}')
+    of_module = {name: value for name, value in architecture.items() if name not in ("kind", *hints_of(Beside))}
+    sizes = from_fields(SIZES[kind], _UNSAID[kind] | of_module)
+    if fault := sizes.fault():
+        raise CgdmerError(f"{WHERE} {fault}")
+    fields, depth = dataclasses.asdict(sizes), sizes.depth
     if not ALL <= trained <= depth:
         raise CgdmerError(
             f"config.method.text_trained is {trained}, the text encoder has {depth} blocks; give the number of its "
             f"last blocks to train (0 = none), or {ALL} for all of it"
         )
     frozen = 0 if trained == ALL else depth - trained
-    return KINDS[architecture["kind"]](**fields, compute=compute, frozen=frozen)
+    return KINDS[kind](**fields, compute=compute, frozen=frozen)
 
 
 def marks_of(architecture: Mapping[str, object]) -> Marks:
     """Token that replaces a hidden word, and the tokens that are not words."""
-    return Marks(architecture["mask_id"], tuple(architecture["special_ids"]))
+    beside = from_fields(Beside, {name: architecture[name] for name in hints_of(Beside) if name in architecture})
+    if beside.mask_id >= architecture["vocabulary"]:
+        raise CgdmerError(
+            f"{WHERE}.mask_id is {beside.mask_id}, but the encoder has embeddings for ids below "
+            f"{architecture['vocabulary']}"
+        )
+    return Marks(beside.mask_id, beside.special_ids)
 
 
 def frozen_pattern(module: TextModule, trained: int, *, pooler: bool) -> str | None:

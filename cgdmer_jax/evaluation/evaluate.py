@@ -82,8 +82,8 @@ def evaluate(
     - `protocol`: "clean", or "merl" with `tables`, the folder of its published splits.
     - `case`: the record whose page the report has; None = the first one scored.
 
-    Raises CgdmerError, before anything is computed, where run, store, parts, features or case do not fit each other and where
-    nothing can be written.
+    Raises CgdmerError, before anything is computed, where run, store, parts, features or case do not fit each other and
+    where nothing can be written.
     """
     known = PARTS if protocol == "clean" else MERL_PARTS
     check_request(protocol, tables, parts or (), features or (), case)

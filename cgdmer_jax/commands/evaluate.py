@@ -34,6 +34,7 @@ def main(words: list[str]) -> int:
         help=f"of {', '.join(PARTS)}, for merl of {', '.join(MERL_PARTS)}; the probe, which the others need, "
         "always runs (default: all)",
     )
+    parser.add_argument("--case", help="record shown on the report's patient page (default: the first one scored)")
     args = parser.parse_args(words)
     evaluate(
         Path(args.run),
@@ -46,5 +47,6 @@ def main(words: list[str]) -> int:
         parts=tuple(args.parts.split(",")) if args.parts else None,
         protocol=args.protocol,
         tables=args.tables,
+        case=args.case,
     )
     return 0

@@ -20,7 +20,7 @@ from cgdmer_jax.evaluation.outcome import Outcome, together, without
 from cgdmer_jax.evaluation.parts import CONVOLVED, MERL_PARTS, NEED_TASKS, NEED_TEXT, PARTS, CleanInputs, MerlInputs
 from cgdmer_jax.evaluation.reconstruction import reconstructor
 from cgdmer_jax.evaluation.report_contents import check_extras, gather_contents
-from cgdmer_jax.evaluation.subject import Subject, clean_records, prepare
+from cgdmer_jax.evaluation.subject import Subject, clean_records, prepare, with_case
 from cgdmer_jax.metrics.protocols import MACRO
 from cgdmer_jax.metrics.results import RESULTS, read_results, write_results
 from cgdmer_jax.metrics.score_key import ScoreKey
@@ -29,6 +29,7 @@ from cgdmer_jax.recipes.embedding import feature_names
 from cgdmer_jax.recipes.trained_run import Trained
 from cgdmer_jax.report.contents import write_contents
 from cgdmer_jax.report.first_table import text_table
+from cgdmer_jax.report.found import found
 from cgdmer_jax.report.make import make_report
 from cgdmer_jax.whole_file import sha256_of
 
@@ -68,6 +69,7 @@ def evaluate(
     parts: tuple[str, ...] | None = None,
     protocol: str = "clean",
     tables: Path | None = None,
+    case: str | None = None,
 ) -> Evaluated:
     """Scores a run on a store; writes results.json, predictions.npz, report.json and report.html, and prints the table.
 
@@ -78,17 +80,20 @@ def evaluate(
     - `random_seeds`, `kernels`: number of random-weight encoders and of random convolution kernels, for the floors.
     - `parts`: what is computed, of docs/evaluation.md; None = all.
     - `protocol`: "clean", or "merl" with `tables`, the folder of its published splits.
+    - `case`: the record whose page the report has; None = the first one scored.
 
-    Raises CgdmerError, before anything is computed, where run, store, parts or features do not fit each other and where
-    nothing can be written.
+    Raises CgdmerError, before anything is computed, where run, store, parts, features or case do not fit each other and
+    where nothing can be written.
     """
     known = PARTS if protocol == "clean" else MERL_PARTS
-    check_request(protocol, tables, parts or (), features or ())
+    check_request(protocol, tables, parts or (), features or (), case)
     if kernels < 1 or random_seeds < 0:
         raise CgdmerError(f"--kernels={kernels} --random_seeds={random_seeds}: expected at least 1 and at least 0")
     begun = time.monotonic()
     sort = merl_records(tables) if tables else clean_records
     subject = prepare(run, store, split, checkpoint, protocol=protocol, sort=sort)
+    if case is not None:
+        subject = with_case(subject, case)
     chosen = tuple(name for name in known if parts is None or name in (*parts, "probe"))
     asked = Asked(chosen_features(subject.trained, features), random_seeds, kernels, chosen)
     cache = folder_of(subject.trained.folder, subject.trained.contract, subject.corpus, split)
@@ -114,7 +119,7 @@ def evaluate(
     save_predictions(subject, outcome.predictions, out / "predictions.npz")
     write_contents(out, gather_contents(subject, clean, facts["prompts"], sha256_of(out / RESULTS)))
     report = make_report(out)
-    tell([*outcome.rows, *other], seconds, time.monotonic() - begun, report)
+    tell([*outcome.rows, *other], subject.base.method, seconds, time.monotonic() - begun, report)
     return Evaluated(outcome.rows, outcome.left_out, seconds)
 
 
@@ -159,14 +164,17 @@ def timed(seconds: Seconds, name: str, make: Callable[[], Made]) -> Made:
     return made
 
 
-def tell(rows: Sequence[dict], seconds: Seconds, total: float, report: Path) -> None:
-    """Prints the first table of the report, protocol by protocol, and what took how long."""
-    print(text_table(sorted(rows, key=lambda row: list(MACRO).index(row["protocol"]))))
+def tell(rows: Sequence[dict], own_method: str, seconds: Seconds, total: float, report: Path) -> None:
+    """Prints the first table of the report, protocol by protocol, what it says in words, and what took how long."""
+    rows = sorted(rows, key=lambda row: list(MACRO).index(row["protocol"]))
+    print("\n".join([text_table(rows), *found(rows, own_method)]))
     print(f"{', '.join(f'{name} {s:.0f} s' for name, s in seconds.items())}; {total:.0f} s in all")
     print(f"report: {report}")
 
 
-def check_request(protocol: str, tables: Path | None, parts: tuple[str, ...], features: tuple[str, ...]) -> None:
+def check_request(
+    protocol: str, tables: Path | None, parts: tuple[str, ...], features: tuple[str, ...], case: str | None
+) -> None:
     """Raises on what can be known before anything is loaded."""
     known = PARTS if protocol == "clean" else MERL_PARTS
     for name in parts:
@@ -176,6 +184,8 @@ def check_request(protocol: str, tables: Path | None, parts: tuple[str, ...], fe
         raise CgdmerError(f"--features={','.join(features)} names a feature twice; name each once")
     if (protocol == "merl") != (tables is not None):
         raise CgdmerError("--tables=FOLDER (MERL's split tables, docs/evaluation.md) and --protocol=merl go together")
+    if case is not None and protocol == "merl":
+        raise CgdmerError("--case: the report of protocol merl has no patient's page; leave it out")
 
 
 def chosen_features(trained: Trained, asked: tuple[str, ...] | None) -> tuple[str, ...]:

@@ -12,6 +12,8 @@ from cgdmer_jax.evaluation.subject import Task
 from cgdmer_jax.metrics.calibration import fit_calibration
 from cgdmer_jax.metrics.probe import Probe
 from cgdmer_jax.report.contents import Finding, Neighbour, Neighbours, Tracing
+from cgdmer_jax.report.neighbours import excerpt_of
+from cgdmer_jax.waveform.heart_rate import heart_rates
 from cgdmer_jax.waveform.quality_notes import RECORD_WORDS, remarks
 
 NEIGHBOURS = 5
@@ -42,6 +44,15 @@ def report_of(corpus: Corpus, line: int) -> str | None:
     """The report written for the recording, None without clinical text."""
     text_id = int(corpus.text_id[line])
     return None if text_id == NO_TEXT else corpus.texts[text_id]
+
+
+def heart_rate_of(tracing: Tracing) -> float | None:
+    """Beats a minute over the recorded leads; None where it has too few beats or no lead."""
+    if not tracing.lead_mask.any():
+        return None
+    length = np.array([tracing.signal_uv.shape[1]], np.int32)
+    (beats,) = heart_rates(tracing.signal_uv[None], tracing.lead_mask[None], length, tracing.rate)
+    return float(beats) if np.isfinite(beats) else None
 
 
 def remarks_on(corpus: Corpus, line: int) -> tuple[str, ...]:
@@ -98,14 +109,21 @@ def nearest_recordings(
     fitted: Int[np.ndarray, "fitted"],
     at: int,
     among: str,
+    store: str,
 ) -> Neighbours:
     """Those at places `fitted` nearest to the one at `at`, by the direction of a standardised feature."""
     standard = standard / np.linalg.norm(standard, axis=1, keepdims=True)
     distance = 1 - standard[fitted] @ standard[at]
-    record_id = corpus.column("record_id")
     found = tuple(
-        Neighbour(str(record_id[lines[fitted[k]]]), _labels(corpus, tasks, int(fitted[k])), _defined(distance[k]))
+        Neighbour(
+            str(corpus.column("record_id")[line]),
+            _labels(corpus, tasks, at),
+            _defined(away),
+            excerpt_of(tracing_of(corpus, line, store)),
+            report_of(corpus, line),
+        )
         for k in _nearest(distance)
+        for at, line, away in [(int(fitted[k]), int(lines[fitted[k]]), distance[k])]
     )
     return Neighbours(f"the {len(fitted):,} {among}", _defined(np.median(distance)), found)
 

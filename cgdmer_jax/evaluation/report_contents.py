@@ -14,6 +14,7 @@ from cgdmer_jax.evaluation.parts import CleanInputs
 from cgdmer_jax.evaluation.reconstruction import Reconstruct, masked_by
 from cgdmer_jax.evaluation.report_case import (
     findings,
+    heart_rate_of,
     nearest_recordings,
     nearest_reports,
     remarks_on,
@@ -52,17 +53,34 @@ def gather_contents(subject: Subject, clean: CleanInputs | None, prompts: str | 
         facts=head_facts(subject.trained, subject.corpus, base, subject.overlap, prompts),
         case=_case(subject, clean.embedded, clean.headline) if clean else None,
         reconstructions=_reconstructions(subject, clean.reconstruct) if clean else (),
+        class_names=_class_names(subject),
     )
 
 
+def _class_names(subject: Subject) -> dict[str, dict[str, str]]:
+    """Names that the store has for the codes of each scored task; merl's tasks are not the store's, its codes are."""
+    of_task = {
+        name: {label.code: label.name for label in subject.corpus.classes(name)}
+        for name in subject.corpus.stores[0].tasks
+    }
+    every = {code: name for names in of_task.values() for code, name in names.items()}
+    named = {}
+    for task in subject.tasks:
+        known = of_task.get(task.name, every)
+        known = {code.strip("_"): name for code, name in known.items()} | known  # merl's tables strip underscores
+        named[task.name] = {code: known[code] for code in task.classes if code in known}
+    return named
+
+
 def _case(subject: Subject, embedded: Embedded, headline: Headline) -> Case:
-    """The first scored record."""
+    """The record that is shown."""
     corpus, base, at = subject.corpus, subject.base, subject.shown_record()
     line = int(subject.lines[at])
     probes = headline.probes
     fitted = {task.name: _fitted(task, probes[task.name]) for task in subject.tasks}
+    tracing = tracing_of(corpus, line, base.store)
     return Case(
-        tracing=tracing_of(corpus, line, base.store),
+        tracing=tracing,
         findings=tuple(
             finding
             for task in subject.tasks
@@ -72,7 +90,9 @@ def _case(subject: Subject, embedded: Embedded, headline: Headline) -> Case:
         report=report_of(corpus, line),
         reports=_reports(subject, embedded, at),
         recordings=_recordings(subject, headline, at),
-        origin=case_facts(subject.trained, corpus, line, base, fitted),
+        origin=case_facts(subject.trained, corpus, line, base, fitted, asked=subject.case is not None),
+        record_id=str(corpus.column("record_id")[line]),
+        heart_rate=heart_rate_of(tracing),
     )
 
 
@@ -104,11 +124,12 @@ def _recordings(subject: Subject, headline: Headline, at: int) -> Neighbours | N
     probe, x = headline.probes[subject.tasks[0].name] if subject.tasks else None, headline.x
     mean, std = (probe.mean, probe.std) if probe else moments(x[fitted], "training")
     among = of_training(subject.trained.contract, subject.corpus, subject.base, folds)
-    return nearest_recordings(subject.corpus, subject.lines, subject.tasks, (x - mean) / std, fitted, at, among)
+    standard, store = (x - mean) / std, subject.base.store
+    return nearest_recordings(subject.corpus, subject.lines, subject.tasks, standard, fitted, at, among, store)
 
 
 def _reconstructions(subject: Subject, reconstruct: Reconstruct | None) -> tuple[ShownReconstruction, ...]:
-    """The first scored record with patches hidden as in training; nothing for a method that reconstructs nothing."""
+    """The record that is shown with patches hidden as in training; nothing for a method that reconstructs nothing."""
     run, corpus = subject.trained, subject.corpus
     if reconstruct is None:
         return ()

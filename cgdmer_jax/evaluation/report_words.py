@@ -34,13 +34,19 @@ def head_facts(run: Trained, corpus: Corpus, base: Setting, overlap: Overlap, pr
     }
 
 
-def case_facts(run: Trained, corpus: Corpus, line: int, base: Setting, probes: dict[str, str]) -> dict[str, str]:
-    """Facts that a patient's page rests on; `probes` says by task what its probe was fitted on."""
+def case_facts(
+    run: Trained, corpus: Corpus, line: int, base: Setting, probes: dict[str, str], *, asked: bool
+) -> dict[str, str]:
+    """Facts that a patient's page rests on; `probes` says by task what its probe was fitted on.
+
+    `asked`: the record was asked for by its name.
+    """
     contract = run.contract
     own = find_overlap(contract, corpus, np.array([line]))
     patient, recording = (
         "trained on" if seen else "not trained on" for seen in (own.of_trained_patients, own.of_trained_recordings)
     )
+    chosen = "picked by hand (--case)" if asked else "the first one scored, not picked"
     folds = probe_folds(base.split)
     filtered = FILTERS.get(contract.filter, f"filter {contract.filter}")
     return {
@@ -53,7 +59,7 @@ def case_facts(run: Trained, corpus: Corpus, line: int, base: Setting, probes: d
         ),
         "What it reads": f"12 leads, {contract.seconds:g} s at {contract.rate:g} Hz, {filtered}, "
         f"scaled by {contract.scaling.replace('_', ' ')}",
-        "This recording": f"the first one scored, not picked; fold {corpus.fold[line]} of {base.store}; "
+        "This recording": f"{chosen}; fold {corpus.fold[line]} of {base.store}; "
         f"its patient was {patient}, the recording {recording}",
         "Its report": _own_report(contract, corpus, line, base),
         "Probes": "; ".join(f"{task}: {words}" for task, words in probes.items()),

@@ -1,7 +1,7 @@
 """Subject of an evaluation: a trained run on a store, its records sorted into tasks and roles."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,6 +52,7 @@ class Subject:
     base: Setting  # of every row; each evaluator replaces what is its own
     overlap: Overlap  # of the scored records with what the run was trained on
     left_out: tuple[str, ...] = ()  # tasks that this store cannot score, and why
+    case: str | None = None  # the record whose pages the report has; None = the first one scored
 
     @property
     def of_reports(self) -> str:
@@ -65,8 +66,12 @@ class Subject:
         return np.unique(np.concatenate([task.score for task in self.tasks]))
 
     def shown_record(self) -> int:
-        """Place of the record whose pages the report has: the first one scored, not a picked one."""
-        return int(self.tasks[0].score[0] if self.tasks else self.scored_records()[0])
+        """Place of the record whose pages the report has: the one asked for, else the first one scored."""
+        if self.case is None:
+            return int(self.tasks[0].score[0] if self.tasks else self.scored_records()[0])
+        scored = self.scored_records()
+        ids = self.corpus.column("record_id")[self.lines[scored]].astype(str)
+        return int(scored[np.flatnonzero(ids == self.case)[0]])
 
 
 def clean_records(corpus: Corpus, split: str) -> Sorted:
@@ -125,6 +130,24 @@ def prepare(
     if not len(subject.scored_records()):
         raise CgdmerError(f"store {store} has no record in the {split} split; give a store that has some")
     return subject
+
+
+def with_case(subject: Subject, record: str) -> Subject:
+    """The same with that record shown; raises where it is not among the scored ones."""
+    every = subject.corpus.column("record_id").astype(str)
+    scored = subject.lines[subject.scored_records()]
+    if record not in every[scored]:
+        where = f"{len(scored):,} records scored on the {subject.base.split} split of {subject.base.store}"
+        if record in every:
+            (line, *_) = np.flatnonzero(every == record)
+            raise CgdmerError(
+                f'--case: record "{record}" (fold {subject.corpus.fold[line]}) is not among the {where}; '
+                "give one of them, or evaluate the split that it is in"
+            )
+        raise CgdmerError(
+            f'--case: the store has no record "{record}"; give one of the {where}, such as "{every[scored[0]]}"'
+        )
+    return replace(subject, case=record)
 
 
 def unscorable(task: Task) -> str | None:

@@ -1,9 +1,10 @@
 """report.json: what report.html shows of one evaluation and no other of its files holds.
 
 It lies beside the page, in the run folder, and like the page it shows a patient: the tracing, the report, the labels.
+Fields with a default came later than the first files: those are read without them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -55,12 +56,27 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Excerpt:
+    """A few leads of a recording, as small_ecg.py draws them."""
+
+    rate: float  # Hz
+    leads: tuple[str, ...]
+    signal_uv: Int16[np.ndarray, "lead time"]
+
+    @property
+    def signal_mv(self) -> Float64[np.ndarray, "lead time"]:
+        return self.signal_uv * 1e-3
+
+
+@dataclass(frozen=True)
 class Neighbour:
     """A report, or a recording with its labels, at a distance (1 - cosine) from the record; None = undefined."""
 
     name: str
     text: str
     distance: float | None
+    excerpt: Excerpt | None = None  # of a recording
+    report: str | None = None  # of a recording; None = it has no clinical text
 
 
 @dataclass(frozen=True)
@@ -83,6 +99,8 @@ class Case:
     reports: Neighbours | None
     recordings: Neighbours | None
     origin: dict[str, str]  # what the model saw in training, protocol, fold
+    record_id: str | None = None
+    heart_rate: float | None = None  # beats a minute; None = not measurable
 
 
 @dataclass(frozen=True)
@@ -96,6 +114,7 @@ class Contents:
     facts: dict[str, str]  # head of the page
     case: Case | None
     reconstructions: tuple[ShownReconstruction, ...]
+    class_names: dict[str, dict[str, str]] = field(default_factory=dict)  # task -> code -> name
 
 
 def write_contents(folder: Path, contents: Contents) -> None:
@@ -114,6 +133,14 @@ def read_contents(folder: Path) -> Contents:
         for one in contents.reconstructions:
             if one.made_mv.shape != one.tracing.signal_uv.shape:
                 raise CgdmerError("a reconstruction has another length than its recording")
+        _check_excerpts(contents.case)
     except CgdmerError as error:
         raise CgdmerError(f"{path} does not hold what this version writes ({error}); {REMEDY}") from error
     return contents
+
+
+def _check_excerpts(case: Case | None) -> None:
+    near = case.recordings.found if case and case.recordings else ()
+    for one in near:
+        if one.excerpt and len(one.excerpt.leads) != len(one.excerpt.signal_uv):
+            raise CgdmerError("a neighbouring recording has another number of leads than of names for them")

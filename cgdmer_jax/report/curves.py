@@ -17,14 +17,20 @@ CURVES = {
 
 
 def curves_section(metrics: Sequence[dict]) -> str:
-    """HTML; empty where no line has any of the fields."""
-    charts = []
+    """HTML; empty where no field has three points. A panel that has fewer is named instead."""
+    charts, few = [], []
     for title, lines in CURVES.items():
         series = {}
         for name, field in lines.items():
             # null is a figure that was not known
             points = [(entry["step"], entry[field]) for entry in metrics if entry.get(field) is not None]
             series[name] = ([p[0] for p in points], [p[1] for p in points])
-        charts.append(line_chart(series, title=title, x_label="step"))
-    charts = [chart for chart in charts if chart]
-    return '<h2>Training</h2>\n<div class="plots">' + "".join(charts) + "</div>" if charts else ""
+        chart = line_chart(series, title=title, x_label="step")
+        if chart:
+            charts.append(chart)
+        elif any(x for x, _ in series.values()):
+            few.append(title)
+    if not charts:
+        return ""
+    left_out = f"<p>Fewer than three points, so no curve: {', '.join(few)}.</p>" if few else ""
+    return f'<h2>Training</h2>\n{left_out}<div class="plots">{"".join(charts)}</div>'

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.report.shown import escape
-from cgdmer_jax.report.tables import terminal_lines
+from cgdmer_jax.report.tables import boxed, terminal_lines
 from cgdmer_jax.sealed_json import read_sealed
 
 DIAGNOSTICS = "diagnostics.json"  # beside results.json, of experiments.diagnose
@@ -172,9 +172,7 @@ def _html(table: Table, rows: Sequence[dict]) -> str:
         + "</tr>"
         for row in rows
     )
-    return (
-        f"<table><caption>{escape(table.caption)}</caption><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
-    )
+    return boxed(f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody>", table.caption)
 
 
 def _cell_html(column: Column, row: dict) -> str:

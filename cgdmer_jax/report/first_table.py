@@ -2,9 +2,13 @@
 
 from collections.abc import Sequence
 
+from scipy.stats import binomtest
+
 from cgdmer_jax.metrics.protocols import MACRO, WORDS
 from cgdmer_jax.report.tables import (
+    ClassNames,
     cell,
+    coded,
     count_cell,
     line,
     name_of,
@@ -53,9 +57,10 @@ def text_table(rows: Sequence[dict]) -> str:
     return "\n".join(terminal_lines(cells))
 
 
-def results_section(rows: Sequence[dict], own_method: str) -> str:
+def results_section(rows: Sequence[dict], own_method: str, names: ClassNames) -> str:
     """The table as HTML with its terms, paired differences and affirmed shares below it."""
-    return "\n".join(part for part in (_first(rows, own_method), _difference_table(rows), _share_table(rows)) if part)
+    parts = (_first(rows, own_method), _difference_table(rows), _share_table(rows, names))
+    return "\n".join(part for part in parts if part)
 
 
 def _first(rows, own_method):
@@ -91,8 +96,30 @@ def _difference_table(rows):
     return table(caption, ["Task", "Evaluation", "Difference", "AUROC"], 3, body) if body else ""
 
 
-def _share_table(rows):
+def _share_table(rows, names):
     shown = select(rows, {"metric": "affirmed_share"})
-    body = [line((row["class"],), [count_cell(row["n_positive"]), cell(row)], own=False) for row in shown]
-    caption = "Share of held-out positives whose affirmed sentence scores above its negation"
-    return table(caption, ["Finding", "Positives", "Share"], 1, body) if body else ""
+    body = [
+        line((coded(names, row["task"], row["class"]),), [count_cell(row["n_positive"]), *_share_cells(row)], own=False)
+        for row in shown
+    ]
+    caption = (
+        "Negation test: share of held-out positives whose affirmed sentence scores above its negation. Chance is 50 %; "
+        "the interval is Wilson's (95 %, each recording counted as independent)"
+    )
+    return table(caption, ["Finding", "Positives", "Share", "Chance is 50 %"], 1, body) if body else ""
+
+
+def _share_cells(row):
+    """The share in per cent with its interval, and on which side of chance it lies."""
+    if row["value"] is None or not row["n_positive"]:
+        return ['<td class="figure">n/a</td>', '<td class="figure">no positives</td>']
+    low, high = share_interval(row["value"], row["n_positive"])
+    side = "above chance" if low > 0.5 else "below chance" if high < 0.5 else "not told from chance"
+    between = f'<span class="interval">[{100 * low:.1f}, {100 * high:.1f}]</span>'
+    return [f'<td class="figure">{100 * row["value"]:.1f} % {between}</td>', f'<td class="figure">{side}</td>']
+
+
+def share_interval(share: float | int, n: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share of n."""
+    interval = binomtest(round(share * n), n).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)

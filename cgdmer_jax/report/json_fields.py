@@ -1,6 +1,7 @@
 """Frozen dataclasses as JSON and back: every field is there and of its type, and there is no other.
 
-An error names the place and the type, never the value: it may be a patient's.
+A field that has a default may lack: it is younger than the files that were written without it. An error names the
+place and the type, never the value: it may be a patient's.
 """
 
 import base64
@@ -9,6 +10,7 @@ import dataclasses
 import math
 import types
 import typing
+from collections.abc import Collection
 
 import numpy as np
 from jaxtyping import AbstractArray
@@ -44,8 +46,10 @@ def from_json(kind: object, value: object, where: str) -> typing.Any:
         return None if value is None else from_json(other, value, where)
     if dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)
-        _check_names(_of_type(dict, value, where), hints, where)
-        return kind(**{name: from_json(hint, value[name], f"{where}.{name}") for name, hint in hints.items()})
+        later = {field.name for field in dataclasses.fields(kind) if _has_default(field)}
+        _check_names(_of_type(dict, value, where), hints, where, later)
+        there = {name: hint for name, hint in hints.items() if name in value}
+        return kind(**{name: from_json(hint, value[name], f"{where}.{name}") for name, hint in there.items()})
     if origin is tuple:
         item = typing.get_args(kind)[0]
         return tuple(from_json(item, one, f"{where}[{k}]") for k, one in enumerate(_of_type(list, value, where)))
@@ -68,10 +72,14 @@ def _of_type(kind: type, value: object, where: str) -> typing.Any:
     return value
 
 
-def _check_names(fields: dict, expected: dict, where: str) -> None:
-    if missing := expected.keys() - fields.keys():
+def _has_default(field: dataclasses.Field) -> bool:
+    return field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
+
+
+def _check_names(fields: dict, expected: dict, where: str, later: Collection[str] = ()) -> None:
+    if missing := expected.keys() - fields.keys() - set(later):
         raise CgdmerError(f"{where} lacks {', '.join(sorted(missing))}")
-    if len(fields) > len(expected):
+    if fields.keys() - expected.keys():
         raise CgdmerError(f"{where} has fields that are not known")
 
 

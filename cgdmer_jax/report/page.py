@@ -9,12 +9,14 @@ from cgdmer_jax.report.contents import Contents, ShownReconstruction
 from cgdmer_jax.report.curves import curves_section
 from cgdmer_jax.report.ecg_paper import ecg_page_svg
 from cgdmer_jax.report.first_table import results_section
+from cgdmer_jax.report.found import found_section
 from cgdmer_jax.report.patient import case_section
 from cgdmer_jax.report.sections import sections
 from cgdmer_jax.report.shell import document, ecg_figure, sheet
 from cgdmer_jax.report.tables import facts_table
 
-NO_CURVES = f"training curves: the run has no {METRICS}"
+NO_METRICS = f"training curves: the run has no {METRICS}"
+NO_CURVES = f"training curves: {METRICS} has no figure at three steps"
 
 
 def page(contents: Contents, results: dict, metrics: Sequence[dict] | None, diagnostics: str) -> str:
@@ -24,23 +26,33 @@ def page(contents: Contents, results: dict, metrics: Sequence[dict] | None, diag
     file; `diagnostics` the section of diagnostics.json, empty where there is none.
     """
     rows, versions = results["rows"], _versions(contents.version, results)
-    case = contents.case
+    case, curves = contents.case, curves_section(metrics or ())
+    lacking = NO_METRICS if metrics is None else "" if curves else NO_CURVES
     return document(
         contents.title,
+        found_section(rows, contents.own_method),
+        _running(contents),
         [
-            "<h2>Run</h2>\n" + facts_table("What was evaluated, and how", _facts(contents, results, metrics, versions)),
-            results_section(rows, contents.own_method),
-            *sections(rows, contents.own_method),
+            "<h2>Run</h2>\n" + facts_table("What was evaluated, and how", _facts(contents, results, lacking, versions)),
+            results_section(rows, contents.own_method, contents.class_names),
+            *sections(rows, contents.own_method, contents.class_names),
             _reconstructions(contents.reconstructions),
             case_section(case, versions) if case else "",
             diagnostics,
-            curves_section(metrics or ()),
+            curves,
         ],
     )
 
 
-def _facts(contents: Contents, results: dict, metrics: Sequence[dict] | None, versions: str) -> dict[str, str]:
-    left_out = [*results["origin"].get("left_out", ()), *([NO_CURVES] if metrics is None else [])]
+def _running(contents: Contents) -> str:
+    """Head of each printed sheet: whose page it is."""
+    record = contents.case.record_id if contents.case else None
+    return contents.title if record is None else f"Record {record} · {contents.title}"
+
+
+def _facts(contents: Contents, results: dict, lacking: str, versions: str) -> dict[str, str]:
+    """`lacking` says why there are no training curves, empty where there are some."""
+    left_out = [*results["origin"].get("left_out", ()), *([lacking] if lacking else [])]
     return {
         **contents.facts,
         **({"Left out": "; ".join(dict.fromkeys(left_out))} if left_out else {}),

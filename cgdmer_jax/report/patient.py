@@ -2,15 +2,23 @@
 
 from collections.abc import Sequence
 
-from cgdmer_jax.report.contents import Case, Finding, Neighbours, Tracing
+from cgdmer_jax.report.contents import Case, Finding, Tracing
 from cgdmer_jax.report.ecg_paper import ecg_page_svg
+from cgdmer_jax.report.neighbours import NO_REPORT, nearest_recordings, nearest_reports
 from cgdmer_jax.report.shell import ecg_figure, sheet
 from cgdmer_jax.report.shown import escape
 from cgdmer_jax.report.tables import facts_table, line, table
 
 SHOWN_FINDINGS = 12
 SURE = 0.001  # a probability nearer to 0 or 1 than this is not told to a decimal
-ON_PAPER = "Printed on A4 at 100 % (not fitted to the page), 25 mm are 1 s and 10 mm are 1 mV; screens differ."
+ON_PAPER = (
+    "Printed on A4 at 100 % (not fitted to the page), 25 mm are 1 s and the pulse left of each row is 1 mV; "
+    "screens differ, and a narrow one shows it smaller."
+)
+HEART_RATE = (
+    "estimated by this program, not measured by hand: 60 s over the median distance between QRS complexes, which are "
+    "found by the slope of all recorded leads together"
+)
 
 
 def case_section(case: Case, versions: str) -> str:
@@ -21,17 +29,18 @@ def case_section(case: Case, versions: str) -> str:
                 [
                     "<h2>One patient</h2>",
                     ecg_figure(_svg(case.tracing), ON_PAPER),
+                    _heart_rate(case.heart_rate),
                     "<h3>Quality of the recording</h3>",
                     _remarks(case.remarks),
                 ]
             ),
             "<h3>Report written for the recording</h3>",
-            f'<p class="words">{escape(case.report or "none, or without clinical text")}</p>',
+            f'<p class="words">{escape(case.report or NO_REPORT)}</p>',
             "<h3>Findings</h3>",
             _findings(case.findings),
             "<h3>Most similar</h3>",
-            _neighbours("reports", "Report", case.reports),
-            _neighbours("recordings", "Labels", case.recordings),
+            nearest_reports(case.reports),
+            nearest_recordings(case.recordings, case.tracing),
             "<h3>What the model saw</h3>",
             facts_table("Training, protocol and versions behind this page", case.origin | {"Versions": versions}),
         ]
@@ -46,6 +55,13 @@ def _svg(tracing: Tracing) -> str:
         subtitle=tracing.subtitle,
         lead_mask=tracing.lead_mask,
     )
+
+
+def _heart_rate(beats: float | None) -> str:
+    """Empty where it could not be measured."""
+    if beats is None:
+        return ""
+    return f'<p class="words"><strong>Heart rate: {beats:.0f} beats a minute</strong>, {HEART_RATE}.</p>'
 
 
 def _remarks(remarks: Sequence[str]) -> str:
@@ -72,6 +88,8 @@ def _findings(findings: Sequence[Finding]) -> str:
     caption = (
         f"The most probable findings, at most {SHOWN_FINDINGS}, and what the recording is labelled (bold). "
         "Probability: the probe's, calibrated on a fold it was not fitted on; n/a: too few positives there. "
+        "Each is estimated by itself, independently of the others: those of findings that exclude each other need not "
+        "add up to 100 %, and two of them can be high at once. "
         "Prevalence: share of the recordings the probe was fitted on; a probability near it says nothing new"
     )
     return table(caption, ["Task", "Finding", "Probability", "Prevalence", "Labelled"], 2, body)
@@ -87,19 +105,3 @@ def _share(value: float | None) -> str:
     else:
         words = f"{100 * value:.1f} %"
     return f'<td class="figure">{words}</td>'
-
-
-def _neighbours(kind: str, what: str, near: Neighbours | None) -> str:
-    if near is None:
-        return ""
-    body = [
-        line((one.text, one.name), [f'<td class="figure">{_distance(one.distance)}</td>'], own=False)
-        for one in near.found
-    ]
-    distance = f"Distance = one minus cosine, 0 for the same direction; median of all: {_distance(near.median)}"
-    caption = f"Nearest {kind} among {near.among}. {distance}"
-    return table(caption, [what, "Record", "Distance"], 2, body)
-
-
-def _distance(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:.3f}"

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from textwrap import wrap
 from typing import NamedTuple
 
 from cgdmer_jax.report.shown import escape
@@ -12,10 +13,13 @@ DASHES = ("", "6 3", "2 2", "8 3 2 3", "10 4", "4 1")
 FONT = 'font-family="Helvetica, Arial, sans-serif"'
 GREY, INK = "#cfd4da", "#222222"
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 34, 40
+FEWEST_POINTS = 3  # of a curve
+CHANCE = 0.5  # AUROC of a score that knows nothing
+NAME_LETTERS, LINE = 60, 15  # letters that fit above a bar, left of its figures; pixels between two lines of them
 
 
 class Bar(NamedTuple):
-    """One bar; `low` and `high` are its interval, `note` (n positive) stands right of it."""
+    """One bar; `low` and `high` are its interval, `note` (n positive) stands right of its name."""
 
     name: str
     value: float | None
@@ -35,11 +39,14 @@ class Point(NamedTuple):
 def line_chart(
     series: Mapping[str, tuple[Sequence[float | int], Sequence[float | int]]], *, title: str, x_label: str
 ) -> str:
-    """Lines of (x, y) by name with a legend; points that are not finite are left out."""
+    """Lines of (x, y) by name with a legend; points that are not finite are left out.
+
+    Fewer than three points are marks beside another series' line; nothing where no series has a line.
+    """
     width, height = 460, 260
     points = {name: _finite(x, y) for name, (x, y) in series.items()}
     every = [p for line in points.values() for p in line]
-    if not every:
+    if not any(len(line) >= FEWEST_POINTS for line in points.values()):
         return ""
     x_ticks, y_ticks = (ticks_around(min(v), max(v)) for v in zip(*every, strict=True))
     right, bottom = width - RIGHT, height - BOTTOM
@@ -57,11 +64,13 @@ def line_chart(
     parts.append(words_at((LEFT + right) / 2, height - 6, x_label, anchor="middle"))
     x_legend = LEFT + 6.0
     for i, (name, line) in enumerate(points.items()):
+        if not line:
+            continue
         style = f'fill="none" stroke="{COLOURS[i % 6]}" stroke-width="1.8" stroke-dasharray="{DASHES[i % 6]}"'
         path = "L".join(f"{x_of(x):.1f} {y_of(y):.1f}" for x, y in line)
-        if len(line) == 1:  # no line to see
-            parts.append(_mark(i, x_of(line[0][0]), y_of(line[0][1]), COLOURS[i % 6]))
-        elif line:
+        if len(line) < FEWEST_POINTS:
+            parts += [_mark(i, x_of(x), y_of(y), COLOURS[i % 6]) for x, y in line]
+        else:
             parts.append(f'<path d="M{path}" {style}/>')
         parts.append(f'<path d="M{x_legend:.0f} {TOP - 8}h18" {style}/>')
         parts.append(words_at(x_legend + 22, TOP - 4, name))
@@ -101,39 +110,52 @@ def category_chart(categories: Sequence[str], series: Mapping[str, Sequence[Poin
     return "".join([*parts, "</svg>"])
 
 
-def bar_chart(bars: Sequence[Bar], *, title: str) -> str:
-    """Horizontal bars from 0.5 (chance; lower where an interval ends lower) to 1, with whiskers."""
-    label, note, step, width = 110, 110, 19, 530
+def bar_ticks(bars: Sequence[Bar]) -> list[float]:
+    """One axis for all of these, up to 1 and with chance, 0.5, on it."""
     ends = [end for bar in bars for end in (bar.value, bar.low) if end is not None]
-    ticks = ticks_around(min([0.5, *ends]), 1.0)
+    return ticks_around(min([CHANCE, *ends]), 1.0)
+
+
+def bar_chart(bars: Sequence[Bar], ticks: Sequence[float], *, title: str) -> str:
+    """Horizontal bars that start at chance (0.5, a line through all of them), with whiskers; names stand above."""
+    width, left, right, top = 530, 8, 522, 46  # names stand a little right of the line that they may cross
     low, high = ticks[0], ticks[-1]
-    left, right = label, width - note
-    height = 46 + step * len(bars)
+    lines = [wrap(bar.name, NAME_LETTERS) or [""] for bar in bars]
+    places = [top + sum(_bar_height(of) for of in lines[:i]) for i in range(len(bars))]
+    height = top + sum(map(_bar_height, lines)) + 4
 
     def x_of(value: float | int) -> float:
         return left + (min(max(value, low), high) - low) / (high - low) * (right - left)
 
-    parts = [_open(width, height, title), words_at(4, 16, title, weight="bold")]
+    parts = [_open(width, height, title), words_at(left, 16, title, weight="bold")]
     for tick in ticks:
+        anchor = "start" if tick == low else "end" if tick == high else "middle"
         parts.append(f'<path d="M{x_of(tick):.1f} 40V{height - 4}" stroke="{GREY}"/>')
-        parts.append(words_at(x_of(tick), 35, f"{tick:g}", anchor="middle"))
-    for i, bar in enumerate(bars):
-        y = 44 + step * i
-        parts.append(words_at(label - 6, y + 11, bar.name, anchor="end"))
-        if bar.value is None:
-            parts.append(words_at(left + 6, y + 11, "undefined"))
-        else:
+        parts.append(words_at(x_of(tick), 35, f"{tick:g}", anchor=anchor))
+    parts.append(
+        f'<path class="chance" d="M{x_of(CHANCE):.1f} 40V{height - 4}" stroke="{INK}" stroke-dasharray="3 3"/>'
+    )
+    for bar, y, of_name in zip(bars, places, lines, strict=True):
+        parts += [words_at(left + 6, y + 11 + LINE * i, words, halo=True) for i, words in enumerate(of_name)]
+        value = "undefined" if bar.value is None else f"{bar.value:.3f}"
+        parts.append(words_at(right - 68, y + 11, value, anchor="end", halo=True))
+        parts.append(words_at(right - 6, y + 11, bar.note, anchor="end", halo=True))
+        y += LINE * len(of_name)
+        if bar.value is not None:
+            start, end = sorted((x_of(CHANCE), x_of(bar.value)))
             parts.append(
-                f'<rect x="{left}" y="{y + 2}" width="{x_of(bar.value) - left:.1f}" height="12" '
+                f'<rect x="{start:.1f}" y="{y + 1}" width="{end - start:.1f}" height="10" '
                 f'fill="{COLOURS[0]}" fill-opacity="0.75"/>'
             )
         if bar.low is not None and bar.high is not None:
             a, b = x_of(bar.low), x_of(bar.high)
-            whisker = f"M{a:.1f} {y + 8}H{b:.1f}M{a:.1f} {y + 5}v6M{b:.1f} {y + 5}v6"
+            whisker = f"M{a:.1f} {y + 6}H{b:.1f}M{a:.1f} {y + 3}v6M{b:.1f} {y + 3}v6"
             parts.append(f'<path d="{whisker}" stroke="{INK}" fill="none"/>')
-        value = "" if bar.value is None else f"{bar.value:.3f}"
-        parts.append(words_at(right + 10, y + 11, value) + words_at(right + 50, y + 11, bar.note))
     return "".join([*parts, "</svg>"])
+
+
+def _bar_height(lines_of_name: Sequence[str]) -> int:
+    return LINE * len(lines_of_name) + 18
 
 
 def _mark(number: int, x: float | int, y: float | int, colour: str) -> str:
@@ -160,13 +182,16 @@ def _open(width: int, height: int, title: str) -> str:
     )
 
 
-def words_at(x: float | int, y: float | int, words: str, *, anchor: str = "start", weight: str = "normal") -> str:
-    """SVG text at a point; nothing for an empty string."""
+def words_at(
+    x: float | int, y: float | int, words: str, *, anchor: str = "start", weight: str = "normal", halo: bool = False
+) -> str:
+    """SVG text at a point, with a white rim where it crosses lines; nothing for an empty string."""
     if not words:
         return ""
+    rim = ' stroke="#ffffff" stroke-width="3" stroke-linejoin="round" paint-order="stroke"' if halo else ""
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" font-size="12" font-weight="{weight}" text-anchor="{anchor}" '
-        f'fill="{INK}" {FONT}>{escape(words)}</text>'
+        f'fill="{INK}"{rim} {FONT}>{escape(words)}</text>'
     )
 
 

@@ -2,18 +2,36 @@
 
 from collections.abc import Sequence
 
+from cgdmer_jax.metrics.metrics import ENOUGH_POSITIVES
 from cgdmer_jax.report.first_table import FIRST, WHOLE
-from cgdmer_jax.report.plots import Bar, Point, bar_chart, category_chart
-from cgdmer_jax.report.tables import Row, cell, count_cell, line, name_of, only, plain, select, table, values_of
+from cgdmer_jax.report.plots import Bar, Point, bar_chart, bar_ticks, category_chart
+from cgdmer_jax.report.tables import (
+    ClassNames,
+    Row,
+    cell,
+    coded,
+    count_cell,
+    line,
+    name_of,
+    only,
+    plain,
+    select,
+    table,
+    values_of,
+)
 
 MACRO = {"class": "macro_ge10", "metric": "auroc"}
 FEWER = {"protocol": "clean", "evaluation": "probe", "group": "all", "class": "macro_ge10"}  # merl's: first table
+CLASSES = (
+    "AUROC of each class with its 95 % interval, all on one axis; the dashed line at 0.5 is chance, and bars start "
+    f"there. n+ is the number of positives scored; with fewer than {ENOUGH_POSITIVES} of them no interval is drawn."
+)
 LIMB_LEADS = "I+II+III+aVR+aVL+aVF"
 
 
-def sections(rows: Sequence[Row], own_method: str) -> list[str]:
+def sections(rows: Sequence[Row], own_method: str, names: ClassNames) -> list[str]:
     return [
-        _classes(rows, own_method),
+        _classes(rows, own_method, names),
         _retrieval(select(rows, {"evaluation": "retrieval"}), own_method),
         _missing_leads(select(rows, {"evaluation": "missing_leads"} | MACRO)),
         _reconstruction(select(rows, {"evaluation": "reconstruction"}), own_method),
@@ -22,25 +40,31 @@ def sections(rows: Sequence[Row], own_method: str) -> list[str]:
     ]
 
 
-def _classes(rows, own_method):
-    """One chart per evaluation, feature and task of the own method for which intervals were computed."""
+def _classes(rows, own_method, names):
+    """One chart per evaluation, feature and task of the own method for which intervals were computed; one axis."""
     shown = [
         row
         for row in select(rows, WHOLE | {"metric": "auroc", "method": own_method})
         if row["evaluation"] in FIRST and not row["class"].startswith("macro_")
     ]
-    groups: dict[str, list[Bar]] = {}
+    groups: dict[str, list[dict]] = {}
     for row in shown:
         title = f"{row['task']}: {plain(row['evaluation'])}, {name_of(row)}"
-        bar = Bar(row["class"], row["value"], row["low"], row["high"], f"n+ {row['n_positive']}")
-        groups.setdefault(title, []).append(bar)
-    charts = "".join(
-        f"<figure>{bar_chart(bars, title=title)}</figure>"
-        for title, bars in groups.items()
-        if any(bar.low is not None for bar in bars)
-    )
-    intro = "<p>AUROC of each class with its 95 % interval; n+ is the number of positives scored.</p>"
-    return f'<h2>Classes</h2>\n{intro}<div class="plots">{charts}</div>' if charts else ""
+        groups.setdefault(title, []).append(row)
+    charts = {
+        title: [_bar(row, names) for row in of_title]
+        for title, of_title in groups.items()
+        if any(row["low"] is not None for row in of_title)
+    }
+    ticks = bar_ticks([bar for bars in charts.values() for bar in bars])
+    drawn = "".join(f"<figure>{bar_chart(bars, ticks, title=title)}</figure>" for title, bars in charts.items())
+    return f'<h2>Classes</h2>\n<p>{CLASSES}</p><div class="plots">{drawn}</div>' if drawn else ""
+
+
+def _bar(row, names):
+    enough = row["n_positive"] >= ENOUGH_POSITIVES
+    low, high = (row["low"], row["high"]) if enough else (None, None)
+    return Bar(coded(names, row["task"], row["class"]), row["value"], low, high, f"n+ {row['n_positive']:,}")
 
 
 def _retrieval(rows, own_method):

@@ -6,6 +6,7 @@ from html import unescape
 
 from cgdmer_jax.report.shown import escape
 
+SAFE_IN_CSS = re.compile(r"[A-Za-z0-9 ,.-]")
 DISCLAIMER = "Research software, not a medical device: not for the diagnosis or triage of any patient."
 # No script and nothing from outside, even if a text from elsewhere slipped through as markup.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -30,43 +31,68 @@ td.figure, .interval { white-space: nowrap; } .interval { color: #666; font-size
 tbody th { font-weight: normal; }
 tr.own td, tr.own th { font-weight: bold; } tr.own .interval { font-weight: normal; }
 .facts td { overflow-wrap: anywhere; } .facts th { min-width: 8rem; }
-.plots { display: flex; flex-wrap: wrap; gap: 1.2rem; } figure { margin: .4rem 0; overflow-x: auto; }
-figcaption { color: #555; } svg { max-width: none; }
-@media (max-width: 700px) { table { display: block; overflow-x: auto; } }
-@page { size: A4; margin: 14mm 12mm; }
+.plots { display: flex; flex-wrap: wrap; gap: 1.2rem; } figure { margin: .4rem 0; max-width: 100%; }
+figcaption { color: #555; overflow-wrap: anywhere; } svg { max-width: 100%; height: auto; }
+.near { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 30rem), 1fr)); gap: .6rem 1.2rem; }
+.found { max-width: 46rem; font-size: 1.07rem; margin: .4rem 0; }
+/* A table that is wider than its place is scrolled in its own box; its caption stays where it can be read. */
+.wide { overflow-x: auto; max-width: 100%; } .wide caption span { position: sticky; left: 0; display: inline-block;
+  max-width: min(100%, calc(100vw - 3.5rem)); }
+@media (max-width: 700px) {
+  body { padding: .8rem; } th, td { padding-right: .5rem; } .wide caption span { max-width: calc(100vw - 2rem); }
+  .figures .interval { display: block; }
+}
+@page { size: A4; margin: 14mm 12mm; RUNNING }
 @page ecg { size: A4 landscape; margin: 8mm; }
 @media print {
   body { max-width: none; margin: 0; padding: 0; font-size: 9.5pt; } nav, .skip { display: none; }
-  h1, h2, h3, h2 + p, caption { break-after: avoid; } figure, tr { break-inside: avoid; } figure { overflow: visible; }
-  .plots { display: block; }
-  .sheet { page: ecg; break-before: page; } .sheet h2 { margin-top: 0; }
-  .sheet ul { columns: 2; margin: 0; }
+  h1, h2, h3, h2 + p, caption { break-after: avoid; } figure, tr { break-inside: avoid; }
+  .wide { overflow: visible; break-inside: avoid; } .wide caption span { display: inline; }
+  .ecg svg { max-width: none; }
+  .plots { display: block; } .near { grid-template-columns: 1fr 1fr; }
+  .sheet { page: ecg; break-before: page; } .sheet h2 { margin: 0; font-size: 1rem; }
+  /* Heart rate and remarks stay on the sheet of their ECG. */
+  .sheet figure { margin: 0; } .sheet p, .sheet ul { margin: .1rem 0; padding: 0; max-width: none; line-height: 1.3; }
+  .sheet h3 { float: left; margin: 0 .6em 0 0; font-size: inherit; line-height: 1.3; }
+  .sheet li { display: inline; } .sheet li + li::before { content: "; "; }
   /* A page wider than its paper would be shrunk by the browser, the ECG with it. */
   table { max-width: 100%; } td.figure { white-space: normal; }
   th, td { padding-right: .5rem; }
   .interval { display: block; }
 }
 """
+# In the margins of a sheet: a browser that knows no boxes there leaves them out.
+RUNNING = """@top-left { content: "WORDS"; font: 8pt Helvetica, Arial, sans-serif; color: #444; }
+  @top-right { content: counter(page) " / " counter(pages); font: 8pt Helvetica, Arial, sans-serif; color: #444; }"""
 
 
-def document(title: str, parts: Sequence[str]) -> str:
-    """The whole page; every h2 of the parts is a line of its contents."""
+def document(title: str, found: str, running: str, parts: Sequence[str]) -> str:
+    """The whole page; every h2 of the parts is a line of the contents.
+
+    `found` (HTML) stands below the title, and `running` at the head of every printed sheet, with its number.
+    """
+    style = STYLE.replace("RUNNING", RUNNING.replace("WORDS", css_string(running)))
     body, contents = _with_contents("\n".join(part for part in parts if part))
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        f"<title>{escape(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
         f'<a class="skip" href="#report">Skip the contents</a>\n'
-        f'<header><h1>{escape(title)}</h1>\n<p class="warning">{DISCLAIMER}</p></header>\n'
+        f'<header><h1>{escape(title)}</h1>\n{found}\n<p class="warning">{DISCLAIMER}</p></header>\n'
         f'<nav aria-label="Contents"><ul>{contents}</ul></nav>\n'
         f'<main id="report" tabindex="-1">\n{body}\n</main>\n<footer><p>{DISCLAIMER}</p></footer>\n</body>\n</html>\n'
     )
 
 
+def css_string(words: str) -> str:
+    """A string of a style sheet; whatever could end it, or the sheet, is written by its number."""
+    return "".join(one if SAFE_IN_CSS.fullmatch(one) else f"\\{ord(one):x} " for one in words)
+
+
 def ecg_figure(svg: str, caption: str) -> str:
-    """An ECG of ecg_paper.py; wider than a small screen, so that a keyboard must be able to scroll it."""
-    return f'<figure class="ecg" tabindex="0">{svg}<figcaption>{escape(caption)}</figcaption></figure>'
+    """An ECG of ecg_paper.py: in true millimetres where the screen is wide enough, and always on paper."""
+    return f'<figure class="ecg">{svg}<figcaption>{escape(caption)}</figcaption></figure>'
 
 
 def sheet(parts: Sequence[str]) -> str:

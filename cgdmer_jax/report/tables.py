@@ -6,6 +6,7 @@ from cgdmer_jax.metrics.protocols import NO_SIGNALS, has_no_signals
 from cgdmer_jax.report.shown import escape
 
 Row = Mapping[str, object]  # of results.json
+ClassNames = Mapping[str, Mapping[str, str]]  # task -> code -> name; of a file without names, empty
 
 
 def table(caption: str, head: Sequence[str], n_words: int, body: Sequence[str]) -> str:
@@ -14,16 +15,19 @@ def table(caption: str, head: Sequence[str], n_words: int, body: Sequence[str]) 
         f'<th scope="col"{" class=" + chr(34) + "figure" + chr(34) if i >= n_words else ""}>{escape(h)}</th>'
         for i, h in enumerate(head)
     )
-    return (
-        f"<table><caption>{escape(caption)}</caption><thead><tr>{heads}</tr></thead>"
-        f"<tbody>{''.join(body)}</tbody></table>"
-    )
+    return boxed(f"<thead><tr>{heads}</tr></thead><tbody>{''.join(body)}</tbody>", caption)
 
 
 def facts_table(caption: str, facts: Mapping[str, str]) -> str:
     """A name and its words in each line."""
     lines = "".join(f'<tr><th scope="row">{escape(k)}</th><td>{escape(v)}</td></tr>' for k, v in facts.items())
-    return f'<table class="facts"><caption>{escape(caption)}</caption><tbody>{lines}</tbody></table>'
+    return boxed(f"<tbody>{lines}</tbody>", caption, kind="facts")
+
+
+def boxed(content: str, caption: str, kind: str = "figures") -> str:
+    """A table in a box of its own, in which it is scrolled (by a keyboard too) where it is wider than the screen."""
+    start = f'<table class="{kind}"><caption><span>{escape(caption)}</span></caption>'
+    return f'<div class="wide" tabindex="0">{start}{content}</table></div>'
 
 
 def line(words: Sequence[str], cells: Sequence[str], *, own: bool) -> str:
@@ -65,6 +69,12 @@ def name_of(row: Row) -> str:
     """Method, feature and variant, each once."""
     parts = [row["method"], row["feature"], row["variant"]]
     return " · ".join(dict.fromkeys(plain(part) for part in parts if part))
+
+
+def coded(names: ClassNames, task: str, code: str) -> str:
+    """The code of a class with its name, where that is known."""
+    name = names.get(task, {}).get(code)
+    return f"{code}: {name}" if name else code
 
 
 def plain(name: str) -> str:

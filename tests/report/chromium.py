@@ -29,8 +29,11 @@ def visit(page: Path, *flags: str) -> tuple[str, list[str]]:
     return done.stdout, [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
 
 
-def measure(page: Path, script: str) -> tuple[dict, list[str]]:
-    """(what the function body `script` returns in a copy of the page that allows scripts, console lines)."""
+def measure(page: Path, script: str, *, width: int = 1200) -> tuple[dict, list[str]]:
+    """(what the function body `script` returns in a copy of the page that allows scripts, console lines).
+
+    The window is `width` pixels wide.
+    """
     text = page.read_text(encoding="utf-8")
     allowed = text.replace("default-src 'none'", "default-src 'none'; script-src 'unsafe-inline'")
     assert allowed != text, "the page has no policy to relax"
@@ -38,7 +41,7 @@ def measure(page: Path, script: str) -> tuple[dict, list[str]]:
     told += f"document.getElementById('{RESULT}').textContent = JSON.stringify((() => {{{script}}})());</script></body>"
     copy = page.with_name("measured.html")
     copy.write_text(allowed.replace("</body>", told), encoding="utf-8")
-    dom, console = visit(copy, "--dump-dom")
+    dom, console = visit(copy, f"--window-size={width},900", "--dump-dom")
     found = re.search(rf'<pre id="{RESULT}">(.*?)</pre>', dom, re.S)
     assert found and found[1], f"the script gave nothing; console: {console}"
     return json.loads(unescape(found[1])), console

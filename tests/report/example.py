@@ -12,6 +12,7 @@ from cgdmer_jax.metrics_file import line_of
 from cgdmer_jax.report.contents import (
     Case,
     Contents,
+    Excerpt,
     Finding,
     Neighbour,
     Neighbours,
@@ -48,7 +49,7 @@ def example_rows() -> list[dict]:
         for variant in ("native", "zero_fill")
     ]
     share = results.plain_row(SETTING, "affirmed_share", "NORM", 0.912, n=300, n_positive=150)
-    difference = results.paired_row(own, floor, variant="minus random_weights")
+    difference = results.paired_row(own, floor, variant="minus_random_weights")
     return [*own.rows, *floor.rows, difference, share, *(row for rows in missing for row in rows)]
 
 
@@ -71,14 +72,21 @@ def example_case() -> Case:
     findings = tuple(Finding("findings", code, name, 1 / (k + 2), 0.25, k == 2) for k, (code, name) in names)
     text = "sinusrhythmus. linkstyp. verdacht auf linksventrikuläre hypertrophie, sonst unauffällige kurve. " * 2
     near = tuple(Neighbour(f"report {k}", text, 0.1 + 0.01 * k) for k in range(5))
+    excerpt = Excerpt(float(RATE), ("II", "V1", "V5"), _signal_uv()[[1, 6, 10]])
+    alike = tuple(
+        Neighbour(f"S<{k}>", "left ventricular hypertrophy (LVH); sinus rhythm (SR)", 0.1 + 0.01 * k, excerpt, text)
+        for k in range(5)
+    )
     return Case(
         tracing=example_tracing("aVL"),
         findings=findings,
         remarks=("absent aVL", "gaps or clipped samples in V2, V3"),
         report=text,
         reports=Neighbours("the 812 distinct reports of folds 1-8 (trained on)", 0.97, near),
-        recordings=Neighbours("the 3,522 of folds 1-8 (trained on)", 0.98, near),
+        recordings=Neighbours("the 3,522 of folds 1-8 (trained on)", 0.98, alike),
         origin={"Encoder": "cgdmer, step 1,100", "This recording": "fold 10", "Command": "python -m " + "x" * 200},
+        record_id="7",
+        heart_rate=104.4,
     )
 
 
@@ -94,6 +102,7 @@ def example_contents(results: Path) -> Contents:
         facts={"Store": "synthetic & small", "Prompts": "long/" * 40},
         case=example_case(),
         reconstructions=(ShownReconstruction(tracing, (tracing.signal_mv + 0.05).astype(np.float32), hidden),),
+        class_names={"super": {"NORM": "normal <ECG>", "MI<2": "myocardial infarction " + "of several walls " * 4}},
     )
 
 

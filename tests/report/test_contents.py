@@ -8,8 +8,10 @@ import pytest
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.report.contents import CONTENTS, Contents, read_contents, write_contents
+from cgdmer_jax.report.make import make_report
 from cgdmer_jax.sealed_json import read_sealed, sealed
-from tests.report.example import example_contents
+from tests.report.example import example_contents, example_rows, write_example
+from tests.report.test_page import Page
 
 
 @pytest.fixture
@@ -44,6 +46,38 @@ def test_an_overlay_that_left_the_numbers_comes_back_as_it_was(contents, tmp_pat
     diverged = dataclasses.replace(one, made_mv=made_mv)
     write_contents(tmp_path, dataclasses.replace(contents, reconstructions=(diverged,)))
     np.testing.assert_array_equal(read_contents(tmp_path).reconstructions[0].made_mv, made_mv)
+
+
+LATER = {"contents": ["class_names"], "case": ["record_id", "heart_rate"], "neighbour": ["excerpt", "report"]}
+
+
+def test_a_file_of_version_0_1_that_lacks_what_came_later_is_read_and_drawn(tmp_path):
+    """Fields that were added have a default; the page of such a file is whole, without them."""
+    folder = write_example(tmp_path / "run", example_rows())
+    document = read_sealed(folder / CONTENTS, remedy="")
+    case = document["case"]
+    every = [
+        (document, LATER["contents"]),
+        (case, LATER["case"]),
+        *((one, LATER["neighbour"]) for near in (case["reports"], case["recordings"]) for one in near["found"]),
+    ]
+    for holder, names in every:
+        for name in names:
+            del holder[name]
+    (folder / CONTENTS).write_text(json.dumps(sealed(document)))
+    contents = read_contents(folder)
+    assert contents.class_names == {} and contents.case.heart_rate is None and contents.case.record_id is None
+    page = make_report(folder).read_text(encoding="utf-8")
+    assert Page(page).open == [] and "Nearest recordings" in page and "beats a minute" not in page
+    assert "for comparison" not in page and ">NORM</text>" in page
+
+
+def test_a_neighbour_with_more_leads_than_names_is_one_sentence(contents, tmp_path):
+    file = tmp_path / CONTENTS
+    path = ("case", "recordings", "found", 0, "excerpt", "leads")
+    file.write_text(json.dumps(sealed(changed(read_sealed(file, remedy=""), path, ["II"]))))
+    with pytest.raises(CgdmerError, match="another number of leads than of names"):
+        read_contents(tmp_path)
 
 
 def test_a_missing_file_is_an_older_evaluation(tmp_path):

@@ -2,11 +2,13 @@
 
 import re
 import xml.etree.ElementTree as ET
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from cgdmer_jax.report import ecg_paper
+from cgdmer_jax.report.ecg_layout import HIGHEST_MM, layout_of
 from cgdmer_jax.report.ecg_paper import INK, LEADS, RECONSTRUCTED, SHADE, ecg_page_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -58,7 +60,7 @@ def test_grid_has_a_line_every_millimetre():
     }
     for colour, step in ((ecg_paper.FINE, 1), (ecg_paper.COARSE, 5)):
         upright = [int(x) for x in re.findall(r"M(\d+) 0v", paths[colour])]
-        assert upright == list(range(0, int(ecg_paper.PAPER_MM[0]) + 1, step))
+        assert upright == list(range(0, int(ecg_paper.WIDTH_MM) + 1, step))
 
 
 def test_each_lead_stands_at_its_place_and_shows_its_own_quarter():
@@ -69,7 +71,7 @@ def test_each_lead_stands_at_its_place_and_shows_its_own_quarter():
     tall = [line for line in lines if np.ptp(line[:, 1]) > 1]
     assert len(tall) == 1
     peak = tall[0][tall[0][:, 1].argmin()]
-    np.testing.assert_allclose(peak, [15 + 5.3 * 25, ecg_paper.baseline_mm(1) - 10])
+    np.testing.assert_allclose(peak, [15 + 5.3 * 25, layout_of([]).baselines[1] - 10])
 
 
 def test_only_hidden_patches_carry_the_reconstruction_and_the_shade():
@@ -126,8 +128,68 @@ def test_two_pages_in_one_document_share_no_id():
     assert len({name for page in ids for name in page}) == 4 * 2
 
 
-def test_a_trace_that_leaves_the_paper_is_said_to():
-    signal = pulses()
-    assert "leaves the paper" not in ecg_page_svg(2.4 * signal, RATE, title="t")
-    signal[LEADS.index("V4")] *= 3
-    assert ecg_page_svg(signal, RATE, title="t").count("leaves the paper") == 1
+def rows_of(svg: str) -> list[tuple[float, float, list[tuple[float, float]]]]:
+    """(1 mV in mm, baseline, [lowest and highest place of each trace as it is seen]) of each row, from the svg."""
+    root = ET.fromstring(svg)
+    inside = {child: parent for parent in root.iter() for child in parent}
+    seen = []
+    for path in root.iter(SVG + "path"):
+        if path.get("stroke-width") == "0.28" and "h" not in path.get("d"):
+            y = [float(point.split()[1]) for point in re.split("[ML]", path.get("d"))[1:]]
+            box = inside[path].get("viewBox")
+            top, height = map(float, box.split()[1::2]) if box else (0, 1000)
+            seen.append((max(min(y), top), min(max(y), top + height)))
+    pulses = [re.match(r"M2.5 ([\d.]+)h2.5v-([\d.]+)h5", p.get("d")) for p in root.iter(SVG + "path")]
+    marks = [(float(m[2]), float(m[1])) for m in pulses if m]
+    # Drawn row by row: four rows of leads, then the rhythm strip.
+    parts = [seen[:4], seen[4:8], seen[8:12], seen[12:]]
+    return [(gain, baseline, traces) for (gain, baseline), traces in zip(marks, parts, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("scale", "gain", "said"),
+    [
+        ({}, 10, ""),
+        ({"V4": 2.4}, 10, "rows further apart than usual"),
+        ({"V2": -3.0}, 10, "rows further apart than usual"),
+        ({"V1": -3.0, "V2": 3.5, "V3": -3.0}, 5, "drawn at 5 mm/mV, half of the usual gain"),
+        ({"II": 30.0}, 10, "cut at the edge of its row"),
+        ({"II": 30.0, "V2": -2.5}, 10, "rows further apart than usual; cut at the edge of its row"),
+    ],
+)
+def test_no_trace_is_drawn_through_another_row_and_the_sheet_says_how(scale, gain, said):
+    """Rows as they are seen never share a height; every voltage that is not cut is true to the pulse beside it."""
+    signal = pulses().astype(np.float64)
+    for lead, factor in scale.items():
+        signal[LEADS.index(lead)] *= factor
+    svg = ecg_page_svg(signal, RATE, title="t")
+    rows = rows_of(svg)
+    assert {row[0] for row in rows} == {gain}
+    for (_, _, above), (_, _, below) in pairwise(rows):
+        assert max(high for _, high in above) <= min(low for low, _ in below)
+    words = ("rows further apart", "half of the usual gain", "cut at the edge")
+    assert [word for word in words if word in svg] == [word for word in words if word in said]
+    assert (
+        all(part in svg for part in said.split("; ")) and f"{gain} mm/mV" in svg and f"{gain} mm per millivolt" in svg
+    )
+    for (_, baseline, seen), leads in zip(rows, [*ecg_paper.ROWS, ("II",)], strict=True):
+        for lead, (low, high) in zip(leads, seen, strict=True):
+            factor = scale.get(lead, 1.0)
+            if abs(factor) < 30:
+                place = baseline - gain * factor
+                assert (low if factor > 0 else high) == pytest.approx(place, abs=0.01), lead
+
+
+def test_a_prediction_that_left_the_numbers_stays_in_its_row_too():
+    made = pulses() * 50
+    svg = ecg_page_svg(pulses(), RATE, title="t", overlay_mv=made, hidden=np.ones((12, 50), bool))
+    assert svg.count("prediction cut at the edge") == 13 and "10 mm/mV" in svg
+    boxes = [one for one in ET.fromstring(svg).iter(SVG + "svg") if one.get("viewBox") and one.get("y")]
+    assert [one.find(SVG + "path").get("stroke") for one in boxes] == [RECONSTRUCTED] * 13
+
+
+def test_the_highest_page_still_fits_on_a4_landscape_with_its_words():
+    for up in np.linspace(0, 6, 40):
+        layout = layout_of([ecg_paper.Extent(row, up, up / 2) for row in range(4)])
+        assert layout.height <= HIGHEST_MM
+        assert all(edge % 5 == 0 for edge in (*layout.edges, *layout.baselines))

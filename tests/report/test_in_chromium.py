@@ -108,7 +108,9 @@ def test_columns_of_2_5_s_are_62_5_mm_wide_and_the_leads_stand_in_the_usual_orde
     assert names == [*map(list, ROWS), ["II"]]
     first = sorted(x for _, x, y in labels if round(y, 1) == rows[0])
     np.testing.assert_allclose(np.diff(first), 62.5, atol=0.01)
-    np.testing.assert_allclose(np.diff(rows), 30, atol=0.11)
+    apart = np.diff(rows)
+    np.testing.assert_allclose(apart, 5 * np.round(apart / 5), atol=0.11)  # on the lines of the large boxes
+    assert (apart > 29.8).all()
 
 
 def test_the_rhythm_strip_is_as_long_and_as_high_as_its_signal(shown):
@@ -149,6 +151,43 @@ def test_all_text_can_be_read_against_its_ground(shown):
 def test_the_skip_link_is_out_of_sight_until_it_has_the_focus(shown):
     right, left = shown[0]["skip"]
     assert right < 0 <= left
+
+
+# What reaches beyond the window, but for the insides of boxes that scroll.
+CUT = """
+const scrolled = e => e.parentElement && e.parentElement.closest(".wide"), edge = document.documentElement.clientWidth;
+const there = [...document.body.querySelectorAll("*")].filter(e => !e.closest(".skip, pre, script"));
+const beyond = there.filter(e => !scrolled(e) && !e.closest("svg svg") && e.getBoundingClientRect().right > edge + 0.5);
+const boxes = [...document.querySelectorAll(".wide")].filter(e => e.scrollWidth > e.clientWidth);
+return {edge, beyond: beyond.map(e => e.tagName + " " + e.textContent.slice(0, 40)), n: there.length,
+  wider: document.documentElement.scrollWidth - edge,
+  fixed: boxes.filter(e => getComputedStyle(e).overflowX != "auto" || e.tabIndex != 0).length, scrolls: boxes.length,
+  captions: [...document.querySelectorAll("caption span")].filter(e => e.getBoundingClientRect().right > edge).length};
+"""
+
+
+@pytest.mark.parametrize("width", [500, 800, 1200])
+def test_nothing_is_cut_at_any_width_and_a_wide_table_scrolls_in_its_own_box(page, width):
+    found, _ = measure(page, CUT, width=width)
+    assert found["edge"] == width and found["n"] > 500
+    assert (found["beyond"], found["wider"], found["captions"], found["fixed"]) == ([], 0, 0, 0)
+    assert width > 500 or found["scrolls"]  # the table of missing leads: the case that the rule is for
+
+
+def test_nothing_is_drawn_beyond_the_edges_of_a_printed_sheet(on_paper):
+    _, sizes, lines = on_paper
+    width, height = np.max(sizes, axis=0)
+    ends = np.concatenate(lines)
+    assert ends.min() >= 0 and ends[:, 0].max() <= width and ends[:, 1].max() <= height
+
+
+def test_every_printed_sheet_has_a_head_with_the_record_and_its_number(page):
+    script = """
+const rules = [...document.styleSheets].flatMap(s => [...s.cssRules]).filter(r => r instanceof CSSPageRule);
+return rules.map(r => r.cssText);
+"""
+    (first, *_), _ = measure(page, script)
+    assert "Record 7" in first and "CG-DMER <nano>" in first and "counter(page)" in first
 
 
 def test_the_page_is_not_wider_than_a_usual_window(shown):

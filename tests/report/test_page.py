@@ -5,11 +5,16 @@ import json
 import unicodedata
 from html.parser import HTMLParser
 from itertools import pairwise
+from math import sqrt
 
 import pytest
 
+from cgdmer_jax.metrics.results import plain_row
 from cgdmer_jax.report import page, plots
-from cgdmer_jax.report.first_table import text_table
+from cgdmer_jax.report.curves import curves_section
+from cgdmer_jax.report.first_table import results_section, text_table
+from cgdmer_jax.report.sections import sections
+from tests.metrics.test_results import SETTING
 from tests.report.example import example_contents, example_rows, write_example
 
 VOID = {"meta", "br", "link", "img", "rect", "path"}
@@ -96,7 +101,7 @@ def test_table_shows_value_and_interval_of_each_row(written, rows):
             assert shown in written
     (difference,) = [row for row in rows if row["metric"] == "auroc_difference"]
     assert f"{difference['value']:+.3f}" in written and "minus random weights" in written
-    assert "0.912" in written
+    assert "91.2 %" in written
 
 
 def test_names_are_escaped(written):
@@ -108,10 +113,10 @@ def test_names_are_escaped(written):
 def test_tables_have_headers_and_captions_and_plots_have_names(written):
     page = Page(written)
     count = [tag for tag, _ in page.tags].count
-    assert count("table") == count("caption") == 9
+    assert count("table") == count("caption") == 8
     assert all("scope" in attrs for tag, attrs in page.tags if tag == "th")
     named = [attrs for tag, attrs in page.tags if tag == "svg" and attrs.get("role") == "img"]
-    assert len(named) == 8  # curve, bars of one task, missing leads of four, two ECGs
+    assert len(named) == 14  # curve, bars of one task, missing leads of four, two ECGs, six small ones
     assert all("aria-label" in attrs or "aria-labelledby" in attrs for attrs in named)
     assert page.tags[0] == ("html", {"lang": "en"})
 
@@ -130,16 +135,68 @@ def test_text_table_holds_the_same_figures(rows):
 
 def test_bar_ends_where_its_value_is():
     bars = [plots.Bar("A", 0.75, None, None, ""), plots.Bar("B", 1.0, None, None, "")]
-    svg = plots.bar_chart(bars, title="t")
+    svg = plots.bar_chart(bars, plots.bar_ticks(bars), title="t")
     widths = [float(a["width"]) for tag, a in Page(svg).tags if tag == "rect"]
     assert widths[0] == pytest.approx(widths[1] / 2)
 
 
-def test_a_curve_of_one_point_is_a_mark():
-    marks = [tag for tag, _ in Page(plots.line_chart({"validation": ([300], [0.2])}, title="t", x_label="step")).tags]
-    assert marks.count("circle") == 1
-    lines = Page(plots.line_chart({"training": ([1, 2], [0.3, 0.2])}, title="t", x_label="step")).tags
-    assert not [tag for tag, _ in lines if tag == "circle"]
+def test_a_bar_below_chance_goes_to_the_left_of_the_line_at_chance_on_the_axis_of_all_charts():
+    below, above = plots.Bar("A", 0.3, None, None, ""), plots.Bar("B", 0.9, 0.8, 0.95, "")
+    ticks = plots.bar_ticks([below, above])
+    assert ticks[0] <= 0.3 and ticks[-1] == 1.0
+    pages = [Page(plots.bar_chart([bar], ticks, title="t")) for bar in (below, above)]
+    lines = [float(a["d"][1:].split()[0]) for p in pages for tag, a in p.tags if a.get("class") == "chance"]
+    (left,), (right,) = ([a for tag, a in p.tags if tag == "rect"] for p in pages)
+    assert lines[0] == lines[1] == pytest.approx(float(left["x"]) + float(left["width"]), abs=0.11)
+    assert float(right["x"]) == pytest.approx(lines[1], abs=0.11)
+    assert float(left["width"]) == pytest.approx(float(right["width"]) / 2, abs=0.11)  # 0.2 and 0.4 from chance
+
+
+def test_classes_have_their_names_and_those_of_few_positives_no_interval():
+    rows = [dict(row) for row in example_rows() if row["evaluation"] == "probe" and row["method"] == "cgdmer"]
+    few, names = 9, {"super": {"NORM": "normal <ECG>"}}
+    for row in rows:
+        if row["class"] == "MI<2":
+            row["n_positive"] = few
+    (chart,) = [part for part in sections(rows, "cgdmer", names) if "<h2>Classes" in part]
+    assert "NORM: normal &lt;ECG&gt;" in chart and "MI&lt;2" in chart and f"n+ {few}" in chart
+    assert chart.count("v6M") == 1  # whiskers of NORM alone
+    assert "dashed line at 0.5 is chance" in chart and "fewer than 10 of them no interval" in chart
+    (plain,) = [part for part in sections(rows, "cgdmer", {}) if "<h2>Classes" in part]
+    assert "NORM</text>" in plain
+
+
+@pytest.mark.parametrize(("share", "n", "side"), [(0.912, 150, "above"), (0.1, 40, "below"), (0.55, 20, "not told")])
+def test_a_share_of_the_negation_test_stands_beside_chance_with_wilson_s_interval(share, n, side):
+    row = plain_row(SETTING, "affirmed_share", "NORM", share, n=300, n_positive=n)
+    html = results_section([row], "cgdmer", {})
+    assert "Chance is 50 %" in html and f"{side}" in html and "chance</td>" in html
+    # Wilson 1927, written out.
+    hits, z = round(share * n), 1.959963984540054
+    centre, half = hits / n + z * z / 2 / n, z * sqrt(hits / n * (1 - hits / n) / n + z * z / 4 / n / n)
+    low, high = ((centre + sign * half) / (1 + z * z / n) for sign in (-1, 1))
+    assert f"[{100 * low:.1f}, {100 * high:.1f}]" in html
+
+
+def test_a_share_without_positives_is_told():
+    row = plain_row(SETTING, "affirmed_share", "NORM", float("nan"), n=300, n_positive=0)
+    assert "no positives" in results_section([row], "cgdmer", {})
+
+
+def test_a_curve_has_three_points_and_fewer_are_marks_beside_one():
+    two = plots.line_chart({"training": ([1, 2], [0.3, 0.2])}, title="t", x_label="step")
+    assert two == ""
+    training = ([1, 2, 3], [0.3, 0.2, 0.1])
+    tags = Page(plots.line_chart({"training": training, "validation": ([1, 3], [1, 1])}, title="t", x_label="s")).tags
+    assert [tag for tag, _ in tags].count("rect") == 2  # marks of the second series
+    assert not [tag for tag, _ in tags if tag == "circle"]
+
+
+def test_panels_without_a_curve_are_named_and_without_any_there_is_no_section():
+    points = [{"step": k, "loss": 1.0 / (k + 1)} for k in range(3)]
+    points[1] |= {"validation_ecg_to_text_recall_at_10": 0.1}
+    assert "Fewer than three points, so no curve: Retrieval." in curves_section(points)
+    assert curves_section(points[:2]) == ""
 
 
 def test_points_stand_at_their_values_and_undefined_ones_are_left_out():

@@ -1,10 +1,18 @@
 """The page of one patient: what is probable first, what is labelled always, and no markup from any text."""
 
+import re
+import xml.etree.ElementTree as ET
 from dataclasses import replace
 
-from cgdmer_jax.report.contents import Case, Finding, Neighbour, Neighbours
+import numpy as np
+
+from cgdmer_jax.report.contents import Case, Excerpt, Finding, Neighbour, Neighbours
+from cgdmer_jax.report.neighbours import excerpt_of
 from cgdmer_jax.report.patient import SHOWN_FINDINGS, case_section
+from cgdmer_jax.report.small_ecg import STEPS_PER_MM, small_ecg_svg
 from tests.report.example import example_tracing
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def findings(n: int) -> tuple[Finding, ...]:
@@ -70,3 +78,65 @@ def test_a_distance_without_a_direction_reads_so():
 
 def test_the_page_says_what_versions_its_figures_come_from():
     assert "versions of everything" in page()
+
+
+def test_the_heart_rate_stands_with_how_it_was_measured_or_not_at_all():
+    html = page(heart_rate=77.6)
+    assert "Heart rate: 78 beats a minute" in html and "median distance between QRS complexes" in html
+    assert "Heart rate" not in page(heart_rate=None)
+
+
+def test_probabilities_are_said_to_be_independent_of_each_other():
+    assert "those of findings that exclude each other need not add up to 100 %" in page()
+
+
+def test_neighbouring_recordings_are_small_ecgs_with_their_reports_beside_the_own():
+    signal_uv = (100 * np.random.default_rng(0).normal(size=(3, 1000))).astype(np.int16)
+    excerpt = Excerpt(100.0, ("II", "V1", "V5"), signal_uv)
+    found = [Neighbour(f"S<{k}>", "AFIB", 0.125, excerpt, "<b>fibrillation" if k else None) for k in range(2)]
+    html = page(recordings=near(*found))
+    assert html.count("<figure>") == 3 and html.count("12.5 mm/s, 5 mm/mV)") == 1
+    assert "Report: &lt;b&gt;fibrillation" in html and "Report: none, or without clinical text" in html
+    assert "Record S&lt;1&gt;" in html and "for comparison" in html and "<b>" not in html
+
+
+def test_three_leads_are_excerpted_that_were_recorded():
+    assert excerpt_of(example_tracing()).leads == ("II", "V1", "V5")
+    assert excerpt_of(example_tracing("V1")).leads == ("II", "V5")
+    assert excerpt_of(example_tracing("II", "V1", "V5")).leads == ("I", "III", "aVR")
+    own = example_tracing()
+    np.testing.assert_array_equal(excerpt_of(own).signal_uv, own.signal_uv[[1, 6, 10]])
+
+
+def steps_of(svg: str) -> list[np.ndarray]:
+    """[(x, y)] in steps of each lead's trace."""
+    paths = [path.get("d") for path in ET.fromstring(svg).iter(SVG + "path") if "l" in path.get("d")]
+    return [np.cumsum(np.array(re.findall(r"-?\d+", d), int).reshape(-1, 2), axis=0) for d in paths]
+
+
+def test_a_small_ecg_is_half_of_the_usual_scale_and_a_few_kilobytes():
+    signal = np.zeros((1, 1000))
+    signal[0, 400] = 1.0
+    (trace,) = steps_of(small_ecg_svg(signal, 100.0, ("II",), "x"))
+    peak = trace[trace[:, 1].argmin()]
+    assert trace[0, 1] - peak[1] == 5 * STEPS_PER_MM and peak[0] - trace[0, 0] == 4 * 12.5 * STEPS_PER_MM
+    excerpt = excerpt_of(example_tracing())
+    assert len(small_ecg_svg(excerpt.signal_mv, excerpt.rate, excerpt.leads, "x")) < 20_000
+
+
+def test_a_fast_recording_is_thinned_and_keeps_its_peaks():
+    signal = np.random.default_rng(0).normal(scale=0.05, size=(1, 10_000))
+    signal[0, [1234, 7001]] = 1.5, -1.25  # of one sample each
+    (trace,) = steps_of(small_ecg_svg(signal, 1000.0, ("II",), "x"))
+    assert len(trace) <= 1000
+    baseline = np.median(signal)
+    for at, value in ((1234, 1.5), (7001, -1.25)):
+        near_it = trace[np.abs(trace[:, 0] - (9 + at / 1000 * 12.5) * STEPS_PER_MM) <= 1]
+        heights = -(near_it[:, 1] - np.median(trace[:, 1])) / STEPS_PER_MM / 5
+        extreme = heights.max() if value > 0 else heights.min()
+        assert abs(extreme - (value - baseline)) < 0.03
+
+
+def test_an_empty_or_broken_signal_is_drawn_as_a_line_alone():
+    for signal in (np.zeros((1, 0)), np.full((1, 50), np.nan)):
+        assert steps_of(small_ecg_svg(signal, 100.0, ("II",), "x")) == []

@@ -15,6 +15,7 @@ from typing import BinaryIO
 import numpy as np
 
 from cgdmer_jax.errors import CgdmerError, reason_of
+from cgdmer_jax.git_lfs import refuse_pointer
 from cgdmer_jax.whole_file import whole_file
 
 _MARK = b"\nsha256="
@@ -52,6 +53,7 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], *, compress: bool
 
 def read_arrays(path: Path, *, remedy: str) -> dict[str, np.ndarray]:
     """All arrays of the file; `remedy` ends the error of one that is missing or damaged."""
+    refuse_pointer(path)
     try:
         with path.open("rb") as file:
             _check_hash(file, path, remedy)

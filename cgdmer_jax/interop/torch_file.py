@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.git_lfs import refuse_pointer
 
 if TYPE_CHECKING:
     import torch
@@ -15,6 +16,7 @@ _UNREADABLE = (RuntimeError, ValueError, TypeError, AttributeError, LookupError,
 
 def torch_tensors(path: Path, *, without_torch: str, no_state_dict: str) -> dict[str, "torch.Tensor"]:
     """Tensors by name; the two sentences tell what to do where torch is not installed, or the file holds others."""
+    refuse_pointer(path)
     try:
         import torch
     except ImportError as error:

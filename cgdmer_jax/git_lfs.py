@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from cgdmer_jax.errors import CgdmerError
+
 _BEGINNING = b"version https://git-lfs.github.com/spec/"
 MOST_BYTES = 1024  # of a pointer
 POINTER = "is a Git LFS pointer in place of the file itself; run git lfs pull in its repository"
@@ -12,10 +14,12 @@ def is_pointer(content: bytes) -> bool:
     return content.startswith(_BEGINNING)
 
 
-def pointer_lies_at(path: Path) -> bool:
-    """Whether the file is a pointer; False also where it cannot be read, which its reading will say."""
+def refuse_pointer(path: Path) -> None:
+    """Raises where the file is a pointer; what else keeps it from being read, its reading will say."""
     try:
         with path.open("rb") as file:
-            return is_pointer(file.read(len(_BEGINNING)))
+            beginning = file.read(len(_BEGINNING))
     except OSError:
-        return False
+        return
+    if is_pointer(beginning):
+        raise CgdmerError(f"{path} {POINTER}")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cgdmer_jax import git_lfs
 from cgdmer_jax.errors import CgdmerError, reason_of
 
 MOST_BYTES = 1 << 26  # a parsed file takes up to some 30 times its bytes of memory
@@ -33,6 +34,8 @@ def read_bounded(path: Path, *, remedy: str, most_bytes: int = MOST_BYTES) -> by
             content = file.read(most_bytes + 1)
     except OSError as error:
         raise CgdmerError(f"{path} cannot be read ({reason_of(error)}); {remedy}") from error
+    if git_lfs.is_pointer(content):
+        raise CgdmerError(f"{path} {git_lfs.POINTER}")
     if len(content) > most_bytes:
         raise CgdmerError(f"{path} has more than the {most_bytes} bytes that are read of such a file; {remedy}")
     return content

@@ -16,6 +16,7 @@ from typing import BinaryIO
 import numpy as np
 
 from cgdmer_jax.errors import CgdmerError, reason_of
+from cgdmer_jax.git_lfs import refuse_pointer
 from cgdmer_jax.whole_file import whole_file
 
 _MARK = b"\nsha256="
@@ -57,6 +58,7 @@ def read_arrays(path: Path, *, remedy: str, most_bytes: int | None = None) -> di
 
     `most_bytes`: what the file may unpack into, where it is known; more is refused before it is unpacked.
     """
+    refuse_pointer(path)
     try:
         with path.open("rb") as file:
             _check_hash(file, path, remedy)

@@ -24,9 +24,11 @@ def path(text: str | Path) -> Path:
     return Path(os.path.expanduser(text))
 
 
-def input_folder(text: str) -> Path:
+def input_folder(text: str | Path) -> Path:
     """A folder that exists."""
     found = path(text)
+    if os.path.isfile(found):
+        raise PathError(f"{found} is a file; give its folder")
     if not os.path.isdir(found):
         raise PathError(f"there is no folder {found}; give the one that holds what is to be read{near_path(found)}")
     return found

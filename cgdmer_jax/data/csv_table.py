@@ -5,6 +5,7 @@ every table, and not in the cleaning of reports: those rules have a version that
 pass through them, where "none" may be a word.
 """
 
+import codecs
 import csv
 import hashlib
 import io
@@ -43,8 +44,8 @@ def read_csv(file: Path, needed: Sequence[str], remedy: str) -> CsvTable:
     `remedy` ends the sentence of an error.
     """
     content = read_bounded(file, remedy=remedy, most_bytes=MOST_BYTES)
+    reader = csv.reader(io.StringIO(_text(content, file, remedy), newline=""), strict=True)
     try:
-        reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
         columns = tuple(next(reader, ()))
         for column in needed:
             if column not in columns:
@@ -57,12 +58,26 @@ def read_csv(file: Path, needed: Sequence[str], remedy: str) -> CsvTable:
             if not cells:
                 continue  # a blank line
             if len(cells) != len(columns):
-                found = f"line {reader.line_num} has {len(cells)} cells and its header {len(columns)}"
+                number = reader.line_num
+                if not content.endswith((b"\n", b"\r")) and next(reader, None) is None:
+                    raise CgdmerError(f"{file} is cut inside its last line ({number}); {remedy}")
+                found = f"line {number} has {len(cells)} cells and its header {len(columns)}"
                 raise CgdmerError(f"{file}: {found}; {remedy}")
             if len(lines) == MOST_LINES:
                 raise CgdmerError(f"{file} has more than the {MOST_LINES:,} lines that are read; {remedy}")
             lines.append({column: written(cells[place]) for column, place in kept.items()})
-    except (csv.Error, UnicodeDecodeError) as error:
-        what = "is not UTF-8" if isinstance(error, UnicodeDecodeError) else f"is no CSV table ({error})"
-        raise CgdmerError(f"{file} {what}; {remedy}") from error
+    except csv.Error as error:
+        raise CgdmerError(f"{file} is no CSV table (line {reader.line_num}: {error}); {remedy}") from error
     return CsvTable(columns, lines, hashlib.sha256(content).hexdigest())
+
+
+def _text(content: bytes, file: Path, remedy: str) -> str:
+    """The text of a table in UTF-8; another encoding is refused by name: guessed, it would change what reports say."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise CgdmerError(f"{file} is UTF-16, as spreadsheets save it; save it as UTF-8, or {remedy}")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        where = f"byte {content[error.start]:#04x} in line {line:,}, as in Latin-1 or Windows-1252"
+        raise CgdmerError(f"{file} is not UTF-8 ({where}); save it as UTF-8, or {remedy}") from error

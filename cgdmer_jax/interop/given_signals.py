@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Num
 
 from cgdmer_jax.contract import InputContract, Prepared, prepare
-from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.given_input import Signal, check_unit, depth, in_order, lead_names, one_recording, plain_rate
-from cgdmer_jax.waveform.conditioning import LEADS, canonical_lead
+from cgdmer_jax.waveform.lead_names import LEADS, advice_about, canonical_lead
 from cgdmer_jax.waveform.windows import split
 
 Signals = Signal | Iterable[Signal]
@@ -109,9 +109,7 @@ def _window(
     prepared = prepare(contract, signal, rate, leads, unit)
     if prepared.extra_leads:  # a misspelt name would otherwise be a lead that silently lacks
         name = prepared.extra_leads[0]
-        raise CgdmerError(
-            f'lead "{name}" is none of the twelve; rename it or leave it out.{suggest(name, contract.leads)}'
-        )
+        raise CgdmerError(f'lead "{name}" is none of the twelve; {advice_about(name, contract.leads)}')
     remarks = []
     if unused := _unused(signal, leads, prepared):
         why = "flat, clipped, or not measured for over a twentieth of the time"

@@ -19,6 +19,7 @@ from cgdmer_jax.data.text.special_tokens import full_stop_id, vocabulary_size
 from cgdmer_jax.data.text.tokenizer import TOKENIZER_FILE, load_tokenizer, save_tokenizer, tokenizer_sha256
 from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.fields import REQUIRED, Checked, check_field, hints_of, setting
+from cgdmer_jax.git_lfs import refuse_pointer
 from cgdmer_jax.interop.encoder import Encoder
 from cgdmer_jax.interop.hub import is_hub_address, local_folder, snapshot
 from cgdmer_jax.interop.model_folder import new_folder
@@ -162,6 +163,7 @@ def _check_hashes(folder: Path, config: dict) -> None:
             continue
         differs = f"{folder / file} differs from what was exported (sha256)"
         if file != CARD:
+            refuse_pointer(folder / file)
             raise CgdmerError(f"{differs}; {REMEDY}")
         warnings.warn(f"{differs}: its words and figures may not be those of this model", stacklevel=3)
 

@@ -10,6 +10,7 @@ from tokenizers import Tokenizer
 from cgdmer_jax.data.text.special_tokens import PADDING, first_id
 from cgdmer_jax.data.text.tokenizer import save_tokenizer
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.git_lfs import refuse_pointer
 from cgdmer_jax.interop.model_folder import new_folder
 from cgdmer_jax.interop.text_names import LAYER, their_name
 from cgdmer_jax.interop.text_tensors import WEIGHTS
@@ -49,6 +50,7 @@ def read_origin(folder: Path) -> dict[str, object] | None:
         if not file.is_file():
             raise CgdmerError(f"{file} is missing; {REMEDY}")
         if sha256_of(file) != sha256:
+            refuse_pointer(file)
             raise CgdmerError(f"{file} differs from what was written (sha256); {REMEDY}")
     return origin
 

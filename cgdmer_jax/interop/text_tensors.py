@@ -9,6 +9,7 @@ from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 
 from cgdmer_jax.errors import CgdmerError, reason_of
+from cgdmer_jax.git_lfs import refuse_pointer
 from cgdmer_jax.interop.torch_file import torch_tensors
 from cgdmer_jax.json_file import read_json
 
@@ -36,6 +37,7 @@ def open_tensors(folder: Path) -> tuple[Path, dict[str, Stored]]:
 
 
 def _safetensors(path: Path) -> dict[str, Stored]:
+    refuse_pointer(path)
     try:
         with path.open("rb"):  # safe_open calls a file that may not be read a missing one
             pass

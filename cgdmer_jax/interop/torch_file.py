@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cgdmer_jax.errors import CgdmerError, reason_of
+from cgdmer_jax.git_lfs import refuse_pointer
 
 if TYPE_CHECKING:
     import torch
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 def torch_tensors(path: Path, *, without_torch: str, no_state_dict: str) -> dict[str, "torch.Tensor"]:
     """Tensors by name, of real numbers; the two sentences tell what to do without torch, or with another file."""
+    refuse_pointer(path)
     try:
         import torch
     except ImportError as error:

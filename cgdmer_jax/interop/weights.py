@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.git_lfs import refuse_pointer
 from cgdmer_jax.interop.tensor_table import mismatch
 from cgdmer_jax.methods.protocol import Variables
 
@@ -41,6 +42,7 @@ def write_tensors(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str
 def read_weights(path: Path, like: Variables) -> Variables:
     """The variables of that file; `like` holds the shapes and dtypes that it must have, no more and no fewer."""
     wanted = _named(like)
+    refuse_pointer(path)
     try:
         with safe_open(path, framework="numpy") as file:
             slices = {name: file.get_slice(name) for name in file.keys()}

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+from cgdmer_jax import path_arguments
 from cgdmer_jax.data.sources import SOURCES
 from cgdmer_jax.data.sources.source import Source
 from cgdmer_jax.data.store.convert import Summary
 from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.waveform.lead_names import opposite_of
 
 SYNTHETIC = "synthetic"
 
@@ -33,7 +35,7 @@ def open_source(
         raise CgdmerError(f'unknown source "{name}".{suggest(name, [*SOURCES, SYNTHETIC])}')
     if root is None:
         raise CgdmerError(f"source {name} is read from a folder; name it with --root")
-    return SOURCES[name](root, rate, follow_links)
+    return SOURCES[name](path_arguments.input_folder(root), rate, follow_links)
 
 
 def describe(summary: Summary, out: Path) -> str:
@@ -43,7 +45,7 @@ def describe(summary: Summary, out: Path) -> str:
     lines += [f"  {problem}: {count:,} (see rejected.csv)" for problem, count in summary.rejected.items()]
     lines += [f"  {count:,} records: {FOUND[column]}" for column, count in summary.quality.items() if count]
     lines += [
-        f'  {count:,} records: signal "{name}" is none of the twelve leads and is not kept'
+        f'  {count:,} records: signal "{name}" is none of the twelve leads and is not kept{_why(name)}'
         for name, count in summary.extra_leads.items()
     ]
     lines += [f"  {remark}" for remark in summary.remarks]
@@ -55,6 +57,11 @@ def describe(summary: Summary, out: Path) -> str:
     else:
         lines.append("  it is complete and its bytes agree with its seal; nothing was converted")
     return "\n".join(lines)
+
+
+def _why(name: str) -> str:
+    lead = opposite_of(name)
+    return f": it is {lead} with its sign changed, which a header says by a negative gain of {lead}" if lead else ""
 
 
 def measured(summary: Summary, out: Path, *, source: str, rate: float, processes: int) -> dict:

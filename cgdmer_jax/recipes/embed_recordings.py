@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
+from cgdmer_jax import path_arguments
 from cgdmer_jax.contract import InputContract, Prepared, prepare
 from cgdmer_jax.data.readers.found_records import find_records, name_of
 from cgdmer_jax.data.readers.recording import Recording
 from cgdmer_jax.data.readers.wfdb import read_wfdb
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.pretrained import load
+from cgdmer_jax.waveform.lead_names import inverted
 from cgdmer_jax.waveform.quality_notes import remarks
 from cgdmer_jax.waveform.windows import Split, split
 from cgdmer_jax.whole_file import whole_file
@@ -41,6 +43,7 @@ def embed_folder(model: str, records: Path, out: Path, *, feature: str = "main",
     """
     if out.suffix != ENDING:
         raise CgdmerError(f"--out={out} does not end in {ENDING}; name a file that does")
+    records = path_arguments.input_folder(records)
     encoder = load(model)
     found = find_records(records)
     for sentence in found.sentences:
@@ -98,5 +101,6 @@ def _windows(contract: InputContract, name: str, recording: Recording, parts: Sp
 def remarks_of(prepared: Prepared, extra_leads: tuple[str, ...]) -> list[str]:
     found = remarks({"lead_absent": ~prepared.lead_mask}, {}) + prepared.remarks
     if extra_leads:
-        found.append(f"none of the twelve leads, and not used: {', '.join(extra_leads)}")
+        told = f"none of the twelve leads, and not used: {', '.join(extra_leads)}"
+        found.append(f"{told} ({inverted(extra_leads)})" if inverted(extra_leads) else told)
     return found

@@ -16,6 +16,7 @@ from pathlib import Path
 from cgdmer_jax.config import flat
 from cgdmer_jax.contract import InputContract
 from cgdmer_jax.errors import CgdmerError, reason_of
+from cgdmer_jax.git_lfs import refuse_pointer
 from cgdmer_jax.json_file import MOST_BYTES, read_json
 from cgdmer_jax.metrics_file import METRICS
 from cgdmer_jax.renamed_fields import renamed
@@ -77,6 +78,7 @@ class RunFolder:
         for name, sha256 in self._config_and_files()[1].items():
             path = self.path / name
             if path.is_file() and sha256_of(path) != sha256:  # who reads a missing one says what to do
+                refuse_pointer(path)
                 raise CgdmerError(f"{path} differs from what was written (sha256); {REMEDY}")
         return self.tokenizer
 

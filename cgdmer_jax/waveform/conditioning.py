@@ -5,7 +5,6 @@ use is what it saw in training. NumPy and SciPy only (docs/design.md, "Signal pa
 """
 
 import math
-import re
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -13,10 +12,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int16, Num, Shaped
 
 from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.waveform.lead_names import LEADS, canonical_lead, extra_leads, no_lead_among
 from cgdmer_jax.waveform.limb_leads import Agreement, agreement, derivable, derive
 from cgdmer_jax.waveform.quality import LeadQuality, lead_quality
 
-LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 UNITS_IN_MV = {"V": 1000.0, "mV": 1.0, "uV": 0.001}
 FILTERS = ("none", "bandpass_0.5_40")
 BAND_HZ = (0.5, 40.0)
@@ -37,13 +36,6 @@ WAVEFORM_PROBLEMS = {
     "no_lead": "every lead is absent (no measurement, flat or clipped)",
     "filter": "the filter has no such name",
 }
-
-_ALIASES = {lead.casefold(): lead for lead in LEADS} | {
-    **{f"d{lead.casefold()}": lead for lead in LEADS[:3]},  # DI, DII, DIII: French, Spanish, Portuguese
-    **{f"c{k}": f"V{k}" for k in range(1, 7)},  # C1..C6: IEC 60601
-    "mlii": "II",  # modified lead II: torso electrodes (MIT-BIH, Holter)
-}
-_PREFIX = re.compile(r"^(mdc_ecg_lead_|ecg lead|ecg|lead)[\s_:-]*")  # HL7 aECG and DICOM; monitors
 
 
 class WaveformError(CgdmerError):
@@ -71,17 +63,6 @@ class Conditioned:
     derived: Bool[np.ndarray, "12"]  # limb leads made from two others, on request
     n_filled: Shaped[np.ndarray, "12"]  # interpolated samples a lead, at the source's rate
     extra_leads: tuple[str, ...]  # names outside the twelve: not kept
-
-
-def canonical_lead(name: str) -> str | None:
-    """'avr', 'Lead aVR' -> 'aVR'; 'DII', 'MLII' -> 'II'; 'C1' -> 'V1'; None outside the twelve leads."""
-    folded = name.strip().casefold()
-    return _ALIASES.get(folded) or _ALIASES.get(_PREFIX.sub("", folded))
-
-
-def extra_leads(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names outside the twelve standard leads (Frank leads, V7, a pressure), in the order given."""
-    return tuple(name for name in names if canonical_lead(name) is None)
 
 
 def canonical_unit(unit: str) -> str:
@@ -123,9 +104,7 @@ def arrange(
         if lead is not None:
             found[lead] = position
     if not found:
-        raise WaveformError(
-            "unknown_leads", f"no lead among {', '.join(names)} is known; rename them to {', '.join(LEADS)}"
-        )
+        raise WaveformError("unknown_leads", no_lead_among(names))
     arranged_mv = np.full((len(LEADS), signal.shape[1]), np.nan, np.float32)
     arranged_mv[[LEADS.index(lead) for lead in found]] = to_millivolts(signal[list(found.values())], unit)
     return arranged_mv

@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cgdmer_jax.commands.convert import main
+from cgdmer_jax.data.readers.wfdb import read_wfdb
+from cgdmer_jax.data.store.store import open_store
 from cgdmer_jax.errors import CgdmerError
 from tests.data.ptbxl_root import line, write_root
 
@@ -28,6 +31,32 @@ def test_the_command_prints_counts_reasons_and_remarks(tmp_path, capsys):
     assert "2 records converted in" in printed and "records/s" in printed
     assert main([*arguments, "--processes=1"]) == 0
     assert "it is complete and its bytes agree with its seal; nothing was converted" in capsys.readouterr().out
+
+
+def test_a_lead_of_changed_sign_is_explained_and_read_under_its_own_name_with_a_negative_gain(tmp_path, capsys):
+    root = write_root(tmp_path / "root", [line(1), line(3)])
+    header = (root / line(1)["filename_lr"]).with_suffix(".hea")
+    header.write_text(header.read_text().replace(" AVR", " -aVR"))
+    arguments = ["--source=ptbxl", f"--root={root}", "--seconds=2", "--processes=1"]
+    assert main([*arguments, f"--out={tmp_path / 'a'}"]) == 0
+    told = 'signal "-aVR" is none of the twelve leads and is not kept: it is aVR with its sign changed, which a header '
+    assert f"1 records: {told}says by a negative gain of aVR" in capsys.readouterr().out
+    fields = next(text for text in header.read_text().split("\n") if text.endswith(" -aVR"))
+    negated = fields.replace(" 1000.0(0)/mV", " -1000.0(0)/mV").replace(" -aVR", " aVR")
+    header.write_text(header.read_text().replace(fields, negated))
+    assert main([*arguments, f"--out={tmp_path / 'b'}"]) == 0
+    before, after = (open_store(tmp_path / name).read(np.array([0]))[0] for name in ("a", "b"))
+    own = read_wfdb(header.with_suffix("")).signal_mv
+    np.testing.assert_array_equal(before[[*range(3), *range(4, 12)]], after[[*range(3), *range(4, 12)]])
+    np.testing.assert_allclose(after[3] / 1000, own[3], atol=1e-3)
+    assert not before[3].any()
+
+
+def test_a_folder_of_the_collection_that_is_none_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    for name, words in (("file", "file is a file; give its folder"), ("none", "there is no folder .*none; give")):
+        with pytest.raises(CgdmerError, match=words):
+            main(["--source=ptbxl", f"--root={tmp_path / name}", f"--out={tmp_path / 'store'}"])
 
 
 def test_the_command_on_a_finished_store_names_the_file_whose_bytes_differ(tmp_path, capsys):

@@ -9,6 +9,7 @@ import pytest
 from cgdmer_jax import load
 from cgdmer_jax.commands.embed import main
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.recipes.embed_recordings import embed_folder
 from cgdmer_jax.waveform.conditioning import LEADS
 from tests.bad_recordings import clean, swapped
 from tests.data.ptbxl_root import write_record
@@ -116,8 +117,20 @@ def test_an_output_that_cannot_be_written_is_refused_before_anything_is_loaded(f
     (tmp_path / "file").write_text("")
     with pytest.raises(CgdmerError, match=r"argument --out: .*file/e\.npz cannot be written"):
         main([*words, f"--out={tmp_path / 'file/e.npz'}"])
-    with pytest.raises(CgdmerError, match="argument --records: there is no folder"):
-        main(["--model=nowhere", f"--records={tmp_path / 'none'}", f"--out={tmp_path / 'e.npz'}"])
+    for name, words in (("none", "there is no folder .*none; give"), ("file", "file is a file; give its folder")):
+        with pytest.raises(CgdmerError, match=f"argument --records: {words}"):
+            main(["--model=nowhere", f"--records={tmp_path / name}", f"--out={tmp_path / 'e.npz'}"])
+        with pytest.raises(CgdmerError, match=words):  # in Python too, and not as a folder without records
+            embed_folder("nowhere", tmp_path / name, tmp_path / "e.npz")
+
+
+def test_a_lead_of_changed_sign_is_not_used_and_that_is_explained(folder, records, capsys):
+    write_record(records / "cabrera", clean(2), 100)
+    header = records / "cabrera.hea"
+    header.write_text(header.read_text().replace(" AVR", " -aVR"))
+    embedded(folder, records)
+    told = 'not used: -aVR ("-aVR" is aVR with the sign changed: multiply by -1 to use it under that name)'
+    assert f"cabrera: none of the twelve leads, and {told}" in capsys.readouterr().out
 
 
 def test_the_home_folder_and_a_folder_that_is_not_there_yet_serve_as_output(folder, records, tmp_path, monkeypatch):

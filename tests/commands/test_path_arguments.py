@@ -44,7 +44,7 @@ def test_a_file_that_is_there_is_kept_until_it_is_written(tmp_path):
         ("output_folder", "/proc/run", "nothing can be written to /proc/run"),
         ("new_folder", "home", "home exists already"),
         ("input_folder", "nowhere", "there is no folder nowhere"),
-        ("input_folder", "file", "there is no folder file"),
+        ("input_folder", "file", "file is a file; give its folder"),
     ],
 )
 def test_what_cannot_be_written_or_read_is_refused_in_one_sentence(tmp_path, kind, text, words):

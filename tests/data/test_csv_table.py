@@ -30,9 +30,12 @@ def test_cells_are_those_written_and_blank_lines_none(tmp_path):
         ("a,a\n1,2\n", "two columns of one name"),
         ("a,b\n1,2\n1\n", "line 3 has 1 cells and its header 2"),
         ("a,b\n1,2,3\n", "line 2 has 3 cells and its header 2"),
-        ("a,b\n" + "x" * 200_000 + ",1\n", r"is no CSV table .field larger than field limit"),
-        ('a,b\n"1,2\n', "is no CSV table .unexpected end of data"),
-        ("a,b\nä,2\n".encode("latin-1"), "is not UTF-8"),
+        ("a,b\n" + "x" * 200_000 + ",1\n", r"is no CSV table .line 2: field larger than field limit"),
+        ('a,b\n"1,2\n', "is no CSV table .line 2: unexpected end of data"),
+        ("a,b\n1,2\n\nä,2\n".encode("latin-1"), "is not UTF-8 .byte 0xe4 in line 4, .*; save it as UTF-8, or"),
+        ("a,b\n1,2\n".encode("utf-16"), "is UTF-16"),
+        ("a,b\n1,2\n3", "is cut inside its last line .3."),
+        ("a,b\n1\n3,4", "line 2 has 1 cells and its header 2"),
         ("a\n" + "1\n" * 12, "more than the 10 lines"),
         ("a\n" + "1" * 5000, "more than the 4000 bytes"),
     ],
@@ -41,7 +44,7 @@ def test_what_is_wrong_with_a_table_is_one_sentence(tmp_path, monkeypatch, conte
     monkeypatch.setattr(csv_table, "MOST_LINES", 10)
     if "bytes" in words:
         monkeypatch.setattr(csv_table, "MOST_BYTES", 4000)
-    with pytest.raises(CgdmerError, match=rf"table\.csv:? .*{words}.*; restore it$"):
+    with pytest.raises(CgdmerError, match=rf"table\.csv:? .*{words}.*restore it$"):
         read_csv(write(tmp_path, content), ("a",), "restore it")
 
 

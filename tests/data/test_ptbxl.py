@@ -150,7 +150,54 @@ def test_recordings_that_the_table_does_not_list_are_named_in_a_remark(tmp_path)
     (root / "ptbxl_database.csv").write_text("".join(table[:2] + table[3:]))  # without record 2
     source = open_source(root, 100)
     assert [record.record_id for record in source.records] == ["1", "3"]
-    assert len(source.remarks) == 1 and source.remarks[0].endswith(": 00002_lr")
+    assert source.remarks == ["1 recordings in records100 are not in ptbxl_database.csv and were left out (00002_lr)"]
+
+
+def test_of_many_recordings_that_the_table_does_not_list_a_few_are_named(tmp_path):
+    root = write_root(tmp_path / "root", [line(1), line(2)])
+    for number in range(10, 3010):
+        (root / f"records100/00000/{number:05d}_lr.hea").write_text("")
+    (remark,) = open_source(root, 100).remarks
+    assert remark == (
+        "3,000 recordings in records100 are not in ptbxl_database.csv and were left out (00010_lr, 00011_lr, 00012_lr "
+        "and 2,997 more); the published tables list nearly all: is this one whole?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (
+            lambda text: text.encode("latin-1"),
+            r"is not UTF-8 \(byte 0xfc in line 3, .*\); save it as UTF-8, or restore",
+        ),
+        (lambda text: text.encode("utf-16"), "is UTF-16, .*; save it as UTF-8, or restore"),
+        (lambda text: text.encode()[:-40], r"is cut inside its last line \(4\); restore"),
+        (lambda text: text.replace("records500/00000/00003_hr", '"x').encode(), r"is no CSV .*unexpected end of data"),
+    ],
+)
+@pytest.mark.parametrize("read", [read_reports, lambda root: open_source(root, 100)])
+def test_a_table_in_another_encoding_or_cut_is_one_sentence(tmp_path, read, spoil, words):
+    root = write_root(tmp_path / "root", [line(1), line(2, report="geringfügig"), line(3)])
+    file = root / "ptbxl_database.csv"
+    file.write_bytes(spoil(file.read_bytes().decode()))
+    with pytest.raises(CgdmerError, match=rf"ptbxl_database\.csv {words}") as caught:
+        read(root)
+    assert "\n" not in str(caught.value) and "geringf" not in str(caught.value)
+
+
+def test_a_table_whose_last_line_lacks_its_end_is_read(tmp_path):
+    root = write_root(tmp_path / "root", [line(1), line(2)])
+    file = root / "ptbxl_database.csv"
+    file.write_bytes(file.read_bytes().rstrip())
+    assert len(open_source(root, 100).records) == 2
+
+
+def test_a_report_may_hold_what_unicode_takes_for_an_end_of_line(tmp_path):
+    report = "sinus\u2028rhythm \x85 and \x0b more"
+    assert (
+        open_source(write_root(tmp_path / "root", [line(1, report=report), line(2)]), 100).records[0].report == report
+    )
 
 
 def test_a_listed_record_without_files_is_an_error_of_that_record_alone(tmp_path):

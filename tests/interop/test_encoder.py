@@ -224,6 +224,10 @@ def test_no_signals_give_no_rows(encoder):
         ({"leads": [*LEADS[:11], "W9"], "feature": "mane"}, 'Did you mean "main"'),
         ({"leads": ["a", *LEADS[1:11], "II"]}, "are both II"),
         ({"leads": [*LEADS[:11], "aVLx"]}, 'lead "aVLx" is none of the twelve.*Did you mean "aVL"'),
+        (
+            {"leads": [*LEADS[:3], "-aVR", *LEADS[4:]]},
+            '"-aVR" is none of the twelve; it is aVR with its sign changed: give -1 times its values as aVR$',
+        ),
         ({"leads": LEADS[:4]}, r"signal has shape \[12, 5000\], expected \[4 named leads"),
     ],
 )

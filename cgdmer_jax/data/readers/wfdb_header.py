@@ -19,7 +19,8 @@ from pathlib import Path
 from cgdmer_jax.data.readers.record_files import beside, open_record_file, refuse_pointer, text_of
 from cgdmer_jax.data.readers.recording import RecordError
 from cgdmer_jax.data.readers.wfdb_formats import INVALID
-from cgdmer_jax.waveform.conditioning import LEADS, UNITS_IN_MV, WaveformError, canonical_lead, canonical_unit
+from cgdmer_jax.waveform.conditioning import UNITS_IN_MV, WaveformError, canonical_unit
+from cgdmer_jax.waveform.lead_names import canonical_lead, no_lead_among
 
 MOST_SIGNALS = 64
 MOST_SAMPLES = 3_600_000  # an hour at 1 kHz
@@ -224,8 +225,7 @@ def _check_leads(path: Path, header: Header) -> None:
         if lead is not None:
             found[lead] = line.name
     if not found:
-        shown = ", ".join(header.extra_leads[:12])
-        sentence = f"no lead among {shown} is known; rename them to {', '.join(LEADS)} in the header"
+        sentence = no_lead_among(header.extra_leads, " in the header")
         raise RecordError(str(path), "lead name", "unknown_leads", sentence)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import tensorstore as ts
 
 from cgdmer_jax.errors import CgdmerError, reason_of
+from cgdmer_jax.git_lfs import refuse_pointer
 from cgdmer_jax.json_file import read_json
 from cgdmer_jax.whole_file import sha256_of
 
@@ -132,6 +133,7 @@ def check_files(folder: Path, info: dict[str, Any]) -> None:
         try:
             size = path.stat().st_size
             if size != entry["bytes"]:
+                refuse_pointer(path)
                 raise _broken(info, entry, f"has {size} bytes where the seal says {entry['bytes']}")
             if "first_record_crc32c" in entry:
                 if _first_record_crc(path, info["n_samples"]) != entry["first_record_crc32c"]:

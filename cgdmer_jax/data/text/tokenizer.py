@@ -14,6 +14,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 
 from cgdmer_jax.data.text.special_tokens import PADDING, first_id, frame
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.git_lfs import refuse_pointer
 from cgdmer_jax.whole_file import write_whole
 
 TOKENIZER_FILE = "tokenizer.json"
@@ -130,6 +131,7 @@ def load_word_piece(folder: Path) -> Tokenizer:
 
 def read_tokenizer(path: Path) -> Tokenizer:
     """Any tokenizer.json, without the padding and cutting of its last use."""
+    refuse_pointer(path)
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the tokenizers library raises nothing narrower

@@ -172,7 +172,7 @@ class Prepared:
 
     @property
     def remarks(self) -> list[str]:
-        """What looks wrong, or was derived, in words; absent leads are in `lead_mask`."""
+        """Words for whatever looks wrong or was derived; absent leads are in `lead_mask`."""
         of_leads = {
             "lead_flagged": self.quality.flagged,
             "lead_implausible": self.quality.implausible,

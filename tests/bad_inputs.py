@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from pandas import DataFrame
 
 from cgdmer_jax import load
@@ -27,6 +28,7 @@ from tests.bad_models import (
     other_dtype,
     prepared,
     renamed,
+    run_in_place_of_model,
     text_encoder,
     without_config,
 )
@@ -151,6 +153,13 @@ CASES = (
         1,
         r"file/e\.npz cannot be written",
     ),
+    Case(
+        "an infinite sample (use)",
+        lambda f: prepared(f, signal=np.where(np.arange(5000) == 7, np.inf, heart(500))),
+        None,
+        r"infinite or above .*the first at \[0, 7\]",
+    ),
+    Case("the samples of one lead with twelve names", lambda f: prepared(f, signal=heart(500)[0]), None, "both axes"),
     Case("[time, lead] instead of [lead, time]", lambda f: prepared(f, signal=heart(500).T), None, "transpose it"),
     Case("empty report", recording(nothing, report=" "), 0, "no clinical text"),
     Case('report "nan" of a pandas frame', recording(nothing, report="nan"), 0, "no clinical text"),
@@ -260,6 +269,7 @@ CASES = (
     Case("model folder: a tensor of another dtype", lambda f: model(f, other_dtype), None, "F16.*expected F32"),
     Case("model folder: a weight that is NaN", lambda f: model(f, no_number), None, "temperature are not finite; copy"),
     Case("model folder: wrong path", lambda f: raised(lambda: load(f / "nowhere")), None, "there is no model folder"),
+    Case("model folder: a run folder in its place", run_in_place_of_model, None, "is a run folder; .* makes a model"),
     Case("text encoder: a folder of something else", lambda f: text_encoder(f, without_config), None, "place there"),
     Case("text encoder: weights cut short", lambda f: text_encoder(f, cut_weights), None, "download or copy it again"),
     Case("text encoder: a tokenizer of another model", lambda f: text_encoder(f, longer_vocabulary), None, "id 20"),

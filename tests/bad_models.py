@@ -68,6 +68,11 @@ def longer_vocabulary(bert: Path) -> None:
     (bert / "tokenizer.json").write_text(word_tokenizer(VOCABULARY + 1).to_str())
 
 
+def run_in_place_of_model(folder: Path) -> Outcome:
+    (folder / "runs/a/checkpoints").mkdir(parents=True)
+    return raised(lambda: load(folder / "runs/a"))
+
+
 def misspelt_folder(folder: Path) -> Outcome:
     return raised(lambda: load("somebody/some-model"))
 

@@ -18,7 +18,7 @@ MOST_TOLD = 5  # different remarks in a warning, and numbers of signals with eac
 
 
 class Remarks:
-    """What looks wrong in the signals of one call, for one warning; nothing of it ended the work."""
+    """Remarks on the signals of one call, for one warning; nothing of it ended the work."""
 
     def __init__(self):
         self._where = defaultdict(list)  # by remark: the signals, or starts of windows

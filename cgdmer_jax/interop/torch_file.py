@@ -50,7 +50,7 @@ def _unpacks_to_its_size(path: Path) -> bool:
 
 
 def _unreadable(tensor: "torch.Tensor", size: int) -> str | None:
-    """What keeps NumPy from having these numbers; a tensor of strides 0 announces more than its file holds."""
+    """Reason why NumPy cannot have these numbers, or None; strides of 0 announce more than the file holds."""
     if str(tensor.layout) != "torch.strided" or tensor.is_quantized or tensor.device.type != "cpu":
         return "is sparse, quantized or without values"
     if tensor.is_complex():

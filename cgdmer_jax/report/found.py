@@ -15,6 +15,8 @@ BASELINES = {
     "chance": "chance",
 }
 NO_BASELINE = "No baseline was scored beside it, and without one the figure says little."
+UNDEFINED = "undefined (too few positives)"
+NONE_DEFINED = "The baselines are undefined too."
 NOTHING = "Neither labels nor reports were scored."
 SEEN = " (some of the scored patients or recordings were trained on)"
 
@@ -52,6 +54,8 @@ def _probe(rows: Sequence[Row], own_method: str, macro: str) -> list[str]:
             baselines.setdefault(row["method"], {})[row["task"]] = row
     if not baselines:
         return [first, NO_BASELINE]
+    if all(row["value"] is None for of in baselines.values() for row in of.values()):
+        return [first, NONE_DEFINED]
     reached = [
         f"{BASELINES[method]}{'' if number else ' reach'} {_listed([_value(of.get(task)) for task in own])}"
         for number, (method, of) in enumerate(baselines.items())
@@ -112,7 +116,7 @@ def _seen(rows) -> str:
 
 def _figure(row: Row) -> str:
     if row["value"] is None:
-        return "undefined"
+        return UNDEFINED
     return _value(row) + ("" if row["low"] is None else f" [{row['low']:.3f}, {row['high']:.3f}]")
 
 

@@ -5,10 +5,11 @@ import numpy as np
 from cgdmer_jax.report.contents import Excerpt, Neighbour, Neighbours, Tracing
 from cgdmer_jax.report.ecg_paper import LEADS
 from cgdmer_jax.report.shown import escape
-from cgdmer_jax.report.small_ecg import SCALE, small_ecg_svg
+from cgdmer_jax.report.small_ecg import small_ecg_svg
 from cgdmer_jax.report.tables import line, table
 
 SHOWN_LEADS = ("II", "V1", "V5")
+SCALE = "All ECGs have one scale, 10 s across, for a look and no measurement; beyond 3 mV they are cut"
 NO_REPORT = "none, or without clinical text"
 
 
@@ -33,7 +34,7 @@ def nearest_recordings(near: Neighbours | None, own: Tracing) -> str:
     mine = f"<figcaption>{escape(own.title)}, for comparison</figcaption>"
     mine = f"<figure>{_svg(excerpt_of(own), own.title)}{mine}</figure>"
     others = "".join(_figure(one) for one in near.found)
-    words = f"{_caption('recordings', near)}. ECGs at half of the usual scale ({SCALE}); beyond 3 mV they are cut."
+    words = f"{_caption('recordings', near)}. {SCALE}."
     return f'<p class="words">{escape(words)}</p>\n<div class="near">{mine}{others}</div>'
 
 

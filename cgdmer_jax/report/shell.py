@@ -36,7 +36,14 @@ figcaption { color: #555; overflow-wrap: anywhere; } svg { max-width: 100%; heig
 .near { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 30rem), 1fr)); gap: .6rem 1.2rem; }
 .found { max-width: 46rem; font-size: 1.07rem; margin: .4rem 0; }
 /* A table that is wider than its place is scrolled in its own box; its caption stays where it can be read. */
-.wide { overflow-x: auto; max-width: 100%; } .wide caption span { position: sticky; left: 0; display: inline-block;
+.wide { overflow-x: auto; max-width: 100%; }
+/* A shadow at an edge beyond which there is more: its cover moves with the table. */
+@media screen { .wide { background:
+  linear-gradient(90deg, #fff 40%, #fff0) left / 3rem 100% local no-repeat,
+  linear-gradient(270deg, #fff 40%, #fff0) right / 3rem 100% local no-repeat,
+  linear-gradient(90deg, #0004, #0000) left / .8rem 100% scroll no-repeat,
+  linear-gradient(270deg, #0004, #0000) right / .8rem 100% scroll no-repeat; } }
+.wide caption span { position: sticky; left: 0; display: inline-block;
   max-width: min(100%, calc(100vw - 3.5rem)); }
 @media (max-width: 700px) {
   body { padding: .8rem; } th, td { padding-right: .5rem; } .wide caption span { max-width: calc(100vw - 2rem); }

@@ -1,4 +1,4 @@
-"""A few leads of a recording, one above the other at half of the usual scale: to be compared at a glance, not measured.
+"""A few leads of a recording, one above the other, half as large as usual: to be compared at a glance, not measured.
 
 A few kilobytes each: places are whole steps of 0.05 mm, and of every 20 ms of a fast recording the extremes are kept.
 """
@@ -17,13 +17,12 @@ POINTS_PER_S = 100
 LEFT_MM, MARGIN_MM = 9.0, 1.0
 LEAST_MM, MOST_MM = 4.0, 15.0  # room of a lead above its baseline, and below it
 INK, LINE, FONT = "#111111", "#e5a29d", 'font-family="Helvetica, Arial, sans-serif"'
-SCALE = f"{MM_PER_S:g} mm/s, {MM_PER_MV:g} mm/mV"
 
 
 def small_ecg_svg(signal_mv: Float[np.ndarray, "lead time"], rate: float | int, leads: Sequence[str], name: str) -> str:
     """The first 10 s; each lead's median is its baseline, and what leaves its row (3 mV) is cut there."""
     n_samples = min(signal_mv.shape[1], round(LONGEST_S * rate))
-    told = f"{name}: {', '.join(leads)}, {n_samples / rate:g} s, {SCALE}"
+    told = f"{name}: {', '.join(leads)}, {n_samples / rate:g} s"
     width, top, rows = _steps(LEFT_MM + LONGEST_S * MM_PER_S + MARGIN_MM), _steps(MARGIN_MM), []
     for lead, of_lead in zip(leads, signal_mv[:, :n_samples], strict=True):
         height, drawn = _row(of_lead, rate, lead)

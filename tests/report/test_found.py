@@ -7,7 +7,7 @@ import pytest
 
 from cgdmer_jax.metrics import bootstrap, results
 from cgdmer_jax.metrics.protocols import no_signal_rows
-from cgdmer_jax.report.found import NO_BASELINE, NOTHING, found, found_section
+from cgdmer_jax.report.found import NO_BASELINE, NONE_DEFINED, NOTHING, found, found_section
 from tests.metrics.test_results import SETTING
 
 WEIGHTS = bootstrap.patient_weights(np.arange(300), 50, seed=0)
@@ -89,7 +89,7 @@ def test_too_few_positives_read_as_undefined():
     labels[:5] = True
     own, floor = scored(0.5, labels), scored(0.1, labels, method="random_weights")
     told = found([*own.rows, *floor.rows], "cgdmer")
-    assert told == ["Probe on `main`: macro AUROC undefined on super.", "Random weights reach undefined."]
+    assert told == ["Probe on `main`: macro AUROC undefined (too few positives) on super.", NONE_DEFINED]
 
 
 def test_fewer_labels_groups_missing_leads_and_other_features_change_nothing():

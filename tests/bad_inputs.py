@@ -55,6 +55,7 @@ from tests.bad_recordings import (
     unwritable_output,
 )
 from tests.bad_runs import (
+    changed_report,
     changed_run,
     disk_fills_up_in_checkpoint,
     flipped_bit_in_contract,
@@ -62,6 +63,7 @@ from tests.bad_runs import (
     half_deleted,
     other_rate,
     pruned_checkpoint,
+    report_beside_other_results,
     run_without_config,
     scored,
     store_of_another_rate,
@@ -215,6 +217,18 @@ CASES = (
         lambda f: scored(f, "evaluation", ""),
         1,
         "run/evaluation.*(File exists|Not a directory)",
+    ),
+    Case(
+        "report: another digit in report.json",
+        changed_report,
+        1,
+        r"report\.json differs from what was written \(sha256\); run experiments\.evaluate again",
+    ),
+    Case(
+        "report: a report.json of another evaluation",
+        report_beside_other_results,
+        1,
+        r"report\.json was not written with the results\.json beside it; run experiments\.evaluate again",
     ),
     Case("a checkpoint that its run has removed", pruned_checkpoint, 1, r"no checkpoint of step 2; it has \[4, 6\]"),
     Case("model folder: a tensor renamed", lambda f: model(f, renamed), None, "is missing; params/temperature is not"),

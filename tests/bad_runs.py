@@ -7,12 +7,13 @@ import shutil
 from pathlib import Path
 from unittest import mock
 
-from cgdmer_jax.commands import evaluate, export_model, pretrain
+from cgdmer_jax.commands import evaluate, export_model, pretrain, report
 from cgdmer_jax.recipes import pretrain as recipe
 from cgdmer_jax.training import checkpoint
 from tests.data.small_stores import write_store
 from tests.full_disk import files_of_at_most
 from tests.outcome import Outcome, run
+from tests.report.example import example_rows, write_example
 from tests.sealed_files import rewrite
 from tests.toy_runs import toy_config, toy_known
 
@@ -120,3 +121,18 @@ def store_without_the_split(folder: Path) -> Outcome:
     other = write_store(folder / "other", REPORTS, folds=[1] * len(REPORTS))
     with toy_known():
         return run(evaluate.main, [f"--run={toy_run(folder)}", f"--store={other}", "--split=validation"])
+
+
+def changed_report(folder: Path) -> Outcome:
+    evaluation = write_example(folder / "run", example_rows())
+    content = (evaluation / "report.json").read_text()
+    assert "63 years" in content
+    (evaluation / "report.json").write_text(content.replace("63 years", "36 years"))
+    return run(report.main, [f"--evaluation={evaluation}"])
+
+
+def report_beside_other_results(folder: Path) -> Outcome:
+    evaluation = write_example(folder / "run", example_rows())
+    other = write_example(folder / "other", example_rows()[:-1])
+    (other / "report.json").replace(evaluation / "report.json")
+    return run(report.main, [f"--evaluation={evaluation}"])

@@ -18,11 +18,15 @@ from cgdmer_jax.recipes.embedding import cached
 from cgdmer_jax.recipes.export import figures
 from cgdmer_jax.recipes.pretrain import pretrain
 from cgdmer_jax.recipes.trained_run import load_run
+from cgdmer_jax.report.contents import read_contents, write_contents
 from cgdmer_jax.report.diagnostics import read_section
+from cgdmer_jax.report.json_fields import to_json
+from cgdmer_jax.report.make import make_report
 from cgdmer_jax.sealed_json import sealed
 from cgdmer_jax.whole_file import write_json
 from tests.data.small_stores import write_store
 from tests.interop.small_model import write_small_model
+from tests.report.example import example_contents
 from tests.toy_runs import toy_config, toy_known
 from tests.waveform.test_conditioning import heart
 
@@ -49,6 +53,7 @@ def make_run(folder: Path) -> None:
         checkpoint = load_run(folder, None).checkpoint
     row = plain_row(SETTING, "auroc", "macro_ge10", 0.8125, n=6, n_positive=3)
     write_results(folder / EVALUATED / "results.json", "python -m x", [row], {"checkpoint": checkpoint})
+    write_contents(folder / EVALUATED, example_contents(folder / EVALUATED / "results.json"))
     write_json(folder / EVALUATED / "diagnostics.json", sealed(DIAGNOSTICS))
     arrays = {"scores": np.arange(12.0), "record_id": np.array(["r1", "r2"])}
     write_arrays(folder / EVALUATED / "predictions.npz", arrays, compress=True)
@@ -76,6 +81,7 @@ def run_values(folder: Path) -> object:
             [(array.dtype, array.tobytes()) for array in map(np.asarray, jax.tree.leaves(run.variables))],
             read_metrics(run.folder.metrics),
             (shown, read_results(scored / "results.json"), read_section(scored / "diagnostics.json")),
+            (to_json(read_contents(scored)), make_report(scored).read_bytes()),
             {name: (array.dtype, array.tobytes()) for name, array in predictions.items()},
             {name: array.tobytes() for name, array in features.items()},
         )

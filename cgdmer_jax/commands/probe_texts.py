@@ -4,11 +4,8 @@ Each record's vector is the mean over the tokens of its report; folds, probe and
 experiments.evaluate on recordings. German and English reports are scored apart as well, by the same probe.
 """
 
-from cgdmer_jax import cli, path_arguments, provenance
-from cgdmer_jax.data.corpus import open_corpus
-from cgdmer_jax.evaluation.text_probe import encoders, named_folders, print_table, probed
-from cgdmer_jax.metrics.results import write_results
-from cgdmer_jax.recipes import build
+from cgdmer_jax import cli, path_arguments
+from cgdmer_jax.evaluation.text_probe import named_folders, probe_texts, table_text
 
 EXAMPLE = (
     "python -m experiments.probe_texts --store=stores/ptbxl100 --text=minilm=minilm "
@@ -40,13 +37,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--max_tokens", type=int, default=64, help="of --text; longer reports are cut (default 64)")
     parser.add_argument("--out", type=path_arguments.output_file, required=True, help="JSON of the rows")
     args = parser.parse_args(words)
-    corpus = open_corpus((args.store,))
-    build.check_cleaning(corpus)
-    rows = []
-    made = encoders(corpus, named_folders("--text", args.text), named_folders("--run", args.run), args.max_tokens)
-    for rows_of_encoder in probed(corpus, made):
-        rows += rows_of_encoder
-    write_results(args.out, provenance.command_line(), rows, {"store": corpus.fingerprint})
-    print_table(rows)
+    texts, runs = named_folders("--text", args.text), named_folders("--run", args.run)
+    print(table_text(probe_texts(args.store, texts, runs, max_tokens=args.max_tokens, out=args.out)))
     print(f"rows: {args.out}")
     return 0

@@ -7,8 +7,9 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from cgdmer_jax import provenance
 from cgdmer_jax.batch import NO_TEXT
-from cgdmer_jax.data.corpus import Corpus
+from cgdmer_jax.data.corpus import Corpus, open_corpus
 from cgdmer_jax.data.report_texts import of_corpus
 from cgdmer_jax.data.splits import in_folds, probe_folds
 from cgdmer_jax.data.text.languages import language
@@ -19,14 +20,29 @@ from cgdmer_jax.interop.huggingface import load_text_encoder
 from cgdmer_jax.interop.text_folder import read_origin
 from cgdmer_jax.methods import batched
 from cgdmer_jax.metrics.probe import fit_probe
-from cgdmer_jax.metrics.results import Scored, Setting, paired_row, rows_for_scores
+from cgdmer_jax.metrics.results import Scored, Setting, paired_row, rows_for_scores, write_results
 from cgdmer_jax.models.text.states import mean_of_tokens
-from cgdmer_jax.recipes import trained_run
+from cgdmer_jax.recipes import build, trained_run
 from cgdmer_jax.recipes.text_vectors import vectors_of
 
 NO_RUN = "-"
 SPLIT = "validation"  # an encoder is chosen by it
 LANGUAGES = ("de", "en")
+
+
+def probe_texts(store: str, texts: dict[str, str], runs: dict[str, str], *, max_tokens: int, out: Path) -> list[dict]:
+    """Rows of a probe of each encoder on a store, which are written to `out` too.
+
+    `texts` are folders or hf://owner/name@revision of text encoders, `runs` run folders of methods that have one, both
+    by the name that stands in the rows. Reports are cut at `max_tokens`, those for a run as the run cut its own.
+    """
+    corpus = open_corpus((store,))
+    build.check_cleaning(corpus)
+    rows = []
+    for rows_of_encoder in probed(corpus, encoders(corpus, texts, runs, max_tokens)):
+        rows += rows_of_encoder
+    write_results(out, provenance.command_line(), rows, {"store": corpus.fingerprint})
+    return rows
 
 
 def encoders(corpus: Corpus, folders: dict[str, str], runs: dict[str, str], max_tokens: int):
@@ -143,16 +159,19 @@ def _setting(corpus: Corpus, name: str, run: str, domain: str) -> dict:
     }
 
 
-def print_table(rows: list[dict]) -> None:
+def table_text(rows: list[dict]) -> str:
+    """Macro AUROC for a terminal, a line an encoder and a table a group of reports."""
+    lines = []
     shown = [row for row in rows if (row["class"], row["metric"]) == ("macro_ge10", "auroc")]
     for group in dict.fromkeys(row["group"] for row in shown):
-        print(f"report-to-label probe, {SPLIT}, reports: {group}")
+        lines.append(f"report-to-label probe, {SPLIT}, reports: {group}")
         for method in dict.fromkeys(row["method"] for row in shown):
             of = [row for row in shown if (row["group"], row["method"]) == (group, method)]
             cells = [
                 f"{r['task']} {r['value']:.3f} [{r['low']:.3f}, {r['high']:.3f}]" for r in of if r["low"] is not None
             ]
-            print(f"  {method:14} {'  '.join(cells)}")
+            lines.append(f"  {method:14} {'  '.join(cells)}")
+    return "\n".join(lines)
 
 
 def named_folders(flag: str, given: list[str]) -> dict[str, str]:

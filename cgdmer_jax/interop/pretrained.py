@@ -4,8 +4,6 @@ See docs/design.md, "Model folder".
 """
 
 import json
-import os
-import shutil
 import warnings
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from cgdmer_jax.data.text.tokenizer import TOKENIZER_FILE, load_tokenizer, save_
 from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.interop.encoder import Encoder
 from cgdmer_jax.interop.hub import hub_hint, is_hub_address, snapshot
+from cgdmer_jax.interop.model_folder import new_folder
 from cgdmer_jax.interop.weights import read_weights, write_weights
 from cgdmer_jax.json_file import own_sha256, read_json
 from cgdmer_jax.methods.make import make_method
@@ -66,29 +65,23 @@ def save_model(
     card: str,
 ) -> None:
     """Writes the folder, which must not exist yet: whole or not at all. `origin` tells which run it comes from."""
-    if folder.exists():
-        raise CgdmerError(f"{folder} exists already; name a new folder, a model is never written over")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir()
-    write_weights(part / WEIGHTS, variables)
-    write_whole(part / INPUT, contract.to_json())
-    save_tokenizer(tokenizer, part)
-    write_whole(part / CARD, card)
-    config = {
-        "format_version": FORMAT_VERSION,
-        "package_version": __version__,
-        "method_name": method_name,
-        "method": method_fields,
-        "max_tokens": max_tokens,
-        "origin": origin,
-    }
-    config |= {field: _sha256(part / file) for field, file in FILE_HASHES.items()}
-    config[OWN_HASH] = own_sha256(config, OWN_HASH)
-    write_whole(part / CONFIG, json.dumps(config, indent=1) + "\n")
-    load(part)  # what cannot be loaded here is not handed on
-    os.replace(part, folder)
+    with new_folder(folder) as part:
+        write_weights(part / WEIGHTS, variables)
+        write_whole(part / INPUT, contract.to_json())
+        save_tokenizer(tokenizer, part)
+        write_whole(part / CARD, card)
+        config = {
+            "format_version": FORMAT_VERSION,
+            "package_version": __version__,
+            "method_name": method_name,
+            "method": method_fields,
+            "max_tokens": max_tokens,
+            "origin": origin,
+        }
+        config |= {field: _sha256(part / file) for field, file in FILE_HASHES.items()}
+        config[OWN_HASH] = own_sha256(config, OWN_HASH)
+        write_whole(part / CONFIG, json.dumps(config, indent=1) + "\n")
+        load(part)  # what cannot be loaded here is not handed on
 
 
 def load(name: str | Path) -> Encoder:

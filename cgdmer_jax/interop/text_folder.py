@@ -1,8 +1,6 @@
 """Writes a text encoder as a folder that `load_text_encoder` and transformers read."""
 
 import json
-import os
-import shutil
 from pathlib import Path
 
 import jax
@@ -12,6 +10,7 @@ from tokenizers import Tokenizer
 from cgdmer_jax.data.text.special_tokens import PADDING, first_id
 from cgdmer_jax.data.text.tokenizer import save_tokenizer
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.interop.model_folder import new_folder
 from cgdmer_jax.interop.text_names import LAYER, their_name
 from cgdmer_jax.interop.text_tensors import WEIGHTS
 from cgdmer_jax.interop.weights import write_tensors
@@ -30,18 +29,12 @@ def save_text_encoder(folder: Path, module: TextModule, params: dict, tokenizer:
 
     origin.json holds the hashes of the other files and its own.
     """
-    if folder.exists():
-        raise CgdmerError(f"{folder} exists already; name a new folder, a model is never written over")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir()
-    write_tensors(part / WEIGHTS, named_tensors(module, params), metadata={"format": "pt"})
-    (part / "config.json").write_text(json.dumps(config_of(module, first_id(tokenizer, PADDING)), indent=1) + "\n")
-    save_tokenizer(tokenizer, part)
-    files = {file.name: sha256_of(file) for file in sorted(part.iterdir())}
-    write_whole(part / ORIGIN, json.dumps(sealed(origin | {FILES: files}), indent=1) + "\n")
-    os.replace(part, folder)
+    with new_folder(folder) as part:
+        write_tensors(part / WEIGHTS, named_tensors(module, params), metadata={"format": "pt"})
+        (part / "config.json").write_text(json.dumps(config_of(module, first_id(tokenizer, PADDING)), indent=1) + "\n")
+        save_tokenizer(tokenizer, part)
+        files = {file.name: sha256_of(file) for file in sorted(part.iterdir())}
+        write_whole(part / ORIGIN, json.dumps(sealed(origin | {FILES: files}), indent=1) + "\n")
 
 
 def read_origin(folder: Path) -> dict[str, object] | None:

@@ -8,6 +8,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.interop.tensor_table import mismatch
 from cgdmer_jax.methods.protocol import Variables
 
 MOST_TOLD = 6  # of the tensors that do not fit; the rest is counted
@@ -48,13 +49,10 @@ def read_weights(path: Path, like: Variables) -> Variables:
 
 def _check_own_tensors(path: Path, found: dict[str, str], wanted: dict[str, str]) -> None:
     """In one sentence: a model folder that we wrote does not differ in a table's worth of tensors, but by a fault."""
-    problems = [f"{name} is missing" for name in sorted(wanted.keys() - found.keys())]
-    problems += [f"{name} is not known" for name in sorted(found.keys() - wanted.keys())]
-    problems += [
-        f"{name} is {found[name]}, expected {wanted[name]}"
-        for name in sorted(wanted.keys() & found.keys())
-        if found[name] != wanted[name]
-    ]
+    unfit = mismatch(found, wanted)
+    problems = [f"{name} is missing" for name in unfit.missing]
+    problems += [f"{name} is not known" for name in unfit.extra]
+    problems += [f"{name} is {found[name]}, expected {wanted[name]}" for name in unfit.differing]
     if problems:
         more = f"; and {len(problems) - MOST_TOLD} more" if len(problems) > MOST_TOLD else ""
         raise CgdmerError(

@@ -52,6 +52,14 @@ def macro(values: Float[np.ndarray, "*rows klass"], kept: Bool[np.ndarray, "klas
         return np.asarray(np.nanmean(values[..., kept], axis=-1))
 
 
+def judged_classes(
+    fitted: Bool[np.ndarray, "klass"], labels: Bool[np.ndarray, "record klass"]
+) -> Bool[np.ndarray, "klass"]:
+    """Classes that decide a probe's penalty: those fitted and with >= 10 positives; where there is none, all fitted."""
+    judged = fitted & (labels.sum(0) >= ENOUGH_POSITIVES)
+    return judged if judged.any() else fitted
+
+
 class BestF1(NamedTuple):
     """Both per class, in 0..1."""
 

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64
 
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.metrics.metrics import ENOUGH_POSITIVES
+from cgdmer_jax.metrics.metrics import judged_classes
 from cgdmer_jax.metrics.standardise import check_features, moments
 
 STRENGTHS = (1e-3, 1e-2, 0.1, 1.0, 10.0)  # scikit-learn's C
@@ -38,16 +38,11 @@ class ProbePath:
         """Logits."""
         return np.einsum("nd,cdk->cnk", (x - self.mean) / self.std, self.weights, optimize=True) + self.bias[:, None]
 
-    def judged(self, y: Bool[np.ndarray, "record klass"]) -> Bool[np.ndarray, "klass"]:
-        """Fitted classes with >= 10 positives; where a small draw has none, all fitted ones."""
-        judged = self.fitted & (y.sum(0) >= ENOUGH_POSITIVES)
-        return judged if judged.any() else self.fitted
-
     def losses(
         self, scores: Float64[np.ndarray, "strength record klass"], y: Bool[np.ndarray, "record klass"]
     ) -> Float64[np.ndarray, "strength"]:
         """Mean log loss of each strength over the judged classes."""
-        judged = self.judged(y)
+        judged = judged_classes(self.fitted, y)
         losses = _log_loss(scores, y).mean(1)
         return losses[:, judged].mean(1) if judged.any() else np.zeros(len(losses))
 
@@ -101,7 +96,7 @@ def fit_probe(
     best = int(np.argmin(losses))
     return Probe(
         path.weights[best], path.bias[best], path.mean, path.std, float(strengths[best]), path.fitted,
-        tuple(losses.tolist()), int(path.judged(y_valid).sum()),
+        tuple(losses.tolist()), int(judged_classes(path.fitted, y_valid).sum()),
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64
 from scipy.linalg import cho_factor, cho_solve
 
-from cgdmer_jax.metrics.metrics import ENOUGH_POSITIVES, auroc, macro
+from cgdmer_jax.metrics.metrics import auroc, judged_classes, macro
 from cgdmer_jax.metrics.standardise import check_features, moments
 
 PENALTIES = (1e2, 3e2, 1e3, 3e3, 1e4, 3e4, 1e5)  # scikit-learn's alpha
@@ -35,9 +35,8 @@ class RidgePath:
     def merits(
         self, scores: Float64[np.ndarray, "penalty record klass"], y: Bool[np.ndarray, "record klass"]
     ) -> list[float]:
-        """Mean AUROC of each penalty over fitted classes with >= 10 positives; where none has, over all fitted ones."""
-        judged = self.fitted & (y.sum(0) >= ENOUGH_POSITIVES)
-        judged = judged if judged.any() else self.fitted
+        """Mean AUROC of each penalty over the judged classes."""
+        judged = judged_classes(self.fitted, y)
         return [float(macro(auroc(one, y), judged)) for one in scores]
 
     def best(self, scores: Float64[np.ndarray, "penalty record klass"], y: Bool[np.ndarray, "record klass"]) -> int:

@@ -1,16 +1,22 @@
-"""Recordings of any length to the windows that a model embeds, each with what looks wrong in it."""
+"""A folder of recordings of any length to the embeddings of their windows, with what looks wrong in each."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from cgdmer_jax.contract import InputContract, Prepared, prepare
-from cgdmer_jax.data.readers.found_records import name_of
+from cgdmer_jax.data.readers.found_records import find_records, name_of
 from cgdmer_jax.data.readers.recording import Recording
 from cgdmer_jax.data.readers.wfdb import read_wfdb
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.interop.pretrained import load
 from cgdmer_jax.waveform.quality_notes import remarks
 from cgdmer_jax.waveform.windows import Split, split
+from cgdmer_jax.whole_file import whole_file
+
+ENDING = ".npz"
 
 
 @dataclass
@@ -20,6 +26,39 @@ class Rows:
     record: list[str] = field(default_factory=list)
     start_s: list[float] = field(default_factory=list)
     n_windows_left_out: int = 0  # of records that have rows all the same
+
+
+def embed_folder(model: str, records: Path, out: Path, *, feature: str = "main", windows: str = "first") -> str:
+    """Embeds every WFDB record below a folder; the sentence that sums it up.
+
+    - `model`: model folder, or hf://owner/name@revision.
+    - `records`: folder, searched whole. What cannot be used in it is left out and printed with the reason.
+    - `out`: .npz file to write: record [n], start_s [n] (seconds), embedding [n, feature].
+    - `feature`: name of the feature (docs/evaluation.md).
+    - `windows`: which ones of a recording longer than the model's window (waveform/windows.py).
+
+    Raises CgdmerError where the folder holds no WFDB record or none that can be used.
+    """
+    if out.suffix != ENDING:
+        raise CgdmerError(f"--out={out} does not end in {ENDING}; name a file that does")
+    encoder = load(model)
+    found = find_records(records)
+    for sentence in found.sentences:
+        print(sentence)
+    if not found.records:
+        raise CgdmerError(f"{records} holds no WFDB record (.hea); give the folder that does")
+    rows = Rows()
+    embedding = encoder.embed_prepared(usable(encoder.contract, records, found.records, windows, rows), feature=feature)
+    if not rows.record:
+        raise CgdmerError(f"none of the {len(found.records)} records of {records} can be used: see above")
+    with whole_file(out) as file:
+        np.savez(file, record=np.array(rows.record), start_s=np.array(rows.start_s), embedding=embedding)
+    n_read = len(set(rows.record))
+    n_left_out = len(found.records) - n_read + found.n_left_out
+    several = f"{len(rows.record)} windows of " if len(rows.record) > n_read else ""
+    told = f"{feature} of {several}{n_read} records, {embedding.shape[1]} wide; {n_left_out} left out"
+    told += f", and {rows.n_windows_left_out} of their windows" if rows.n_windows_left_out else ""
+    return f"{out}: {told}"
 
 
 def usable(contract: InputContract, root: Path, paths: list[Path], which: str, rows: Rows) -> Iterator[Prepared]:

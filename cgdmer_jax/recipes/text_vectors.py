@@ -12,6 +12,8 @@ from cgdmer_jax.data.text.tokenizer import encode, tokenizer_sha256
 from cgdmer_jax.data.text_columns import Encoding, write_vectors
 from cgdmer_jax.interop.huggingface import TextTower, load_text_encoder
 from cgdmer_jax.interop.text_architecture import weights_sha256
+from cgdmer_jax.methods import batched
+from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.models.text.tower import pool
 from cgdmer_jax.progress import progress_bar
 from cgdmer_jax.recipes import build
@@ -41,18 +43,24 @@ def vectors_of(
     tokens, mask, n_cut = encode(tower.tokenizer, texts, max_tokens)
     length = mask.sum(1, dtype=np.int32)
 
-    @jax.jit
-    def vectors(params, tokens, length):
-        return pool(tower.module.apply({"params": params}, tokens, length), length, pooling)
-
-    params = jax.device_put(tower.params)
-    made = np.zeros((len(texts), tower.facts.width), np.float32)
     order = np.argsort(length, kind="stable")
+    made = np.zeros((len(texts), tower.facts.width), np.float32)
+    if not len(texts):
+        return made, n_cut
+
+    @jax.jit
+    def vectors(variables, tokens, token_mask):
+        length = token_mask.sum(1, dtype=np.int32)
+        return pool(tower.module.apply({"params": variables.params}, tokens, length), length, pooling)
+
     with progress_bar(len(texts), "text") as bar:
-        for first in range(0, len(texts), AT_ONCE):
-            lines = order[first : first + AT_ONCE]
-            filled = np.pad(lines, (0, AT_ONCE - len(lines)), mode="edge")
+
+        def read(some: slice) -> batched.Texts:
+            lines = order[some]
             width = min(-(-int(length[lines].max()) // STEP) * STEP, max_tokens)
-            made[lines] = np.asarray(vectors(params, tokens[filled, :width], length[filled]))[: len(lines)]
             bar.update(len(lines))
+            return tokens[lines, :width], mask[lines, :width]
+
+        variables = Variables(jax.device_put(tower.params), {})
+        made[order] = batched.embed_texts(vectors, variables, read, len(texts), AT_ONCE)
     return made, n_cut

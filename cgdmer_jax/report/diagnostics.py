@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.report.tables import boxed
+from cgdmer_jax.report.tables import boxed, terminal_lines
 from cgdmer_jax.sealed_json import read_sealed
 
 DIAGNOSTICS = "diagnostics.json"  # beside results.json, of experiments.diagnose
@@ -140,9 +140,7 @@ def diagnostics_text(document: dict) -> str:
         if not (rows := shown(table, document)):
             continue
         cells = [[c.head for c in table.columns], *([_cell(c, row, " ") for c in table.columns] for row in rows)]
-        widths = [max(len(line[i]) for line in cells) for i in range(len(table.columns))]
-        lines = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells]
-        parts.append("\n".join([table.caption, *lines]))
+        parts.append("\n".join([table.caption, *terminal_lines(cells)]))
     return "\n\n".join(parts)
 
 

@@ -15,6 +15,7 @@ from cgdmer_jax.report.tables import (
     plain,
     select,
     table,
+    terminal_lines,
     text_cell,
     values_of,
 )
@@ -53,8 +54,7 @@ def text_table(rows: Sequence[dict]) -> str:
     tasks, lines = first_table(rows)
     cells = [["protocol", "evaluation", "features", *tasks]]
     cells += [[*name, *(text_cell(of_task.get(task)) for task in tasks)] for name, of_task in lines]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells)
+    return "\n".join(terminal_lines(cells))
 
 
 def results_section(rows: Sequence[dict], own_method: str, names: ClassNames) -> str:

@@ -1,7 +1,7 @@
 """Small SVG plots for the report: learning curves, bars with intervals. No script, no outside resource."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from textwrap import wrap
 from typing import NamedTuple
@@ -57,9 +57,7 @@ def line_chart(
         return bottom - (value - y_ticks[0]) / (y_ticks[-1] - y_ticks[0]) * (bottom - TOP)
 
     parts = [_open(width, height, title), words_at(LEFT, 16, title, weight="bold")]
-    for tick in y_ticks:
-        parts.append(f'<path d="M{LEFT} {y_of(tick):.1f}H{right}" stroke="{GREY}"/>')
-        parts.append(words_at(LEFT - 6, y_of(tick) + 4, f"{tick:g}", anchor="end"))
+    parts += _y_axis(y_ticks, y_of, right)
     for tick in x_ticks:
         parts.append(words_at(x_of(tick), bottom + 16, f"{tick:g}", anchor="middle"))
     parts.append(words_at((LEFT + right) / 2, height - 6, x_label, anchor="middle"))
@@ -93,9 +91,7 @@ def category_chart(categories: Sequence[str], series: Mapping[str, Sequence[Poin
         return bottom - (value - ticks[0]) / (ticks[-1] - ticks[0]) * (bottom - TOP)
 
     parts = [_open(width, height, title), words_at(LEFT, 16, title, weight="bold")]
-    for tick in ticks:
-        parts.append(f'<path d="M{LEFT} {y_of(tick):.1f}H{width - RIGHT}" stroke="{GREY}"/>')
-        parts.append(words_at(LEFT - 6, y_of(tick) + 4, f"{tick:g}", anchor="end"))
+    parts += _y_axis(ticks, y_of, width - RIGHT)
     for i, category in enumerate(categories):
         parts.append(words_at(LEFT + step * (i + 0.5), bottom + 16, category, anchor="middle"))
     for number, (name, line) in enumerate(series.items()):
@@ -166,6 +162,15 @@ def _mark(number: int, x: float | int, y: float | int, colour: str) -> str:
     if number % 2 == 0:
         return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>'
     return f'<rect x="{x - 4:.1f}" y="{y - 4:.1f}" width="8" height="8" fill="{colour}"/>'
+
+
+def _y_axis(ticks: Sequence[float | int], y_of: Callable[[float | int], float], right: float | int) -> list[str]:
+    """A grey line and a number for each tick."""
+    parts = []
+    for tick in ticks:
+        parts.append(f'<path d="M{LEFT} {y_of(tick):.1f}H{right}" stroke="{GREY}"/>')
+        parts.append(words_at(LEFT - 6, y_of(tick) + 4, f"{tick:g}", anchor="end"))
+    return parts
 
 
 def _open(width: int, height: int, title: str) -> str:

@@ -55,6 +55,12 @@ def text_cell(row: Row | None) -> str:
     return f"{row['value']:.3f}" + ("" if row["low"] is None else f" [{row['low']:.3f}, {row['high']:.3f}]")
 
 
+def terminal_lines(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of cells for a terminal, each column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines]
+
+
 def count_cell(count: int) -> str:
     return f'<td class="figure">{count:,}</td>'
 

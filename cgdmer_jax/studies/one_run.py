@@ -22,9 +22,9 @@ from cgdmer_jax.npz_file import read_arrays
 from cgdmer_jax.provenance import commit, environment
 from cgdmer_jax.short_paths import short_fields, short_words
 from cgdmer_jax.studies import paired
-from cgdmer_jax.studies.finished_runs import differs, json_path, seeds_lost
+from cgdmer_jax.studies.finished_runs import json_path
 from cgdmer_jax.studies.grid import Planned
-from cgdmer_jax.studies.table import table_of, write_figure, write_lines, write_table
+from cgdmer_jax.studies.table import write_lines
 from cgdmer_jax.training.run_folder import RunFolder
 
 SPLIT = "validation"  # choices are made there, always
@@ -32,35 +32,9 @@ SPLIT = "validation"  # choices are made there, always
 EVALUATE = (f"--split={SPLIT}", "--features=main", "--parts=probe,zero_shot,retrieval", "--random_seeds=0")
 
 
-def tell(finished: list[Path], reference: str, path: Path, grid: str, figure: Path) -> list[str]:
-    """Writes table and figure of all finished runs, never over a table that knows more; returns what stopped it."""
-    table = table_of(finished, reference)
-    if lost := seeds_lost(path, table.rows):
-        return [
-            f"{path} is left as it is, since a new one would have fewer seeds ({', '.join(lost)}): their JSON is gone "
-            "or of another config; run those rows again, give another --out, or take the old table away"
-        ]
-    if any(row["row"] == reference for row in table.rows):
-        write_table(table, path, grid)
-        write_figure(table.rows, reference, figure)
-    else:
-        print(f'no table yet: no run of the reference row "{reference}" is finished')
-    return []
-
-
 def run_folder(one: Planned, workdir: Path) -> Path:
     """Another config of the same name is another folder."""
     return workdir / f"{one.row}-seed{one.seed}-{one.sha256[:8]}"
-
-
-def is_open(one: Planned, out: Path) -> bool:
-    path = json_path(one, out)
-    differing = differs(one, path)
-    if not differing:
-        print(f"{one.row} seed {one.seed}: done ({path})")
-    elif path.exists():
-        print(f"{one.row} seed {one.seed}: {path} is of another config ({'; '.join(differing)}), so it runs again")
-    return bool(differing)
 
 
 def run_one(one: Planned, corpus: Corpus, workdir: Path, out: Path) -> int:

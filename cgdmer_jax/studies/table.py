@@ -12,6 +12,7 @@ from cgdmer_jax import provenance
 from cgdmer_jax.metrics.score_key import key_of
 from cgdmer_jax.provenance import commit, environment
 from cgdmer_jax.report.difference_plot import Difference, difference_chart
+from cgdmer_jax.report.tables import terminal_lines
 from cgdmer_jax.short_paths import short
 from cgdmer_jax.studies import paired
 from cgdmer_jax.studies.finished_runs import learned_config, read_document
@@ -74,9 +75,7 @@ def text_tables(rows: Sequence[dict]) -> str:
             of_task = {row["task"]: row for row in of_kind if row["row"] == name}
             seeds = str(max(row["n_seeds"] for row in of_task.values()))
             cells.append([name, seeds, *(_cell(of_task.get(task)) for task in tasks)])
-        widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
-        lines = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells]
-        parts.append("\n".join([" ".join(part for part in kind if part), *lines]))
+        parts.append("\n".join([" ".join(part for part in kind if part), *terminal_lines(cells)]))
     return "\n\n".join(parts)
 
 

@@ -1,11 +1,7 @@
 """Conversion: equal bytes however it ran, bad records aside, and no half-finished store ever opens."""
 
 import csv
-import fcntl
-import hashlib
-import json
 import os
-import shlex
 import shutil
 import signal
 import subprocess
@@ -21,32 +17,19 @@ import pytest
 import scipy.signal
 import wfdb
 
-from cgdmer_jax.commands.convert import main
 from cgdmer_jax.contract import InputContract, TrainedOn, prepare
 from cgdmer_jax.data.readers.recording import Recording
 from cgdmer_jax.data.readers.wfdb import read_wfdb
 from cgdmer_jax.data.sources.ptbxl import open_source
 from cgdmer_jax.data.sources.source import LabelClass, Source, SourceRecord
-from cgdmer_jax.data.store.convert import Summary, convert
+from cgdmer_jax.data.store.convert import convert
 from cgdmer_jax.data.store.store import open_store
 from cgdmer_jax.errors import CgdmerError
+from tests.data.conversions import ROWS_PER_SHARD, SECONDS, digests, run
 from tests.data.ptbxl_root import line, samples, write_root
 from tests.full_disk import files_of_at_most
 
 ROOT = Path(__file__).parents[2]
-ROWS_PER_SHARD = 32
-SECONDS = 2.0
-
-
-def run(root: Path, out: Path, **changes: object) -> Summary:
-    settings = {"rate": 100, "seconds": SECONDS, "progress": False, "rows_per_shard": ROWS_PER_SHARD}
-    return convert(open_source(root, 100), out, **settings | changes)
-
-
-def digests(store: Path) -> dict[str, str]:
-    """sha256 of every file of the store."""
-    files = [path for path in store.rglob("*") if path.is_file()]
-    return {str(path.relative_to(store)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 @pytest.fixture(scope="module")
@@ -211,45 +194,6 @@ def test_a_store_made_with_other_settings_is_refused(root, whole, changes, words
     assert digests(whole) == before
 
 
-@pytest.mark.parametrize("sealed", [True, False])
-def test_a_store_made_from_another_table_is_refused(tmp_path, sealed):
-    out = tmp_path / "store"
-    first = write_root(tmp_path / "first", [line(1)])
-    if sealed:
-        run(first, out)
-    else:
-        with pytest.raises(RuntimeError):
-            convert(replace(open_source(first, 100), read=_stumble), out, rate=100, progress=False)
-    second = write_root(tmp_path / "second", [line(1, report="other")])
-    with pytest.raises(CgdmerError, match=r"begun with source_fingerprint .*name another --out"):
-        convert(open_source(second, 100), out, rate=100, seconds=SECONDS if sealed else 10, progress=False,
-                rows_per_shard=ROWS_PER_SHARD if sealed else 1024)  # fmt: skip
-
-
-def _stumble(record: SourceRecord) -> Recording:
-    raise RuntimeError("a mistake of the program, not of the record")
-
-
-def test_a_folder_of_something_else_is_not_written_to(root, tmp_path):
-    (tmp_path / "letter.txt").write_text("dear")
-    with pytest.raises(CgdmerError, match=r"holds files of something else.*name another --out"):
-        run(root, tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
-
-
-def test_an_output_that_cannot_be_written_is_told(root, tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(CgdmerError, match=r"cannot be written to .* \(Not a directory\); name another --out"):
-        run(root, tmp_path / "file" / "store")
-
-
-def test_a_full_disk_is_told_before_anything_is_written(root, tmp_path, monkeypatch):
-    usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1_000_000))
-    with pytest.raises(CgdmerError, match=r"needs 0\.0 GB and 0\.0 GB are free; free some or name another"):
-        run(root, tmp_path / "store")
-
-
 def test_a_disk_that_fills_up_in_the_middle_of_a_shard_is_told_and_the_same_command_then_continues(
     root, whole, tmp_path
 ):
@@ -260,40 +204,6 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_shard_is_told_and_the_same_comm
         open_store(tmp_path / "store")
     run(root, tmp_path / "store")
     assert digests(tmp_path / "store") == digests(whole)
-
-
-def test_two_conversions_into_one_folder_do_not_mix(root, tmp_path):
-    (tmp_path / "store" / ".partial").mkdir(parents=True)
-    with (tmp_path / "store" / ".partial" / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(CgdmerError, match=r"another conversion is writing to .*; wait"):
-            run(root, tmp_path / "store")
-
-
-def test_a_repeated_record_id_and_an_empty_source_are_refused(tmp_path):
-    source = open_source(write_root(tmp_path / "root", [line(1), line(2)]), 100)
-    with pytest.raises(CgdmerError, match=r"lists record 1 2 times; remove"):
-        convert(replace(source, records=source.records[:1] * 2), tmp_path / "store", rate=100)
-    with pytest.raises(CgdmerError, match=r"lists no records; look"):
-        convert(replace(source, records=[]), tmp_path / "store", rate=100)
-    assert not (tmp_path / "store").exists()
-
-
-def test_a_patient_in_two_folds_is_refused_before_anything_is_written(tmp_path):
-    lines = [line(2), line(3, strat_fold="9")]
-    source = open_source(write_root(tmp_path / "root", lines), 100)
-    with pytest.raises(CgdmerError, match=r"has a patient in folds 2 and 9"):
-        convert(source, tmp_path / "store", rate=100)
-    assert not (tmp_path / "store").exists()
-
-
-@pytest.mark.parametrize("patient", ["nan", "", " ", "None"])
-def test_records_without_a_patient_are_not_taken_for_those_of_one(tmp_path, patient):
-    source = open_source(write_root(tmp_path / "root", [line(1), line(2)]), 100)
-    records = [replace(record, patient_id=patient, fold=1) for record in source.records]
-    with pytest.raises(CgdmerError, match=r"lists record 1 without a patient; .*an id of its own"):
-        convert(replace(source, records=records), tmp_path / "store", rate=100)
-    assert not (tmp_path / "store").exists()
 
 
 def test_when_no_record_can_be_read_nothing_is_kept_and_the_next_run_reads_them_again(tmp_path):
@@ -324,22 +234,6 @@ def _read_or_die(root: Path, record: SourceRecord) -> Recording:
     return read_wfdb(root / record.location)
 
 
-def test_an_unknown_filter_or_a_length_of_nothing_is_refused(root, tmp_path):
-    with pytest.raises(CgdmerError, match=r'no filter "bandpas".*"bandpass_0.5_40"'):
-        run(root, tmp_path / "store", filter="bandpas")
-    lengths = [{"seconds": value} for value in (-1.0, 0.001, float("nan"), float("inf"), 1e30, 100_001.0)]
-    for changes in ({"rate": 0}, {"rate": -100, "seconds": -2.0}, {"processes": 0}, *lengths):
-        with pytest.raises(CgdmerError, match=r"must all be positive"):
-            run(root, tmp_path / "store", **changes)
-
-
-def test_a_shard_that_no_memory_holds_is_refused_before_anything_is_read(root, tmp_path, monkeypatch):
-    monkeypatch.setattr("cgdmer_jax.data.store.convert.MOST_SHARD_BYTES", 1_000_000)
-    with pytest.raises(CgdmerError, match=r"records of 100 s at 100 Hz make shards of .* GB.*give fewer seconds"):
-        run(root, tmp_path / "store", seconds=100.0, rows_per_shard=1024)
-    assert not (tmp_path / "store").exists()
-
-
 def test_an_absent_lead_is_marked_and_stored_as_zeros(tmp_path):
     def read(record: SourceRecord) -> Recording:
         signal_mv = samples(1, 100, SECONDS).T.astype(np.float32) / 1000
@@ -356,62 +250,3 @@ def test_an_absent_lead_is_marked_and_stored_as_zeros(tmp_path):
     assert store.column("samples_filled").tolist() == [4]
     assert not store.read(np.array([0]))[0, 4].any()
     assert store.labels("t").tolist() == [[False]]
-
-
-def test_the_command_prints_counts_reasons_and_remarks(tmp_path, capsys):
-    root = write_root(tmp_path / "root", [line(1), line(2), line(3)])
-    (root / line(2)["filename_lr"]).with_suffix(".hea").unlink()
-    table = (root / "ptbxl_database.csv").read_text().splitlines(keepends=True)
-    (root / "ptbxl_database.csv").write_text("".join(table[:-1]))  # without record 3
-    arguments = ["--source=ptbxl", f"--root={root}", f"--out={tmp_path / 'store'}", "--seconds=2"]
-    assert main([*arguments, "--processes=1"]) == 0
-    printed = capsys.readouterr().out
-    assert "1 records in 2 rows, 1 rejected" in printed and "no_header: 1 (see rejected.csv)" in printed
-    assert "1 recordings in records100 are not in ptbxl_database.csv" in printed
-    assert "2 records converted in" in printed and "records/s" in printed
-    assert main([*arguments, "--processes=1"]) == 0
-    assert "it is complete and its bytes agree with its seal; nothing was converted" in capsys.readouterr().out
-
-
-def test_the_command_on_a_finished_store_names_the_file_whose_bytes_differ(tmp_path, capsys):
-    arguments = ["--source=synthetic", "--records=6", "--processes=1", f"--out={tmp_path / 'store'}"]
-    assert main(arguments) == 0
-    shard = tmp_path / "store" / "signal/c/0/0/0"
-    content = bytearray(shard.read_bytes())
-    content[-100] ^= 1  # not in the first record, which opening compares
-    shard.write_bytes(content)
-    capsys.readouterr()
-    with pytest.raises(CgdmerError, match=r"signal/c/0/0/0 of store synthetic differs from the seal's sha256"):
-        main(arguments)
-    assert "complete" not in capsys.readouterr().out
-
-
-def test_the_command_writes_what_it_measured_where_figures_says(tmp_path):
-    root = write_root(tmp_path / "root", [line(1), line(2), line(3)])
-    (root / line(2)["filename_lr"]).with_suffix(".hea").unlink()
-    words = ["-m", "experiments.convert", "--source=ptbxl", f"--root={root}", f"--out={tmp_path / 'store'}",
-             "--seconds=2", "--processes=1", f"--figures={tmp_path / 'new' / 'convert.json'}"]  # fmt: skip
-    subprocess.run([sys.executable, *words], cwd=ROOT, check=True, capture_output=True)
-    document = json.loads((tmp_path / "new" / "convert.json").read_text())
-    told = ["--root=.../root", "--out=.../store", "--seconds=2", "--processes=1", "--figures=.../convert.json"]
-    assert document["command"] == shlex.join(["python", *words[:3], *told])
-    assert document["environment"]["cpus"] >= 1
-    (row,) = document["rows"]
-    assert (row["store"], row["rows"], row["records"], row["converted"]) == ("store", 3, 2, 3)
-    assert row["rejected"] == {"no_header": 1} and row["seconds"] > 0
-    assert row["records_per_second"] == pytest.approx(3 / row["seconds"], rel=0.2)
-
-
-def test_a_users_mistake_is_one_sentence(tmp_path):
-    out = f"--out={tmp_path / 'store'}"
-    with pytest.raises(CgdmerError, match=r'^unknown source "ptbxxl"\. Did you mean "ptbxl"\?$'):
-        main(["--source=ptbxxl", "--root=x", out])
-    with pytest.raises(CgdmerError, match=r"^source ptbxl is read from a folder; name it with --root$"):
-        main(["--source=ptbxl", out])
-
-
-def test_the_command_converts_the_synthetic_collection(tmp_path):
-    arguments = ["--source=synthetic", "--records=6", "--seed=3", "--rate=100", "--processes=1"]
-    assert main([*arguments, f"--out={tmp_path / 'store'}"]) == 0
-    info = json.loads((tmp_path / "store" / "dataset.json").read_text())
-    assert (info["name"], info["n_rows"], info["n_samples"]) == ("synthetic", 6, 1000)

@@ -21,8 +21,8 @@ from cgdmer_jax.data.store import unread
 from cgdmer_jax.data.store.convert import Summary, convert
 from cgdmer_jax.data.store.store import open_store
 from cgdmer_jax.errors import CgdmerError
+from tests.data.conversions import digests
 from tests.data.ptbxl_root import line, samples, write_record, write_root
-from tests.data.test_convert import digests
 
 N_RECORDS = 60
 GONE = r"records100 went away while they were read; .* the same command again: it continues$"

@@ -147,9 +147,7 @@ def _shares(
         scores = (of_task(subject, tasks, one, task) for one in (affirmed, negated))
         shares, named = affirmed_share(*scores, labels), replace(setting, task=task.name)
         for code, share, n in zip(task.classes, shares, labels.sum(0), strict=True):
-            told = (
-                f"in {share:.1%} of {n} held-out positives (50 % is chance)" if n else "unknown: no positive"
-            )
+            told = f"in {share:.1%} of {n} held-out positives (50 % is chance)" if n else "unknown: no positive"
             print(f"  {code}: affirmed above negated {told}")
             rows.append(plain_row(named, "affirmed_share", code, share, n=len(labels), n_positive=int(n)))
     return rows

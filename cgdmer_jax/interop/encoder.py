@@ -105,7 +105,7 @@ class Encoder:
         return made.get(feature, np.zeros((0, self.features[feature]), np.float32))
 
     def check_feature(self, feature: object) -> None:
-        """Raises CgdmerError where the model has no feature of that name."""
+        """Raises CgdmerError where the model has no feature of that name; `feature`: a name in `features`."""
         if not isinstance(feature, str) or feature not in self.features:
             raise CgdmerError(f'the model has no feature "{feature}".{suggest(str(feature), self.features)}')
 
@@ -237,7 +237,7 @@ class Encoder:
 
         return embed_texts(self._embed_text, self._variables, read, len(texts), TEXTS_AT_ONCE)
 
-    def _cleaned(self, text: str, where: str) -> str:
+    def _cleaned(self, text: object, where: str) -> str:
         # The rules of the collection that was trained on; the rules common to all come first in each.
         return cleaned_text(text, where, self.contract.trained_on[0].name)
 

@@ -8,7 +8,9 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.training.state import TrainState
 
 
-def check_fit(folder: Path, found: dict[str, list], wanted: dict[str, jax.Array], names: set[str]) -> None:
+def check_fit(
+    folder: Path, found: dict[str, list], wanted: dict[str, jax.Array | jax.ShapeDtypeStruct], names: set[str]
+) -> None:
     expected = describe(wanted)
     for name in sorted(names):
         if name not in found or name not in expected or found[name] != expected[name]:

@@ -245,7 +245,5 @@ def test_what_would_steer_a_browser_is_spelled_out_in_every_text_of_others(rows,
     steering = {c for c in made if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
     assert steering == {"\n"}
     words = " ".join(Page(made).words)
-    assert all(
-        SPELLED in words.split(before)[1][:99] for before in ("CG-DMER <nano>", "Record 7 of synthetic", "kurve. ")
-    )
+    assert all(f"{text}{SPELLED}" in words for text in ("CG-DMER <nano>", "Record 7 of synthetic", "kurve. "))
     assert made.encode("utf-8")

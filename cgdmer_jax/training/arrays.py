@@ -7,7 +7,6 @@ import jax
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.training.state import TrainState
 
-
 Leaf = jax.Array | jax.ShapeDtypeStruct  # an array, or what one would be: a state need not be made to be described
 
 

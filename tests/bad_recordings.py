@@ -120,6 +120,23 @@ def another_channel(root: Path, record: Path) -> None:
     record.with_suffix(".abp").write_bytes(bytes(400))
 
 
+def pointer(root: Path, record: Path) -> None:
+    """What git leaves where git lfs has not fetched the file."""
+    record.with_suffix(".dat").write_text(
+        f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 4800\n"
+    )
+
+
+def table(change: Callable[[str], bytes]) -> Callable[[Path, Path], None]:
+    """Rewrites the table of the collection."""
+
+    def spoil(root: Path, record: Path) -> None:
+        file = root / ptbxl.DATABASE
+        file.write_bytes(change(file.read_bytes().decode()))
+
+    return spoil
+
+
 def no_lead_name(root: Path, record: Path) -> None:
     file = record.with_suffix(".hea")
     first, *signals = file.read_text().splitlines()

@@ -117,7 +117,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_anything_is_loaded(f
     (tmp_path / "file").write_text("")
     with pytest.raises(CgdmerError, match=r"argument --out: .*file/e\.npz cannot be written"):
         main([*words, f"--out={tmp_path / 'file/e.npz'}"])
-    for name, words in (("none", "there is no folder .*none; give"), ("file", "file is a file; give its folder")):
+    for name, words in (("none", "there is no folder .*none; give"), ("file", ".*file is a file; give its folder")):
         with pytest.raises(CgdmerError, match=f"argument --records: {words}"):
             main(["--model=nowhere", f"--records={tmp_path / name}", f"--out={tmp_path / 'e.npz'}"])
         with pytest.raises(CgdmerError, match=words):  # in Python too, and not as a folder without records

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted
 
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.given_input import check_unit, lead_names, plain_rate, plain_signal
+from cgdmer_jax.given_input import Signal, check_unit, lead_names, plain_rate, plain_signal
 from cgdmer_jax.interop.pretrained import load
 from cgdmer_jax.waveform.conditioning import LEADS
 
@@ -78,7 +78,7 @@ class EcgFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
-    def _recordings(self, X: ArrayLike) -> tuple[np.ndarray, float | int, tuple[str, ...]]:
+    def _recordings(self, X: Signal) -> tuple[np.ndarray, float | int, tuple[str, ...]]:
         """The array, its rate in Hz and leads; scikit-learn sets parameters unseen, so they are looked at here."""
         leads = lead_names(self.leads)
         recordings = plain_signal(X)

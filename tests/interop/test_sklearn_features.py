@@ -5,7 +5,6 @@ import shutil
 import joblib
 import numpy as np
 import pytest
-import scipy.sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
@@ -129,9 +128,3 @@ def test_recordings_of_a_single_lead_need_no_axis_for_it(model, recordings_mv):
 def test_what_cannot_be_embedded_is_refused_when_fitting(model, recordings_mv, given, feature, words):
     with pytest.raises(CgdmerError, match=words):
         EcgFeatures(model, rate=500).set_params(feature=feature).fit(recordings_mv[given])
-
-
-def test_a_sparse_matrix_is_called_so(model):
-    for made in (scipy.sparse.csr_array, scipy.sparse.coo_matrix):
-        with pytest.raises(CgdmerError, match=r"which is sparse; give signal\.toarray\(\)"):
-            EcgFeatures(model, rate=500).fit(made(np.eye(3)))

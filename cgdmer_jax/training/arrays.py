@@ -7,8 +7,10 @@ import jax
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.training.state import TrainState
 
+Leaf = jax.Array | jax.ShapeDtypeStruct  # a shape stands for an array that is not there yet
 
-def check_fit(folder: Path, found: dict[str, list], wanted: dict[str, jax.Array], names: set[str]) -> None:
+
+def check_fit(folder: Path, found: dict[str, list], wanted: dict[str, Leaf], names: set[str]) -> None:
     expected = describe(wanted)
     for name in sorted(names):
         if name not in found or name not in expected or found[name] != expected[name]:
@@ -24,11 +26,11 @@ def of_variables(name: str) -> bool:
     return name.partition(".")[2].startswith("variables.")
 
 
-def as_dict(state: TrainState) -> dict[str, jax.Array]:
+def as_dict(state: TrainState) -> dict[str, Leaf]:
     """Flat, by number and path, so that the order of leaves survives whatever containers optax uses."""
     leaves = jax.tree_util.tree_leaves_with_path(state)
     return {f"{i:05d}{jax.tree_util.keystr(path)}": leaf for i, (path, leaf) in enumerate(leaves)}
 
 
-def describe(arrays: dict[str, jax.Array]) -> dict[str, list]:
+def describe(arrays: dict[str, Leaf]) -> dict[str, list]:
     return {name: [list(x.shape), str(x.dtype)] for name, x in arrays.items()}

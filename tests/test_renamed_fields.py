@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,8 +114,7 @@ def test_a_config_file_with_old_names_is_the_config_with_the_new_ones(text, word
 def test_an_allowed_field_may_have_its_old_name(monkeypatch, tmp_path, capsys):
     given = {}
     monkeypatch.setattr(recipe, "pretrain", lambda *_, **named: given.update(named) or 0)
-    words = {"config": NANO, "workdir": str(tmp_path), "init_from": None, "host_timeout": 1.0}
-    recipe.start(Namespace(**words, allow_changed="method.chunks,optimizer.steps"), [])
+    recipe.start(NANO, [], str(tmp_path), allow_changed=("method.chunks", "optimizer.steps"))
     assert given["allowed"] == ("method.microbatches", "optimizer.steps")
     assert "config.method.chunks is now config.method.microbatches" in capsys.readouterr().out
 

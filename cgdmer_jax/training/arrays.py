@@ -7,7 +7,7 @@ import jax
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.training.state import TrainState
 
-Leaf = jax.Array | jax.ShapeDtypeStruct  # an array, or what one would be: a state need not be made to be described
+Leaf = jax.Array | jax.ShapeDtypeStruct  # a shape stands for an array that is not there yet
 
 
 def check_fit(folder: Path, found: dict[str, list], wanted: dict[str, Leaf], names: set[str]) -> None:

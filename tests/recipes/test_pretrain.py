@@ -175,7 +175,7 @@ def test_stores_of_two_rates_are_refused(config, tmp_path):
     [
         ({"data.stores": ("nowhere",)}, "there is no store at nowhere"),
         ({"data.batch_size": 4000}, "batch_size 4000 does not fit"),
-        ({"data.batch_size": 0}, "batch_size 0"),
+        ({"data.batch_size": 0}, "config.data.batch_size is 0; give a whole number"),
         ({"run.validation_records": 3}, "fewer than config.data.batch_size 4"),
         ({"run.log_every": 0}, "config.run.log_every is 0"),
         ({"optimizer.steps": 0}, "config.optimizer.steps is 0"),

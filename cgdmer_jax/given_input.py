@@ -44,8 +44,6 @@ def plain_signal(signal: Signal) -> Num[np.ndarray, "..."]:
         raise CgdmerError(f"a signal is no array of numbers ({error}); give an array [lead, time]") from error
     if array.dtype.name == "bfloat16":  # of JAX; NumPy itself knows no such kind
         array = array.astype(np.float32)
-    if hasattr(signal, "toarray"):  # of SciPy
-        raise CgdmerError(f"a signal is a {type(signal).__name__}, which is sparse; give signal.toarray()")
     if array.dtype == object and array.ndim == 0:
         raise CgdmerError(f"a signal is a {type(signal).__name__}, which is no array; give numbers as [lead, time]")
     if array.dtype.kind not in "fiu":
@@ -63,6 +61,8 @@ def plain_signal(signal: Signal) -> Num[np.ndarray, "..."]:
 
 
 def _refuse_labels(signal: object) -> None:
+    if hasattr(signal, "toarray"):  # of SciPy
+        raise CgdmerError(f"a signal is a {type(signal).__name__}, which is sparse; give signal.toarray()")
     if isinstance(signal, str | bytes | Mapping | Set):
         raise CgdmerError(f"a signal is a {type(signal).__name__}, which has no axes; give an array [lead, time]")
     for attribute, remedy in LABELLED.items():

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, dok_array
 
 from cgdmer_jax.contract import prepare
 from cgdmer_jax.errors import CgdmerError
@@ -134,6 +134,7 @@ class NeedsGrad:
         (3.0, "a signal is a single number"),
         (None, "a signal is a NoneType, which is no array"),
         (csr_array(np.eye(3)), r"a signal is a csr_array, which is sparse; give signal\.toarray\(\)"),
+        (dok_array(np.eye(3)), "a signal is a dok_array, which is sparse"),
         (np.array([["1.0", "2.0"]]), "holds <U3, expected real numbers"),
         ([[0.0, np.inf], [1.0, 2.0]], r"infinite or above 1e\+30 \(1, the first at \[0, 1\]\); give NaN"),
         (np.array([[0.0, -np.inf]], np.float32), r"the first at \[0, 1\]"),

@@ -110,7 +110,7 @@ def test_columns_have_names_also_in_a_frame(model, recordings_mv):
 
 
 def test_recordings_of_a_single_lead_need_no_axis_for_it(model, recordings_mv):
-    step = EcgFeatures(model, rate=np.array(500), leads=["II"])
+    step = EcgFeatures(model, leads=["II"]).set_params(rate=np.array(500))
     expected = step.fit_transform(recordings_mv[:, 1:2])
     np.testing.assert_array_equal(step.fit_transform(recordings_mv[:, 1]), expected)
 

@@ -26,7 +26,7 @@ class Extent(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Layout:
+class PaperLayout:
     """Places in mm from the top of the paper."""
 
     mm_per_mv: float
@@ -46,7 +46,7 @@ class Layout:
         return ("rows further apart than usual, so that no trace meets another row's",) if wide else ()
 
 
-def layout_of(extents: Sequence[Extent]) -> Layout:
+def layout_of(extents: Sequence[Extent]) -> PaperLayout:
     """The usual gain before half of it, and as few strips cut as can be, the highest first."""
     falling = sorted(extents, key=lambda one: -max(one.up_mv, one.down_mv))
     for n_cut in range(len(falling)):
@@ -57,7 +57,7 @@ def layout_of(extents: Sequence[Extent]) -> Layout:
     return _layout((), GAINS[0])
 
 
-def _layout(extents: Sequence[Extent], gain: float) -> Layout:
+def _layout(extents: Sequence[Extent], gain: float) -> PaperLayout:
     edges, baselines = [0.0], []
     for row in range(N_ROWS):
         own = [one for one in extents if one.row == row]
@@ -65,7 +65,7 @@ def _layout(extents: Sequence[Extent], gain: float) -> Layout:
         below = max([LEAST_MM, *(_boxes(one.down_mv * gain) for one in own)])
         baselines.append(edges[-1] + above)
         edges.append(baselines[-1] + below)
-    return Layout(gain, tuple(edges), tuple(baselines))
+    return PaperLayout(gain, tuple(edges), tuple(baselines))
 
 
 def _boxes(height_mm: float) -> float:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from cgdmer_jax.report.ecg_layout import Extent, Layout, layout_of
+from cgdmer_jax.report.ecg_layout import Extent, PaperLayout, layout_of
 
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 ROWS = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))
@@ -84,7 +84,7 @@ class _Strip(NamedTuple):
         return np.arange(first, min(first + round(self.seconds * rate), n_samples - 1) + 1)
 
 
-def _told(seconds: float, rate: float | int, layout: Layout, present, overlaid: bool, shaded: bool) -> str:
+def _told(seconds: float, rate: float | int, layout: PaperLayout, present, overlaid: bool, shaded: bool) -> str:
     """Description for a reader who cannot see the page."""
     absent = [lead for lead, is_so in zip(LEADS, present, strict=True) if not is_so]
     rows = "; ".join(", ".join(row) for row in ROWS)

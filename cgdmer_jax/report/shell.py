@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from html import unescape
 
+from cgdmer_jax.errors import visible
 from cgdmer_jax.report.shown import escape
 
 SAFE_IN_CSS = re.compile(r"[A-Za-z0-9 ,.-]")
@@ -78,7 +79,7 @@ def document(title: str, found: str, running: str, parts: Sequence[str]) -> str:
 
     `found` (HTML) stands below the title, and `running` at the head of every printed sheet, with its number.
     """
-    style = STYLE.replace("RUNNING", RUNNING.replace("WORDS", css_string(running)))
+    style = STYLE.replace("RUNNING", RUNNING.replace("WORDS", css_string(visible(running))))
     body, contents = _with_contents("\n".join(part for part in parts if part))
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'

@@ -61,7 +61,8 @@ def make_run(folder: Path) -> None:
 
 
 def _features(folder: Path) -> dict[str, np.ndarray]:
-    return cached(folder / EVALUATED / "features.npz", LINES, lambda: {"main": np.arange(7, dtype=np.float32)[:, None]})
+    main = np.arange(7, dtype=np.float32)[:, None]
+    return cached(folder / EVALUATED / "features.npz", LINES, ("main",), lambda: {"main": main})
 
 
 def run_values(folder: Path) -> object:

@@ -169,12 +169,12 @@ def test_features_that_other_code_has_cached_are_not_read(tmp_path, monkeypatch)
         made.append(value)
         return {"main": np.full((3, 2), value, np.float32)}
 
-    cached(tmp_path / "features.npz", lines, lambda: compute(1.0))
-    assert cached(tmp_path / "features.npz", lines, lambda: compute(2.0))["main"][0, 0] == 1.0
+    cached(tmp_path / "features.npz", lines, ("main",), lambda: compute(1.0))
+    assert cached(tmp_path / "features.npz", lines, ("main",), lambda: compute(2.0))["main"][0, 0] == 1.0
     other = tmp_path / "package/models/ecg"
     other.mkdir(parents=True)
     (other / "scaling.py").write_text("")
     monkeypatch.setattr(provenance, "PACKAGE", tmp_path / "package")
     monkeypatch.setattr(provenance, "code_sha256", provenance.code_sha256.__wrapped__)  # a process hashes once
-    assert cached(tmp_path / "features.npz", lines, lambda: compute(3.0))["main"][0, 0] == 3.0
+    assert cached(tmp_path / "features.npz", lines, ("main",), lambda: compute(3.0))["main"][0, 0] == 3.0
     assert made == [1.0, 3.0]

@@ -55,7 +55,6 @@ def damaged(torch) -> dict[str, bytes]:
         "old, cut": old[:-8],
         "a page": b"<html>not found</html>",
         "a text": b"hello",
-        "a pointer of git-lfs": b"version https://git-lfs.github.com/spec/v1\n",
         "objects": saved({"a": CgdmerError}),
         "a program": script.getvalue(),
     }

@@ -49,7 +49,8 @@ def test_the_loss_finds_the_other_view_among_all_vectors():
 def test_its_validation_has_a_loss_and_no_retrieval(folder):
     metrics = [row for row in read_metrics(folder / "run/metrics.jsonl") if "validation_loss" in row]
     assert [row["step"] for row in metrics] == [15, 30]
-    assert metrics[1]["validation_loss"] < metrics[0]["validation_loss"]
+    guessed = np.log(2 * get_config(str(folder / "store")).data.batch_size - 1)  # all other vectors look alike
+    assert all(row["validation_loss"] < guessed for row in metrics)
     assert not any("recall" in name for row in metrics for name in row)
 
 
@@ -107,5 +108,5 @@ def test_a_store_without_a_single_report_is_enough_and_a_method_that_reads_text_
 def test_a_method_config_without_scaling_is_told_in_one_sentence(folder, tmp_path):
     config = get_config(str(folder / "store"))
     del config.method.scaling
-    with pytest.raises(CgdmerError, match=r"config\.method of simclr has no field scaling"):
+    with pytest.raises(CgdmerError, match=r"config\.method\.scaling is missing"):
         pretrain(config, tmp_path / "run")

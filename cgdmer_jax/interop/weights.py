@@ -32,7 +32,7 @@ def write_tensors(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str
     try:
         save_file(tensors, path, metadata)
     except SafetensorError as error:
-        number = re.search(r"os error (\d+)", str(error))
+        number = re.search(r"(?:os error|Os \{ code:) (\d+)", str(error))  # today's form, and that of 0.4
         if number is None:
             raise
         raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error  # as any other full disk

@@ -46,13 +46,13 @@ def adapt_text(config: ConfigDict, workdir: Path, out: Path) -> int:
     run = RunFolder(workdir)
     check_out(out, run)
     config, tower = with_architecture(config, run)
-    check_method(config)
     mesh = sharding.make_mesh(tuple(config.run.mesh))
     sharding.check_batch_size(config.data.batch_size, mesh)
     reports = read_reports(config)
     with config.unlocked():
         config.data.reports_sha256 = reports.fingerprint  # a run goes on with the same reports only
     run.check(config.to_dict(), ())
+    check_method(config)
     tokenizer = load_tokenizer(run.checked_tokenizer()) if tower is None else tower.tokenizer
     parts = make_parts(config, run, reports, tokenizer, tower, mesh)
     state, code = train_in(run, config, parts, allowed=(), mesh=mesh)

@@ -92,8 +92,8 @@ def pretrain(
     config = check_fields(config)
     build.check_reads_recordings(config)
     config, tower = with_architecture(config, run)
+    run.check(config.to_dict(), allowed)  # first: it names another encoder than the run's
     check_method(config)
-    run.check(config.to_dict(), allowed)
     given = RunFolder(Path(init_from)) if init_from is not None else None
     mesh = sharding.make_mesh(tuple(config.run.mesh))
     sharding.check_batch_size(config.data.batch_size, mesh)

@@ -67,7 +67,7 @@ def setting(
 
 
 class Checked:
-    """What a dataclass of such fields inherits: each object that is made of it has values of the declared ones alone.
+    """Base class of a dataclass of such fields: each object that is made of it has declared values alone.
 
     A check of several fields together comes in a `__post_init__` of its own, after that of this class; a class of
     which another one has a field says its `fault` instead, and the other one names the field.
@@ -127,7 +127,7 @@ def check_field(kind: type, name: str, value: object, full: str, *, remedy: str 
 
 
 def wanted_of(hint: Any, values: Values) -> str:
-    """What belongs there, in words: "a whole number from 1 to 64"."""
+    """The values that belong there, in words: "a whole number from 1 to 64"."""
     if dataclasses.is_dataclass(hint):
         return f"the fields of {hint.__name__}"
     if isinstance(hint, types.UnionType):

@@ -121,7 +121,7 @@ def another_channel(root: Path, record: Path) -> None:
 
 
 def pointer(root: Path, record: Path) -> None:
-    """What git leaves where git lfs has not fetched the file."""
+    """The pointer that git leaves where git lfs has not fetched the file."""
     record.with_suffix(".dat").write_text(
         f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 4800\n"
     )

@@ -79,7 +79,7 @@ def unpacks(store: Path) -> None:
 
 
 def flipped_cache(folder: Path) -> Outcome:
-    """What is printed when the reports are read again: the cache is made again."""
+    """Lines printed when the reports are read again: the cache is made again."""
     corpus, tokenizer = open_corpus([write_store(folder / "store", REPORTS)]), train_wordpiece(REPORTS, 100)
     expected = token_table(corpus, tokenizer, 8)
     (cache,) = (folder / "store/cache").iterdir()

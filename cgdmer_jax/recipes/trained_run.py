@@ -69,7 +69,7 @@ def random_variables(trained: Trained, seed: int) -> Variables:
 
 
 def _shapes(init: Callable, contract: InputContract, config: ConfigDict) -> Variables:
-    """What the checkpoint must hold, to lie on one device; no such weight is made, however large the config says."""
+    """Shapes that the checkpoint must hold, to lie on one device; no weight is made, however large the config says."""
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     made = jax.eval_shape(init, jax.random.key(0), build.blank_batch_of(2, contract, config.data.max_tokens))
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device), made)

@@ -39,7 +39,7 @@ class PaperLayout:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What differs from a usual page, for its head."""
+        """Differences from a usual page, for its head."""
         if self.mm_per_mv != GAINS[0]:
             return (f"drawn at {self.mm_per_mv:g} mm/mV, half of the usual gain, so that no trace meets another row's",)
         wide = self.height > 2 * LEAST_MM * N_ROWS

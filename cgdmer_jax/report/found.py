@@ -38,7 +38,7 @@ def found_section(rows: Sequence[Row], own_method: str) -> str:
 
 
 def _probe(rows: Sequence[Row], own_method: str, macro: str) -> list[str]:
-    """Of the headline feature: the one with paired differences, else the first."""
+    """Rows of the headline feature: the one with paired differences, else the first."""
     shown = [row for row in select(rows, HEADLINE | {"class": macro}) if not has_no_signals(row)]
     plain = select(shown, {"metric": "auroc", "variant": None})
     paired = select(shown, {"metric": "auroc_difference", "method": own_method})

@@ -46,7 +46,7 @@ def extra_leads(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def advice_about(name: str, known: Iterable[str] = LEADS) -> str:
-    """What to do about a name outside the twelve, as a clause; never to call an inverted lead by its plain name."""
+    """Advice on a name outside the twelve, as a clause; never to call an inverted lead by its plain name."""
     if lead := opposite_of(name):
         return f"it is {lead} with its sign changed: give -1 times its values as {lead}"
     return f"rename it or leave it out.{suggest(name, known)}"

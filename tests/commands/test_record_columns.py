@@ -64,7 +64,7 @@ def store(tmp_path_factory):
 
 
 def gradient_norm(rows, kernel, bias):
-    """Of logistic regression, in closed form: signals and labels by the rule that made them."""
+    """Gradient norm of logistic regression in closed form: signals and labels by the rule that made them."""
     mean_mv = np.array([stored_uv(row).mean(1) for row in rows]) / 1000
     probability = 1 / (1 + np.exp(-(mean_mv @ kernel + bias)))
     of_logits = (probability - (np.arange(N_CLASSES) == rows[:, None] % 2)) / (len(rows) * N_CLASSES)

@@ -56,7 +56,7 @@ def test_the_reading_rules_tell_affirmed_from_denied():
 
 @pytest.mark.parametrize("seed", [642, 507])
 def test_a_report_takes_as_many_draws_as_its_findings_need(seed):
-    """Of seed 642 one of the first 3,400 records needs more than 40."""
+    """One of the first 3,400 records of seed 642 needs more than 40."""
     listed = list_records(seed, 3400)
     assert all(read(report)[0] == set(codes) for report, codes in zip(listed.reports, listed.findings, strict=True))
 

@@ -117,7 +117,7 @@ def file_name_of(line: str) -> str:
 
 
 def _fields(line: str, most: int = 0) -> list[str]:
-    """What stands between blanks and tabs; of more than `most` fields (0: any number) the last is the rest."""
+    """Fields between blanks and tabs; of more than `most` (0: any number) the last is the rest of the line."""
     return re.split(f"[{_BLANKS}]+", line, maxsplit=max(0, most - 1))
 
 

@@ -60,7 +60,7 @@ class T5Sizes(Checked):
 
 @dataclass(frozen=True)
 class Beside(Checked):
-    """What else a run keeps of its text encoder: marks of the tokenizer, and which weights it starts from."""
+    """Facts that a run keeps of its text encoder beside the sizes: marks of the tokenizer, and its first weights."""
 
     where = WHERE
 

@@ -6,7 +6,7 @@ from cgdmer_jax import path_arguments
 from cgdmer_jax.data.sources import SOURCES
 from cgdmer_jax.data.sources.source import Source
 from cgdmer_jax.data.store.convert import Summary
-from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.errors import CgdmerError, suggest, visible
 from cgdmer_jax.waveform.lead_names import opposite_of
 
 SYNTHETIC = "synthetic"
@@ -56,7 +56,7 @@ def describe(summary: Summary, out: Path) -> str:
         )
     else:
         lines.append("  it is complete and its bytes agree with its seal; nothing was converted")
-    return "\n".join(lines)
+    return visible("\n".join(lines))  # names of signals come from the files
 
 
 def _why(name: str) -> str:

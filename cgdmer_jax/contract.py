@@ -208,4 +208,3 @@ def prepare(
         conditioned.derived,
         conditioned.extra_leads,
     )
-

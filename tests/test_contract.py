@@ -69,7 +69,10 @@ def test_a_missing_field_is_refused_by_name(field):
             {"trained_on": [{"name": "a", "fingerprint": "b"}]},
             r"trained_on\[0\].patient_sha256 is missing",
         ),
-        ({"trained_on": [{"name": "a", "fingerprint": "b", "patient_sha256": [1], "signal_sha256": []}]}, r"patient_sha256 is \[1\]"),
+        (
+            {"trained_on": [{"name": "a", "fingerprint": "b", "patient_sha256": [1], "signal_sha256": []}]},
+            r"patient_sha256 is \[1\]",
+        ),
         ({"trained_on": ["ptbxl"]}, r"trained_on\[0\] is 'ptbxl', expected the fields of TrainedOn"),
         ({"trained_on": []}, "trained_on names no store"),
     ],
@@ -82,7 +85,7 @@ def test_an_unknown_or_wrong_field_is_refused_with_its_name(changed, words):
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null"])
 def test_what_is_no_contract_is_refused(text):
-    with pytest.raises(CgdmerError, match="input contract (is no|is \\[\\]|is None)"):
+    with pytest.raises(CgdmerError, match=r"input contract (is no|is \[\]|is None)"):
         InputContract.from_json(text)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Int16
 
 from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.fields import is_number
 from cgdmer_jax.given_input import Signal, check_unit, lead_names, one_recording, plain_rate
 from cgdmer_jax.json_file import parse_json
 from cgdmer_jax.waveform.conditioning import FILTERS, LEADS, condition
@@ -91,14 +92,13 @@ class InputContract:
                 "restore the file, or export the model again"
             )
         for field in ("rate", "seconds"):
-            if not getattr(self, field) > 0:
+            if not (is_number(value := getattr(self, field)) and value > 0):
                 raise CgdmerError(
-                    f"input contract field {field} is {getattr(self, field)}, expected a number above 0; "
-                    "write the contract again"
+                    f"input contract field {field} is {value!r:.80}, expected a number above 0; restore the file"
                 )
-        if not self.seconds * self.rate <= MOST_SAMPLES:  # before anything of that size is made
+        if not 0.5 < self.seconds * self.rate <= MOST_SAMPLES:  # before anything of that size is made
             raise CgdmerError(
-                f"input contract fields rate and seconds are {self.rate:g} and {self.seconds:g}, more than "
+                f"input contract fields rate and seconds are {self.rate:g} and {self.seconds:g}, expected 1 to "
                 f"{MOST_SAMPLES:,} samples a lead; restore the file"
             )
 

@@ -165,7 +165,7 @@ def _without_marks(name: str) -> str:
 
 
 def _checksums(signals: list[SignalLine], length: int | None) -> list[SignalLine]:
-    """None is compared where the length is not given (header(5)), or where all are 0 and so placeholders (STAFF III)."""
+    """None is compared where the length is not given (header(5)), or where all are 0: placeholders (STAFF III)."""
     if length is None or not any((line.checksum or 0) % 65536 for line in signals):
         return [replace(line, checksum=None) for line in signals]
     return signals

@@ -86,9 +86,9 @@ class InputContract(Checked):
             raise CgdmerError(f"{WHERE}leads is {', '.join(self.leads)}; give {', '.join(LEADS)}")
         if not self.trained_on:  # its first store says how reports and prompts are cleaned
             raise CgdmerError(f"{WHERE}trained_on names no store; give at least the one that the encoder saw")
-        if not self.seconds * self.rate <= MOST_SAMPLES:  # before anything of that size is made
+        if not 0.5 < self.seconds * self.rate <= MOST_SAMPLES:  # before anything of that size is made
             raise CgdmerError(
-                f"{WHERE}rate and seconds are {self.rate:g} and {self.seconds:g}; give at most {MOST_SAMPLES:,} "
+                f"{WHERE}rate and seconds are {self.rate:g} and {self.seconds:g}; give 1 to {MOST_SAMPLES:,} "
                 "samples a lead"
             )
 

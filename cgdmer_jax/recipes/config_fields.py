@@ -117,9 +117,9 @@ def check_fields(config: ConfigDict) -> ConfigDict:
     for name in (*hints_of(Config), *_GROUPS):
         if name not in plain:
             raise CgdmerError(f"config.{name} is missing; docs/config_fields.md lists each field with its default")
+    from_fields(Config, {name: plain[name] for name in hints_of(Config)})
     config = _with_lists(config)
     plain = config.to_dict()
-    from_fields(Config, {name: plain[name] for name in hints_of(Config)})
     for group, kind in groups(plain["method_name"]).items():
         if not isinstance(plain[group], dict):
             raise CgdmerError(f"config.{group} is {plain[group]!r:.80}; give the fields of {kind.__name__}")
@@ -153,8 +153,8 @@ def check_method(config: ConfigDict) -> None:
 def check_stored(config: dict, path: Path) -> None:
     """The same of the config that a run folder holds at that path, with which something is made that was trained.
 
-    Of `optimizer` and `run`, which no more decide anything, an earlier version may have had other fields. The method's
-    fields are checked where it is made.
+    `optimizer` and `run` decide nothing any more, so they may have other fields, those of an earlier version. The
+    method's fields are checked where it is made.
     """
     where = f"{path}: "
     check_names(Config, {name: config[name] for name in config.keys() - _GROUPS}, where, remedy=REMEDY)

@@ -62,8 +62,8 @@ def test_a_missing_field_is_refused_by_name(field):
         ({"seconds": float("nan")}, "seconds is nan"),
         ({"rate": 10**400}, "rate is 1000.*, expected a number above 0; restore"),  # json reads 4,300 digits
         ({"seconds": float("inf")}, "seconds is inf"),
-        ({"seconds": 1e200, "rate": 1e200}, r"are 1e\+200 and 1e\+200, give 1 to 10,000,000 samples a lead"),
-        ({"seconds": 1e-9}, "are 100 and 1e-09, give 1 to 10,000,000 samples a lead"),
+        ({"seconds": 1e200, "rate": 1e200}, r"are 1e\+200 and 1e\+200; give 1 to 10,000,000 samples a lead"),
+        ({"seconds": 1e-9}, "are 100 and 1e-09; give 1 to 10,000,000 samples a lead"),
         ({"unit": "mV"}, 'unit is "mV"'),
         ({"filter": "bandpass"}, 'Did you mean "bandpass_0.5_40"'),
         ({"scaling": "record_sd"}, 'Did you mean "record_std"'),

@@ -11,7 +11,7 @@ from cgdmer_jax.contract import InputContract, Prepared, prepare
 from cgdmer_jax.data.readers.found_records import find_records, name_of
 from cgdmer_jax.data.readers.recording import Recording
 from cgdmer_jax.data.readers.wfdb import read_wfdb
-from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.errors import CgdmerError, visible
 from cgdmer_jax.interop.pretrained import load
 from cgdmer_jax.waveform.lead_names import inverted
 from cgdmer_jax.waveform.quality_notes import remarks
@@ -92,7 +92,7 @@ def _windows(contract: InputContract, name: str, recording: Recording, parts: Sp
             print(f"{where}: left out: {error}")
             continue
         for what in remarks_of(prepared, recording.extra_leads if part is parts.windows[0] else ()):
-            print(f"{where}: {what}")
+            print(visible(f"{where}: {what}"))
         rows.record.append(name)
         rows.start_s.append(part.start_s)
         yield prepared

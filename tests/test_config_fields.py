@@ -15,7 +15,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.fields import MEANING, Checked, values_of
 from cgdmer_jax.methods import METHODS
 from cgdmer_jax.recipes import pretrain as pretrain_recipe
-from cgdmer_jax.recipes.config_fields import ASKED, Config, check_fields, fields_of, groups
+from cgdmer_jax.recipes.config_fields import ASKED, Config, check_fields, check_stored, fields_of, groups
 from cgdmer_jax.recipes.trained_run import load_run
 from configs import cgdmer, masked_text, merl
 from tests.test_configs import TEXT_ALONE, specs
@@ -115,6 +115,11 @@ def test_a_method_name_that_is_no_text_is_refused(value):
         config.method_name = value
     with pytest.raises(CgdmerError, match=r"^config\.method_name is .*; give a text$"):
         check_fields(config)
+
+
+def test_an_unknown_method_of_a_run_is_told_with_its_file(tmp_path):
+    with pytest.raises(CgdmerError, match=r'^.*config\.json: method_name is "cgdmerr"\. Did you mean "cgdmer"\?$'):
+        check_stored(load_config(NANO, []).to_dict() | {"method_name": "cgdmerr"}, tmp_path / "config.json")
 
 
 @pytest.mark.parametrize(

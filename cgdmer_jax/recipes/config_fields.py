@@ -8,10 +8,10 @@ from ml_collections import ConfigDict
 
 from cgdmer_jax.config import Field, explained, load_config
 from cgdmer_jax.data.sources import REPORTS
-from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.fields import Checked, check_field, check_names, check_values, from_fields, hints_of, setting
 from cgdmer_jax.methods import METHODS
-from cgdmer_jax.methods.make import MOST_TOKENS
+from cgdmer_jax.methods.make import MOST_TOKENS, named_method
 from cgdmer_jax.training.optimizer import OptimizerConfig
 from cgdmer_jax.training.run_config import RunConfig
 from cgdmer_jax.training.run_folder import REMEDY, YOUNGER
@@ -94,11 +94,9 @@ _GROUPS = ("method", "data", "optimizer", "run")
 DATA = {"masked_text": ReportsConfig}  # of the methods that read no recordings
 
 
-def groups(method_name: str) -> dict[str, type]:
-    """Dataclass of each group of a config, by the group's name."""
-    if method_name not in METHODS:
-        raise CgdmerError(f'config.method_name is "{method_name}".{suggest(method_name, METHODS)}')
-    _, method = METHODS[method_name]
+def groups(method_name: str, where: str = "config.method") -> dict[str, type]:
+    """Dataclass of each group of a config, by the group's name; `where` as for `make_method`."""
+    _, method = named_method(method_name, where)
     return {
         "method": method,
         "data": DATA.get(method_name, DataConfig),
@@ -160,7 +158,7 @@ def check_stored(config: dict, path: Path) -> None:
     check_names(Config, {name: config[name] for name in config.keys() - _GROUPS}, where, remedy=REMEDY)
     for name in hints_of(Config):
         check_field(Config, name, config[name], f"{where}{name}", remedy=REMEDY)
-    for group, kind in groups(config["method_name"]).items():
+    for group, kind in groups(config["method_name"], f"{where}method").items():
         values = config.get(group)
         if not isinstance(values, dict):
             raise CgdmerError(f"{where}{group} is {values!r:.80}, expected the fields of {kind.__name__}; {REMEDY}")

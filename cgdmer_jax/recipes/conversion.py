@@ -61,7 +61,8 @@ def describe(summary: Summary, out: Path) -> str:
 
 def _why(name: str) -> str:
     lead = opposite_of(name)
-    return f": it is {lead} with its sign changed, which a header says by a negative gain of {lead}" if lead else ""
+    told = f": it is {lead} with its sign changed; call it {lead} in the header and give it a negative gain"
+    return told if lead else ""
 
 
 def measured(summary: Summary, out: Path, *, source: str, rate: float, processes: int) -> dict:

@@ -117,16 +117,6 @@ def test_a_window_that_cannot_be_used_is_left_out_and_the_short_rest_is_named(fo
     assert "3 windows of 2 records, 32 wide; 0 left out, and 1 of their windows" in printed
 
 
-def test_a_name_that_would_steer_the_terminal_is_printed_spelled_out_and_kept_as_it_is(folder, records, capsys):
-    name = "red\x1b[31m"
-    write_record(records / "x", swapped(clean(2)).astype("<i2"), 100)
-    (records / "x.hea").rename(records / f"{name}.hea")
-    found = embedded(folder, records)
-    printed = capsys.readouterr().out
-    assert "red\\x1b[31m: arm electrodes perhaps exchanged" in printed and "\x1b" not in printed
-    assert name in found["record"]
-
-
 def test_an_output_that_cannot_be_written_is_refused_before_anything_is_loaded(folder, records, tmp_path):
     words = ["--model=nowhere", f"--records={records}"]
     with pytest.raises(CgdmerError, match=r"does not end in \.npz"):

@@ -12,6 +12,7 @@ from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.git_lfs import refuse_pointer
 from cgdmer_jax.interop.torch_file import torch_tensors
 from cgdmer_jax.json_file import read_json
+from cgdmer_jax.whole_file import open_plain
 
 WEIGHTS, INDEX, TORCH = "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"
 FLOATS = {"F64", "F32", "F16", "BF16"}
@@ -39,7 +40,7 @@ def open_tensors(folder: Path) -> tuple[Path, dict[str, Stored]]:
 def _safetensors(path: Path) -> dict[str, Stored]:
     refuse_pointer(path)
     try:
-        with path.open("rb"):  # safe_open calls a file that may not be read a missing one
+        with open_plain(path):  # safe_open calls a file that may not be read a missing one
             pass
         file = safe_open(path, framework="numpy")
         slices = {name: file.get_slice(name) for name in file.keys()}

@@ -10,11 +10,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.fuzz.target import FAULT, Target, Try, outcome, spoil_for
+from tests.fuzz.target import FAULT, Target, Try, outcome, quiet, spoil_for
 
 SECONDS_A_TRY = 20.0  # the slowest right one takes 3 on a busy machine
 GRACE_S = 20.0  # for code that hears no alarm
-PREPARING_S = 300.0
+PREPARING_S = 600.0
 
 
 class Job(NamedTuple):
@@ -56,7 +56,8 @@ def _work(job: Job, line: Connection) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with tempfile.TemporaryDirectory() as scratch:
         target = target_of(job.name)
-        target.prepare(Path(scratch))
+        with quiet():
+            target.prepare(Path(scratch))
         line.send(None)
         for number in range(job.first, job.first + job.n):
             mutation = spoil_for(target, job.name, job.seed, number)

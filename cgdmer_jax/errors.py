@@ -12,7 +12,7 @@ from cgdmer_jax.invocation import as_started
 LONGEST_WORD = 255  # characters: as long as a file's name may be
 LONGEST_LINE = 2000  # what a damaged file holds in place of a number has no bound
 MOST_NAMES = 10_000  # in a folder whose names are compared with a misspelt one
-_LONG_WORD = re.compile(rf"""[^\s/"',;]{{{LONGEST_WORD + 1},}}""")
+_LONG_WORD = re.compile(rf"""[^\s/"',:;]{{{LONGEST_WORD + 1},}}""")
 _STEERING = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # categories of Unicode
 
 

@@ -92,9 +92,9 @@ class CommandTarget:
         self.answers: dict[str, Values] = {}
 
     def prepare(self, scratch: Path) -> None:
-        os.environ |= {"HF_HUB_OFFLINE": "1", "HOME": str(scratch / "folder" / "home")}
+        os.environ["HOME"] = str(scratch / "folder" / "home")
         self.folder = scratch / "folder"
-        self.folder.mkdir()
+        self.folder.mkdir(parents=True)
         os.chdir(self.folder)
         with quiet():
             make_run(self.folder / "run")

@@ -3,8 +3,6 @@
 from pathlib import Path
 from random import Random
 
-import jax
-
 from tests.flipped_runs import make_model, model_parts
 from tests.fuzz.spoil_folder import Tree
 from tests.fuzz.spoil_tensors import safetensors_changed
@@ -20,17 +18,9 @@ def reseal_model(folder: Path, spoilt: set[str]) -> None:
     reseal(folder / "model")
 
 
-class ModelTarget(FolderTarget):
-    def prepare(self, scratch: Path) -> None:
-        # What every load compiles anew is the same code.
-        jax.config.update("jax_compilation_cache_dir", str(scratch / "compiled"))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-        super().prepare(scratch)
-
-
 def make(folder: Path) -> None:
     make_model(folder / "model")
 
 
 def make_target() -> FolderTarget:
-    return ModelTarget(make, {"model": model_parts}, reseal=reseal_model, of_format=(weights_changed,))
+    return FolderTarget(make, {"model": model_parts}, reseal=reseal_model, of_format=(weights_changed,))

@@ -46,12 +46,6 @@ class RunTarget(FolderTarget):
         super().__init__(self.make_folders, readers, reseal=reseal, of_format=(arrays_changed,), kept=(STORE,))
         self.store = ""
 
-    def prepare(self, scratch: Path) -> None:
-        # What every load compiles anew is the same code.
-        jax.config.update("jax_compilation_cache_dir", str(scratch / "compiled"))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-        super().prepare(scratch)
-
     def make_folders(self, folder: Path) -> None:
         make_run(folder / FINISHED)
         self.store = write_store(folder / f"{STORE}killed", REPORTS)

@@ -2,6 +2,7 @@
 
 import importlib
 import multiprocessing
+import os
 import resource
 import tempfile
 import time
@@ -13,7 +14,7 @@ from typing import NamedTuple
 from tests.fuzz.target import FAULT, Target, Try, outcome, quiet, spoil_for
 
 SECONDS_A_TRY = 60.0  # the slowest right one takes 3, on an idle machine
-GRACE_S = 20.0  # for code that hears no alarm
+GRACE_S = 20.0  # more, until code that hears no alarm is killed
 PREPARING_S = 600.0
 
 
@@ -26,6 +27,7 @@ class Job(NamedTuple):
     first: int = 0
     n: int = 1 << 40
     seconds_a_try: float = SECONDS_A_TRY
+    grace_s: float = GRACE_S
 
 
 class Peak(NamedTuple):
@@ -55,6 +57,9 @@ def _work(job: Job, line: Connection) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with tempfile.TemporaryDirectory() as scratch:
+        # What every load of a model compiles anew is the same code; read when JAX is imported.
+        os.environ |= {"JAX_COMPILATION_CACHE_DIR": f"{scratch}/compiled", "JAX_PLATFORMS": "cpu"}
+        os.environ |= {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "HF_HUB_OFFLINE": "1"}
         target = target_of(job.name)
         with quiet():
             target.prepare(Path(scratch))
@@ -100,7 +105,7 @@ def watched(job: Job, seconds: float) -> Iterator[Try | Peak]:
                 elif isinstance(said, Peak):
                     yield said
                 else:
-                    begun, patience = said, job.seconds_a_try + GRACE_S
+                    begun, patience = said, job.seconds_a_try + job.grace_s
                     end = min(end, time.monotonic() + seconds)
         except EOFError:
             worker.join()

@@ -94,7 +94,7 @@ def mutators_for(content: bytes, draw: Random) -> Sequence[Mutator]:
 def _is_json(content: bytes) -> bool:
     try:
         json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):  # nested too deep by an earlier change
         return False
     return True
 

@@ -12,7 +12,7 @@ from tests.fuzz.target import CHANGED, FAULT, HARMLESS, NAMED, unfit_sentence
 from tests.fuzz.toy import KINDS
 from tests.fuzz.worker import Job, Peak, target_of, tries, watched
 
-N_TRIES = 4
+N_TRIES = 3
 NEED_TORCH = ("torch_file",)
 
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from random import Random
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from safetensors.numpy import save_file
@@ -43,7 +44,7 @@ def read(folder: Path) -> Values:
     for row, one in enumerate(ids):
         tokens[row, : len(one)] = one
     length = np.array([max(1, len(one)) for one in ids], np.int32)
-    states = tower.module.apply({"params": tower.params}, jnp.asarray(tokens), jnp.asarray(length))
+    states = tower.module.apply({"params": jax.device_put(tower.params)}, jnp.asarray(tokens), jnp.asarray(length))
     return {
         "module": repr(tower.module),
         "facts": tower.facts,

@@ -92,7 +92,7 @@ def test_every_mutation_changes_most_contents(mutator):
     contents = (b"r1 2 100 50\nr1.dat 16 200(5)/mV 16 0 7 11 0 I\n", b"id,age\n1,56.0\n2,61.0\n")
     found = [(content, mutator(content, random.Random(number))) for content in contents for number in range(50)]
     changed = [content for content, spoilt in found if spoilt and spoilt[1] != content]
-    assert len(changed) > 40
+    assert len(changed) > 20
 
 
 @pytest.mark.parametrize(

@@ -154,11 +154,12 @@ def outcome(target: Target, seconds: float) -> tuple[str, str, tuple[str, ...]]:
             raise
         except BaseException as error:  # SystemExit of a library too
             return FAULT, _where(error), ()
-    if odd := [one for one in warned if issubclass(one.category, RuntimeWarning)]:  # an overflow, a NaN
+    ours = [one for one in warned if "site-packages" not in one.filename]
+    if odd := [one for one in ours if issubclass(one.category, RuntimeWarning)]:  # an overflow, a NaN
         return FAULT, f"{odd[0].category.__name__}: {odd[0].message} ({odd[0].filename}:{odd[0].lineno})", ()
     whole = target.expected()
     fields = tuple(sorted(name for name in values.keys() | whole.keys() if not _same(values, whole, name)))
-    if told := [str(one.message) for one in warned if one.category is UserWarning]:
+    if told := [str(one.message) for one in ours if one.category is UserWarning]:
         return NAMED, told[0], fields
     return (CHANGED if fields else HARMLESS), "", fields
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from cgdmer_jax import early_stop
-from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.errors import CgdmerError, brief, suggest, visible
 from cgdmer_jax.invocation import PROGRAM, as_started
 
 COMMANDS = Path(__file__).with_name("commands")
@@ -31,7 +31,9 @@ def main() -> None:
     name = words[0]
     if name not in command_names():
         near = suggest(name, command_names())
-        print(f'error: there is no command "{name}".{near} `{PROGRAM} --help` lists them', file=sys.stderr)
+        print(
+            f'error: there is no command "{brief(visible(name))}".{near} `{PROGRAM} --help` lists them', file=sys.stderr
+        )
         sys.exit(1)
     early_stop.listen_in([f"experiments.{name}"])
     run_command(name, words[1:])
@@ -76,7 +78,8 @@ def run(main: Callable[[list[str]], int | None], words: list[str] | None = None,
         print(f"error: {error}", file=sys.stderr)
     except OSError as error:  # a full disk, a folder without permission
         where = f"{error.filename}: " if error.filename else ""
-        print(f"error: {where}{error.strerror or error}; after that is put right, {again}", file=sys.stderr)
+        told = brief(visible(f"{where}{error.strerror or error}"))
+        print(f"error: {told}; after that is put right, {again}", file=sys.stderr)
     except KeyboardInterrupt:
         print(f"error: interrupted; {again}", file=sys.stderr)
     sys.exit(1)

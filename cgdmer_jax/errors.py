@@ -9,7 +9,10 @@ from pathlib import Path
 
 from cgdmer_jax.invocation import as_started
 
+LONGEST_WORD = 255  # characters: as long as a file's name may be
+LONGEST_LINE = 2000  # what a damaged file holds in place of a number has no bound
 MOST_NAMES = 10_000  # in a folder whose names are compared with a misspelt one
+_LONG_WORD = re.compile(rf"""[^\s/"',:;]{{{LONGEST_WORD + 1},}}""")
 _STEERING = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # categories of Unicode
 
 
@@ -20,7 +23,7 @@ class CgdmerError(ValueError):
     """
 
     def __str__(self) -> str:
-        return visible(as_started(super().__str__()))
+        return brief(visible(as_started(super().__str__())))
 
 
 def visible(text: str) -> str:
@@ -29,6 +32,16 @@ def visible(text: str) -> str:
     That is every control, format and separator character and half of a surrogate pair, but for line ends and tabs.
     """
     return "".join(_spelled(c) if unicodedata.category(c) in _STEERING and c not in "\n\t" else c for c in text)
+
+
+def brief(text: str) -> str:
+    """The text without the middle of words and lines that nobody reads to their end."""
+    text = _LONG_WORD.sub(lambda found: f"{found[0][:80]}... ({len(found[0]):,} characters)", text)
+    return "\n".join(_brief_line(line) for line in text.split("\n"))
+
+
+def _brief_line(line: str) -> str:
+    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE // 2]} ... {line[-LONGEST_LINE // 3 :]}"
 
 
 def _spelled(character: str) -> str:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.whole_file import open_plain
 
 _BEGINNING = b"version https://git-lfs.github.com/spec/"
 MOST_BYTES = 1024  # of a pointer
@@ -17,7 +18,7 @@ def is_pointer(content: bytes) -> bool:
 def refuse_pointer(path: Path) -> None:
     """Raises where the file is a pointer; what else keeps it from being read, its reading will say."""
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             beginning = file.read(len(_BEGINNING))
     except OSError:
         return

@@ -9,6 +9,7 @@ import numpy as np
 
 from cgdmer_jax import git_lfs
 from cgdmer_jax.errors import CgdmerError, reason_of
+from cgdmer_jax.whole_file import open_plain
 
 MOST_BYTES = 1 << 26  # a parsed file takes up to some 30 times its bytes of memory
 DEEPEST = 64  # brackets within brackets; our own files need at most 7
@@ -30,7 +31,7 @@ def read_bounded(path: Path, *, remedy: str, most_bytes: int = MOST_BYTES) -> by
     try:
         if not path.is_file():  # a pipe would block, a folder has no bytes
             raise CgdmerError(f"{path} is {'not a file' if path.exists() else 'missing'}; {remedy}")
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             content = file.read(most_bytes + 1)
     except OSError as error:
         raise CgdmerError(f"{path} cannot be read ({reason_of(error)}); {remedy}") from error

@@ -8,6 +8,7 @@ from pathlib import Path
 from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.fields import is_number
 from cgdmer_jax.json_file import parse_json
+from cgdmer_jax.whole_file import open_plain
 
 MOST_STEPS = (1 << 31) - 1  # counted in int32
 METRICS = "metrics.jsonl"  # in the run folder
@@ -25,7 +26,8 @@ def line_of(record: dict) -> bytes:
 def read_metrics(path: Path) -> list[dict]:
     """The records of all finished lines; a kill can only have left the last one unfinished."""
     try:
-        *lines, last = path.read_bytes().split(b"\n")
+        with open_plain(path) as file:
+            *lines, last = file.read().split(b"\n")
     except OSError as error:
         raise CgdmerError(f"{path} cannot be read ({reason_of(error)}); restore it from a backup") from error
     if b"}" in last:  # a kill leaves the beginning of a line, never one that is whole but for its end

@@ -18,7 +18,7 @@ import numpy as np
 
 from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.git_lfs import refuse_pointer
-from cgdmer_jax.whole_file import whole_file
+from cgdmer_jax.whole_file import open_plain, whole_file
 
 _MARK = b"\nsha256="
 _END = re.compile(_MARK + rb"([0-9a-f]{64})")
@@ -61,7 +61,7 @@ def read_arrays(path: Path, *, remedy: str, most_bytes: int | None = None) -> di
     """
     refuse_pointer(path)
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             _check_hash(file, path, remedy)
             with zipfile.ZipFile(file) as entries:  # NumPy would trust a header before its checksum is known
                 names = [name.removesuffix(".npy") for name in entries.namelist()]

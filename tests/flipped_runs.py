@@ -67,26 +67,36 @@ def _features(folder: Path) -> dict[str, np.ndarray]:
 
 def run_values(folder: Path) -> object:
     """All that going on, evaluating, exporting and the report read of a run."""
+    return repr(list(run_parts(folder).values()))
+
+
+def run_parts(folder: Path) -> dict[str, object]:
+    """The same by name; equal where equal values hold NaN."""
     with toy_known(), contextlib.redirect_stdout(io.StringIO()):
         run = load_run(folder, None)
         shown, features = figures(run), _features(folder)
     scored = folder / EVALUATED
     predictions = read_arrays(scored / "predictions.npz", remedy="evaluate again")
-    return repr(
-        (
-            run.config.to_json(),
-            run.contract,
-            run.tokenizer.to_str(),
-            run.folder.starts(),
-            (run.step, run.checkpoint),
-            [(array.dtype, array.tobytes()) for array in map(np.asarray, jax.tree.leaves(run.variables))],
-            read_metrics(run.folder.metrics),
-            (shown, read_results(scored / "results.json"), read_section(scored / "diagnostics.json")),
-            (to_json(read_contents(scored)), make_report(scored).read_bytes()),
-            {name: (array.dtype, array.tobytes()) for name, array in predictions.items()},
-            {name: array.tobytes() for name, array in features.items()},
-        )
-    )
+    return {
+        "config": run.config.to_json(),
+        "contract": repr(run.contract),
+        "tokenizer": run.tokenizer.to_str(),
+        "starts": repr(run.folder.starts()),
+        "checkpoint": (run.step, run.checkpoint),
+        "weights": bytes_of(run.variables),
+        "metrics": repr(read_metrics(run.folder.metrics)),
+        "figures": repr(shown),
+        "results": repr(read_results(scored / "results.json")),
+        "diagnostics": repr(read_section(scored / "diagnostics.json")),
+        "report": (to_json(read_contents(scored)), make_report(scored).read_bytes()),
+        "predictions": {name: (array.dtype, array.tobytes()) for name, array in predictions.items()},
+        "features": {name: array.tobytes() for name, array in features.items()},
+    }
+
+
+def bytes_of(tree: object) -> list[tuple[str, bytes]]:
+    """Dtype and bytes of every array."""
+    return [(str(array.dtype), array.tobytes()) for array in map(np.asarray, jax.tree.leaves(tree))]
 
 
 def make_model(folder: Path) -> None:
@@ -97,14 +107,20 @@ def model_values(folder: Path) -> object:
     """Everything that a user of the folder gets and reads."""
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        encoder = load(folder)
+        values = model_parts(folder)
     if told:
         raise CgdmerError(str(told[0].message))
+    return repr((list(values.values()), sha256((folder / "README.md").read_bytes()).hexdigest()))
+
+
+def model_parts(folder: Path) -> dict[str, object]:
+    """The same by name, but for the card."""
+    encoder = load(folder)
     about = {"rate": 500, "leads": encoder.contract.leads, "unit": "mV"}
-    made = (
-        encoder.embed(heart(500), **about),
-        encoder.embed_text(["sinus rhythm. normal ecg."]),
-        encoder.zero_shot(heart(500), {"AFIB": "atrial fibrillation"}, **about),
-    )
-    card = sha256((folder / "README.md").read_bytes()).hexdigest()
-    return repr((encoder.contract, [array.tobytes() for array in made], card))
+    with warnings.catch_warnings(action="ignore"):  # of the recording
+        return {
+            "contract": repr(encoder.contract),
+            "embedding": encoder.embed(heart(500), **about).tobytes(),
+            "text embedding": encoder.embed_text(["sinus rhythm. normal ecg."]).tobytes(),
+            "zero-shot": repr(encoder.zero_shot(heart(500), {"AFIB": "atrial fibrillation"}, **about)),
+        }

@@ -46,19 +46,24 @@ def make_store(folder: Path) -> None:
 
 def store_values(folder: Path) -> object:
     """All that a program reads of a store."""
+    return repr(list(store_parts(folder).values()))  # unlike the values themselves, equal where they hold NaN
+
+
+def store_parts(folder: Path) -> dict[str, object]:
+    """The same by name; equal where equal values hold NaN."""
     store = open_store(folder)
     tokens, mask, n_cut, _ = token_table(Corpus([store]), _tokenizer(), 12)
-    values = (
-        store.info,
-        store.fingerprint,
-        store.read(np.arange(store.n_rows)).tobytes(),
-        store.records.to_pylist(),
-        store.labels(TASK).tolist(),
-        store.texts,
-        (tokens.tolist(), mask.tolist(), n_cut),
-    )
+    values = {
+        "dataset.json": store.info,
+        "fingerprint": store.fingerprint,
+        "samples": store.read(np.arange(store.n_rows)).tobytes(),
+        "records": repr(store.records.to_pylist()),
+        "labels": store.labels(TASK).tolist(),
+        "texts": store.texts,
+        "tokens": (tokens.tolist(), mask.tolist(), n_cut),
+    }
     store.verify()
-    return repr(values)  # unlike the values themselves, equal where they hold NaN
+    return values
 
 
 def make_unfinished(folder: Path) -> None:

@@ -4,10 +4,17 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from cgdmer_jax.whole_file import UNFINISHED, whole_file, write_whole
+from cgdmer_jax.data.csv_table import read_csv
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.interop.torch_file import torch_tensors
+from cgdmer_jax.json_file import read_json
+from cgdmer_jax.metrics_file import read_metrics
+from cgdmer_jax.npz_file import read_arrays
+from cgdmer_jax.whole_file import UNFINISHED, open_plain, whole_file, write_whole
 from tests.full_disk import files_of_at_most
 
 
@@ -17,6 +24,36 @@ def test_the_content_is_there_and_nothing_else(tmp_path):
     assert (tmp_path / "a").read_bytes() == "Größe\n".encode()
     assert (tmp_path / "b").read_bytes() == b"\x00\xff"
     assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+
+
+def test_a_file_is_opened_and_what_would_wait_for_a_writer_is_an_error(tmp_path):
+    (tmp_path / "a").write_bytes(b"\x00\xff")
+    os.mkfifo(tmp_path / "pipe")
+    with open_plain(tmp_path / "a") as file:
+        assert file.read() == b"\x00\xff"
+    for name, words in (("pipe", "it is no plain file"), (".", "Is a directory"), ("none", "No such file")):
+        with pytest.raises(OSError, match=words):
+            open_plain(tmp_path / name)
+    with pytest.raises(OSError, match="it is no plain file"):
+        open_plain(Path("/dev/zero"))
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda pipe: read_metrics(pipe),
+        lambda pipe: read_arrays(pipe, remedy="evaluate again"),
+        lambda pipe: read_json(pipe, remedy="copy it again"),
+        lambda pipe: read_csv(pipe, (), "restore it"),
+        lambda pipe: torch_tensors(pipe, without_torch="", no_state_dict=""),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")  # torch's own
+def test_a_pipe_in_the_place_of_a_file_is_refused_in_a_sentence_whatever_reads_it(tmp_path, read):
+    pytest.importorskip("torch", reason="one of the readers is that of torch files")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CgdmerError, match=r"pipe (cannot be read \(it is no plain file\)|is not a file); "):
+        read(tmp_path / "pipe")
 
 
 @pytest.mark.parametrize("end", [KeyError, KeyboardInterrupt])

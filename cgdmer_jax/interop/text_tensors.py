@@ -1,5 +1,6 @@
 """Named tensors of a checkpoint folder: one safetensors file, several with an index, or a torch file."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -12,8 +13,10 @@ from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.git_lfs import refuse_pointer
 from cgdmer_jax.interop.torch_file import torch_tensors
 from cgdmer_jax.json_file import read_json
+from cgdmer_jax.whole_file import open_plain
 
 WEIGHTS, INDEX, TORCH = "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"
+_PART = re.compile(r"(?!\.\.?$)[^/\0]+")  # a name in the folder
 FLOATS = {"F64", "F32", "F16", "BF16"}
 
 
@@ -39,7 +42,7 @@ def open_tensors(folder: Path) -> tuple[Path, dict[str, Stored]]:
 def _safetensors(path: Path) -> dict[str, Stored]:
     refuse_pointer(path)
     try:
-        with path.open("rb"):  # safe_open calls a file that may not be read a missing one
+        with open_plain(path):  # safe_open calls a file that may not be read a missing one
             pass
         file = safe_open(path, framework="numpy")
         slices = {name: file.get_slice(name) for name in file.keys()}
@@ -57,15 +60,12 @@ def _safetensors(path: Path) -> dict[str, Stored]:
 
 
 def _sharded(path: Path) -> dict[str, Stored]:
-    try:
-        places = read_json(path, remedy="copy it again")["weight_map"]
-        parts = sorted(set(places.values()))
-        inside = all(Path(part).name == part for part in parts)
-    except CgdmerError:
-        raise
-    except (KeyError, TypeError, AttributeError) as error:
-        raise CgdmerError(f"{path} has no weight_map of tensor to file ({error!r}); copy it again") from error
-    if not inside:
+    index = read_json(path, remedy="copy it again")
+    places = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(places, dict) or not all(isinstance(part, str) for part in places.values()):
+        raise CgdmerError(f"{path} has no weight_map of tensor to file; copy it again")
+    parts = sorted(set(places.values()))
+    if not all(_PART.fullmatch(part) for part in parts):
         raise CgdmerError(f"{path} names a part outside its folder; take the model from where it was published")
     found = {part: _safetensors(path.with_name(part)) for part in parts}
     listed = set(places.items())

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.git_lfs import refuse_pointer
+from cgdmer_jax.whole_file import open_plain
 
 if TYPE_CHECKING:
     import torch
@@ -43,10 +44,11 @@ def torch_tensors(path: Path, *, without_torch: str, no_state_dict: str) -> dict
 
 def _unpacks_to_its_size(path: Path) -> bool:
     """Whether the file unpacks into no more than it has: torch packs nothing, and allocates what a file announces."""
-    if not zipfile.is_zipfile(path):
-        return True  # torch before 1.6
-    with zipfile.ZipFile(path) as packed:
-        return sum(part.file_size for part in packed.infolist()) <= path.stat().st_size
+    with open_plain(path) as file:
+        if not zipfile.is_zipfile(file):
+            return True  # torch before 1.6
+        with zipfile.ZipFile(file) as packed:
+            return sum(part.file_size for part in packed.infolist()) <= path.stat().st_size
 
 
 def _unreadable(tensor: "torch.Tensor", size: int) -> str | None:

@@ -18,7 +18,7 @@ from orbax.checkpoint import v1 as ocp
 
 from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.methods.protocol import Variables
-from cgdmer_jax.training.arrays import as_dict, check_fit, describe, of_variables
+from cgdmer_jax.training.arrays import Leaf, as_dict, check_fit, describe, of_variables
 from cgdmer_jax.training.coordination import is_first, of_first
 from cgdmer_jax.training.manifest import (
     MANIFEST,
@@ -148,7 +148,7 @@ class Checkpoints:
 
     def steps(self) -> list[int]:
         """Steps with a manifest, oldest first."""
-        return sorted(int(p.parent.name) for p in self.folder.glob(f"*/{MANIFEST}") if p.parent.name.isdigit())
+        return sorted(int(p.parent.name) for p in self.folder.glob(f"*/{MANIFEST}") if _is_step(p.parent))
 
     def best_step(self) -> int | None:
         """The step of lowest validation loss among those kept."""
@@ -172,7 +172,7 @@ class Checkpoints:
     def remove_unfinished(self) -> None:
         """Deletes step folders without a manifest: kills and full disks leave them, and they keep their space."""
         for folder in self.folder.glob("*"):
-            if folder.name.isdigit() and not (folder / MANIFEST).exists():
+            if _is_step(folder) and not (folder / MANIFEST).exists():
                 shutil.rmtree(folder, ignore_errors=True)  # what a thread still writes there goes the next time
 
     def remove_after(self, step: int) -> None:
@@ -238,7 +238,7 @@ class Checkpoints:
         wanted = as_dict(like)
         folder, found = self._described(step)
         check_fit(folder, found, wanted, names={*found, *wanted})
-        restored = ocp.load(folder.absolute() / STATE, abstract(wanted))
+        restored = _arrays(folder, wanted)
         return jax.tree.unflatten(jax.tree.structure(like), [restored[name] for name in wanted])
 
     def restore_variables(self, step: int | None, like: TrainState) -> Restored:
@@ -270,13 +270,28 @@ class Checkpoints:
         context = ocp.Context()
         context.pytree.loading.partial_load = True
         with context:
-            restored = ocp.load(folder.absolute() / STATE, abstract(wanted))
+            restored = _arrays(folder, wanted)
         return jax.tree.unflatten(jax.tree.structure(like.variables), [restored[name] for name in wanted])
 
     def _described(self, step: int) -> tuple[Path, dict[str, list]]:
         """Folder of a step, and the shape and dtype of each of its arrays."""
         folder = self.folder / str(step)
         return folder, read_manifest(folder)["arrays"]
+
+
+def _is_step(folder: Path) -> bool:
+    return folder.name.isascii() and folder.name.isdigit()
+
+
+def _arrays(folder: Path, wanted: dict[str, Leaf]) -> dict[str, jax.Array]:
+    """The arrays of a checkpoint whose files are those that its manifest lists."""
+    try:
+        return ocp.load(folder.absolute() / STATE, abstract(wanted))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:  # of Orbax, TensorStore, or JSON
+        raise DamagedCheckpoint(
+            f"{folder} does not hold the arrays of its {MANIFEST} ({reason_of(error)}); delete this folder, so that "
+            "the checkpoint before it is used"
+        ) from error
 
 
 def _directories_first() -> ocp.Context:

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import jax
 
-from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.methods.protocol import Variables
-from cgdmer_jax.training.manifest import MANIFEST
+from cgdmer_jax.training.manifest import MANIFEST, REMEDY, DamagedCheckpoint
 from cgdmer_jax.whole_file import sha256_of
 
 
@@ -26,6 +26,8 @@ def manifest_sha256(folder: Path) -> str | None:
         return sha256_of(folder / MANIFEST)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise DamagedCheckpoint(f"{folder / MANIFEST} cannot be read ({reason_of(error)}); {REMEDY}") from error
 
 
 def read_steadily(folder: Path, choose: Callable[[], int | None], read: Callable[[int], Variables]) -> Restored | None:

@@ -168,6 +168,11 @@ def raising(error):
             1,
             "error: runs/a: No space left on device; after that is put right, the same command starts over",
         ),
+        (
+            raising(OSError(36, "File name too long", f"\x1b[2J/{'x' * 5000}")),
+            1,
+            rf"error: \x1b[2J/{'x' * 80}... (5,000 characters): File name too long; after that",
+        ),
         (raising(KeyboardInterrupt()), 1, "error: interrupted; the same command starts over"),
     ],
 )

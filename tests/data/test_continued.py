@@ -9,6 +9,7 @@ import pytest
 from cgdmer_jax.data.store.convert import convert
 from cgdmer_jax.data.store.shard_notes import notes_path
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.sealed_json import sealed, unsealed
 from tests.data.small_stores import N_SAMPLES, small_source
 from tests.flipped_stores import REPORTS, continued_bytes, make_unfinished
 
@@ -50,6 +51,17 @@ def without_hash(out):
         file.write_text(json.dumps(fields))
 
 
+def noted_otherwise(change):
+    """Notes of the first shard with other records in them, and the hash that belongs to these."""
+
+    def damage(out):
+        notes = unsealed(json.loads(notes_path(out, 0).read_bytes()), "notes", remedy="")
+        change(notes["records"])
+        notes_path(out, 0).write_text(json.dumps(sealed(notes)))
+
+    return damage
+
+
 def flipped_sample(out):
     shard = out / "signal/c/0/0/0"
     content = bytearray(shard.read_bytes())
@@ -64,6 +76,24 @@ def flipped_sample(out):
         other_checksum,
         without_hash,
         flipped_sample,
+        *(
+            noted_otherwise(lambda records, name=name, value=value: records[1].update({name: value}))
+            for name, value in (
+                ("lead_flagged", [2147483648] * 12),
+                ("lead_mask", [True] * 13),
+                ("nan_share", ["x"] * 12),
+                ("amplitude_mv", [100_000_000] * 12),
+                ("einthoven_mv", float("nan")),
+                ("valid_length", -1),
+                ("signal_sha256", None),
+                ("extra_leads", "ABP"),
+                ("surplus", 1),
+                ("problem", 3),
+            )
+        ),
+        noted_otherwise(lambda records: records[1].pop("longer")),
+        noted_otherwise(lambda records: records.pop()),
+        noted_otherwise(lambda records: records.__setitem__(1, None)),
         lambda out: notes_path(out, 1).write_text("[" * 200_000),
         lambda out: notes_path(out, 1).write_bytes(b"\xff"),
         lambda out: notes_path(out, 1).write_text("[]"),
@@ -94,6 +124,14 @@ def test_damaged_settings_are_named_since_nobody_knows_what_was_begun(unfinished
     (unfinished / ".partial/settings.json").write_bytes(content)
     with pytest.raises(CgdmerError, match=r"settings\.json is .*; delete .* and run the same command again"):
         continued_bytes(unfinished)
+
+
+def test_a_setting_of_any_length_is_told_in_a_few_words(unfinished):
+    settings = unsealed(json.loads((unfinished / ".partial/settings.json").read_bytes()), "settings", remedy="")
+    (unfinished / ".partial/settings.json").write_text(json.dumps(sealed(settings | {"name": [0] * 2000})))
+    with pytest.raises(CgdmerError, match=r"begun with name \[0, 0, .*, this command has synthetic") as caught:
+        continued_bytes(unfinished)
+    assert len(str(caught.value)) < 400
 
 
 def test_other_settings_are_refused_by_the_values_that_differ(unfinished):

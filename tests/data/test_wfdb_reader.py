@@ -51,6 +51,8 @@ BAD = [
     ("format", "raises", HEADER.replace(" 16 200", " 516 200"), "is no FLAC file"),
     ("gain", "reads", HEADER.replace("200(5)/mV", "0(5)/mV"), 'gain "0(5)/mV"'),
     ("gain", "reads", HEADER.replace("200(5)/mV", "1e-999"), 'gain "1e-999"'),
+    ("gain", "reads", HEADER.replace("200(5)/mV", "1e-320"), 'gain "1e-320"'),
+    ("gain", "reads", HEADER.replace("200(5)/mV", "-1e300/uV"), 'gain "-1e300/uV"'),
     ("gain", "raises", HEADER.replace("200(5)/mV", "1e999"), 'gain "1e999"'),
     ("unit", "reads", HEADER.replace("/mV", "/mmHg"), 'is in "mmHg", expected V, mV, uV'),
     ("lead_names", "reads", HEADER.replace("0 V1", "0 i"), 'signals "I" and "i" are both lead I'),

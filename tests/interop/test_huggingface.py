@@ -62,9 +62,14 @@ def test_shards_with_an_index_give_the_same_parameters(folder, plain):
     (folder / "model-00002-of-00002.safetensors").rename(folder / "elsewhere")
     with pytest.raises(CgdmerError, match=r"00002-of-00002\.safetensors is missing; copy every part"):
         load_text_encoder(folder)
-    index.write_text(json.dumps({"weight_map": places | {names[0]: "../x.safetensors"}}))
-    with pytest.raises(CgdmerError, match="names a part outside its folder"):
-        load_text_encoder(folder)
+    for part in ("../x.safetensors", "..", "", "a\0b", "/etc/hostname"):
+        index.write_text(json.dumps({"weight_map": places | {names[0]: part}}))
+        with pytest.raises(CgdmerError, match="names a part outside its folder"):
+            load_text_encoder(folder)
+    for content in ([], {}, {"weight_map": None}, {"weight_map": places | {names[0]: 3}}):
+        index.write_text(json.dumps(content))
+        with pytest.raises(CgdmerError, match="has no weight_map of tensor to file"):
+            load_text_encoder(folder)
 
 
 def test_prefix_old_names_and_a_language_head_change_nothing_and_are_named(folder, plain):

@@ -268,3 +268,34 @@ def test_the_manifest_lists_every_file_and_every_array(saved):
     assert set(written["files"]) == {str(p.relative_to(saved / "5")) for p in files_of(saved / "5")}
     assert len(written["arrays"]) == len(jax.tree.leaves(new_state()))
     assert written["arrays"]["00000.step"] == [[], "int32"]
+
+
+def test_arrays_that_are_not_those_of_a_manifest_with_right_hashes_are_named(two):
+    data = [path for path in files_of(two / "5") if path.parent.name == "d"]
+    for path in data:
+        path.write_bytes(b"")
+    fields = json.loads((two / "5" / "manifest.json").read_text())
+    fields["files"] |= {str(path.relative_to(two / "5")): manifest.sha256_of(path) for path in data}
+    fields["files"]["manifest.json"] = manifest.own_sha256(fields)
+    (two / "5" / "manifest.json").write_text(json.dumps(fields))
+    for read in (
+        lambda: Checkpoints(two, 9).restore_latest(new_state(), print),
+        lambda: Checkpoints(two, 9).restore_variables(None, new_state()),
+    ):
+        with pytest.raises(
+            DamagedCheckpoint, match=r"5 does not hold the arrays of its manifest\.json .*; delete this"
+        ):
+            read()
+    shutil.rmtree(two / "5")
+    assert restored_step(two, []) == 3
+
+
+def test_a_folder_in_the_place_of_a_manifest_is_named_and_names_that_are_no_steps_are_none(two):
+    (two / "\u00b2").mkdir()
+    shutil.copy(two / "5" / "manifest.json", two / "\u00b2")
+    (two / "5" / "manifest.json").unlink()
+    (two / "5" / "manifest.json").mkdir()
+    told = []
+    assert restored_step(two, told) == 3 and "manifest.json is not a file" in told[0]
+    with pytest.raises(DamagedCheckpoint, match=r"5/manifest\.json cannot be read"):
+        Checkpoints(two, 9).restore_variables(None, new_state())

@@ -9,7 +9,6 @@ hold patient fields).
 """
 
 import codecs
-import math
 import os
 import re
 import unicodedata
@@ -27,6 +26,7 @@ MOST_SAMPLES = 3_600_000  # an hour at 1 kHz
 MOST_HEADER_BYTES = 1_000_000
 LONGEST_NAME = 80  # of a signal, letters; a longer one is cut, and so none of a lead
 RATES_HZ = (50.0, 10_000.0)
+GAINS = (1e-9, 1e12)  # digital units a physical one: beyond, samples of any format are infinite or all the same
 
 _LINE_END = re.compile(r"\r\n|\n|\r")  # and nothing else that Unicode knows: a comment may hold anything
 _BLANKS = " \t"
@@ -205,7 +205,7 @@ def _signal_line(path: Path, place: int, fields: list[str]) -> SignalLine:
 def _calibration(path: Path, fields: list[str]) -> GainCalibration:
     _, _, calibration, _, adc_zero, _, _, _, name = fields
     gain = _GAIN.fullmatch(calibration)
-    if gain is None or not 0 < abs(float(gain[1])) < math.inf:
+    if gain is None or not GAINS[0] <= abs(float(gain[1])) <= GAINS[1]:
         sentence = f'lead "{name}" has gain "{calibration:.80}" and so is uncalibrated; correct the header'
         raise RecordError(str(path), "gain", "gain", sentence)
     try:

@@ -225,6 +225,8 @@ def _is_done(job: ShardJob, shard: int, records: list[SourceRecord]) -> bool:
     if not is_done(job.out, shard, job.n_samples):
         return False
     notes = read_notes(job.out, shard)["records"]
+    if len(notes) != len(records):
+        return False
     return not readable(job.read, (record for record, note in zip(records, notes, strict=True) if is_unread(note)))
 
 

@@ -67,7 +67,7 @@ def check_same(out: Path, settings: dict[str, Any], found: dict[str, Any]) -> No
     for field, value in settings.items():
         if field != "format_version" and found.get(field) != value:  # stores of every readable version are the same
             raise CgdmerError(
-                f"{out} was begun with {field} {found.get(field)}, this command has {value}; "
+                f"{out} was begun with {field} {found.get(field)!s:.80}, this command has {value}; "
                 "name another --out, or delete that folder first"
             )
 

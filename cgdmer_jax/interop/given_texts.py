@@ -17,6 +17,8 @@ def given_phrasings(prompts: object) -> dict[str, list[str]]:
             f"prompts is a {type(prompts).__name__}; give a dict from class to phrasing, or phrasings, such as "
             '{"AFIB": "atrial fibrillation"}'
         )
+    if not prompts:
+        raise CgdmerError("prompts is empty; give at least one class and its phrasing")
     phrasings = {}
     for name, given in prompts.items():
         several = isinstance(given, Iterable) and not isinstance(given, str)

@@ -308,7 +308,7 @@ def test_a_text_too_long_to_be_a_report_is_refused_before_it_is_tokenised(encode
         ({"SR": {"sinus rhythm", "normal ecg"}}, 'prompts of class "SR" is a set, expected several in order'),
         ({"SR": "sinus rhythm", "AFIB": ["a", "b"]}, r"unequal numbers of phrasings \(SR 1, AFIB 2\)"),
         ({"SR": []}, "SR 0"),
-        ({}, "unequal"),
+        ({}, "prompts is empty; give at least one class"),
         ({"SR": " .. "}, 'prompt of class "SR" holds no clinical text'),
     ],
 )

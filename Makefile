@@ -5,6 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 LOWEST := .venv-lowest
 comma := ,
+IS_NEW := import sys; sys.exit(sys.version_info < (3, 11))
 STAMP := $(VENV)/.installed-$(subst $(comma),-,$(EXTRAS))
 
 .PHONY: quickstart test compare smoke lowest lint bench pages faults gpu-report
@@ -49,6 +50,11 @@ gpu-report:
 	$(PYTHON) -m benchmarks.gpu_report --out=results/gpu-report.json
 
 $(VENV)/.installed-%: setup.cfg pyproject.toml
+	@if test -x $(BIN)/python; then \
+		$(BIN)/python -c "$(IS_NEW)" || { echo "$(VENV) was made with a Python before 3.11; delete it and try again"; exit 1; }; \
+	else \
+		$(PYTHON) -c "$(IS_NEW)" || { echo "$(PYTHON) is no Python 3.11 or later; name one: PYTHON=python3.12"; exit 1; }; \
+	fi
 	@echo "installing cgdmer_jax[$(EXTRAS)] into $(VENV): 1.4 GB, some minutes without a word"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable ".[$(EXTRAS)]"

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from cgdmer_jax import early_stop
+from cgdmer_jax import __version__, early_stop
 from cgdmer_jax.errors import CgdmerError, brief, suggest, visible
 from cgdmer_jax.invocation import PROGRAM, as_started
 
@@ -18,15 +18,17 @@ COMMANDS = Path(__file__).with_name("commands")
 # Run again after an interruption, these continue from what they had saved; the others start over. `evaluate` keeps the
 # features it has cached, which is nothing that a signal in its first seconds could promise.
 RESUMING = (*early_stop.RESUMING, "evaluate")
+HELP = {"-h", "--help", "--config_help"}  # words that only ask for text
+BROKEN_PIPE = 141  # exit code of a program whose reader has gone, as a shell gives it (128 + SIGPIPE)
 
 
 def main() -> None:
     """The program `cgdmer`: `cgdmer NAME ...` runs cgdmer_jax/commands/NAME.py, `cgdmer --help` lists the names."""
     words = sys.argv[1:]
     if not words or words[0] in ("-h", "--help"):
-        print(f"usage: {PROGRAM} COMMAND ...; `{PROGRAM} COMMAND --help` shows its arguments and an example\n")
-        for name in command_names():
-            print(as_started(f"  {name:14} {_summary(name)}"))
+        run(_print_commands, ["--help"])
+    if words[0] == "--version":
+        print(f"{PROGRAM} {__version__}")
         sys.exit(0)
     name = words[0]
     if name not in command_names():
@@ -37,6 +39,12 @@ def main() -> None:
         sys.exit(1)
     early_stop.listen_in([f"experiments.{name}"])
     run_command(name, words[1:])
+
+
+def _print_commands(_: list[str]) -> None:
+    print(f"usage: {PROGRAM} COMMAND ...; `{PROGRAM} COMMAND --help` shows its arguments and an example\n")
+    for name in command_names():
+        print(as_started(f"  {name:14} {_summary(name)}"))
 
 
 def command_names() -> list[str]:
@@ -64,18 +72,26 @@ def run_command(name: str, words: list[str] | None = None) -> None:
 
 
 def run(main: Callable[[list[str]], int | None], words: list[str] | None = None, *, resumes: bool = False) -> None:
-    """Exit codes: 0 done, 1 error (one sentence on stderr), 75 preempted and saved.
+    """Exit codes: 0 done, 1 error (one sentence on stderr), 75 preempted and saved, 141 the output's reader has gone.
 
     `resumes`: given again after an interruption, the command continues from what it had saved.
     """
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a file's name may not be text, and must not end the work on others
-            stream.reconfigure(errors="backslashreplace")
+        if isinstance(stream, io.TextIOWrapper):
+            # A file's name may not be text, and must not end the work on others. Lines reach a log file as they come.
+            stream.reconfigure(errors="backslashreplace", line_buffering=True)
+    words = sys.argv[1:] if words is None else words
     again = "the same command continues from what was saved" if resumes else "the same command starts over"
     try:
-        sys.exit(main(sys.argv[1:] if words is None else words) or 0)
+        sys.exit(main(words) or 0)
     except CgdmerError as error:
         print(f"error: {error}", file=sys.stderr)
+    except BrokenPipeError:  # `| head` has read enough
+        with open(os.devnull, "w") as nowhere:  # where Python writes what is left when it ends
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        if not HELP & set(words):
+            print(f"error: nothing reads the output any more (broken pipe); {again}", file=sys.stderr)
+        sys.exit(BROKEN_PIPE)
     except OSError as error:  # a full disk, a folder without permission
         where = f"{error.filename}: " if error.filename else ""
         told = brief(visible(f"{where}{error.strerror or error}"))

@@ -1,12 +1,14 @@
 """`cgdmer NAME`: lists its commands, runs the one that is named, and says in one sentence that there is none."""
 
+import os
 import signal
+import subprocess
 import sys
 from types import SimpleNamespace
 
 import pytest
 
-from cgdmer_jax import cli, early_stop
+from cgdmer_jax import __version__, cli, early_stop
 from tests.small_runs import ROOT
 
 NAMES = sorted(file.stem for file in (ROOT / "cgdmer_jax/commands").glob("[a-z]*.py"))
@@ -38,6 +40,40 @@ def test_help_lists_every_command_with_its_summary_and_imports_none(monkeypatch,
     assert usage.startswith("usage: cgdmer COMMAND")
     assert [line.split()[0] for line in lines] == NAMES
     assert all(len(line.split()) > 3 and "experiments." not in line for line in lines)
+
+
+def test_version_is_that_of_the_package(monkeypatch, capsys):
+    assert start(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out == f"cgdmer {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--help"], b""),
+        (["--a=1"], b"error: nothing reads the output any more (broken pipe); the same command continues from what"),
+    ],
+)
+def test_a_reader_that_has_gone_ends_a_command_without_a_complaint_about_help(words, told):
+    program = "from cgdmer_jax.cli import run; run(lambda _: print('line\\n' * 99), resumes=True)"
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", program, *words], cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, check=False
+        )
+    finally:
+        os.close(writing)
+    assert done.returncode == 141
+    assert done.stderr.startswith(told) and done.stderr.count(b"\n") == bool(told)
+
+
+def test_a_line_reaches_a_log_file_before_the_command_ends(tmp_path):
+    program = "import os; from cgdmer_jax.cli import run; run(lambda _: print('1 record left out') or os._exit(0))"
+    without = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with (tmp_path / "log").open("wb") as log:
+        subprocess.run([sys.executable, "-c", program], cwd=ROOT, stdout=log, env=without, check=True)
+    assert (tmp_path / "log").read_text() == "1 record left out\n"
 
 
 @pytest.mark.parametrize(

@@ -210,6 +210,17 @@ def test_without_a_seal_a_store_does_not_open(copy):
         open_store(copy / "nowhere")
 
 
+@pytest.mark.parametrize("inside", [(), ("ptbxl_database.csv",), ("store/dataset.json",)])
+def test_a_folder_of_something_else_is_not_called_an_unfinished_store(tmp_path, inside):
+    for name in inside:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    with pytest.raises(
+        CgdmerError, match=r"is no store \(it has no dataset\.json\); give the folder that .*convert wrote"
+    ):
+        open_store(tmp_path)
+
+
 def test_another_format_version_is_refused(copy):
     change_info(copy, format_version=1)
     with pytest.raises(CgdmerError, match=r"has format version 1, this program reads 3 and 4; convert"):

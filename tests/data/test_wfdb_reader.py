@@ -244,3 +244,15 @@ def test_a_record_error_survives_the_way_between_processes(tmp_path):
     assert (error.record, error.field, error.problem, str(error)) == (
         caught.value.record, "header", "no_header", str(caught.value)
     )  # fmt: skip
+
+
+def test_a_record_may_be_named_by_its_header_file(tmp_path):
+    write(tmp_path, HEADER)
+    by_header = read_wfdb(tmp_path / "r1.hea")
+    assert by_header.path == read_wfdb(tmp_path / "r1").path
+    np.testing.assert_array_equal(by_header.signal_mv, wfdb.rdrecord(str(tmp_path / "r1")).p_signal.T.astype("f4"))
+
+
+def test_a_folder_in_place_of_a_record_is_told(tmp_path):
+    with pytest.raises(RecordError, match=r"\.hea does not exist; name a record in that folder"):
+        read_wfdb(tmp_path)

@@ -139,6 +139,26 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
             pass
 
 
+@pytest.mark.parametrize("name", ["img", "old-run", "signal"])
+def test_a_folder_that_holds_folders_of_something_else_starts_no_run(tmp_path, name):
+    (tmp_path / name).mkdir()
+    with pytest.raises(CgdmerError, match=rf"no run folder and holds folders of something else \({name}\); name a new"):
+        RunFolder(tmp_path).check({}, ())
+
+
+@pytest.mark.parametrize("name", ["tokenizer", "tensorboard", "logs", ".hydra"])
+def test_what_a_start_leaves_or_a_scheduler_makes_stops_no_new_run(tmp_path, name):
+    (tmp_path / name).mkdir()
+    (tmp_path / "slurm-1.out").write_text("")
+    RunFolder(tmp_path).check({}, ())
+
+
+def test_a_file_is_no_run_folder(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CgdmerError, match="file is a file; name a folder"):
+        RunFolder(tmp_path / "file").check({}, ())
+
+
 def test_a_missing_or_broken_file_of_the_folder_is_named(tmp_path):
     with pytest.raises(CgdmerError, match=r"config\.json is missing, so .* is not a whole run folder"):
         RunFolder(tmp_path).config()

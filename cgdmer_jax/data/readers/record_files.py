@@ -90,7 +90,8 @@ def file_fault(record: Path, file: Path, missing: str, error: OSError) -> Record
     """Turns a system error about a file into an error of its record."""
     field = _field(missing)
     if error.errno in _MISSING:
-        return RecordError(str(record), field, missing, f"{file} does not exist; fetch the record again")
+        remedy = "name a record in that folder" if os.path.isdir(record) else "fetch the record again"
+        return RecordError(str(record), field, missing, f"{file} does not exist; {remedy}")
     sentence = f"{file} cannot be read ({reason_of(error)}); look at its permissions and its disk"
     return RecordError(str(record), field, "unreadable", sentence)
 

@@ -18,18 +18,21 @@ from cgdmer_jax.data.readers.wfdb_header import Header, SignalLine, check_bounds
 from cgdmer_jax.data.readers.wfdb_signal_file import SignalFile, check_length, length_of, pieces
 from cgdmer_jax.waveform.conditioning import UNITS_IN_MV
 
+HEADER = ".hea"
+
 __all__ = ["RECORD_PROBLEMS", "RecordError", "Recording", "read_wfdb"]
 
 
 def read_wfdb(path: str | Path, root: Path | None = None) -> Recording:
     """Reads a WFDB record into a `Recording`: float32 millivolts [lead, time], its rate in Hz, its lead names.
 
-    `path`: of the header, without ".hea". `root`: folder below which every file must lie once links are followed;
-    None = anywhere. Sizes are checked before memory is allocated: at most 64 signals, at most an hour at 1 kHz.
+    `path`: of the header, with or without ".hea". `root`: folder below which every file must lie once links are
+    followed; None = anywhere. Sizes are checked before memory is allocated: at most 64 signals, at most an hour at
+    1 kHz.
 
     Raises RecordError where the header, gain, unit, rate, length or checksum cannot be trusted.
     """
-    path = Path(path)
+    path = _record_of(Path(path))
     header = read_header(path, root)
     files = [SignalFile(path, beside(path.parent, name), lines, root) for name, lines in header.files.items()]
     given = header.length is not None
@@ -52,6 +55,12 @@ def read_wfdb(path: str | Path, root: Path | None = None) -> Recording:
         _check_checksums(path, file.lines, totals)
     names = tuple(line.name for line in leads)
     return Recording(signal_mv, header.rate, names, str(path), header.extra_leads)
+
+
+def _record_of(path: Path) -> Path:
+    """The record that a path names, which may be that of its header; a record may itself be called "a.hea"."""
+    is_header = path.suffix == HEADER and path.is_file() and not path.with_name(path.name + HEADER).is_file()
+    return path.with_suffix("") if is_header else path
 
 
 def _shortest(path: Path, header: Header, files: list[SignalFile]) -> int:

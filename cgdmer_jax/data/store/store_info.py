@@ -12,6 +12,7 @@ from typing import Any
 
 from cgdmer_jax.contract import UNIT
 from cgdmer_jax.data.store import seal
+from cgdmer_jax.data.store.shard_notes import PARTIAL
 from cgdmer_jax.errors import CgdmerError, near_path
 from cgdmer_jax.json_file import read_json
 from cgdmer_jax.sealed_json import SEAL, sealed, unsealed
@@ -56,6 +57,10 @@ def read_info(path: Path) -> tuple[dict[str, Any], str]:
             f"{near_path(path)}"
         )
     if not (path / seal.DATASET).is_file():
+        if not (path / PARTIAL).is_dir() and not (path / seal.SIGNAL).is_dir():
+            raise CgdmerError(
+                f"{path} is no store (it has no {seal.DATASET}); give the folder that experiments.convert wrote (--out)"
+            )
         raise CgdmerError(
             f"store {path} has no {seal.DATASET}: its conversion was not finished; run the same command again"
         )

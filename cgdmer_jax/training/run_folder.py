@@ -28,8 +28,8 @@ MOST_INPUT_BYTES = 1 << 28  # two hashes a recording and patient, some 100 bytes
 REMEDY = "restore it from a backup"
 CONFIG_REMEDY = f"undo the edit, or {REMEDY}; to change a field when resuming: --config.a.b=VALUE --allow_changed=a.b"
 FREE = "run."  # fields that may differ when a run goes on: log, validation and checkpoint intervals
-# Folders that may lie in a new run's: those of a start that was killed, of mirrors, and logs of whoever starts it.
-OWN = {"tokenizer", "checkpoints", "evaluation", "tensorboard", "wandb", "log", "logs"}
+# Marks of what --workdir is mistaken for: by name of a file or folder in it, and then in one of its folders.
+OTHERS = {"dataset.json": "a store", "model.safetensors": "a model folder", ".git": "a project"}
 YOUNGER = {"data.min_patients": 1}  # fields younger than some run folders, with the value that those runs had
 
 
@@ -115,7 +115,7 @@ class RunFolder:
             ) from error
 
     def check(self, config: dict, allowed: tuple[str, ...]) -> None:
-        """Refuses a config that this folder was not made with, and a folder of other things; an empty one takes any."""
+        """Refuses a config that this folder was not made with, and what is another folder; an empty one takes any."""
         if self.exists():
             check_config(self.config(), config, allowed, self.path / "config.json")
         elif self.metrics.exists() or any(self.checkpoints.glob("*")):  # begin() writes config.json before these
@@ -126,21 +126,18 @@ class RunFolder:
             self._check_is_no_other()
 
     def _check_is_no_other(self) -> None:
-        """Refuses a file, and a folder that holds folders of something else: other runs, a store, a project."""
+        """Refuses a file, and a folder known to be another thing or to hold runs; anything else may lie there."""
         if self.path.is_file():
             raise CgdmerError(f"--workdir={self.path} is a file; name a folder")
-        if not self.path.is_dir():
-            return
         try:
-            inside = sorted(one.name for one in self.path.iterdir() if one.is_dir() and one.name[0] != ".")
+            inside = sorted(self.path.iterdir()) if self.path.is_dir() else []
+            runs = [one.name for one in inside if (one / "config.json").is_file() and (one / "checkpoints").is_dir()]
         except OSError as error:
             raise self._not_writable(error) from error
-        if others := [name for name in inside if name not in OWN]:
-            told = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
-            raise CgdmerError(
-                f"--workdir={self.path} is no run folder and holds folders of something else ({told}); "
-                "name a new folder"
-            )
+        kind = next((OTHERS[one.name] for one in inside if one.name in OTHERS), "")
+        kind = f"a folder of runs ({', '.join(runs[:3])})" if runs else kind
+        if kind:
+            raise CgdmerError(f"--workdir={self.path} is {kind}; name a new folder, such as {self.path / 'new-run'}")
 
     def begin(self, config: dict, environment: dict, contract: InputContract | None) -> None:
         """Starts the folder, or records what goes on in it now; config.json last: with it the run exists.

@@ -139,14 +139,22 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
             pass
 
 
-@pytest.mark.parametrize("name", ["img", "old-run", "signal"])
-def test_a_folder_that_holds_folders_of_something_else_starts_no_run(tmp_path, name):
-    (tmp_path / name).mkdir()
-    with pytest.raises(CgdmerError, match=rf"no run folder and holds folders of something else \({name}\); name a new"):
+@pytest.mark.parametrize(
+    ("name", "kind"), [("dataset.json", "a store"), ("model.safetensors", "a model folder"), (".git", "a project")]
+)
+def test_a_folder_of_another_kind_starts_no_run(tmp_path, name, kind):
+    (tmp_path / name).touch()
+    with pytest.raises(CgdmerError, match=f"is {kind}; name a new folder, such as"):
         RunFolder(tmp_path).check({}, ())
 
 
-@pytest.mark.parametrize("name", ["tokenizer", "tensorboard", "logs", ".hydra"])
+def test_a_folder_of_runs_starts_no_run_of_its_own(tmp_path):
+    begun(tmp_path / "first").checkpoints.mkdir()
+    with pytest.raises(CgdmerError, match=r"is a folder of runs \(first\); name a new folder"):
+        RunFolder(tmp_path).check({}, ())
+
+
+@pytest.mark.parametrize("name", ["tokenizer", "tensorboard", "lost+found", "code", ".hydra"])
 def test_what_a_start_leaves_or_a_scheduler_makes_stops_no_new_run(tmp_path, name):
     (tmp_path / name).mkdir()
     (tmp_path / "slurm-1.out").write_text("")

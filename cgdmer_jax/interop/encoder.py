@@ -14,7 +14,7 @@ from cgdmer_jax.data.text.tokenizer import encode
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.given_input import in_order
 from cgdmer_jax.interop.given_signals import Remarks, Signals, is_one, prepare_all
-from cgdmer_jax.interop.given_texts import Prompts, cleaned_text, given_phrasings
+from cgdmer_jax.interop.given_texts import Prompts, check_known, cleaned_text, given_phrasings
 from cgdmer_jax.methods.batched import Texts, embed_recordings, embed_texts, records_at_once
 from cgdmer_jax.methods.protocol import Embedder, Variables
 from cgdmer_jax.methods.zero_shot import class_vectors
@@ -147,7 +147,7 @@ class Encoder:
         """float32 unit vectors [text, embedding] in the space of the feature "aligned".
 
         `texts`: reports or prompts in order, cleaned here as in training and cut at `max_tokens` word pieces. Raises
-        CgdmerError where one is no text, is longer than 100,000 characters or holds no clinical words.
+        CgdmerError where one is no text, is longer than 100,000 characters or holds no clinical words the model knows.
         """
         self._check_text()
         return self._text_vectors(
@@ -168,7 +168,7 @@ class Encoder:
 
         `prompts`: class -> its phrasing, or equally many phrasings a class; their order is that of the classes. Not a
         probability: compare records within a class. Raises CgdmerError where classes have unequal numbers of phrasings
-        or a phrasing holds no clinical words.
+        or a phrasing holds no clinical words that the model knows.
         """
         self._check_text()
         vectors = self._class_vectors(prompts)
@@ -239,7 +239,9 @@ class Encoder:
 
     def _cleaned(self, text: object, where: str) -> str:
         # The rules of the collection that was trained on; the rules common to all come first in each.
-        return cleaned_text(text, where, self.contract.trained_on[0].name)
+        cleaned = cleaned_text(text, where, self.contract.trained_on[0].name)
+        check_known(self._tokenizer, cleaned, where, self.max_tokens)
+        return cleaned
 
 
 def _counted(signal: Signals, windows: str | None) -> str | None:

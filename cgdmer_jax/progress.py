@@ -34,3 +34,10 @@ def progress_bar(total: int, unit: str, label: str, done: int = 0, shown: bool =
         file=_Lossy(),
         dynamic_ncols=True,  # tqdm asks no wrapper of stderr for its width unless told
     )
+
+
+def tell(bar: tqdm.tqdm, sentence: str) -> None:
+    """Prints a sentence on stdout above a bar that is shown on the same screen."""
+    if sys.stderr.isatty():
+        bar.clear()
+    print(sentence)

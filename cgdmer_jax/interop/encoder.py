@@ -59,6 +59,14 @@ class Encoder:
         made = jax.eval_shape(method.embed_ecg, variables, self._blank_batch(1))
         self.features = {name: value.shape[1] for name, value in made.items()}
 
+    def __repr__(self) -> str:
+        """Input and features, for a notebook."""
+        contract, features = self.contract, ", ".join(f"{name} {width}" for name, width in self.features.items())
+        return (
+            f"<Encoder of {contract.seconds:g} s at {contract.rate:g} Hz, leads {', '.join(contract.leads)}; "
+            f"features: {features}>"
+        )
+
     def __reduce__(self) -> tuple:
         """The parts that it was made of, weights included: a fitted pipeline is pickled whole."""
         return type(self), (

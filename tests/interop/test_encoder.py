@@ -370,3 +370,9 @@ def test_a_recording_that_was_trained_on_is_known_again_whatever_its_unit(export
     save_model(tmp_path / "model", **exported | {"contract": contract})
     found = load(tmp_path / "model").was_trained_on(recordings_mv[:3] * 1000, 500, LEADS, "uV")
     assert found.tolist() == [False, True, False]
+
+
+def test_a_notebook_shows_what_the_encoder_reads_and_gives(encoder):
+    shown = repr(encoder)
+    assert f"{encoder.contract.rate:g} Hz, leads I, II, III" in shown and shown.count("\n") == 0
+    assert all(f"{name} {width}" in shown for name, width in encoder.features.items())

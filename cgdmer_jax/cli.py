@@ -66,7 +66,16 @@ def run_command(name: str, words: list[str] | None = None) -> None:
 
     def main(words: list[str]) -> int | None:
         # Imported where an interruption has an answer: JAX alone takes seconds.
-        return importlib.import_module(f"cgdmer_jax.commands.{name}").main(words)
+        try:
+            command = importlib.import_module(f"cgdmer_jax.commands.{name}")
+        except ModuleNotFoundError as error:
+            if str(error.name).split(".")[0] == __package__:
+                raise
+            raise CgdmerError(
+                f"{sys.executable} has no package {error.name}, which this needs; start it with the Python that "
+                "cgdmer_jax was installed into (source .venv/bin/activate)"
+            ) from error
+        return command.main(words)
 
     run(main, words, resumes=name in RESUMING)
 

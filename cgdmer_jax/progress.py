@@ -5,6 +5,8 @@ import sys
 
 import tqdm
 
+from cgdmer_jax.errors import visible
+
 
 class _Lossy:
     """stderr, of which a full disk under it takes what is drawn and not the run."""
@@ -34,3 +36,10 @@ def progress_bar(total: int, unit: str, label: str, done: int = 0, shown: bool =
         file=_Lossy(),
         dynamic_ncols=True,  # tqdm asks no wrapper of stderr for its width unless told
     )
+
+
+def tell(bar: tqdm.tqdm, sentence: str) -> None:
+    """Prints a sentence on stdout above a bar on the same screen, with control characters spelled out."""
+    if sys.stderr.isatty():
+        bar.clear()
+    print(visible(sentence))

@@ -46,7 +46,7 @@ def converted(root: Path, out: Path) -> Outcome:
             rejected = [row["reason"] for row in csv.DictReader(file)]
         if rejected:
             return Outcome(0, f"rejected.csv: {rejected[0]}")
-        marked = [text.strip() for text in outcome.sentence.splitlines() if "1 records: " in text]
+        marked = [text.strip() for text in outcome.sentence.splitlines() if "1 record: " in text]
         return Outcome(0, "; ".join(marked))
     return outcome
 

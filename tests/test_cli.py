@@ -42,6 +42,20 @@ def test_help_lists_every_command_with_its_summary_and_imports_none(monkeypatch,
     assert all(len(line.split()) > 3 and "experiments." not in line for line in lines)
 
 
+@pytest.mark.parametrize(("name", "is_told"), [("numpy", True), ("cgdmer_jax.gone", False)])
+def test_a_python_without_the_packages_is_told_and_a_mistake_of_our_own_is_not_called_that(
+    monkeypatch, capsys, name, is_told
+):
+    def import_module(_: str):
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    monkeypatch.setattr(cli, "importlib", SimpleNamespace(import_module=import_module))
+    with pytest.raises(SystemExit if is_told else ModuleNotFoundError):
+        cli.run_command("embed", [])
+    told = f"error: {sys.executable} has no package numpy, which this needs; start it with the Python that cgdmer_jax"
+    assert capsys.readouterr().err.startswith(told) == is_told
+
+
 def test_version_is_that_of_the_package(monkeypatch, capsys):
     assert start(monkeypatch, "--version") == 0
     assert capsys.readouterr().out == f"cgdmer {__version__}\n"

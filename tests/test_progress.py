@@ -11,7 +11,7 @@ import termios
 
 import pytest
 
-from cgdmer_jax.progress import progress_bar
+from cgdmer_jax.progress import progress_bar, tell
 
 
 class Terminal(io.StringIO):
@@ -26,6 +26,20 @@ def test_the_bar_is_drawn_rarely_into_a_file(monkeypatch, out, seconds):
         assert (bar.mininterval, bar.n) == (seconds, 2)
         bar.update(3)
     assert "5/5" in out.getvalue(), "the end is drawn whatever the clock says"
+
+
+@pytest.mark.parametrize("kind", [io.StringIO, Terminal])
+def test_a_sentence_is_a_line_of_its_own_above_the_bar(monkeypatch, kind):
+    out = kind()  # one screen for both
+    monkeypatch.setattr(sys, "stderr", out)
+    monkeypatch.setattr(sys, "stdout", out)
+    with progress_bar(5, "record", "read") as bar:
+        drawn = len(out.getvalue())
+        tell(bar, "b: left out")
+    before, _, told = out.getvalue()[: drawn + 400].partition("b: left out")
+    assert told.startswith("\n") and out.getvalue().count("b: left out") == 1
+    if kind is Terminal:
+        assert not before.rpartition("\r")[2].strip(), "the bar was not wiped before the sentence"
 
 
 class Full(io.StringIO):

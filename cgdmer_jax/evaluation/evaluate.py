@@ -157,7 +157,8 @@ def run_part(name: str, part: Callable[[Given], Outcome], given: Given, subject:
 
 
 def timed(seconds: Seconds, name: str, make: Callable[[], Made]) -> Made:
-    """Returns what `make` returns, and notes the seconds it took."""
+    """Returns what `make` returns; says that it begins, and notes the seconds it took."""
+    print(f"evaluating: {name}")
     start = time.monotonic()
     made = make()
     seconds[name] = round(time.monotonic() - start, 1)

@@ -13,8 +13,8 @@ from cgdmer_jax.contract import InputContract, Prepared, patient_hmac_sha256, pa
 from cgdmer_jax.data.text.tokenizer import encode
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.given_input import in_order
-from cgdmer_jax.interop.given_signals import Remarks, Signals, is_one, prepare_all
-from cgdmer_jax.interop.given_texts import Prompts, cleaned_text, given_phrasings
+from cgdmer_jax.interop.given_signals import Remarks, Signals, counted, is_one, prepare_all
+from cgdmer_jax.interop.given_texts import Prompts, check_known, cleaned_text, given_phrasings
 from cgdmer_jax.methods.batched import Texts, embed_recordings, embed_texts, records_at_once
 from cgdmer_jax.methods.protocol import Embedder, Variables
 from cgdmer_jax.methods.zero_shot import class_vectors
@@ -59,6 +59,14 @@ class Encoder:
         made = jax.eval_shape(method.embed_ecg, variables, self._blank_batch(1))
         self.features = {name: value.shape[1] for name, value in made.items()}
 
+    def __repr__(self) -> str:
+        """Input and features, for a notebook."""
+        contract, features = self.contract, ", ".join(f"{name} {width}" for name, width in self.features.items())
+        return (
+            f"<Encoder of {contract.seconds:g} s at {contract.rate:g} Hz, leads {', '.join(contract.leads)}; "
+            f"features: {features}>"
+        )
+
     def __reduce__(self) -> tuple:
         """The parts that it was made of, weights included: a fitted pipeline is pickled whole."""
         return type(self), (
@@ -85,7 +93,7 @@ class Encoder:
         measurement) the one that `embed_text` shares. Raises CgdmerError where the model has no such feature.
         """
         made, remarks = self._embedded(signal, rate, leads, unit, feature, windows)
-        remarks.warn(_counted(signal, windows))
+        remarks.warn(counted(signal, windows))
         return made
 
     def embed_prepared(
@@ -120,7 +128,7 @@ class Encoder:
         remarks = Remarks()
         prepared = prepare_all(self.contract, signal, rate, leads, unit, "first", remarks)  # as a conversion reads them
         known = [signal_sha256(one.signal) in self._trained_signals for one in prepared]
-        remarks.warn(_counted(signal, None))
+        remarks.warn(counted(signal, None))
         return np.array(known, bool)
 
     def was_trained_on_patient(self, patients: Iterable[str], key: bytes) -> Bool[np.ndarray, "patient"]:
@@ -147,7 +155,7 @@ class Encoder:
         """float32 unit vectors [text, embedding] in the space of the feature "aligned".
 
         `texts`: reports or prompts in order, cleaned here as in training and cut at `max_tokens` word pieces. Raises
-        CgdmerError where one is no text, is longer than 100,000 characters or holds no clinical words.
+        CgdmerError where one is no text, is longer than 100,000 characters or holds no clinical words the model knows.
         """
         self._check_text()
         return self._text_vectors(
@@ -168,12 +176,12 @@ class Encoder:
 
         `prompts`: class -> its phrasing, or equally many phrasings a class; their order is that of the classes. Not a
         probability: compare records within a class. Raises CgdmerError where classes have unequal numbers of phrasings
-        or a phrasing holds no clinical words.
+        or a phrasing holds no clinical words that the model knows.
         """
         self._check_text()
         vectors = self._class_vectors(prompts)
         made, remarks = self._embedded(signal, rate, leads, unit, "aligned", windows)
-        remarks.warn(_counted(signal, windows))
+        remarks.warn(counted(signal, windows))
         return made @ vectors.T
 
     def _embedded(
@@ -239,11 +247,6 @@ class Encoder:
 
     def _cleaned(self, text: object, where: str) -> str:
         # The rules of the collection that was trained on; the rules common to all come first in each.
-        return cleaned_text(text, where, self.contract.trained_on[0].name)
-
-
-def _counted(signal: Signals, windows: str | None) -> str | None:
-    """The noun for what a call was given several of; None for one signal."""
-    if is_one(signal):
-        return "window" if windows == "all" else None
-    return "signal"
+        cleaned = cleaned_text(text, where, self.contract.trained_on[0].name)
+        check_known(self._tokenizer, cleaned, where, self.max_tokens)
+        return cleaned

@@ -134,3 +134,10 @@ def _several(signals: Signals) -> Iterable:
     if shape is not None and depth(signals) != 3:
         raise CgdmerError(f"signals have shape {[*shape]}, expected [lead, time], [record, lead, time] or a list")
     return in_order(signals, "signals") if shape is None else signals
+
+
+def counted(signal: Signals, windows: str | None) -> str | None:
+    """The noun for what a call was given several of; None for one signal."""
+    if is_one(signal):
+        return "window" if windows == "all" else None
+    return "signal"

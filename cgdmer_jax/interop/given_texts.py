@@ -2,11 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 
+from tokenizers import Tokenizer
+
 from cgdmer_jax.data.text.cleaning import clean
+from cgdmer_jax.data.text.special_tokens import special_token_ids
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.given_input import in_order, plain_text
 
 Prompts = Mapping[str, str | Iterable[str]]
+MOST_CHARACTERS_A_WORD = 100  # that are looked at, of each word piece that the model reads
 MOST_CHARACTERS = 100_000  # of a text; a tokenizer takes some hundred times a text's size
 
 
@@ -42,3 +46,15 @@ def cleaned_text(text: object, where: str, collection: str) -> str:
     if cleaned is None:
         raise CgdmerError(f"{where} holds no clinical text; leave it out")
     return cleaned
+
+
+def check_known(tokenizer: Tokenizer, text: str, where: str, most_tokens: int) -> None:
+    """Refuses a cleaned text of which the model would read no word: any other such text has the same vector."""
+    special = {*special_token_ids(tokenizer)}
+    read = tokenizer.encode(text[: most_tokens * MOST_CHARACTERS_A_WORD], add_special_tokens=False)
+    pieces = [tokenizer.id_to_token(number) for number in read.ids[:most_tokens] if number not in special]
+    if not any(letter.isalnum() for piece in pieces for letter in piece):
+        raise CgdmerError(
+            f"{where} has no word that the model's tokenizer knows; write it in the language and letters of the "
+            "reports that the model was trained on"
+        )

@@ -43,20 +43,24 @@ def describe(summary: Summary, out: Path) -> str:
     n_rejected = sum(summary.rejected.values())
     lines = [f"{out}: {summary.n_records:,} records in {summary.n_rows:,} rows, {n_rejected:,} rejected"]
     lines += [f"  {problem}: {count:,} (see rejected.csv)" for problem, count in summary.rejected.items()]
-    lines += [f"  {count:,} records: {FOUND[column]}" for column, count in summary.quality.items() if count]
+    lines += [f"  {_records(count)}: {FOUND[column]}" for column, count in summary.quality.items() if count]
     lines += [
-        f'  {count:,} records: signal "{name}" is none of the twelve leads and is not kept{_why(name)}'
+        f'  {_records(count)}: signal "{name}" is none of the twelve leads and is not kept{_why(name)}'
         for name, count in summary.extra_leads.items()
     ]
     lines += [f"  {remark}" for remark in summary.remarks]
     if summary.n_converted:
         lines.append(
-            f"  {summary.n_converted:,} records converted in {summary.wall_seconds:.1f} s, "
+            f"  {_records(summary.n_converted)} converted in {summary.wall_seconds:.1f} s, "
             f"{summary.records_per_second:,.0f} records/s"
         )
     else:
         lines.append("  it is complete and its bytes agree with its seal; nothing was converted")
     return visible("\n".join(lines))  # names of signals come from the files
+
+
+def _records(count: int) -> str:
+    return f"{count:,} record" if count == 1 else f"{count:,} records"
 
 
 def _why(name: str) -> str:

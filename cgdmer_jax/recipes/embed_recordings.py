@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import tqdm
 
 from cgdmer_jax import path_arguments
 from cgdmer_jax.contract import InputContract, Prepared, prepare
@@ -13,6 +14,7 @@ from cgdmer_jax.data.readers.recording import Recording
 from cgdmer_jax.data.readers.wfdb import read_wfdb
 from cgdmer_jax.errors import CgdmerError, visible
 from cgdmer_jax.interop.pretrained import load
+from cgdmer_jax.progress import progress_bar, tell
 from cgdmer_jax.waveform.lead_names import inverted
 from cgdmer_jax.waveform.quality_notes import remarks
 from cgdmer_jax.waveform.windows import Split, split
@@ -28,6 +30,7 @@ class Rows:
     record: list[str] = field(default_factory=list)
     start_s: list[float] = field(default_factory=list)
     n_windows_left_out: int = 0  # of records that have rows all the same
+    suspicious: set[str] = field(default_factory=set)  # records of which something was told
 
 
 def embed_folder(model: str, records: Path, out: Path, *, feature: str = "main", windows: str = "first") -> str:
@@ -44,14 +47,18 @@ def embed_folder(model: str, records: Path, out: Path, *, feature: str = "main",
     if out.suffix != ENDING:
         raise CgdmerError(f"--out={out} does not end in {ENDING}; name a file that does")
     records = path_arguments.input_folder(records)
+    print(f"reading the model {model}")
     encoder = load(model)
+    encoder.check_feature(feature)
     found = find_records(records)
     for sentence in found.sentences:
         print(visible(sentence))
     if not found.records:
         raise CgdmerError(f"{records} holds no WFDB record (.hea); give the folder that does")
     rows = Rows()
-    embedding = encoder.embed_prepared(usable(encoder.contract, records, found.records, windows, rows), feature=feature)
+    with progress_bar(len(found.records), "record", "embed") as bar:
+        prepared = usable(encoder.contract, records, found.records, windows, rows, bar)
+        embedding = encoder.embed_prepared(prepared, feature=feature)
     if not rows.record:
         raise CgdmerError(f"none of the {len(found.records)} records of {records} can be used: see above")
     with whole_file(out) as file:
@@ -59,40 +66,48 @@ def embed_folder(model: str, records: Path, out: Path, *, feature: str = "main",
     n_read = len(set(rows.record))
     n_left_out = len(found.records) - n_read + found.n_left_out
     several = f"{len(rows.record)} windows of " if len(rows.record) > n_read else ""
-    told = f"{feature} of {several}{n_read} records, {embedding.shape[1]} wide; {n_left_out} left out"
+    noun = "record" if n_read == 1 else "records"
+    told = f"{feature} of {several}{n_read} {noun}, {embedding.shape[1]} wide; {n_left_out} left out"
     told += f", and {rows.n_windows_left_out} of their windows" if rows.n_windows_left_out else ""
+    told += f"; something looks wrong in {len(rows.suspicious)}, see above" if rows.suspicious else ""
     return f"{out}: {told}"
 
 
-def usable(contract: InputContract, root: Path, paths: list[Path], which: str, rows: Rows) -> Iterator[Prepared]:
+def usable(
+    contract: InputContract, root: Path, paths: list[Path], which: str, rows: Rows, bar: tqdm.tqdm
+) -> Iterator[Prepared]:
     """Windows of the records one by one, noted in the same order; says of the others why they are not."""
     for path in paths:
+        bar.update()
         name = name_of(path, root)
         try:
             recording = read_wfdb(path)
             parts = split(recording.signal_mv, recording.rate, contract.seconds, which)
         except CgdmerError as error:
-            print(visible(f"{name}: left out: {error}"))
+            tell(bar, f"{name}: left out: {error}")
             continue
         n_before = len(rows.record)
-        yield from _windows(contract, name, recording, parts, rows)
+        yield from _windows(contract, name, recording, parts, rows, bar)
         n_used = len(rows.record) - n_before
         if n_used:
             rows.n_windows_left_out += len(parts.windows) - n_used
             if parts.passed_over:
-                print(visible(f"{name}: {parts.passed_over}"))
+                tell(bar, f"{name}: {parts.passed_over}")
 
 
-def _windows(contract: InputContract, name: str, recording: Recording, parts: Split, rows: Rows) -> Iterator[Prepared]:
+def _windows(
+    contract: InputContract, name: str, recording: Recording, parts: Split, rows: Rows, bar: tqdm.tqdm
+) -> Iterator[Prepared]:
     for part in parts.windows:
         where = f"{name} from {part.start_s:g} s" if len(parts.windows) > 1 else name
         try:
             prepared = prepare(contract, part.signal, recording.rate, recording.names, "mV")
         except CgdmerError as error:
-            print(visible(f"{where}: left out: {error}"))
+            tell(bar, f"{where}: left out: {error}")
             continue
         for what in remarks_of(prepared, recording.extra_leads if part is parts.windows[0] else ()):
-            print(visible(f"{where}: {what}"))
+            tell(bar, f"{where}: {what}")
+            rows.suspicious.add(name)
         rows.record.append(name)
         rows.start_s.append(part.start_s)
         yield prepared

@@ -109,6 +109,7 @@ def pretrain(
     loader = make_loader(config, corpus, table)
     words = {"--workdir": workdir.absolute(), "--init_from": init_from, "--allow_changed": ",".join(allowed)}
     check_same(words | facts(config, corpus, tokenizer, loader), host_timeout_s)
+    print("setting up the model, up to a minute")
     key = jax.random.key(config.seed)
     state, optimizer = first_state(method, optimizer_config, loader.batch(0), key, mesh)
     is_new = of_first("the run is new", lambda: not Checkpoints(run.checkpoints, keep_last=1).steps())

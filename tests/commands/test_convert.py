@@ -42,7 +42,7 @@ def test_a_lead_of_changed_sign_is_explained_and_read_under_its_own_name_with_a_
     arguments = ["--source=ptbxl", f"--root={root}", "--seconds=2", "--processes=1"]
     assert main([*arguments, f"--out={tmp_path / 'a'}"]) == 0
     told = 'signal "-aVR" is none of the twelve leads and is not kept: it is aVR with its sign changed; call it aVR in '
-    assert f"1 records: {told}the header and give it a negative gain\n" in capsys.readouterr().out
+    assert f"1 record: {told}the header and give it a negative gain\n" in capsys.readouterr().out
     fields = next(text for text in header.read_text().split("\n") if text.endswith(" -aVR"))
     negated = fields.replace(" 1000.0(0)/mV", " -1000.0(0)/mV").replace(" -aVR", " aVR")
     header.write_text(header.read_text().replace(fields, negated))

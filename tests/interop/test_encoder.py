@@ -302,6 +302,12 @@ def test_a_text_too_long_to_be_a_report_is_refused_before_it_is_tokenised(encode
         encoder.embed_text(["sinus rhythm", "rhythm " * 100_000])
 
 
+def test_a_text_of_which_no_word_is_known_is_refused_and_one_of_some_is_read(encoder):
+    with pytest.raises(CgdmerError, match="text 1 has no word that the model's tokenizer knows; write it in the"):
+        encoder.embed_text(["sinus rhythm", "心房颤动."])
+    assert len(encoder.embed_text(["sinus rhythm 心房颤动"])) == 1
+
+
 @pytest.mark.parametrize(
     ("prompts", "words"),
     [
@@ -310,6 +316,10 @@ def test_a_text_too_long_to_be_a_report_is_refused_before_it_is_tokenised(encode
         ({"SR": ["sinus rhythm"], "AFIB": []}, 'prompts of class "AFIB" are an empty list; give at least one phrasing'),
         ({}, "prompts is empty; give a dict from class to phrasing"),
         ({"SR": " .. "}, 'prompt of class "SR" holds no clinical text'),
+        (
+            {"SR": "sinus rhythm", "AFIB": "心房颤动"},
+            'prompt of class "AFIB" has no word that the model.s tokenizer knows',
+        ),
     ],
 )
 def test_prompts_that_cannot_be_read_are_refused(encoder, recordings_mv, prompts, words):
@@ -360,3 +370,9 @@ def test_a_recording_that_was_trained_on_is_known_again_whatever_its_unit(export
     save_model(tmp_path / "model", **exported | {"contract": contract})
     found = load(tmp_path / "model").was_trained_on(recordings_mv[:3] * 1000, 500, LEADS, "uV")
     assert found.tolist() == [False, True, False]
+
+
+def test_a_notebook_shows_what_the_encoder_reads_and_gives(encoder):
+    shown = repr(encoder)
+    assert f"{encoder.contract.rate:g} Hz, leads I, II, III" in shown and shown.count("\n") == 0
+    assert all(f"{name} {width}" in shown for name, width in encoder.features.items())

@@ -134,6 +134,23 @@ def test_a_setting_of_any_length_is_told_in_a_few_words(unfinished):
     assert len(str(caught.value)) < 400
 
 
+@pytest.mark.parametrize(
+    ("name", "make", "words"),
+    [
+        ("settings.json", lambda path: path.mkdir(), r"settings\.json is not a file; delete"),
+        ("settings.json", os.mkfifo, r"settings\.json is not a file; delete"),
+        ("lock", lambda path: path.mkdir(), r"cannot be written to .* \(Is a directory\)"),
+        ("lock", os.mkfifo, r"cannot be written to .* \(No such device or address\)"),
+    ],
+)
+def test_a_folder_or_a_pipe_in_the_place_of_a_file_is_named(unfinished, name, make, words):
+    path = unfinished / ".partial" / name
+    path.unlink(missing_ok=True)
+    make(path)
+    with pytest.raises(CgdmerError, match=words):
+        continued_bytes(unfinished)
+
+
 def test_other_settings_are_refused_by_the_values_that_differ(unfinished):
     with pytest.raises(CgdmerError, match=r"begun with seconds 1.2, this command has 10.0"):
         convert(small_source(REPORTS, rejected=(6,)), unfinished, rate=100, progress=False, rows_per_shard=4)

@@ -99,6 +99,7 @@ def flipped_sample(out):
         lambda out: notes_path(out, 1).write_text("[]"),
         lambda out: notes_path(out, 1).write_text(""),
         lambda out: shutil.copy(notes_path(out, 0), notes_path(out, 1)),
+        lambda out: (notes_path(out, 1).unlink(), notes_path(out, 1).mkdir()),
         lambda out: (out / "signal/c/1/0/0").unlink(),
         lambda out: (out / "signal/zarr.json").write_text("[" * 200_000),
         lambda out: (out / "signal/zarr.json").write_text("{}"),

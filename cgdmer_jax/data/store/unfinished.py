@@ -130,3 +130,6 @@ def clear_unfinished(out: Path, done: set[int]) -> None:
             path.unlink()
     for path in out.rglob(f"*{UNFINISHED}"):
         path.unlink()
+    for path in (out / PARTIAL).glob("shard-*.json"):
+        if path.is_dir():  # nothing could be renamed into its place
+            shutil.rmtree(path)

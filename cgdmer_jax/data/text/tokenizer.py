@@ -159,6 +159,8 @@ def encode(
     padding = first_id(tokenizer, PADDING)
     if padding is None:
         raise CgdmerError(f"the tokenizer has none of the tokens {', '.join(PADDING)}; texts cannot be padded")
+    if max_tokens < 1:
+        raise CgdmerError(f"texts cannot be cut at {max_tokens} word pieces; give max_tokens of at least 1")
     if len(texts) * max_tokens > MOST_CELLS:
         raise CgdmerError(
             f"{len(texts):,} texts of {max_tokens:,} tokens each would take "

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Int16
 
-from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.fields import REQUIRED, Checked, called, check_names, from_fields, setting
 from cgdmer_jax.given_input import Signal, check_unit, lead_names, one_recording, plain_rate
 from cgdmer_jax.json_file import parse_json
 from cgdmer_jax.waveform.conditioning import FILTERS, LEADS, condition
@@ -25,25 +26,31 @@ from cgdmer_jax.waveform.quality_notes import remarks
 
 UNIT = "uV int16"
 HASHES = ("patient_sha256", "signal_sha256", "patient_hmac_sha256")  # fields of TrainedOn
+WHERE = "input contract: "  # stands before the name of a field in an error
+REMEDY = "restore the file"
 MOST_SAMPLES = 10_000_000  # a lead: 24 hours at 100 Hz are 8.6 million
 SCALINGS = ("record_std", "lead_std", "fixed_mv", "record_minmax")
 # Settings of a conversion that change its samples; of that name in a contract and in dataset.json (a test walks them).
 CONVERSION = ("rate", "seconds", "filter", "derive_limb_leads")
+# Fields that a file of an earlier version does not have, and what they were then.
+_BEFORE = {"derive_limb_leads": False}
+_TRAINED_ON_BEFORE = {"n_patients": None, "patient_hmac_sha256": []}
 
 
 @dataclass(frozen=True)
-class TrainedOn:
+class TrainedOn(Checked):
     """One store that the encoder saw, and hashes of its patients and recordings for leak checks.
 
     Whoever can guess an id can guess what `patient_sha256` stands for, so it stays in the run folder.
     """
 
-    name: str
-    fingerprint: str
-    patient_sha256: tuple[str, ...]
-    signal_sha256: tuple[str, ...]
-    n_patients: int | None = None  # None: as many as there are hashes, and set to that
-    patient_hmac_sha256: tuple[str, ...] = ()  # in a model folder, of the owner's key, on request
+    where = "input contract: trained_on"
+    name: str = setting(REQUIRED, "name of the store")
+    fingerprint: str = setting(REQUIRED, "hash of all that is in it")
+    patient_sha256: tuple[str, ...] = setting(REQUIRED, "hash of each patient")
+    signal_sha256: tuple[str, ...] = setting(REQUIRED, "hash of each recording")
+    n_patients: int | None = setting(None, "number of patients; null where it is that of the hashes", least=0)
+    patient_hmac_sha256: tuple[str, ...] = setting((), "in a model folder, of the owner's key, on request")
 
     def __repr__(self) -> str:
         hashes = ", ".join(f"{field}=<{len(getattr(self, field)):,}>" for field in HASHES)
@@ -52,54 +59,37 @@ class TrainedOn:
         )
 
     def __post_init__(self):
+        super().__post_init__()
         if self.n_patients is None:
             object.__setattr__(self, "n_patients", len(self.patient_sha256))
 
 
 @dataclass(frozen=True)
-class InputContract:
+class InputContract(Checked):
     """Everything about its input that an encoder relies on; input.json of a run folder, for all its checkpoints."""
 
-    rate: float | int  # hertz
-    seconds: float | int
-    unit: str
-    leads: tuple[str, ...]
-    filter: str
-    scaling: str  # applied on the device
-    cleaning_version: str  # of the reports
-    tokenizer_sha256: str
-    trained_on: tuple[TrainedOn, ...]
-    derive_limb_leads: bool = False  # absent limb leads are made from two others
+    where = WHERE
+    rate: float | int = setting(REQUIRED, "hertz", above=0)
+    seconds: float | int = setting(REQUIRED, "length of a record", above=0)
+    unit: str = setting(REQUIRED, "of the samples", choices=(UNIT,))
+    leads: tuple[str, ...] = setting(REQUIRED, "names of the leads, in order")
+    filter: str = setting(REQUIRED, "filter of the conversion", choices=FILTERS)
+    scaling: str = setting(REQUIRED, "applied on the device", choices=SCALINGS)
+    cleaning_version: str = setting(REQUIRED, "of the reports")
+    tokenizer_sha256: str = setting(REQUIRED, "hash of the tokenizer")
+    trained_on: tuple[TrainedOn, ...] = setting(REQUIRED, "the stores that the encoder saw")
+    derive_limb_leads: bool = setting(False, "absent limb leads are made from two others")
 
     def __post_init__(self):
-        known = {"unit": (UNIT,), "filter": FILTERS, "scaling": SCALINGS}
-        for field, names in known.items():
-            value = getattr(self, field)
-            if value not in names:
-                raise CgdmerError(
-                    f'input contract field {field} is "{value}", which this version does not know; '
-                    f"use the version that wrote it.{suggest(value, names)}"
-                )
+        super().__post_init__()
         if self.leads != LEADS:
-            raise CgdmerError(
-                f"input contract field leads is {', '.join(self.leads)}, expected {', '.join(LEADS)}; "
-                "use the version that wrote it"
-            )
+            raise CgdmerError(f"{WHERE}leads is {', '.join(self.leads)}; give {', '.join(LEADS)}")
         if not self.trained_on:  # its first store says how reports and prompts are cleaned
+            raise CgdmerError(f"{WHERE}trained_on names no store; give at least the one that the encoder saw")
+        if not 0.5 < self.seconds * self.rate <= MOST_SAMPLES:  # before anything of that size is made
             raise CgdmerError(
-                "input contract field trained_on names no store, but an encoder was trained on at least one; "
-                "restore the file, or export the model again"
-            )
-        for field in ("rate", "seconds"):
-            if not getattr(self, field) > 0:
-                raise CgdmerError(
-                    f"input contract field {field} is {getattr(self, field)}, expected a number above 0; "
-                    "write the contract again"
-                )
-        if not self.seconds * self.rate <= MOST_SAMPLES:  # before anything of that size is made
-            raise CgdmerError(
-                f"input contract fields rate and seconds are {self.rate:g} and {self.seconds:g}, more than "
-                f"{MOST_SAMPLES:,} samples a lead; restore the file"
+                f"{WHERE}rate and seconds are {self.rate:g} and {self.seconds:g}; give 1 to {MOST_SAMPLES:,} "
+                "samples a lead"
             )
 
     @property
@@ -114,23 +104,24 @@ class InputContract:
     @classmethod
     def from_json(cls, text: str) -> "InputContract":
         """Reads what `to_json` wrote; an unknown, a missing or a mistyped field raises."""
-        return cls.from_fields(parse_json(text.encode(), Path("input contract"), remedy="restore the file"))
+        return cls.from_fields(parse_json(text.encode(), Path("input contract"), remedy=REMEDY))
 
     @classmethod
-    def from_fields(cls, values: object) -> "InputContract":
-        """The same of parsed JSON."""
+    def from_fields(cls, values: object, where: str = WHERE) -> "InputContract":
+        """The same of parsed JSON; `where` stands before the name of a field in an error."""
         if isinstance(values, dict):
             values = _BEFORE | values
-        _check_fields(values, _JSON_TYPES, "input contract")
-        stores = [_TRAINED_ON_BEFORE | s if isinstance(s, dict) else s for s in values["trained_on"]]
-        for position, store in enumerate(stores):
-            _check_fields(store, _TRAINED_ON_TYPES, f"input contract field trained_on[{position}]")
-        _check_strings(values["leads"], "leads")
-        for position, store in enumerate(stores):
-            for field in HASHES:
-                _check_strings(store[field], f"trained_on[{position}].{field}")
-        trained_on = tuple(TrainedOn(**store | {field: tuple(store[field]) for field in HASHES}) for store in stores)
-        return cls(**values | {"leads": tuple(values["leads"]), "trained_on": trained_on})
+        check_names(cls, values, where, remedy=REMEDY)
+        stores = values["trained_on"]
+        if isinstance(stores, list):
+            named = [(called(where, f"trained_on[{position}]"), store) for position, store in enumerate(stores)]
+            values = values | {"trained_on": tuple(_trained_on(store, name) for name, store in named)}
+        return from_fields(cls, values, where, remedy=REMEDY)
+
+
+def _trained_on(values: object, where: str) -> TrainedOn:
+    before = _TRAINED_ON_BEFORE | values if isinstance(values, dict) else values
+    return from_fields(TrainedOn, before, where, remedy=REMEDY)
 
 
 def patient_sha256(patient: str) -> str:
@@ -217,48 +208,3 @@ def prepare(
         conditioned.derived,
         conditioned.extra_leads,
     )
-
-
-_NUMBER = (int, float)
-_JSON_TYPES = {
-    "rate": _NUMBER,
-    "seconds": _NUMBER,
-    "unit": str,
-    "leads": list,
-    "filter": str,
-    "scaling": str,
-    "cleaning_version": str,
-    "tokenizer_sha256": str,
-    "trained_on": list,
-    "derive_limb_leads": bool,
-}
-_BEFORE = {"derive_limb_leads": False}  # fields that an input.json of an earlier version does not have
-_TRAINED_ON_TYPES = {
-    "name": str,
-    "fingerprint": str,
-    "patient_sha256": list,
-    "signal_sha256": list,
-    "n_patients": (int, type(None)),
-    "patient_hmac_sha256": list,
-}
-_TRAINED_ON_BEFORE = {"n_patients": None, "patient_hmac_sha256": []}  # what earlier versions did not write
-
-
-def _check_fields(values: object, types: dict[str, type | tuple[type, ...]], where: str) -> None:
-    if not isinstance(values, dict):
-        raise CgdmerError(f"{where} is no JSON object; restore the file")
-    for field in values:
-        if field not in types:
-            raise CgdmerError(
-                f'{where} has the unknown field "{field}"; use the version that wrote it.{suggest(field, types)}'
-            )
-    for field, kind in types.items():
-        if field not in values:
-            raise CgdmerError(f'{where} lacks the field "{field}"; restore the file')
-        if not isinstance(values[field], kind) or (isinstance(values[field], bool) and kind is not bool):
-            raise CgdmerError(f"{where} holds {values[field]!r} as {field}, of the wrong type; restore the file")
-
-
-def _check_strings(values: list, field: str) -> None:
-    if not all(isinstance(value, str) for value in values):
-        raise CgdmerError(f"input contract field {field} holds something that is no text; restore the file")

@@ -131,7 +131,7 @@ def wanted_of(hint: Any, values: Values) -> str:
     if dataclasses.is_dataclass(hint):
         return f"the fields of {hint.__name__}"
     if isinstance(hint, types.UnionType):
-        return " or ".join(dict.fromkeys(wanted_of(one, values) for one in typing.get_args(hint)))
+        return " or ".join(dict.fromkeys(wanted_of(one, values) for one in _alternatives(hint)))
     if typing.get_origin(hint) is tuple:
         element = typing.get_args(hint)
         if len(element) == 2 and element[1] is Ellipsis:
@@ -148,7 +148,7 @@ def wanted_of(hint: Any, values: Values) -> str:
 
 def _fits(value: object, hint: Any, values: Values) -> bool:
     if isinstance(hint, types.UnionType):
-        return any(_fits(value, one, values) for one in typing.get_args(hint))
+        return any(_fits(value, one, values) for one in _alternatives(hint))
     if dataclasses.is_dataclass(hint):
         return isinstance(value, hint)
     if typing.get_origin(hint) is tuple:
@@ -156,6 +156,8 @@ def _fits(value: object, hint: Any, values: Values) -> bool:
         if not isinstance(value, list | tuple):
             return False
         if len(element) == 2 and element[1] is Ellipsis:
+            if element[0] is str and not values.choices:  # hashes of a million recordings
+                return all(isinstance(one, str) for one in value)
             return all(_fits(one, element[0], values) for one in value)
         return len(value) == len(element) and all(map(_fits, value, element, [values] * len(element)))
     if hint is int:
@@ -165,6 +167,12 @@ def _fits(value: object, hint: Any, values: Values) -> bool:
     if hint is str:
         return isinstance(value, str) and (not values.choices or value in values.choices)
     return isinstance(value, typing.get_origin(hint) or hint)
+
+
+def _alternatives(hint: Any) -> list[Any]:
+    """Members of a union; of `float | int` the first, for a whole number is a number, and bounded as one."""
+    members = typing.get_args(hint)
+    return [one for one in members if one is not int or float not in members]
 
 
 def is_number(value: object) -> bool:

@@ -4,6 +4,7 @@ One place for every container: NumPy itself would drop a mask, column names, a u
 """
 
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence, Set
 from numbers import Real
 from typing import Any
@@ -177,12 +178,12 @@ def plain_rate(rate: object) -> float | int:
         rate = rate.item()
     if not isinstance(rate, Real) or isinstance(rate, bool):
         raise CgdmerError(f"rate is {rate!r}, expected a number of hertz; give the rate of the recordings")
-    rate = rate if isinstance(rate, int) else float(rate)
-    if not (math.isfinite(rate) and rate > 0):
-        raise CgdmerError(f"rate is {rate} Hz, expected more than 0; give the rate of the recordings")
-    if rate > HIGHEST_HZ:
-        raise CgdmerError(f"rate is {rate:g} Hz, expected at most {HIGHEST_HZ:g}; give hertz")
-    return rate
+    hertz = float(max(min(rate, sys.float_info.max), -sys.float_info.max))  # a whole number may lie beyond all floats
+    if not hertz > 0:  # NaN too
+        raise CgdmerError(f"rate is {hertz:g} Hz, expected more than 0; give the rate of the recordings")
+    if hertz > HIGHEST_HZ:
+        raise CgdmerError(f"rate is {hertz:g} Hz, expected at most {HIGHEST_HZ:g}; give hertz")
+    return rate if isinstance(rate, int) else hertz
 
 
 def check_unit(unit: object) -> None:

@@ -68,11 +68,11 @@ def _depth(content: bytes) -> int:
 
 
 def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        names = [name for name, _ in pairs]
-        repeated = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{repeated[:80]!a} stands twice in one object")
+    fields = {}
+    for name, value in pairs:
+        if name in fields:
+            raise ValueError(f"{name[:80]!a} stands twice in one object")
+        fields[name] = value
     return fields
 
 

@@ -7,6 +7,7 @@ import hashlib
 import io
 import math
 import re
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -98,7 +99,11 @@ def _array(content: bytes) -> np.ndarray:
     version = np.lib.format.read_magic(file)
     if version not in _HEADERS:  # the third is of arrays with named fields, which no file here has
         raise ValueError(f"an array of version {version}")
-    shape, _, dtype = _HEADERS[version](file)
-    if not dtype.hasobject and len(content) - file.tell() != math.prod(shape) * dtype.itemsize:
+    try:
+        shape, _, dtype = _HEADERS[version](file)
+    except (SyntaxError, TypeError, MemoryError, tokenize.TokenError) as error:  # NumPy parses it as Python's literals
+        raise ValueError("an array without a readable header") from error
+    fits = all(type(size) is int for size in shape) and len(content) - file.tell() == math.prod(shape) * dtype.itemsize
+    if not dtype.hasobject and not fits:
         raise ValueError(f"an array of shape {shape} in {len(content)} bytes")
     return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)

@@ -1,6 +1,7 @@
 """Each config field has a default of its own type and a meaning; page, help and config files agree with them."""
 
 import dataclasses
+import json
 import math
 import typing
 from pathlib import Path
@@ -14,9 +15,11 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.fields import MEANING, Checked, values_of
 from cgdmer_jax.methods import METHODS
 from cgdmer_jax.recipes import pretrain as pretrain_recipe
-from cgdmer_jax.recipes.config_fields import ASKED, Config, check_fields, fields_of, groups
+from cgdmer_jax.recipes.config_fields import ASKED, Config, check_fields, check_stored, fields_of, groups
+from cgdmer_jax.recipes.trained_run import load_run
 from configs import cgdmer, masked_text, merl
 from tests.test_configs import TEXT_ALONE, specs
+from tests.test_contract import CONTRACT
 from tests.write_config_fields import PAGE, nested, page
 
 ROOT = Path(__file__).parents[1]
@@ -103,6 +106,40 @@ def test_fields_that_do_not_go_together_are_refused_before_any_data_is_opened():
     config = load_config(NANO, ["--config.method.second.heads=3", "--config.data.stores=no/such/store"])
     with pytest.raises(CgdmerError, match=r"^config\.method\.second has 3 heads, which do not divide its width 128;"):
         pretrain_recipe.pretrain(config, Path("no/such/run"))
+
+
+@pytest.mark.parametrize("value", [5, None, ["cgdmer"], {"cgdmer": 1}], ids=str)
+def test_a_method_name_that_is_no_text_is_refused(value):
+    config = load_config(NANO, [])
+    with config.unlocked(), config.ignore_type():
+        config.method_name = value
+    with pytest.raises(CgdmerError, match=r"^config\.method_name is .*; give a text$"):
+        check_fields(config)
+
+
+def test_an_unknown_method_of_a_run_is_told_with_its_file(tmp_path):
+    with pytest.raises(CgdmerError, match=r'^.*config\.json: method_name is "cgdmerr"\. Did you mean "cgdmer"\?$'):
+        check_stored(load_config(NANO, []).to_dict() | {"method_name": "cgdmerr"}, tmp_path / "config.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("method.text_architecture", r"\(.*a\.b.*\)"),
+        ("optimizer", r"\(.*a\.b.*\)"),
+        ("", r"no field a\.b"),
+    ],
+)
+def test_a_name_that_no_field_can_have_in_a_run_is_refused(tmp_path, name, words):
+    stored = load_config(NANO, []).to_dict()
+    group = stored
+    for part in name.split(".") if name else ():
+        group = group[part]
+    group["a.b"] = 1
+    (tmp_path / "config.json").write_text(json.dumps(stored))
+    (tmp_path / "input.json").write_text(CONTRACT.to_json())
+    with pytest.raises(CgdmerError, match=rf"config\.json has .*{words}.*; restore it from a backup"):
+        load_run(tmp_path, None)
 
 
 @pytest.mark.parametrize("spec", [*specs(), TEXT_ALONE])

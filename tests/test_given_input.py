@@ -1,7 +1,9 @@
 """Arrays of users: masks, invalid values and byte order keep their meaning; lost labels and orders are refused."""
 
 import dataclasses
+import math
 from collections import deque
+from fractions import Fraction
 
 import jax.numpy as jnp
 import numpy as np
@@ -188,6 +190,14 @@ def test_a_tensor_that_is_part_of_a_graph_serves():
 @pytest.mark.parametrize("rate", [500, 500.0, np.float32(500), np.int16(500), np.array(500), jnp.asarray(500.0)])
 def test_a_rate_in_any_kind_of_number_is_that_number(rate):
     assert plain_rate(rate) == 500 and type(plain_rate(rate)) in (int, float)
+
+
+@pytest.mark.parametrize(
+    "rate", [0, -5.5, math.nan, math.inf, pytest.param(10**5000, id="5001 digits"), -(10**400), Fraction(10**400, 3)]
+)
+def test_a_rate_that_no_recorder_has_is_refused_however_large(rate):
+    with pytest.raises(CgdmerError, match=r"^rate is \S+ Hz, expected (more than 0|at most 1e\+06); give"):
+        plain_rate(rate)
 
 
 def test_the_samples_of_a_single_named_lead_are_a_recording_of_it():

@@ -8,6 +8,8 @@ import pytest
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.json_file import own_sha256, read_json
 
+NAMES = ",".join(f'"{number}":0' for number in range(100_000))  # each compared with each would take minutes
+
 
 @pytest.fixture
 def file(tmp_path):
@@ -29,6 +31,7 @@ def test_a_sound_file_gives_its_value(file):
         (b'{"a": "\xff"}', "not UTF-8"),
         ('{"a": 1}'.encode("utf-16"), "not UTF-8"),
         (b'{"a": 1, "a": 2}', "'a' stands twice"),
+        pytest.param(f'{{{NAMES},"99999":1}}'.encode(), "'99999' stands twice", id="many names"),
         (rb'{"a": "\ud800"}', "not UTF-8"),
         (b"1" * 5000, "not valid JSON"),
         (b"[" * 200_000, "nested more than 64 deep"),

@@ -63,6 +63,28 @@ def test_a_header_that_says_more_than_there_is_allocates_nothing(tmp_path):
         read_arrays(tmp_path / "huge.npz", remedy="make it again")
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': (",
+        "  x\n y\n  z",
+        "{[]: 1}",
+        "{'descr': ',', 'shape': (1,), 'fortran_order': False}",
+        "{'descr': '<f8', 'shape': (True,), 'fortran_order': False}",
+        "{'descr': '<f8', 'shape': (-1,), 'fortran_order': False}",
+        "-" * 9000 + "1",
+        "(" * 5000,
+    ],
+    ids=lambda header: header[:20],
+)
+def test_whatever_stands_in_a_header_is_a_damaged_file(tmp_path, header):
+    magic = np.lib.format.magic(1, 0) + len(header).to_bytes(2, "little")
+    with zipfile.ZipFile(tmp_path / "odd.npz", "w") as entries:
+        entries.writestr("x.npy", magic + header.encode() + b"12345678")
+    with pytest.raises(CgdmerError, match=r"odd\.npz is damaged \(an array .*\); make it again$"):
+        read_arrays(tmp_path / "odd.npz", remedy="make it again")
+
+
 def test_a_file_that_unpacks_into_more_than_it_may_is_not_unpacked(tmp_path):
     write_arrays(tmp_path / "zeros.npz", {"x": np.zeros(10**6)}, compress=True)
     assert read_arrays(tmp_path / "zeros.npz", remedy="make it again", most_bytes=8_001_000)["x"].shape == (10**6,)

@@ -64,12 +64,22 @@ def test_the_table_of_ptbxl_holds_the_figures_of_its_json(page):
 )
 def test_the_table_of_the_quickstart_holds_the_figures_of_its_jsons(row, method, evaluation, variant):
     line = re.search(rf"^\| {row} \|(.*)\|$", RESULTS.read_text(), re.M)[1]
-    first, untrained, second = (cell.strip() for cell in line.split("|"))
+    first, untrained, *others = (cell.strip() for cell in line.split("|"))
     file = "results/quickstart-test.json"
     assert shown(file, "findings", method, evaluation, variant).startswith(first)
     if method == "cgdmer":
         assert untrained == shown(file, "findings", "random_weights", evaluation, variant)
-        assert shown("results/quickstart-seed1-test.json", "findings", method, evaluation, variant).startswith(second)
+        assert len(others) == 2 and all(others)
+        for seed, value in enumerate(others, start=1):
+            file = f"results/quickstart-seed{seed}-test.json"
+            assert shown(file, "findings", method, evaluation, variant).startswith(value)
+
+
+@pytest.mark.parametrize(("evaluation", "variant"), [("zero_shot", "en"), ("probe", None)])
+def test_readme_tells_the_range_of_the_quickstart_over_its_seeds(evaluation, variant):
+    files = ["results/quickstart-test.json", *(f"results/quickstart-seed{seed}-test.json" for seed in (1, 2))]
+    values = sorted(shown(file, "findings", "cgdmer", evaluation, variant).split()[0] for file in files)
+    assert f"{values[0]} to {values[-1]}" in " ".join(README.read_text().split())
 
 
 def shown(file: str, task: str, method: str, evaluation: str, variant: str | None) -> str:

@@ -36,10 +36,10 @@ def main(words: list[str]) -> int:
 
     shares, start = {}, time.monotonic()
     source = synthetic.open_source(settings.RECORDS, settings.RATE, settings.DATA_SEED)
-    convert(source, Path(store), rate=settings.RATE, processes=provenance.n_cpus())
+    made = convert(source, Path(store), rate=settings.RATE, processes=provenance.n_cpus())
     shares["recordings"] = time.monotonic() - start
 
-    start = time.monotonic()
+    start, is_new = time.monotonic(), not run.exists()
     code = pretrain(config, run)
     shares["pretraining"] = time.monotonic() - start
     if code:
@@ -58,10 +58,10 @@ def main(words: list[str]) -> int:
     )
     shares["evaluation"] = time.monotonic() - start
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    times = run / "quickstart.json"
-    rows = [{"part": name, "seconds": round(seconds, 1)} for name, seconds in shares.items()]
-    if not times.exists():  # a second run finds recordings and model made
-        write_figures(times, [*rows, {"part": "all", "peak_memory_gib": round(memory, 2)}])
+    if is_new:  # a run that was continued tells only how long its rest took
+        whole = {name: s for name, s in shares.items() if name != "recordings" or made.n_converted == made.n_rows}
+        rows = [{"part": name, "seconds": round(seconds, 1)} for name, seconds in whole.items()]
+        write_figures(run / "quickstart.json", [*rows, {"part": "all", "peak_memory_gib": round(memory, 2)}])
     print(", ".join(f"{name} {seconds:.0f} s" for name, seconds in shares.items()), end="; ")
     print(f"{sum(shares.values()):.0f} s in all, {memory:.1f} GiB at most")
     return 0

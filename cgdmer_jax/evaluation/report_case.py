@@ -114,16 +114,16 @@ def nearest_recordings(
     """Those at places `fitted` nearest to the one at `at`, by the direction of a standardised feature."""
     standard = standard / np.linalg.norm(standard, axis=1, keepdims=True)
     distance = 1 - standard[fitted] @ standard[at]
+    nearest = _nearest(distance)
     found = tuple(
         Neighbour(
             str(corpus.column("record_id")[line]),
-            _labels(corpus, tasks, at),
-            _defined(away),
+            _labels(corpus, tasks, int(fitted[k])),
+            _defined(distance[k]),
             excerpt_of(tracing_of(corpus, line, store)),
             report_of(corpus, line),
         )
-        for k in _nearest(distance)
-        for at, line, away in [(int(fitted[k]), int(lines[fitted[k]]), distance[k])]
+        for k, line in zip(nearest, lines[fitted[nearest]].tolist(), strict=True)
     )
     return Neighbours(f"the {len(fitted):,} {among}", _defined(np.median(distance)), found)
 

@@ -12,9 +12,10 @@ MOST_CHARACTERS = 100_000  # of a text; a tokenizer takes some hundred times a t
 
 def given_phrasings(prompts: object) -> dict[str, list[str]]:
     """Phrasings of each class, equally many; names the class where they are no texts."""
-    if not isinstance(prompts, Mapping):
+    if not isinstance(prompts, Mapping) or not prompts:
+        found = "empty" if isinstance(prompts, Mapping) else f"a {type(prompts).__name__}"
         raise CgdmerError(
-            f"prompts is a {type(prompts).__name__}; give a dict from class to phrasing, or phrasings, such as "
+            f"prompts is {found}; give a dict from class to phrasing, or phrasings, such as "
             '{"AFIB": "atrial fibrillation"}'
         )
     phrasings = {}
@@ -22,10 +23,11 @@ def given_phrasings(prompts: object) -> dict[str, list[str]]:
         several = isinstance(given, Iterable) and not isinstance(given, str)
         texts = in_order(given, f'prompts of class "{name}"') if several else [given]
         phrasings[name] = [plain_text(text, f'prompt of class "{name}"') for text in texts]
-    counts = {len(texts) for texts in phrasings.values()}
-    if len(counts) != 1 or counts == {0}:
+        if not phrasings[name]:
+            raise CgdmerError(f'prompts of class "{name}" are an empty list; give at least one phrasing')
+    if len({len(texts) for texts in phrasings.values()}) > 1:
         told = ", ".join(f"{name} {len(texts)}" for name, texts in [*phrasings.items()][:20])
-        raise CgdmerError(f"prompts hold unequal numbers of phrasings ({told}); give every class as many, at least 1")
+        raise CgdmerError(f"prompts hold unequal numbers of phrasings ({told}); give every class as many")
     return phrasings
 
 

@@ -105,7 +105,7 @@ def load(name: str | Path) -> Encoder:
     _check_complete(folder)
     config = _read_config(folder / CONFIG)
     _check_hashes(folder, config)
-    contract = InputContract.from_fields(read_json(folder / INPUT, remedy=REMEDY))
+    contract = InputContract.from_fields(read_json(folder / INPUT, remedy=REMEDY), f"{folder / INPUT}: ")
     if contract.cleaning_version != str(CLEANING_VERSION):
         raise CgdmerError(
             f"{folder} cleans reports by version {contract.cleaning_version}, this program by {CLEANING_VERSION}; "

@@ -71,7 +71,7 @@ def _wanted(name: str, shape: tuple[int, ...], kernel: bool) -> dict[str, list[i
 
 def _read(file: Path, tensors: dict[str, Stored], name: str, depth: int, kernel: bool) -> np.ndarray:
     layers = [name.format(layer=number) for number in range(depth)] if LAYER in name else [name]
-    found = [check_finite(file, layer, tensors[layer].read()) for layer in layers]
+    found = [check_finite(file, layer, tensors[layer].read(), "copy the file again") for layer in layers]
     read = [tensor.T if kernel else tensor for tensor in found]
     return np.stack(read) if LAYER in name else np.ascontiguousarray(read[0])
 

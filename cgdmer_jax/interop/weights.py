@@ -58,7 +58,7 @@ def read_weights(path: Path, like: Variables) -> Variables:
     return jax.tree.unflatten(jax.tree.structure(like), leaves)
 
 
-def check_finite(path: Path, name: str, tensor: np.ndarray, remedy: str = "copy the file again") -> np.ndarray:
+def check_finite(path: Path, name: str, tensor: np.ndarray, remedy: str) -> np.ndarray:
     """The tensor, whose numbers are all finite: one that is not spreads to every feature."""
     n_odd = int(np.count_nonzero(~np.isfinite(tensor)))
     if n_odd:

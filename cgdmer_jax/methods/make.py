@@ -1,6 +1,6 @@
 """From plain values (a config, the config.json of a model folder) to a method object."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.fields import from_fields
@@ -8,6 +8,13 @@ from cgdmer_jax.methods import METHODS
 from cgdmer_jax.methods.protocol import Method
 
 MOST_TOKENS = 1 << 20  # of a report
+
+
+def named_method(name: str, where: str = "config.method") -> tuple[Callable[..., Method], type]:
+    """What makes the method of that name, and the class of its config; `where` as for `make_method`."""
+    if name not in METHODS:
+        raise CgdmerError(f'{where}_name is "{name:.80}".{suggest(name, METHODS)}')
+    return METHODS[name]
 
 
 def make_method(
@@ -27,9 +34,7 @@ def make_method(
 
     `where` is what they are called in an error, and `remedy` ends it where they were read from a file.
     """
-    if name not in METHODS:
-        raise CgdmerError(f'config.method_name is "{name}".{suggest(name, METHODS)}')
-    method, kind = METHODS[name]
+    method, kind = named_method(name, where)
     return method(
         from_fields(kind, fields, where, remedy=remedy),
         n_leads=n_leads,

@@ -163,7 +163,7 @@ def perplexities(run: RunFolder, reports: ReportTexts) -> list[dict]:
     """Perplexities at the first and the last validation in metrics.jsonl."""
     found = [record for record in read_metrics(run.metrics) if record.get("validation_loss") is not None]
     if not found:
-        raise CgdmerError(f"{run.metrics} has no validation_loss, of which the perplexity is told; restore it")
+        raise CgdmerError(f"{run.metrics} has no validation_loss, from which the perplexity is computed; restore it")
     rows = []
     for when, record in (("before", found[0]), ("after", found[-1])):
         loss = record["validation_loss"]

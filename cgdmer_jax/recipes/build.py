@@ -62,10 +62,10 @@ def make_method(
     return method
 
 
-def check_reads_recordings(config: ConfigDict) -> None:
+def check_reads_recordings(method_name: object) -> None:
     """Raises for a method of reports alone, before its config is asked for what only recordings have."""
-    if config.method_name in DATA:
-        raise _without_recordings(config.method_name)
+    if isinstance(method_name, str) and method_name in DATA:
+        raise _without_recordings(method_name)
 
 
 def _without_recordings(name: str) -> CgdmerError:

@@ -8,10 +8,10 @@ from ml_collections import ConfigDict
 
 from cgdmer_jax.config import Field, explained, load_config
 from cgdmer_jax.data.sources import REPORTS
-from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.fields import Checked, check_field, check_names, check_values, from_fields, hints_of, setting
 from cgdmer_jax.methods import METHODS
-from cgdmer_jax.methods.make import MOST_TOKENS
+from cgdmer_jax.methods.make import MOST_TOKENS, named_method
 from cgdmer_jax.training.optimizer import OptimizerConfig
 from cgdmer_jax.training.run_config import RunConfig
 from cgdmer_jax.training.run_folder import REMEDY, YOUNGER
@@ -94,11 +94,9 @@ _GROUPS = ("method", "data", "optimizer", "run")
 DATA = {"masked_text": ReportsConfig}  # of the methods that read no recordings
 
 
-def groups(method_name: str) -> dict[str, type]:
-    """Dataclass of each group of a config, by the group's name."""
-    if method_name not in METHODS:
-        raise CgdmerError(f'config.method_name is "{method_name}".{suggest(method_name, METHODS)}')
-    _, method = METHODS[method_name]
+def groups(method_name: str, where: str = "config.method") -> dict[str, type]:
+    """Dataclass of each group of a config, by the group's name; `where` as for `make_method`."""
+    _, method = named_method(method_name, where)
     return {
         "method": method,
         "data": DATA.get(method_name, DataConfig),
@@ -117,9 +115,9 @@ def check_fields(config: ConfigDict) -> ConfigDict:
     for name in (*hints_of(Config), *_GROUPS):
         if name not in plain:
             raise CgdmerError(f"config.{name} is missing; docs/config_fields.md lists each field with its default")
+    from_fields(Config, {name: plain[name] for name in hints_of(Config)})
     config = _with_lists(config)
     plain = config.to_dict()
-    from_fields(Config, {name: plain[name] for name in hints_of(Config)})
     for group, kind in groups(plain["method_name"]).items():
         if not isinstance(plain[group], dict):
             raise CgdmerError(f"config.{group} is {plain[group]!r:.80}; give the fields of {kind.__name__}")
@@ -153,14 +151,14 @@ def check_method(config: ConfigDict) -> None:
 def check_stored(config: dict, path: Path) -> None:
     """The same of the config that a run folder holds at that path, with which something is made that was trained.
 
-    Of `optimizer` and `run`, which no more decide anything, an earlier version may have had other fields. The method's
-    fields are checked where it is made.
+    `optimizer` and `run` decide nothing any more, so they may have other fields, those of an earlier version. The
+    method's fields are checked where it is made.
     """
     where = f"{path}: "
     check_names(Config, {name: config[name] for name in config.keys() - _GROUPS}, where, remedy=REMEDY)
     for name in hints_of(Config):
         check_field(Config, name, config[name], f"{where}{name}", remedy=REMEDY)
-    for group, kind in groups(config["method_name"]).items():
+    for group, kind in groups(config["method_name"], f"{where}method").items():
         values = config.get(group)
         if not isinstance(values, dict):
             raise CgdmerError(f"{where}{group} is {values!r:.80}, expected the fields of {kind.__name__}; {REMEDY}")

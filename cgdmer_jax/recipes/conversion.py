@@ -6,7 +6,7 @@ from cgdmer_jax import path_arguments
 from cgdmer_jax.data.sources import SOURCES
 from cgdmer_jax.data.sources.source import Source
 from cgdmer_jax.data.store.convert import Summary
-from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.errors import CgdmerError, suggest, visible
 from cgdmer_jax.waveform.lead_names import opposite_of
 
 SYNTHETIC = "synthetic"
@@ -56,12 +56,13 @@ def describe(summary: Summary, out: Path) -> str:
         )
     else:
         lines.append("  it is complete and its bytes agree with its seal; nothing was converted")
-    return "\n".join(lines)
+    return visible("\n".join(lines))  # names of signals come from the files
 
 
 def _why(name: str) -> str:
     lead = opposite_of(name)
-    return f": it is {lead} with its sign changed, which a header says by a negative gain of {lead}" if lead else ""
+    told = f": it is {lead} with its sign changed; call it {lead} in the header and give it a negative gain"
+    return told if lead else ""
 
 
 def measured(summary: Summary, out: Path, *, source: str, rate: float, processes: int) -> dict:

@@ -11,7 +11,7 @@ from cgdmer_jax.contract import InputContract, Prepared, prepare
 from cgdmer_jax.data.readers.found_records import find_records, name_of
 from cgdmer_jax.data.readers.recording import Recording
 from cgdmer_jax.data.readers.wfdb import read_wfdb
-from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.errors import CgdmerError, visible
 from cgdmer_jax.interop.pretrained import load
 from cgdmer_jax.waveform.lead_names import inverted
 from cgdmer_jax.waveform.quality_notes import remarks
@@ -47,7 +47,7 @@ def embed_folder(model: str, records: Path, out: Path, *, feature: str = "main",
     encoder = load(model)
     found = find_records(records)
     for sentence in found.sentences:
-        print(sentence)
+        print(visible(sentence))
     if not found.records:
         raise CgdmerError(f"{records} holds no WFDB record (.hea); give the folder that does")
     rows = Rows()
@@ -72,7 +72,7 @@ def usable(contract: InputContract, root: Path, paths: list[Path], which: str, r
             recording = read_wfdb(path)
             parts = split(recording.signal_mv, recording.rate, contract.seconds, which)
         except CgdmerError as error:
-            print(f"{name}: left out: {error}")
+            print(visible(f"{name}: left out: {error}"))
             continue
         n_before = len(rows.record)
         yield from _windows(contract, name, recording, parts, rows)
@@ -80,7 +80,7 @@ def usable(contract: InputContract, root: Path, paths: list[Path], which: str, r
         if n_used:
             rows.n_windows_left_out += len(parts.windows) - n_used
             if parts.passed_over:
-                print(f"{name}: {parts.passed_over}")
+                print(visible(f"{name}: {parts.passed_over}"))
 
 
 def _windows(contract: InputContract, name: str, recording: Recording, parts: Split, rows: Rows) -> Iterator[Prepared]:
@@ -89,10 +89,10 @@ def _windows(contract: InputContract, name: str, recording: Recording, parts: Sp
         try:
             prepared = prepare(contract, part.signal, recording.rate, recording.names, "mV")
         except CgdmerError as error:
-            print(f"{where}: left out: {error}")
+            print(visible(f"{where}: left out: {error}"))
             continue
         for what in remarks_of(prepared, recording.extra_leads if part is parts.windows[0] else ()):
-            print(f"{where}: {what}")
+            print(visible(f"{where}: {what}"))
         rows.record.append(name)
         rows.start_s.append(part.start_s)
         yield prepared

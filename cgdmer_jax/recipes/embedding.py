@@ -66,8 +66,8 @@ def cached(
 ) -> Features:
     """Reads these features from that file, or computes and writes it whole.
 
-    Its name carries the hashes of content, records and code. A file that is damaged, or holds other features, is told
-    and made again.
+    Its name carries the hashes of content, records and code. A file that is damaged, or holds other features, is
+    reported and made again.
     """
     of_lines = hashlib.sha256(lines.astype("<i8").tobytes()).hexdigest()
     path = path.with_stem(f"{path.stem}-{of_lines[:8]}-{provenance.code_sha256()[:8]}")

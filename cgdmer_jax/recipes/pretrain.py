@@ -90,7 +90,7 @@ def pretrain(
     run = RunFolder(workdir)
     config = build.as_begun(config, run)
     config = check_fields(config)
-    build.check_reads_recordings(config)
+    build.check_reads_recordings(config.method_name)
     config, tower = with_architecture(config, run)
     run.check(config.to_dict(), allowed)  # first: it names another encoder than the run's
     check_method(config)

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 from cgdmer_jax.contract import InputContract
 from cgdmer_jax.data.text.tokenizer import load_tokenizer, tokenizer_sha256
-from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.interop.weights import check_finite
 from cgdmer_jax.methods.protocol import Method, Variables
 from cgdmer_jax.recipes import build
@@ -41,10 +41,14 @@ def load_run(path: Path, step: int | None) -> Trained:
     """The run's last checkpoint, or the one of `step`; while it trains, too."""
     folder = RunFolder(path)
     file, stored = folder.path / "config.json", folder.config()
-    config, contract = ConfigDict(stored), folder.contract()
-    if isinstance(stored.get("method_name"), str):
-        build.check_reads_recordings(config)
+    contract = folder.contract()
+    build.check_reads_recordings(stored.get("method_name"))
     check_stored(stored, file)
+    try:
+        config = ConfigDict(stored)
+    except (ValueError, AttributeError) as error:  # "a.b", "__class__"
+        sentence = f"{file} has a field of a name that no config can have ({reason_of(error)}); {REMEDY}"
+        raise CgdmerError(sentence) from error
     tokenizer = load_tokenizer(folder.checked_tokenizer())
     if not folder.seals_tokenizer() and tokenizer_sha256(tokenizer) != contract.tokenizer_sha256:
         raise CgdmerError(f"{folder.tokenizer} is not the tokenizer of this run (sha256 in input.json); {REMEDY}")

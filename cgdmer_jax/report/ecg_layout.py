@@ -41,9 +41,9 @@ class PaperLayout:
     def notes(self) -> tuple[str, ...]:
         """Differences from a usual page, for its head."""
         if self.mm_per_mv != GAINS[0]:
-            return (f"drawn at {self.mm_per_mv:g} mm/mV, half of the usual gain, so that no trace meets another row's",)
+            return (f"drawn at {self.mm_per_mv:g} mm/mV, half of the usual gain, so that the rows do not overlap",)
         wide = self.height > 2 * LEAST_MM * N_ROWS
-        return ("rows further apart than usual, so that no trace meets another row's",) if wide else ()
+        return ("rows further apart than usual, so that they do not overlap",) if wide else ()
 
 
 def layout_of(extents: Sequence[Extent]) -> PaperLayout:

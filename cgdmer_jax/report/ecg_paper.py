@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from cgdmer_jax.errors import visible
 from cgdmer_jax.report.ecg_layout import Extent, PaperLayout, layout_of
 from cgdmer_jax.report.shown import escape
 
@@ -19,6 +20,7 @@ LABEL_MM = 10.4  # from a baseline up to the foot of its leads' names
 TIME_ZERO_MM = 15.0  # room for the calibration pulse, left of it
 WIDTH_MM = TIME_ZERO_MM + PAGE_S * MM_PER_S + 5.0
 MARGIN_MM, HEAD_MM, FOOT_MM = 5.0, 13.0, 8.0
+LETTER_EM = {"normal": 0.5, "bold": 0.56}  # width of a letter in words, rather too wide than too narrow
 
 FINE, COARSE, INK, RECONSTRUCTED, SHADE = "#f6d5d2", "#e5a29d", "#111111", "#0b4fb3", "#5b7fae"
 FONT = 'font-family="Helvetica, Arial, sans-serif"'
@@ -57,8 +59,8 @@ def ecg_page_svg(
         f'<title id="{name}-title">{escape(title)}</title>',
         f'<desc id="{name}-desc">{escape(told)}</desc>',
         f'<rect width="{width:g}" height="{height:g}" fill="#ffffff"/>',
-        _text(MARGIN_MM, 5.6, title, size=4.2, weight="bold"),
-        _text(MARGIN_MM, 10.6, " · ".join(words for words in (subtitle, *layout.notes) if words), size=3.2),
+        _fitted(5.6, title, size=4.2, weight="bold"),
+        _fitted(10.6, " · ".join(words for words in (subtitle, *layout.notes) if words), size=3.2),
         # A nested svg clips to the paper without an id, so that many pages fit in one document.
         f'<svg x="{MARGIN_MM:g}" y="{HEAD_MM:g}" width="{WIDTH_MM:g}" height="{layout.height:g}">',
         _grid(layout.height),
@@ -211,6 +213,12 @@ def _text(x: float | int, y: float | int, words: str, *, size: float, weight: st
         if words
         else ""
     )
+
+
+def _fitted(y: float | int, words: str, *, size: float, weight: str = "normal") -> str:
+    """A line of the head, in smaller letters where it would be wider than the paper: ids and reports may be long."""
+    wide = LETTER_EM[weight] * len(visible(words))
+    return _text(MARGIN_MM, y, words, size=min(size, WIDTH_MM / wide) if wide else size, weight=weight)
 
 
 def _footer(y: float | int, mm_per_mv: float, overlaid: bool, shaded: bool) -> str:

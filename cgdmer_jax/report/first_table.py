@@ -22,6 +22,10 @@ from cgdmer_jax.report.tables import (
 
 WHOLE = {"group": "all", "label_fraction": 1.0, "leads": "all"}
 FIRST = ("probe", "zero_shot")  # evaluations of the first table
+AUROC = (
+    "how often a recording with the finding scores above one without it: 0.5 is chance, 1 is perfect; macro: the mean "
+    "over the classes of a task"
+)
 TERMS = {
     "probe": "logistic regression fitted on the labels; the encoder itself stays as it was pretrained",
     "zero_shot": "no label is used: similarity of the recording with written sentences (en, de: their language)",
@@ -79,11 +83,11 @@ def _first(rows, own_method):
 
 
 def _terms(lines):
-    """Meanings of the names that stand in the first table."""
+    """Meaning of the figure, and of the names that stand in the first table."""
     fields = ("evaluation", "method", "feature", "variant")
     used = {row[field] for _, of_task in lines for row in of_task.values() for field in fields}
     told = "".join(f"<dt>{plain(name)}</dt><dd>{words}</dd>" for name, words in TERMS.items() if name in used)
-    return f'<dl class="terms">{told}</dl>' if told else ""
+    return f'<dl class="terms"><dt>macro AUROC</dt><dd>{AUROC}</dd>{told}</dl>'
 
 
 def _difference_table(rows):
@@ -114,7 +118,7 @@ def _share_cells(row):
     if row["value"] is None or not row["n_positive"]:
         return ['<td class="figure">n/a</td>', '<td class="figure">no positives</td>']
     low, high = share_interval(row["value"], row["n_positive"])
-    side = "above chance" if low > 0.5 else "below chance" if high < 0.5 else "not told from chance"
+    side = "above chance" if low > 0.5 else "below chance" if high < 0.5 else "indistinguishable from chance"
     between = f'<span class="interval">[{100 * low:.1f}, {100 * high:.1f}]</span>'
     return [f'<td class="figure">{100 * row["value"]:.1f} % {between}</td>', f'<td class="figure">{side}</td>']
 

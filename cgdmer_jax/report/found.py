@@ -1,7 +1,8 @@
 """Two sentences on what an evaluation found: the headline probe, and the baselines that it has to be read against."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from cgdmer_jax.metrics.protocols import MACRO, has_no_signals
 from cgdmer_jax.report.shown import escape
@@ -21,6 +22,29 @@ NOTHING = "Neither labels nor reports were scored."
 SEEN = " (some of the scored patients or recordings were trained on)"
 
 
+class HeadlineProbe(NamedTuple):
+    """Macro AUROC of the headline feature and of the baselines, by task."""
+
+    feature: str
+    own: dict[str, Row]
+    baselines: dict[str, dict[str, Row]]  # method -> task -> row
+    paired: list[Row]  # differences
+
+    def compared(self) -> bool:
+        """Whether any baseline has a figure."""
+        return any(row["value"] is not None for of in self.baselines.values() for row in of.values())
+
+
+class Verdict(NamedTuple):
+    """The probe beside the highest baseline of one task."""
+
+    words: str  # "random convolutions are better"
+    aside: str  # behind the words, where the other baselines have been named
+    how: str  # what follows, with a place for the difference: " by {}"
+    difference: str  # without its interval
+    interval: str
+
+
 def found(rows: Sequence[Row], own_method: str) -> list[str]:
     """The sentences as text, two a protocol; a name of a feature stands between backticks."""
     told = []
@@ -31,67 +55,95 @@ def found(rows: Sequence[Row], own_method: str) -> list[str]:
     return told or [NOTHING]
 
 
+def headline(rows: Sequence[Row], own_method: str) -> str:
+    """The verdict in a few words, for a title; empty without a comparison. The rows are of one protocol."""
+    probed = _probed(rows, own_method, MACRO[rows[0]["protocol"]]) if rows else None
+    verdicts = _verdicts(probed) if probed else {}
+    if len(verdicts) == 1:
+        (verdict,) = verdicts.values()
+        return verdict.words + verdict.how.format(verdict.difference)
+    groups: dict[str, list[str]] = {}
+    for task, verdict in verdicts.items():
+        groups.setdefault(verdict.words, []).append(task)
+    return "; ".join(f"{words} on {_listed(tasks)}" for words, tasks in groups.items())
+
+
 def found_section(rows: Sequence[Row], own_method: str) -> str:
     """The same as a paragraph of the page."""
     words = re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(" ".join(found(rows, own_method))))
     return f'<p class="found">{words}</p>'
 
 
-def _probe(rows: Sequence[Row], own_method: str, macro: str) -> list[str]:
-    """Rows of the headline feature: the one with paired differences, else the first."""
+def _probed(rows: Sequence[Row], own_method: str, macro: str) -> HeadlineProbe | None:
+    """The headline feature is the one with paired differences, else the first; None where no task was probed."""
     shown = [row for row in select(rows, HEADLINE | {"class": macro}) if not has_no_signals(row)]
     plain = select(shown, {"metric": "auroc", "variant": None})
     paired = select(shown, {"metric": "auroc_difference", "method": own_method})
     feature = next((row["feature"] for row in [*paired, *select(plain, {"method": own_method})]), None)
     own = {row["task"]: row for row in select(plain, {"method": own_method, "feature": feature})}
-    if not own:
-        return []
-    figures = _listed([f"{_figure(row)} on {task}" for task, row in own.items()])
-    first = f"Probe on `{feature}`: macro AUROC {figures}{_seen(own.values())}."
-    baselines: dict[str, dict[str, Row]] = {}  # method -> task -> row
+    baselines: dict[str, dict[str, Row]] = {}
     for row in plain:
         if row["method"] in BASELINES and row["task"] in own:
             baselines.setdefault(row["method"], {})[row["task"]] = row
-    if not baselines:
+    return HeadlineProbe(feature, own, baselines, paired) if own else None
+
+
+def _probe(rows: Sequence[Row], own_method: str, macro: str) -> list[str]:
+    probed = _probed(rows, own_method, macro)
+    if probed is None:
+        return []
+    own = probed.own
+    figures = _listed([f"{_figure(row)} on {task}" for task, row in own.items()])
+    first = f"Probe on `{probed.feature}`: macro AUROC {figures}{_seen(own.values())}."
+    if not probed.baselines:
         return [first, NO_BASELINE]
-    if all(row["value"] is None for of in baselines.values() for row in of.values()):
+    if not probed.compared():
         return [first, NONE_DEFINED]
     reached = [
         f"{BASELINES[method]}{'' if number else ' reach'} {_listed([_value(of.get(task)) for task in own])}"
-        for number, (method, of) in enumerate(baselines.items())
+        for number, (method, of) in enumerate(probed.baselines.items())
     ]
     many = len(own) > 1
     second = ("; ".join(reached) if many else _listed(reached)) + (" (tasks in this order)" if many else "")
-    verdicts = _verdicts(own, baselines, paired)
-    return [first, "; ".join(part for part in (_capital(second), verdicts) if part) + "."]
-
-
-def _verdicts(own: Mapping[str, Row], baselines: Mapping[str, Mapping[str, Row]], paired: Sequence[Row]) -> str:
-    """The highest baseline of each task beside the probe; tasks of one baseline and one answer stand together."""
+    # Tasks of one baseline and one answer stand together.
     groups: dict[str, list[str]] = {}
-    for task, row in own.items():
-        known = {m: of[task]["value"] for m, of in baselines.items() if task in of and of[task]["value"] is not None}
+    for task, verdict in _verdicts(probed).items():
+        by = verdict.difference + verdict.interval + (f" on {task}" if many else "")
+        groups.setdefault(verdict.words + verdict.aside + verdict.how, []).append(by)
+    answers = [answer.format(_listed(by)) for answer, by in groups.items()]
+    return [first, "; ".join([_capital(second), *answers]) + "."]
+
+
+def _verdicts(probed: HeadlineProbe) -> dict[str, Verdict]:
+    """The highest baseline of each task beside the probe; without the tasks of which either is undefined."""
+    verdicts = {}
+    for task, row in probed.own.items():
+        figures = {method: of[task]["value"] for method, of in probed.baselines.items() if task in of}
+        known = {method: value for method, value in figures.items() if value is not None}
         if row["value"] is None or not known:
             continue
         method = max(known, key=lambda one: known[one])
-        difference = only(paired, {"task": task, "variant": f"minus_{method}"})
+        difference = only(probed.paired, {"task": task, "variant": f"minus_{method}"})
         highest = ", the highest of them," if len(known) > 1 else ""
-        answer, by = _compared(BASELINES[method], highest, known[method] - row["value"], difference)
-        groups.setdefault(answer, []).append(by if len(own) == 1 else f"{by} on {task}")
-    return "; ".join(answer.format(_listed(tasks)) for answer, tasks in groups.items())
+        verdicts[task] = _compared(BASELINES[method], highest, known[method] - row["value"], difference)
+    return verdicts
 
 
-def _compared(name: str, highest: str, excess: float | int, paired: Row | None) -> tuple[str, str]:
-    """(answer with a place for by how much, that); `excess` is the baseline's figure less the probe's."""
+def _compared(name: str, highest: str, excess: float | int, paired: Row | None) -> Verdict:
+    """`excess` is the baseline's figure less the probe's."""
     if paired is None or paired["value"] is None or paired["low"] is None:
         side = "lower" if excess < 0 else "higher"
-        return f"{name} are {side} by {{}}, without an interval", f"{abs(excess):.3f}"
+        return Verdict(f"{name} are {side}", "", " by {}, without an interval", f"{abs(excess):.3f}", "")
     value, low, high = paired["value"], paired["low"], paired["high"]
-    if low <= 0 <= high:
-        return f"{name} cannot be told from the probe ({{}})", f"{-value:+.3f} [{-high:+.3f}, {-low:+.3f}]"
-    if value < 0:
-        return f"{name} are better by {{}}", f"{-value:.3f} [{-high:.3f}, {-low:.3f}]"
-    return f"the probe is better than {name}{highest} by {{}}", f"{value:.3f} [{low:.3f}, {high:.3f}]"
+    if low > 0:
+        return Verdict(
+            f"the probe is better than {name}", highest, " by {}", f"{value:.3f}", f" [{low:.3f}, {high:.3f}]"
+        )
+    low, high = -high, -low
+    if low > 0:
+        return Verdict(f"{name} are better", "", " by {}", f"{-value:.3f}", f" [{low:.3f}, {high:.3f}]")
+    words = f"{name} cannot be told from the probe"
+    return Verdict(words, "", " ({})", f"{-value:+.3f}", f" [{low:+.3f}, {high:+.3f}]")
 
 
 def _retrieval(rows: Sequence[Row], own_method: str) -> list[str]:
@@ -100,10 +152,13 @@ def _retrieval(rows: Sequence[Row], own_method: str) -> list[str]:
     own = only(shown, {"method": own_method})
     if own is None:
         return []
-    first = f"Of {own['n_positive']:,} recordings {_figure(own)} have their own report among the ten nearest"
+    first = (
+        f"Retrieval: recall at 10 is {_figure(own)}, the share of {own['n_positive']:,} recordings whose own report is "
+        f"among the ten nearest of {own['n']:,}"
+    )
     others = [f"{BASELINES[row['method']]} {_value(row)}" for row in shown if row["method"] in BASELINES]
-    second = f"Beside it: {_listed(others)}." if others else NO_BASELINE
-    return [f"{first} of {own['n']:,}{_seen([own])}.", second]
+    second = f"For comparison: {_listed(others)}." if others else NO_BASELINE
+    return [f"{first}{_seen([own])}.", second]
 
 
 def _of_protocol(sentence: str, protocol: str) -> str:

@@ -9,7 +9,7 @@ from cgdmer_jax.report.small_ecg import small_ecg_svg
 from cgdmer_jax.report.tables import line, table
 
 SHOWN_LEADS = ("II", "V1", "V5")
-SCALE = "All ECGs have one scale, 10 s across, for a look and no measurement; beyond 3 mV they are cut"
+SCALE = "All ECGs are drawn to one scale, 10 s across, for comparison at a glance; beyond 3 mV they are cut"
 NO_REPORT = "none, or without clinical text"
 
 
@@ -35,7 +35,7 @@ def nearest_recordings(near: Neighbours | None, own: Tracing) -> str:
     mine = f"<figure>{_svg(excerpt_of(own), own.title)}{mine}</figure>"
     others = "".join(_figure(one) for one in near.found)
     words = f"{_caption('recordings', near)}. {SCALE}."
-    return f'<p class="words">{escape(words)}</p>\n<div class="near">{mine}{others}</div>'
+    return f'<p class="words before">{escape(words)}</p>\n<div class="near">{mine}{others}</div>'
 
 
 def _figure(one: Neighbour) -> str:

@@ -9,7 +9,7 @@ from cgdmer_jax.report.contents import Contents, ShownReconstruction
 from cgdmer_jax.report.curves import curves_section
 from cgdmer_jax.report.ecg_paper import ecg_page_svg
 from cgdmer_jax.report.first_table import results_section
-from cgdmer_jax.report.found import found_section
+from cgdmer_jax.report.found import found_section, headline
 from cgdmer_jax.report.patient import case_section
 from cgdmer_jax.report.sections import sections
 from cgdmer_jax.report.shell import document, ecg_figure, sheet
@@ -28,8 +28,9 @@ def page(contents: Contents, results: dict, metrics: Sequence[dict] | None, diag
     rows, versions = results["rows"], _versions(contents.version, results)
     case, curves = contents.case, curves_section(metrics or ())
     lacking = NO_METRICS if metrics is None else "" if curves else NO_CURVES
+    verdict = headline(rows, contents.own_method)
     return document(
-        contents.title,
+        f"{contents.title}: {verdict}" if verdict else contents.title,
         found_section(rows, contents.own_method),
         _running(contents),
         [
@@ -86,5 +87,5 @@ def _reconstruction(one: ShownReconstruction) -> str:
         hidden=one.hidden,
     )
     share = one.hidden.sum() / (tracing.lead_mask.sum() * one.hidden.shape[1])
-    words = f"{share:.0%} of the patches were hidden from the encoder (shaded); blue is its prediction."
+    words = f"{100 * share:.0f} % of the patches were hidden from the encoder (shaded); blue is its prediction."
     return ecg_figure(svg, words)

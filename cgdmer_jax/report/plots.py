@@ -69,10 +69,10 @@ def line_chart(
         style = f'fill="none" stroke="{COLOURS[i % 6]}" stroke-width="1.8" stroke-dasharray="{DASHES[i % 6]}"'
         path = "L".join(f"{x_of(x):.1f} {y_of(y):.1f}" for x, y in line)
         if len(line) < FEWEST_POINTS:
-            parts += [_mark(i, x_of(x), y_of(y), COLOURS[i % 6]) for x, y in line]
+            places = [(x_of(x), y_of(y)) for x, y in line] + [(x_legend + 9, TOP - 8)]
+            parts += [_mark(i, x, y, COLOURS[i % 6]) for x, y in places]
         else:
-            parts.append(f'<path d="M{path}" {style}/>')
-        parts.append(f'<path d="M{x_legend:.0f} {TOP - 8}h18" {style}/>')
+            parts += [f'<path d="M{path}" {style}/>', f'<path d="M{x_legend:.0f} {TOP - 8}h18" {style}/>']
         parts.append(words_at(x_legend + 22, TOP - 4, name))
         x_legend += 34 + 6.2 * len(name)
     return "".join([*parts, "</svg>"])

@@ -38,10 +38,11 @@ figcaption { color: #555; overflow-wrap: anywhere; } svg { max-width: 100%; heig
 .found { max-width: 46rem; font-size: 1.07rem; margin: .4rem 0; }
 /* A table that is wider than its place is scrolled in its own box; its caption stays where it can be read. */
 .wide { overflow-x: auto; max-width: 100%; }
-/* A shadow at an edge beyond which there is more: its cover moves with the table. */
+/* A shadow at an edge beyond which there is more: its cover moves with the table, and is higher than the box lest a
+   fraction of a pixel show below. */
 @media screen { .wide { background:
-  linear-gradient(90deg, #fff 40%, #fff0) left / 3rem 100% local no-repeat,
-  linear-gradient(270deg, #fff 40%, #fff0) right / 3rem 100% local no-repeat,
+  linear-gradient(90deg, #fff 40%, #fff0) left top / 3rem 200% local no-repeat,
+  linear-gradient(270deg, #fff 40%, #fff0) right top / 3rem 200% local no-repeat,
   linear-gradient(90deg, #0004, #0000) left / .8rem 100% scroll no-repeat,
   linear-gradient(270deg, #0004, #0000) right / .8rem 100% scroll no-repeat; } }
 .wide caption span { position: sticky; left: 0; display: inline-block;
@@ -54,7 +55,7 @@ figcaption { color: #555; overflow-wrap: anywhere; } svg { max-width: 100%; heig
 @page ecg { size: A4 landscape; margin: 8mm; }
 @media print {
   body { max-width: none; margin: 0; padding: 0; font-size: 9.5pt; } nav, .skip { display: none; }
-  h1, h2, h3, h2 + p, caption { break-after: avoid; } figure, tr { break-inside: avoid; }
+  h1, h2, h3, h2 + p, .before, caption { break-after: avoid; } figure, tr { break-inside: avoid; }
   .wide { overflow: visible; break-inside: avoid; } .wide caption span { display: inline; }
   .ecg svg { max-width: none; }
   .plots { display: block; } .near { grid-template-columns: 1fr 1fr; }

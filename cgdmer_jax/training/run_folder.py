@@ -71,7 +71,8 @@ class RunFolder:
 
     def contract(self) -> InputContract:
         fields = self._read("input.json", most_bytes=MOST_INPUT_BYTES)
-        return InputContract.from_fields(unsealed(fields, self.path / "input.json", remedy=REMEDY))
+        path = self.path / "input.json"
+        return InputContract.from_fields(unsealed(fields, path, remedy=REMEDY), f"{path}: ")
 
     def checked_tokenizer(self) -> Path:
         """The folder of the tokenizer, once its file is found to be the one that was written."""

@@ -11,8 +11,10 @@ import pytest
 
 from cgdmer_jax.commands.convert import main
 from cgdmer_jax.data.readers.wfdb import read_wfdb
+from cgdmer_jax.data.store.convert import Summary
 from cgdmer_jax.data.store.store import open_store
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.recipes.conversion import describe
 from tests.data.ptbxl_root import line, write_root
 
 ROOT = Path(__file__).parents[2]
@@ -39,8 +41,8 @@ def test_a_lead_of_changed_sign_is_explained_and_read_under_its_own_name_with_a_
     header.write_text(header.read_text().replace(" AVR", " -aVR"))
     arguments = ["--source=ptbxl", f"--root={root}", "--seconds=2", "--processes=1"]
     assert main([*arguments, f"--out={tmp_path / 'a'}"]) == 0
-    told = 'signal "-aVR" is none of the twelve leads and is not kept: it is aVR with its sign changed, which a header '
-    assert f"1 records: {told}says by a negative gain of aVR" in capsys.readouterr().out
+    told = 'signal "-aVR" is none of the twelve leads and is not kept: it is aVR with its sign changed; call it aVR in '
+    assert f"1 records: {told}the header and give it a negative gain\n" in capsys.readouterr().out
     fields = next(text for text in header.read_text().split("\n") if text.endswith(" -aVR"))
     negated = fields.replace(" 1000.0(0)/mV", " -1000.0(0)/mV").replace(" -aVR", " aVR")
     header.write_text(header.read_text().replace(fields, negated))
@@ -101,3 +103,8 @@ def test_the_command_converts_the_synthetic_collection(tmp_path):
     assert main([*arguments, f"--out={tmp_path / 'store'}"]) == 0
     info = json.loads((tmp_path / "store" / "dataset.json").read_text())
     assert (info["name"], info["n_rows"], info["n_samples"]) == ("synthetic", 6, 1000)
+
+
+def test_the_name_of_a_signal_does_not_steer_the_terminal():
+    summary = Summary(1, 1, {}, {}, {"\x1b[2JResp": 1}, [], 0, 1.0)
+    assert r'signal "\x1b[2JResp" is none of the twelve leads' in describe(summary, Path("store"))

@@ -80,6 +80,13 @@ def test_a_record_that_cannot_be_read_is_left_out_and_costs_the_others_nothing(f
     assert "2 records, 32 wide; 6 left out" in printed  # everything that was there
 
 
+def test_the_name_of_a_signal_does_not_steer_the_terminal(folder, records, capsys):
+    header = records / "a.hea"
+    header.write_text(header.read_text().replace(" AVR", " \x1b[2JResp"))
+    embedded(folder, records)
+    assert r"a: none of the twelve leads, and not used: \x1b[2JResp" in capsys.readouterr().out
+
+
 def test_of_a_long_recording_the_first_seconds_are_used_and_that_is_told(folder, records, capsys):
     parts = [clean(number, seconds=10) for number in (5, 6, 7)]
     write_record(records / "long", np.concatenate([*parts, clean(8, seconds=1.5)]), 100)

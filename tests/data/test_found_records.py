@@ -112,3 +112,10 @@ def test_a_dangling_header_is_found_and_a_folder_called_like_one_is_a_folder(roo
 def test_a_name_that_is_no_text_can_be_printed(root):
     (root / os.fsdecode(b"caf\xe9.hea")).write_text("")
     assert "caf\\udce9" in names(root)
+
+
+def test_a_name_is_one_line_that_steers_no_terminal(root):
+    (root / "one\ntwo\x1b[2J\x9b.hea").write_text("")
+    (root / "\x1b[2J.edf").write_text("")
+    found = find_records(root)
+    assert r"one\ntwo\x1b[2J\x9b" in names(root) and r"(\x1b[2J.edf)" in found.sentences[0]

@@ -225,6 +225,8 @@ def test_what_is_wrong_with_the_folder_is_told_in_one_sentence(tmp_path):
         ({"scp_codes": "NORM"}, "record 1 has no readable scp_codes"),
         ({"scp_codes": "{'NORN': 100.0}"}, 'record 1 has the code "NORN"'),
         ({"sex": "male"}, "record 1 has no readable sex"),
+        ({"sex": "2"}, "record 1 has no readable sex"),
+        ({"sex": "0.5"}, "record 1 has no readable sex"),
         ({"age": "old"}, "record 1 has no readable age"),
         ({"scp_codes": "-" * 100_000}, "record 1 has no readable scp_codes"),
         ({"scp_codes": "{" * 100_000}, "record 1 has no readable scp_codes"),
@@ -266,6 +268,12 @@ def test_a_patients_number_is_read_exactly(tmp_path, written, patient):
 def test_an_age_is_read_as_written_and_300_is_none(tmp_path, written, age):
     (record,) = open_source(write_root(tmp_path / "root", [line(1, age=written)]), 100).records
     assert record.age == age
+
+
+@pytest.mark.parametrize(("written", "sex"), [("0", "male"), ("1", "female"), ("1.0", "female"), ("0.0", "male")])
+def test_a_sex_is_read_as_pandas_writes_it_too(tmp_path, written, sex):
+    (record,) = open_source(write_root(tmp_path / "root", [line(1, sex=written)]), 100).records
+    assert record.sex == sex
 
 
 def test_a_record_without_id_is_refused(tmp_path):

@@ -233,6 +233,40 @@ def test_a_signal_file_of_another_name_with_an_umlaut_is_not_left_out(tmp_path):
     assert not found.sentences and found.n_left_out == 0
 
 
+@pytest.mark.parametrize("name", ["I" + " " * 90 + "x", "Lead" + " " * 90 + "I", "x" * 4000])
+def test_a_name_that_is_cut_is_of_no_lead(tmp_path, name):
+    path = write(tmp_path)
+    rewrite(path, "0 I\n", f"0 {name}\n")
+    recording = read_wfdb(path)
+    assert recording.names == ("V1",) and recording.extra_leads == (f"{name[:79]}\u2026",)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("r1 2 100 40", "r1/{} 2 100 40"),
+        ("r1 2 100 40", "r1 {} 100 40"),
+        ("r1 2 100 40", "r1 2 {} 40"),
+        ("r1 2 100 40", "r1 2 100 {}"),
+        ("r1.dat", "{}.dat"),
+        (" 16 200", " {} 200"),
+        ("200(0)/mV", "{}/mV"),
+        ("200(0)/mV", "200/{}"),
+        ("/mV 16 0 0", "/mV 16 {} 0"),
+        ("0 0 0 V1", "0 0{} 0 V1"),
+        ("0 0 0 V1", "0 0 0 {}"),
+        ("0 I\n", "0 {}\n"),
+    ],
+)
+def test_a_field_of_any_length_is_told_in_a_short_sentence(tmp_path, old, new):
+    path = write(tmp_path)
+    rewrite(path, old, new.format("9" * 100_000))
+    try:
+        assert len(read_wfdb(path).extra_leads[0]) == 80
+    except RecordError as fault:
+        assert len(str(fault)) < len(str(path)) + 400
+
+
 # Length and checksum not given
 
 
@@ -291,8 +325,13 @@ def test_checksums_of_0_in_all_signals_are_not_computed_ones(tmp_path, length):
     np.testing.assert_array_equal(read_wfdb(path).signal_mv, expected_mv)
     sums = wfdb.rdrecord(str(path), physical=False).d_signal.sum(axis=0) % 65536
     assert sums.all()
-    rewrite(path, "0 0 0 0 V1", f"0 0 {sums[1] + 1} 0 V1")  # one is computed, so the other one's 0 is a sum
-    with pytest.raises(RecordError, match='"V1" sums to' if not length else '"I" sums to') as caught:
+    rewrite(path, "0 0 0 0 V1", "0 0 -65536 0 V1")  # 0 as well: a checksum has 16 bits
+    np.testing.assert_array_equal(read_wfdb(path).signal_mv, expected_mv)
+    rewrite(path, "0 0 -65536 0 V1", f"0 0 {sums[1] + 1} 0 V1")  # one is computed, so the other one's 0 is a sum
+    if not length:  # header(5): none is verified then
+        np.testing.assert_array_equal(read_wfdb(path).signal_mv, expected_mv)
+        return
+    with pytest.raises(RecordError, match='"I" sums to') as caught:
         read_wfdb(path)
     assert caught.value.problem == "checksum"
 

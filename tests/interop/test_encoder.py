@@ -307,8 +307,8 @@ def test_a_text_too_long_to_be_a_report_is_refused_before_it_is_tokenised(encode
     [
         ({"SR": {"sinus rhythm", "normal ecg"}}, 'prompts of class "SR" is a set, expected several in order'),
         ({"SR": "sinus rhythm", "AFIB": ["a", "b"]}, r"unequal numbers of phrasings \(SR 1, AFIB 2\)"),
-        ({"SR": []}, "SR 0"),
-        ({}, "unequal"),
+        ({"SR": ["sinus rhythm"], "AFIB": []}, 'prompts of class "AFIB" are an empty list; give at least one phrasing'),
+        ({}, "prompts is empty; give a dict from class to phrasing"),
         ({"SR": " .. "}, 'prompt of class "SR" holds no clinical text'),
     ],
 )

@@ -59,8 +59,15 @@ def test_every_tensor_that_does_not_fit_stands_in_the_table(state, twins, tmp_pa
 def test_weights_that_are_not_finite_are_refused_by_name(state, twins, tmp_path, value):
     state["linear1.weight"] = state["linear1.weight"].clone()
     state["linear1.weight"][0, 0] = value
-    with pytest.raises(CgdmerError, match=r"w\.pth: 1 of the 1024 numbers of linear1\.weight are not finite"):
+    with pytest.raises(CgdmerError, match=r"w\.pth: 1 of the 1024 numbers of linear1\.weight are not finite; nothing"):
         read(state, tmp_path / "w.pth", twins)
+
+
+def test_what_is_left_out_may_hold_anything(state, twins, tmp_path):
+    odd = {f"{TOWER}pooler.dense.weight": torch.tensor([1.0, float("nan")])}
+    found = read(state | odd, tmp_path / "w.pth", twins)
+    assert set(odd) <= set(found.left_out)
+    jax.tree.map(np.testing.assert_array_equal, found.variables, twins.variables)
 
 
 def test_parameters_of_a_model_are_read_as_its_state(twins, tmp_path):

@@ -1,5 +1,6 @@
 """The two sentences under the title: the headline probe beside the baselines, right whatever parts were run."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from cgdmer_jax.metrics import bootstrap, results
 from cgdmer_jax.metrics.protocols import no_signal_rows
-from cgdmer_jax.report.found import NO_BASELINE, NONE_DEFINED, NOTHING, found, found_section
+from cgdmer_jax.report.found import NO_BASELINE, NONE_DEFINED, NOTHING, found, found_section, headline
 from tests.metrics.test_results import SETTING
 
 WEIGHTS = bootstrap.patient_weights(np.arange(300), 50, seed=0)
@@ -129,8 +130,10 @@ def test_a_store_without_tasks_is_told_by_its_retrieval():
         return results.plain_row(replace(setting, **changes), "recall_at_10", "all", value, n=80, n_positive=90)
 
     first, second = found([row(0.5), row(0.125, method="chance", feature=None)], "cgdmer")
-    assert first == "Of 90 recordings 0.500 have their own report among the ten nearest of 80."
-    assert second == "Beside it: chance 0.125."
+    assert first == (
+        "Retrieval: recall at 10 is 0.500, the share of 90 recordings whose own report is among the ten nearest of 80."
+    )
+    assert second == "For comparison: chance 0.125."
 
 
 def test_records_that_were_trained_on_are_told():
@@ -145,3 +148,22 @@ def test_nothing_scored_is_told(rows):
 def test_the_page_escapes_names_and_marks_the_feature():
     html = found_section(scored(0.5, task="<super>").rows, "cgdmer")
     assert "<code>main</code>" in html and "&lt;super&gt;" in html and "`" not in html
+
+
+def test_the_headline_is_the_verdict_in_a_few_words():
+    own, floor = scored(0.2), scored(0.6, method="random_convolutions", feature="ridge")
+    rows, difference = with_difference(own, floor)
+    assert headline(rows, "cgdmer") == f"random convolutions are better by {-difference['value']:.3f}"
+    pairs = [(scored(0.8, task=t), scored(0.1, method="hand36", feature="hand36", task=t)) for t in ("sub", "form")]
+    alone = with_difference(scored(0.8), scored(0.1, method="hand36", feature="hand36"))[0]
+    weaker = scored(0.01, method="random_weights").rows
+    assert re.fullmatch(r"the probe is better than 36 amplitudes by 0\.\d{3}", headline([*alone, *weaker], "cgdmer"))
+    several = [*rows, *(row for pair in pairs for row in with_difference(*pair)[0])]
+    assert headline(several, "cgdmer") == (
+        "random convolutions are better on super; the probe is better than 36 amplitudes on sub and form"
+    )
+
+
+@pytest.mark.parametrize("rows", [[], scored(0.5).rows, scored(0.5, evaluation="reconstruction").rows])
+def test_without_a_comparison_there_is_no_headline(rows):
+    assert headline(rows, "cgdmer") == ""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cgdmer_jax.report.ecg_paper import FINE, LEADS, ROWS
+from cgdmer_jax.report.ecg_paper import FINE, LEADS, ROWS, ecg_page_svg
 from cgdmer_jax.report.make import LARGEST_BYTES
 from tests.report.chromium import CHROMIUM, NAMES, measure, printed, visit
 from tests.report.example import example_rows, example_signal, write_example
@@ -192,3 +192,20 @@ return rules.map(r => r.cssText);
 
 def test_the_page_is_not_wider_than_a_usual_window(shown):
     assert shown[0]["wider"] == 0
+
+
+def test_a_long_head_of_an_ecg_is_set_in_smaller_letters_and_not_cut(tmp_path):
+    """Reports as they are written; the usual head keeps its size."""
+    report = "Sinus rhythm at 63 bpm. Without evidence of anterior myocardial infarction. RSR' in V1. "
+    heads = {"usual": ("Record 7", "female, 63 years"), "long": ("Record " + "p1000/s4000/" * 20, 4 * report)}
+    svgs = [ecg_page_svg(example_signal(), 100, title=title, subtitle=words) for title, words in heads.values()]
+    page = tmp_path / "heads.html"
+    page.write_text(f"<meta content=\"default-src 'none'\"><body>{''.join(svgs)}</body>", encoding="utf-8")
+    script = """
+return [...document.querySelectorAll("body > svg")].map(svg => [...svg.children].filter(e => e.tagName == "text")
+  .slice(0, 2).map(e => [parseFloat(e.getAttribute("font-size")), e.getBBox().x + e.getBBox().width]));
+"""
+    (usual, long), _ = measure(page, script)
+    assert [size for size, _ in usual] == [4.2, 3.2]
+    for size, right in long:
+        assert 1 < size < 3 and 200 < right < 280  # the page is 280 mm wide

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import unicodedata
+from html import escape
 from html.parser import HTMLParser
 from itertools import pairwise
 from math import sqrt
@@ -10,10 +11,10 @@ from math import sqrt
 import pytest
 
 from cgdmer_jax.metrics.results import plain_row
-from cgdmer_jax.report import page, plots
-from cgdmer_jax.report.curves import curves_section
+from cgdmer_jax.report import page
 from cgdmer_jax.report.first_table import results_section, text_table
 from cgdmer_jax.report.sections import sections
+from cgdmer_jax.report.shell import css_string
 from tests.metrics.test_results import SETTING
 from tests.report.example import example_contents, example_rows, write_example
 
@@ -86,7 +87,22 @@ def test_headings_go_down_one_level_at_a_time_from_a_single_first(written):
     assert all(after - before <= 1 for before, after in pairwise(levels))
 
 
+def test_the_title_says_what_was_found_and_the_head_of_a_printed_sheet_what_was_evaluated(written, rows):
+    (difference,) = [row for row in rows if row["metric"] == "auroc_difference"]
+    title = f"CG-DMER <nano>: the probe is better than random weights by {difference['value']:.3f}"
+    assert Page(written).words.count(title) == 2  # of the window, and the first heading
+    assert f"<h1>{escape(title)}</h1>" in written
+    assert f'@top-left {{ content: "{css_string("Record 7 · CG-DMER <nano>")}";' in written
+
+
+def test_of_a_reconstruction_the_share_that_was_hidden_is_told(written, tmp_path):
+    (tmp_path / "results.json").write_text("")
+    (one,) = example_contents(tmp_path / "results.json").reconstructions
+    assert f">{round(100 * one.hidden.mean())} % of the patches were hidden" in written
+
+
 def test_names_in_the_first_table_are_explained_where_they_occur(written):
+    assert "<dt>macro AUROC</dt><dd>how often a recording with the finding scores above one without it" in written
     assert "<dt>random weights</dt>" in written and "<dt>zero shot</dt>" not in written
 
 
@@ -133,25 +149,6 @@ def test_text_table_holds_the_same_figures(rows):
     assert text.splitlines()[0].split() == ["protocol", "evaluation", "features", "super"]
 
 
-def test_bar_ends_where_its_value_is():
-    bars = [plots.Bar("A", 0.75, None, None, ""), plots.Bar("B", 1.0, None, None, "")]
-    svg = plots.bar_chart(bars, plots.bar_ticks(bars), title="t")
-    widths = [float(a["width"]) for tag, a in Page(svg).tags if tag == "rect"]
-    assert widths[0] == pytest.approx(widths[1] / 2)
-
-
-def test_a_bar_below_chance_goes_to_the_left_of_the_line_at_chance_on_the_axis_of_all_charts():
-    below, above = plots.Bar("A", 0.3, None, None, ""), plots.Bar("B", 0.9, 0.8, 0.95, "")
-    ticks = plots.bar_ticks([below, above])
-    assert ticks[0] <= 0.3 and ticks[-1] == 1.0
-    pages = [Page(plots.bar_chart([bar], ticks, title="t")) for bar in (below, above)]
-    lines = [float(a["d"][1:].split()[0]) for p in pages for tag, a in p.tags if a.get("class") == "chance"]
-    (left,), (right,) = ([a for tag, a in p.tags if tag == "rect"] for p in pages)
-    assert lines[0] == lines[1] == pytest.approx(float(left["x"]) + float(left["width"]), abs=0.11)
-    assert float(right["x"]) == pytest.approx(lines[1], abs=0.11)
-    assert float(left["width"]) == pytest.approx(float(right["width"]) / 2, abs=0.11)  # 0.2 and 0.4 from chance
-
-
 def test_classes_have_their_names_and_those_of_few_positives_no_interval():
     rows = [dict(row) for row in example_rows() if row["evaluation"] == "probe" and row["method"] == "cgdmer"]
     few, names = 9, {"super": {"NORM": "normal <ECG>"}}
@@ -166,7 +163,9 @@ def test_classes_have_their_names_and_those_of_few_positives_no_interval():
     assert "NORM</text>" in plain
 
 
-@pytest.mark.parametrize(("share", "n", "side"), [(0.912, 150, "above"), (0.1, 40, "below"), (0.55, 20, "not told")])
+@pytest.mark.parametrize(
+    ("share", "n", "side"), [(0.912, 150, "above"), (0.1, 40, "below"), (0.55, 20, "indistinguishable from")]
+)
 def test_a_share_of_the_negation_test_stands_beside_chance_with_wilson_s_interval(share, n, side):
     row = plain_row(SETTING, "affirmed_share", "NORM", share, n=300, n_positive=n)
     html = results_section([row], "cgdmer", {})
@@ -181,39 +180,6 @@ def test_a_share_of_the_negation_test_stands_beside_chance_with_wilson_s_interva
 def test_a_share_without_positives_is_told():
     row = plain_row(SETTING, "affirmed_share", "NORM", float("nan"), n=300, n_positive=0)
     assert "no positives" in results_section([row], "cgdmer", {})
-
-
-def test_a_curve_has_three_points_and_fewer_are_marks_beside_one():
-    two = plots.line_chart({"training": ([1, 2], [0.3, 0.2])}, title="t", x_label="step")
-    assert two == ""
-    training = ([1, 2, 3], [0.3, 0.2, 0.1])
-    tags = Page(plots.line_chart({"training": training, "validation": ([1, 3], [1, 1])}, title="t", x_label="s")).tags
-    assert [tag for tag, _ in tags].count("rect") == 2  # marks of the second series
-    assert not [tag for tag, _ in tags if tag == "circle"]
-
-
-def test_panels_without_a_curve_are_named_and_without_any_there_is_no_section():
-    points = [{"step": k, "loss": 1.0 / (k + 1)} for k in range(3)]
-    points[1] |= {"validation_ecg_to_text_recall_at_10": 0.1}
-    assert "Fewer than three points, so no curve: Retrieval." in curves_section(points)
-    assert curves_section(points[:2]) == ""
-
-
-def test_points_stand_at_their_values_and_undefined_ones_are_left_out():
-    series = {"native": [plots.Point(0.8, 0.7, 0.9), plots.Point()], "zero fill": [plots.Point(0.7), plots.Point(0.9)]}
-    page = Page(plots.category_chart(["12 leads", "II"], series, title="AUROC"))
-    discs = [float(a["cy"]) for tag, a in page.tags if tag == "circle"]
-    squares = [float(a["y"]) + 4 for tag, a in page.tags if tag == "rect"]
-    assert len(discs) == 1 + 1 and len(squares) == 2 + 1  # the last of each is the legend's
-    assert discs[0] == pytest.approx((squares[0] + squares[1]) / 2, abs=0.2)
-    assert {"12 leads", "II", "native", "zero fill"} <= set(page.words)
-    assert plots.category_chart(["II"], {"native": [plots.Point()]}, title="AUROC") == ""
-
-
-def test_ticks_are_round_and_enclose_the_range():
-    for low, high in ((0.0, 1.0), (0.37, 0.91), (0, 2960), (-3.2, 8), (5, 5), (0, 0)):
-        ticks = plots.ticks_around(low, high)
-        assert ticks[0] <= low and ticks[-1] >= high and 2 <= len(ticks) <= 9
 
 
 STEERING = "\x1b[2J\u202etxet\u2066\x00\x9b\u200f\u2028\udc80"

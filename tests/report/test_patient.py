@@ -95,7 +95,7 @@ def test_neighbouring_recordings_are_small_ecgs_with_their_reports_beside_the_ow
     excerpt = Excerpt(100.0, ("II", "V1", "V5"), signal_uv)
     found = [Neighbour(f"S<{k}>", "AFIB", 0.125, excerpt, "<b>fibrillation" if k else None) for k in range(2)]
     html = page(recordings=near(*found))
-    assert html.count("<figure>") == 3 and html.count("All ECGs have one scale") == 1
+    assert html.count("<figure>") == 3 and html.count("drawn to one scale") == 1
     assert "Report: &lt;b&gt;fibrillation" in html and "Report: none, or without clinical text" in html
     assert "Record S&lt;1&gt;" in html and "for comparison" in html and "<b>" not in html
 

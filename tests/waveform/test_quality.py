@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cgdmer_jax.waveform.quality import PLAUSIBLE_MV, lead_quality
 from tests.waveform.test_conditioning import heart
@@ -27,6 +29,15 @@ def test_a_lead_is_absent_when_over_95_percent_lie_within_two_microvolts_of_one_
     quality = lead_quality(signal[None].astype(np.float32))
     assert quality.absent[0] == absent
     assert abs(quality.flat_share[0] - n_flat / 1000) <= 0.005  # a few normal samples may fall in the window
+
+
+@given(st.lists(st.integers(-40, 40) | st.just(None), min_size=1, max_size=60))
+@settings(max_examples=100)
+def test_the_flat_share_counts_the_fullest_window_of_four_microvolts(steps_uv):
+    known = [step for step in steps_uv if step is not None]
+    fullest = max((sum(low <= step <= low + 4 for step in known) for low in known), default=0)
+    signal = np.array([[np.nan if step is None else step / 1000 for step in steps_uv]], np.float32)
+    assert lead_quality(signal).flat_share[0] == fullest / len(steps_uv)
 
 
 def test_a_lead_that_moves_by_more_than_four_microvolts_is_not_flat():

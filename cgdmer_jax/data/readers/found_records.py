@@ -1,6 +1,7 @@
 """The recordings below a folder: WFDB records to read, and by name whatever else looks like one and is not read."""
 
 import os
+import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from cgdmer_jax.data.readers.record_files import plain_name
 from cgdmer_jax.data.readers.wfdb_header import MOST_HEADER_BYTES, file_name_of, header_lines
 
 HEADER = ".hea"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # ends of lines, and what steers a terminal
 # Recordings of other formats, and signal files of WFDB, which are nothing without a header.
 FOREIGN = {".edf", ".bdf", ".gdf", ".dcm", ".scp", ".xml", ".ecg", ".h5", ".hdf5"}
 SIGNALS = {".dat", ".mat"}
@@ -33,20 +35,17 @@ def find_records(root: Path) -> FoundRecords:
         headers = {name for name in files if name.endswith(HEADER) and name != HEADER}
         records += [folder / name.removesuffix(HEADER) for name in headers]
         for name, reason in _not_read(folder, files, headers):
-            others.setdefault((_kind(name), reason), []).append(_name(folder / name, root))
+            others.setdefault((_kind(name), reason), []).append(name_of(folder / name, root))
     for (kind, reason), names in sorted(others.items()):
         shown = ", ".join(sorted(names)[:MOST_NAMED]) + (", ..." if len(names) > MOST_NAMED else "")
         sentences.append(f"{len(names)} {kind}: left out: {reason} ({shown})")
     return FoundRecords(sorted(records), sentences, n_unread + sum(map(len, others.values())))
 
 
-def name_of(record: Path, root: Path) -> str:
-    """Name of a record: its path below the root, printable whatever its bytes are."""
-    return _name(record, root)
-
-
-def _name(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix().encode("utf-8", "backslashreplace").decode()
+def name_of(path: Path, root: Path) -> str:
+    """Name of a record, or of another file: its path below the root, one line of text whatever its bytes are."""
+    name = path.relative_to(root).as_posix().encode("utf-8", "backslashreplace").decode()
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), name)
 
 
 def _folders(root: Path) -> tuple[list[tuple[Path, list[str]]], list[str], int]:
@@ -60,7 +59,7 @@ def _folders(root: Path) -> tuple[list[tuple[Path, list[str]]], list[str], int]:
     while todo:
         start = todo.popleft()
         if _identity(start) in seen:
-            sentences.append(f"{_name(start, root)}: leads to a folder that is read already, so it is read once")
+            sentences.append(f"{name_of(start, root)}: leads to a folder that is read already, so it is read once")
             continue
         for folder, folders, files in os.walk(start, onerror=unread.append):
             if identity := _identity(Path(folder)):
@@ -71,7 +70,7 @@ def _folders(root: Path) -> tuple[list[tuple[Path, list[str]]], list[str], int]:
             found.append((Path(folder), sorted(files)))
     for error in unread:
         sentences.append(
-            f"{_name(Path(error.filename), root)}/: left out: the folder cannot be read ({error.strerror})"
+            f"{name_of(Path(error.filename), root)}/: left out: the folder cannot be read ({error.strerror})"
         )
     return found, sentences, len(unread)
 

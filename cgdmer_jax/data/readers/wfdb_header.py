@@ -24,13 +24,13 @@ from cgdmer_jax.waveform.lead_names import canonical_lead, no_lead_among
 MOST_SIGNALS = 64
 MOST_SAMPLES = 3_600_000  # an hour at 1 kHz
 MOST_HEADER_BYTES = 1_000_000
-LONGEST_NAME = 80  # of a signal, letters; the rest is cut off
+LONGEST_NAME = 80  # of a signal, letters; a longer one is cut, and so none of a lead
 RATES_HZ = (50.0, 10_000.0)
 GAINS = (1e-9, 1e12)  # digital units a physical one: beyond, samples of any format are infinite or all the same
 
 _LINE_END = re.compile(r"\r\n|\n|\r")  # and nothing else that Unicode knows: a comment may hold anything
 _BLANKS = " \t"
-_FILE_NAME = re.compile(r"(?!\.\.?$)[^/\\\0]+")  # no folder: a header must not point elsewhere
+_FILE_NAME = re.compile(r"(?!\.\.?$)[^/\\\0]{1,255}")  # no folder: a header must not point elsewhere
 _RECORD_NAME = re.compile(r"[\w.-]+(/\d+)?")
 _RATE = re.compile(r"((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(/.*)?", re.ASCII)
 _FORMAT = re.compile(r"(\d+)(?:x(\d+))?(?::(\d+))?(?:\+(\d{1,10}))?", re.ASCII)
@@ -95,10 +95,10 @@ def read_header(path: Path, root: Path | None = None) -> Header:
     if len(lines) - 1 != n_signals:
         sentence = f"its header announces {n_signals} signals and describes {len(lines) - 1}; correct the header"
         raise RecordError(str(path), "number of signals", "header", sentence)
-    fields = [[*_fields(line, 9), *[""] * 8][:9] for line in lines[1:]]
+    fields = [_signal_fields(place, line) for place, line in enumerate(lines[1:])]
     files_with_leads = {line[0] for line in fields if canonical_lead(line[8])}
     signals = [_signal_line(path, k, line) for k, line in enumerate(fields) if line[0] in files_with_leads]
-    extra_leads = [_name(k, line) for k, line in enumerate(fields) if canonical_lead(line[8]) is None]
+    extra_leads = [line[8] for line in fields if canonical_lead(line[8]) is None]
     header = Header(rate, length, tuple(_checksums(signals, length)), tuple(extra_leads))
     _check_leads(path, header)
     _check_layout(path, header)
@@ -128,7 +128,7 @@ def _record_line(path: Path, fields: list[str]) -> tuple[int, float, int | None]
         sentence = "its header does not start with a WFDB record line; fetch the record again"
         raise RecordError(str(path), "record name", "header", sentence)
     if "/" in name:
-        sentence = f"its header joins several segments ({name}); write it as a single record with wfdb first"
+        sentence = f"its header joins several segments ({name:.80}); write it as a single record with wfdb first"
         raise RecordError(str(path), "record name", "multi_segment", sentence)
     n_signals = _whole_number(path, "number of signals", number, "header")
     if n_signals < 1:
@@ -139,7 +139,7 @@ def _record_line(path: Path, fields: list[str]) -> tuple[int, float, int | None]
         if not given_rate:  # header(5) would assume 250 Hz
             sentence = "its header gives no sampling rate; write the number of hertz after the number of signals"
             raise RecordError(str(path), "rate", "rate", sentence)
-        sentence = f'its rate is "{given_rate}", expected {RATES_HZ[0]:g} to {RATES_HZ[1]:g} Hz; correct the header'
+        sentence = f'its rate is "{given_rate:.80}", expected {RATES_HZ[0]:g} to {RATES_HZ[1]:g} Hz; correct the header'
         raise RecordError(str(path), "rate", "rate", sentence)
     length = _whole_number(path, "length", given_length or "0", "length")
     if length < 0:
@@ -165,26 +165,29 @@ def _without_marks(name: str) -> str:
 
 
 def _checksums(signals: list[SignalLine], length: int | None) -> list[SignalLine]:
-    """Checksums of 0 are placeholders where all are 0 (STAFF III) or the length is not given (header(5))."""
-    if length is None or all((line.checksum or 0) % 65536 == 0 for line in signals):
-        return [replace(line, checksum=line.checksum or None) for line in signals]
+    """None is compared where the length is not given (header(5)), or where all are 0: placeholders (STAFF III)."""
+    if length is None or not any((line.checksum or 0) % 65536 for line in signals):
+        return [replace(line, checksum=None) for line in signals]
     return signals
 
 
-def _name(place: int, fields: list[str]) -> str:
-    return fields[8][:LONGEST_NAME] or f"signal {place + 1} (without name)"
+def _signal_fields(place: int, line: str) -> list[str]:
+    """The nine fields of a signal line, "" where one is not given; the last is the name."""
+    *fields, name = [*_fields(line, 9), *[""] * 8][:9]
+    if len(name) > LONGEST_NAME:
+        name = f"{name[: LONGEST_NAME - 1]}\u2026"
+    return [*fields, name or f"signal {place + 1} (without name)"]
 
 
 def _signal_line(path: Path, place: int, fields: list[str]) -> SignalLine:
     """Fields stand by position; only those that reading needs are interpreted."""
-    file_name, storage, _, _, adc_zero, initial, checksum, _, _ = fields
-    name = _name(place, fields)
+    file_name, storage, _, _, adc_zero, initial, checksum, _, name = fields
     if not _FILE_NAME.fullmatch(file_name):
-        sentence = f'lead "{name}" is said to be in "{file_name}", which is no file beside the header; correct it'
+        sentence = f'lead "{name}" is said to be in "{file_name:.80}", which is no file beside the header; correct it'
         raise RecordError(str(path), "file name", "header", sentence)
     form = _FORMAT.fullmatch(storage)
     if form is None or form[1] not in INVALID or form[2] not in (None, "1") or form[3] not in (None, "0"):
-        sentence = f'lead "{name}" is of format "{storage}", which is not read; write it in format 16 with wfdb'
+        sentence = f'lead "{name}" is of format "{storage:.80}", which is not read; write it in format 16 with wfdb'
         raise RecordError(str(path), "format", "format", sentence)
     before_first = initial or adc_zero or "0" if form[1] == "8" else "0"  # header(5)
     return SignalLine(
@@ -203,12 +206,12 @@ def _calibration(path: Path, fields: list[str]) -> GainCalibration:
     _, _, calibration, _, adc_zero, _, _, _, name = fields
     gain = _GAIN.fullmatch(calibration)
     if gain is None or not GAINS[0] <= abs(float(gain[1])) <= GAINS[1]:
-        sentence = f'lead "{name}" has gain "{calibration}" and so is uncalibrated; correct the header'
+        sentence = f'lead "{name}" has gain "{calibration:.80}" and so is uncalibrated; correct the header'
         raise RecordError(str(path), "gain", "gain", sentence)
     try:
         unit = canonical_unit(gain[3] or "mV")  # header(5): millivolts when no unit is written
     except WaveformError as fault:
-        sentence = f'lead "{name}" is in "{gain[3]}", expected {", ".join(UNITS_IN_MV)}; correct the header'
+        sentence = f'lead "{name}" is in "{gain[3]:.80}", expected {", ".join(UNITS_IN_MV)}; correct the header'
         raise RecordError(str(path), "unit", "unit", sentence) from fault
     zero = _whole_number(path, "ADC zero", adc_zero or "0", "header")
     return GainCalibration(float(gain[1]), int(gain[2]) if gain[2] else zero, unit)
@@ -243,6 +246,6 @@ def _check_layout(path: Path, header: Header) -> None:
 
 def _whole_number(path: Path, field: str, text: str, problem: str) -> int:
     if not _INTEGER.fullmatch(text):
-        sentence = f'its {field} is "{text}", expected a whole number; correct the header'
+        sentence = f'its {field} is "{text:.80}", expected a whole number; correct the header'
         raise RecordError(str(path), field, problem, sentence)
     return int(text)

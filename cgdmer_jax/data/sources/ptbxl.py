@@ -48,7 +48,7 @@ MOST_WITHDRAWN = 38  # recordings of 1.0.1 that the table of 1.0.2 lacks
 # How pandas and spreadsheets write a number; float() also reads 15_709, digits of other scripts, and words.
 _NUMBER = re.compile(r"[+-]?(\d{1,30}(\.\d{0,30})?|\.\d{1,30})([eE][+-]?\d{1,2})?", re.ASCII)
 AGE_UNKNOWN = 300.0  # how 1.0.3 writes "above 89 or missing"
-SEX = {"0": "male", "1": "female", "": None}
+SEX = {0: "male", 1: "female"}
 SUPER_NAMES = {
     "CD": "conduction disturbance",
     "HYP": "hypertrophy",
@@ -176,8 +176,6 @@ def _tasks(statements: list[dict[str, str]]) -> dict[str, tuple[LabelClass, ...]
 
 def _record(line: dict[str, str], class_of: dict[str, dict[str, str]], file_column: str) -> SourceRecord:
     """One line of ptbxl_database.csv."""
-    if line["sex"].strip() not in SEX:
-        raise _unreadable(line, "sex")
     if not line["ecg_id"].strip():
         raise CgdmerError(f"{DATABASE} has a record without ecg_id; {RESTORE}")
     codes = _scp_codes(line)
@@ -196,7 +194,7 @@ def _record(line: dict[str, str], class_of: dict[str, dict[str, str]], file_colu
         fold=_fold(line),
         report=line["report"],
         age=_age(line),
-        sex=SEX[line["sex"].strip()],
+        sex=_sex(line),
         device=line["device"].strip() or None,
         labels=labels,
         location=line[file_column],
@@ -219,6 +217,15 @@ def _age(line: dict[str, str]) -> float | None:
     if not 0 <= age <= OLDEST:
         raise _unreadable(line, "age")
     return age
+
+
+def _sex(line: dict[str, str]) -> str | None:
+    if not line["sex"].strip():
+        return None
+    sex = _whole_number(line, "sex")  # pandas writes 1.0 in a column that has a gap
+    if sex not in SEX:
+        raise _unreadable(line, "sex")
+    return SEX[sex]
 
 
 def _fold(line: dict[str, str]) -> int:

@@ -27,7 +27,7 @@ from cgdmer_jax.data.store.unread import check_still_there
 from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.waveform.conditioning import WaveformError, condition
 
-LONGEST_REASON = 1000  # letters; a damaged header may have a megabyte where a rate belongs
+LONGEST_REASON = 1000  # letters; a path may have thousands
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import importlib.machinery
 import importlib.util
 import re
 import types
@@ -13,7 +14,7 @@ from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from cgdmer_jax import path_arguments
-from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.errors import CgdmerError, reason_of, suggest
 from cgdmer_jax.fields import MEANING, fitting, from_fields, hints_of, members_of, one_of, setting, values_of
 from cgdmer_jax.renamed_fields import OLD, RENAMED, tell
 
@@ -146,6 +147,24 @@ def shipped(name: str) -> types.ModuleType:
     return module
 
 
+def user_module(file: Path, option: str) -> types.ModuleType:
+    """A user's Python file as a module, whatever its ending; one that does not run is told with its own error."""
+    loader = importlib.machinery.SourceFileLoader(file.stem, str(file))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_file_location(file.stem, file, loader=loader))
+    try:
+        loader.exec_module(module)
+    except CgdmerError:
+        raise
+    except Exception as error:  # it is a program
+        raise _not_running(f"--{option}={file}", error) from error
+    return module
+
+
+def _not_running(what: str, error: Exception) -> CgdmerError:
+    told = f"{type(error).__name__}: {reason_of(error)}"
+    return CgdmerError(f"{what} is no Python file that runs ({told}); correct the file, or name another one")
+
+
 def shipped_file(name: str) -> Path:
     """The file of that name; where there is none, and for a bare `cgdmer` or `ablations/cgdmer`, the package's own.
 
@@ -209,3 +228,5 @@ def _parse(spec: str, overrides: list[str]) -> ConfigDict:
                 own = _parse(spec, []).copy_and_resolve_references()
                 raise _other_type(word, flat(own.to_dict())[field]) from error
         raise CgdmerError(last) from error
+    except Exception as error:  # a config file is a program
+        raise _not_running(f"--config={spec}", error) from error

@@ -12,6 +12,7 @@ from cgdmer_jax.invocation import as_started
 LONGEST_WORD = 255  # characters: as long as a file's name may be
 LONGEST_LINE = 2000  # what a damaged file holds in place of a number has no bound
 MOST_NAMES = 10_000  # in a folder whose names are compared with a misspelt one
+_BREAK = re.compile(r"\n(?!  )")  # a name in a file may hold one; the lines of a table begin with two blanks
 _LONG_WORD = re.compile(rf"""[^\s/"',:;]{{{LONGEST_WORD + 1},}}""")
 _STEERING = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # categories of Unicode
 
@@ -23,7 +24,7 @@ class CgdmerError(ValueError):
     """
 
     def __str__(self) -> str:
-        return brief(visible(as_started(super().__str__())))
+        return brief(_BREAK.sub(r"\\n", visible(as_started(super().__str__()))))
 
 
 def visible(text: str) -> str:

@@ -13,11 +13,16 @@ from cgdmer_jax.errors import LONGEST_LINE, LONGEST_WORD, CgdmerError, visible
         ("a\x00b\x7f\x9b", r"a\x00b\x7f\x9b"),
         ("zero\u200bwidth\ufeff", r"zero\u200bwidth\ufeff"),
         ("half a pair \udcff", r"half a pair \udcff"),
-        ("Übersicht 心電図\u00a0µV \U0001f600\n\tnext line", "Übersicht 心電図\u00a0µV \U0001f600\n\tnext line"),
+        ("Übersicht 心電図\u00a0µV \U0001f600\n  \tnext line", "Übersicht 心電図\u00a0µV \U0001f600\n  \tnext line"),
     ],
 )
 def test_what_would_steer_a_terminal_is_spelled_out_and_nothing_else(text, shown):
     assert visible(text) == shown == str(CgdmerError(text))
+
+
+def test_a_name_with_a_line_end_begins_no_line_and_a_table_has_its_own():
+    told = str(CgdmerError("the tensors differ\n  missing     a [3]\n  extra       Layer\nNorm [3]"))
+    assert told.split("\n") == ["the tensors differ", "  missing     a [3]", r"  extra       Layer\nNorm [3]"]
 
 
 def test_a_value_of_5_000_letters_is_told_by_its_beginning_and_its_length():

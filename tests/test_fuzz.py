@@ -47,7 +47,7 @@ def toys():
         ("warned", NAMED, "a was edited"),
         ("whole", HARMLESS, ""),
         ("changed", CHANGED, ""),
-        ("two lines", FAULT, "several lines"),
+        ("without words", FAULT, "an empty sentence"),
         ("overflow", FAULT, "RuntimeWarning: overflow"),
         ("programming mistake", FAULT, "TypeError"),
         ("hang", FAULT, "not done after 0.3 s"),

@@ -1,13 +1,12 @@
 """A grid file as a list of whole configs; every mistake in it is reported before anything runs."""
 
-import importlib.util
 from dataclasses import dataclass
 
 from ml_collections import ConfigDict
 from tokenizers import Tokenizer
 
 from cgdmer_jax import provenance
-from cgdmer_jax.config import load_config, shipped_file, shipped_folder
+from cgdmer_jax.config import load_config, shipped_file, shipped_folder, user_module
 from cgdmer_jax.contract import InputContract
 from cgdmer_jax.data.corpus import Corpus
 from cgdmer_jax.errors import CgdmerError, suggest
@@ -44,13 +43,15 @@ def load_grid(path: str) -> dict:
     if not file.is_file():
         known = ", ".join(sorted(f"ablations/{one.stem}" for one in shipped_folder().glob("ablations/[a-z]*.py")))
         raise CgdmerError(f"--grid={path}: there is no such file; give one, or a grid of the package: {known}")
-    spec = importlib.util.spec_from_file_location(file.stem, file)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = user_module(file, "grid")
     if not hasattr(module, "get_grid"):
         raise CgdmerError(f"--grid={path} has no function get_grid; look at {shipped_folder() / 'ablations/cgdmer.py'}")
     grid = module.get_grid()
     _check_fields(grid, FIELDS, path)
+    if not isinstance(grid["rows"], dict) or not isinstance(grid["overrides"], dict):
+        raise CgdmerError(
+            f"{path}: rows and overrides must be dicts; look at the grid of the package, ablations/cgdmer"
+        )
     for name, row in grid["rows"].items():
         _check_fields(row, ROW_FIELDS, f'{path}, row "{name}"')
     if grid["reference"] not in grid["rows"]:
@@ -100,7 +101,9 @@ def _made_once(config: ConfigDict, corpus: Corpus) -> tuple[InputContract, Token
     return build.make_contract(corpus, tokenizer, build.scaling_of(config)), tokenizer
 
 
-def _check_fields(found: dict, wanted: set[str], where: str) -> None:
+def _check_fields(found: object, wanted: set[str], where: str) -> None:
+    if not isinstance(found, dict):
+        raise CgdmerError(f"{where} is a {type(found).__name__}, expected a dict with {', '.join(sorted(wanted))}")
     for name in sorted(found.keys() ^ wanted):
         problem = "has the unknown" if name in found else "lacks the"
         raise CgdmerError(f"{where} {problem} field {name}; it holds {', '.join(sorted(wanted))}")

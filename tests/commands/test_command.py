@@ -113,6 +113,23 @@ def test_a_mistake_gets_one_line_with_the_way_out(spec, words, sentence):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('{"a": false}', r"is no Python file that runs \(NameError: name 'false' is not defined\); correct the file"),
+        ("import nowhere", r"is no Python file that runs \(ModuleNotFoundError: No module named 'nowhere'\)"),
+        ("def get_config(:", "is no Python file that runs|invalid syntax"),
+        ("def get_config(): return 1 / 0", r"is no Python file that runs \(ZeroDivisionError: division by zero\)"),
+    ],
+)
+@pytest.mark.parametrize("name", ["own.py", "own.json"])
+def test_a_config_file_that_is_no_program_is_told_in_one_sentence(tmp_path, name, content, words):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(CgdmerError, match=words) as caught:
+        load_config(str(tmp_path / name), [])
+    assert "\n" not in str(caught.value)
+
+
 def test_overrides_come_from_the_words_given_and_not_from_the_command_line(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["pytest", "--config.optimizer.steps=5"])
     assert load_config(NANO, []).optimizer.steps != 5

@@ -99,6 +99,7 @@ def flipped_sample(out):
         lambda out: notes_path(out, 1).write_text("[]"),
         lambda out: notes_path(out, 1).write_text(""),
         lambda out: shutil.copy(notes_path(out, 0), notes_path(out, 1)),
+        lambda out: (notes_path(out, 1).unlink(), notes_path(out, 1).mkdir()),
         lambda out: (out / "signal/c/1/0/0").unlink(),
         lambda out: (out / "signal/zarr.json").write_text("[" * 200_000),
         lambda out: (out / "signal/zarr.json").write_text("{}"),
@@ -132,6 +133,23 @@ def test_a_setting_of_any_length_is_told_in_a_few_words(unfinished):
     with pytest.raises(CgdmerError, match=r"begun with name \[0, 0, .*, this command has synthetic") as caught:
         continued_bytes(unfinished)
     assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "words"),
+    [
+        ("settings.json", lambda path: path.mkdir(), r"settings\.json is not a file; delete"),
+        ("settings.json", os.mkfifo, r"settings\.json is not a file; delete"),
+        ("lock", lambda path: path.mkdir(), r"cannot be written to .* \(Is a directory\)"),
+        ("lock", os.mkfifo, r"cannot be written to .* \(No such device or address\)"),
+    ],
+)
+def test_a_folder_or_a_pipe_in_the_place_of_a_file_is_named(unfinished, name, make, words):
+    path = unfinished / ".partial" / name
+    path.unlink(missing_ok=True)
+    make(path)
+    with pytest.raises(CgdmerError, match=words):
+        continued_bytes(unfinished)
 
 
 def test_other_settings_are_refused_by_the_values_that_differ(unfinished):

@@ -138,6 +138,6 @@ def test_the_source_lists_and_reads_the_same_records():
 def test_the_source_names_its_recipe_and_refuses_nonsense():
     one, other = source.open_source(5, 100, 1), source.open_source(5, 100, 2)
     assert one.tables != other.tables
-    for n, rate, seed in ((0, 100, 0), (5, 20, 0), (5, 100, -1)):
-        with pytest.raises(CgdmerError, match="ask for at least 1 record"):
+    for n, rate, seed in ((0, 100, 0), (10**8, 100, 0), (5, 20, 0), (5, 100, -1)):
+        with pytest.raises(CgdmerError, match="ask for 1 to 1,000,000 records"):
             source.open_source(n, rate, seed)

@@ -120,6 +120,12 @@ def test_cache_put_in_the_place_of_another_tokenizers_is_made_again(corpus, cach
     assert_made_again(corpus, other, capsys, "token cache " + str(new), "other tokenizer")
 
 
+@pytest.mark.parametrize("length", [0, -1])
+def test_texts_are_not_cut_at_nothing(tokenizer, length):
+    with pytest.raises(CgdmerError, match=f"cannot be cut at {length} word pieces; give max_tokens of at least 1"):
+        encode(tokenizer, ["sinus rhythm"], length)
+
+
 def test_each_length_has_its_own_cache(corpus, tokenizer):
     token_table(corpus, tokenizer, 7)
     assert_equal(token_table(corpus, tokenizer, 12), encode(tokenizer, corpus.texts, 12))

@@ -70,6 +70,8 @@ def _spoil_once(tree: Tree, draw: Random, kept: tuple[str, ...]) -> str:
     names = sorted(name for name in files if not name.startswith(kept))
     if not names:
         return "nothing is left to spoil"
+    part = draw.choice(sorted({name.split("/")[0] for name in names}))  # each as often as one of many files
+    names = [name for name in names if name.split("/")[0] == part]
     name = draw.choice(names)
     if draw.random() < 0.1:
         return _other_thing(tree, name, names, draw)

@@ -35,8 +35,8 @@ def _refused() -> Values:
     raise CgdmerError("a is odd; correct it")
 
 
-def _two_lines() -> Values:
-    raise CgdmerError("a is odd\ncorrect it")
+def _without_words() -> Values:
+    raise CgdmerError(" ")
 
 
 def _warned() -> Values:
@@ -70,7 +70,7 @@ def _large() -> Values:
 
 KINDS = {
     "refused": _refused,
-    "two lines": _two_lines,
+    "without words": _without_words,
     "warned": _warned,
     "overflow": _overflow,
     "whole": lambda: {"a": 1, "b": 2},

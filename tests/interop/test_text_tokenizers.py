@@ -8,7 +8,7 @@ import tarfile
 import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
-from cgdmer_jax.data.text.tokenizer import train_wordpiece
+from cgdmer_jax.data.text.tokenizer import LARGEST_ID, read_tokenizer, train_wordpiece
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.huggingface import load_text_encoder
 from tests.interop.bert_folder import VOCABULARY, change_config, rewrite_rows, word_tokenizer, write_bert
@@ -92,6 +92,19 @@ def test_a_vocabulary_beyond_the_embeddings_is_refused(tmp_path):
     with pytest.raises(CgdmerError, match=r'token "w20" with id 20.* ids 0 to 19; take tokenizer\.json from') as caught:
         load_text_encoder(folder)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("number", [LARGEST_ID, LARGEST_ID + 1, 2**31, 2**32 - 1])
+def test_a_token_s_id_that_no_vocabulary_reaches_is_refused_before_the_gap_below_it_is_filled(tmp_path, number):
+    """At 2**31 the library asks for gigabytes when it writes the tokenizer, and ends the process."""
+    fields = json.loads(word_tokenizer(VOCABULARY).to_str())
+    fields["model"]["vocab"]["w3"] = number
+    (tmp_path / "tokenizer.json").write_text(json.dumps(fields))
+    if number == LARGEST_ID:
+        assert read_tokenizer(tmp_path / "tokenizer.json").token_to_id("w3") == number
+        return
+    with pytest.raises(CgdmerError, match=rf'has the token "w3" with id {number:,}, and ids up to 16,777,215 are read'):
+        read_tokenizer(tmp_path / "tokenizer.json")
 
 
 @pytest.mark.parametrize(("spare", "fits"), [(0, True), (28, True), (128, True), (129, False), (400, False)])

@@ -263,6 +263,40 @@ def test_a_grid_file_with_another_shape_is_refused(tmp_path):
         load_grid(str(tmp_path / "g.py"))
 
 
+@pytest.mark.parametrize("name", ["g.py", "g"])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "has no function get_grid"),
+        ('{"a": false}', r"is no Python file that runs \(NameError: name 'false' is not defined\); correct"),
+        ("def get_grid(:", r"is no Python file that runs \(SyntaxError: "),
+        ("import nowhere", r"is no Python file that runs \(ModuleNotFoundError: "),
+        ("def get_grid(): return None", "is a NoneType, expected a dict with config, overrides, reference, rows"),
+        (
+            "def get_grid(): return {'config': 'x', 'overrides': {}, 'rows': [], 'reference': 'a'}",
+            "rows and overrides must be dicts",
+        ),
+        (
+            "def get_grid(): return {'config': 'x', 'overrides': {}, 'rows': {'a': 3}, 'reference': 'a'}",
+            'row "a" is a int, expected a dict with overrides, seeds',
+        ),
+    ],
+)
+def test_a_grid_file_that_is_no_grid_is_told_in_one_sentence(tmp_path, name, content, words):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(CgdmerError, match=words) as caught:
+        load_grid(str(tmp_path / name))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_grid_file_of_any_ending_is_read(tmp_path):
+    (tmp_path / "grid.txt").write_text(
+        "def get_grid(): return {'config': 'x', 'overrides': {}, 'rows': {'a': {'overrides': {}, 'seeds': (3,)}}, "
+        "'reference': 'a'}"
+    )
+    assert load_grid(str(tmp_path / "grid.txt"))["rows"]["a"]["seeds"] == (3,)
+
+
 def test_the_project_s_grid_has_the_rows_of_the_issue_with_three_seeds():
     rows = load_grid("configs/ablations/cgdmer.py")["rows"]
     three = [name for name, row in rows.items() if row["seeds"] == (0, 1, 2)]

@@ -14,14 +14,15 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.waveform.conditioning import LEADS
 
 SECONDS = 10.0
+MOST_RECORDS = 1_000_000  # as many as the ids have digits for, and all of them are listed in memory
 
 
 def open_source(n_records: int, rate: int, seed: int) -> Source:
     """Records 0..n-1 of a seed at `rate` Hz, folds by patient; a recording is made when it is read."""
-    if n_records < 1 or not 50 <= rate <= 1000 or not 0 <= seed < 2**32:
+    if not 1 <= n_records <= MOST_RECORDS or not 50 <= rate <= 1000 or not 0 <= seed < 2**32:
         raise CgdmerError(
-            f"the synthetic source cannot make {n_records} records at {rate} Hz from seed {seed}; ask for at "
-            "least 1 record, 50 to 1000 Hz and a seed from 0 to 2**32 - 1"
+            f"the synthetic source cannot make {n_records} records at {rate} Hz from seed {seed}; ask for 1 "
+            f"to {MOST_RECORDS:,} records, 50 to 1000 Hz and a seed from 0 to 2**32 - 1"
         )
     listing = list_records(seed, n_records, SECONDS)
     records = [

@@ -52,6 +52,7 @@ class BoundedTable:
         """These columns; refuses texts that are longer than `longest` bytes, or too many bytes in all."""
         try:
             table = self._file.read(names).select(names)
+            table.validate(full=True)  # that texts are UTF-8 and every index is of its dictionary
             lengths = [_lengths(chunk) for column in table.columns for chunk in column.chunks]
         except (pa.ArrowException, OSError, ValueError) as error:
             raise self._refused("cannot be unpacked") from error

@@ -6,6 +6,7 @@ Its notes live in the folder `.partial`, which is gone once the store is sealed.
 import fcntl
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,7 +81,7 @@ def unfinished_store(out: Path, settings: dict[str, Any]) -> Iterator[None]:
         if out.exists() and not partial.is_dir() and any(out.iterdir()):
             raise CgdmerError(f"{out} holds files of something else than a conversion; name another --out")
         partial.mkdir(parents=True, exist_ok=True)
-        lock = (partial / LOCK).open("w")
+        lock = open(partial / LOCK, "w", opener=_without_waiting)
     except OSError as error:
         raise CgdmerError(
             f"the store cannot be written to {out} ({error.strerror}); name another --out or correct its permissions"
@@ -90,11 +91,16 @@ def unfinished_store(out: Path, settings: dict[str, Any]) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise CgdmerError(f"another conversion is writing to {out}; wait for it or name another --out") from error
-        if (partial / SETTINGS).is_file():
+        if (partial / SETTINGS).exists():
             check_same(out, settings, _begun_settings(out))
         else:
             write_whole(partial / SETTINGS, json.dumps(sealed(settings)))
         yield
+
+
+def _without_waiting(name: str, flags: int) -> int:
+    """Of a pipe, which would wait for its reader, an OSError."""
+    return os.open(name, flags | os.O_NONBLOCK, 0o666)
 
 
 def _begun_settings(out: Path) -> dict[str, Any]:
@@ -124,3 +130,6 @@ def clear_unfinished(out: Path, done: set[int]) -> None:
             path.unlink()
     for path in out.rglob(f"*{UNFINISHED}"):
         path.unlink()
+    for path in (out / PARTIAL).glob("shard-*.json"):
+        if path.is_dir():  # nothing could be renamed into its place
+            shutil.rmtree(path)

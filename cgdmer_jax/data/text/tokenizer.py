@@ -18,6 +18,7 @@ from cgdmer_jax.git_lfs import refuse_pointer
 from cgdmer_jax.whole_file import write_whole
 
 TOKENIZER_FILE = "tokenizer.json"
+LARGEST_ID = (1 << 24) - 1  # of a token; the largest published vocabularies have a million
 MOST_CELLS = 1 << 31  # texts times tokens of one table, of 5 bytes each
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")  # ids 0..4 of our own WordPiece
 
@@ -136,6 +137,11 @@ def read_tokenizer(path: Path) -> Tokenizer:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the tokenizers library raises nothing narrower
         raise CgdmerError(f"{path} is no tokenizer that can be read ({error}); copy it again") from error
+    token, number = max(tokenizer.get_vocab(with_added_tokens=True).items(), key=lambda item: item[1], default=("", 0))
+    if number > LARGEST_ID:  # the library fills the gaps below it when it writes the tokenizer
+        raise CgdmerError(
+            f'{path} has the token "{token}" with id {number:,}, and ids up to {LARGEST_ID:,} are read; copy it again'
+        )
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer
@@ -153,6 +159,8 @@ def encode(
     padding = first_id(tokenizer, PADDING)
     if padding is None:
         raise CgdmerError(f"the tokenizer has none of the tokens {', '.join(PADDING)}; texts cannot be padded")
+    if max_tokens < 1:
+        raise CgdmerError(f"texts cannot be cut at {max_tokens} word pieces; give max_tokens of at least 1")
     if len(texts) * max_tokens > MOST_CELLS:
         raise CgdmerError(
             f"{len(texts):,} texts of {max_tokens:,} tokens each would take "

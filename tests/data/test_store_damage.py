@@ -260,7 +260,7 @@ def test_a_file_that_is_sealed_and_no_parquet_is_one_sentence(store):
 def test_whatever_is_sealed_in_a_table_is_read_as_its_types_or_one_sentence(store, name):
     """Flipped bits that the seal agrees with: texts that are no UTF-8, and indices beyond their dictionary."""
     content, refused = (store / name).read_bytes(), 0
-    for place in range(4, len(content) - 4, 3 if name == "reports.parquet" else 40):
+    for place in range(4, len(content) - 4, len(content) // 120):
         (store / name).write_bytes(content[:place] + bytes([content[place] ^ 0x80]) + content[place + 1 :])
         info = info_of(store)
         info["seal"]["tables"][seal.TABLES.index(name)] = seal.seal_table(store, name, 10)
@@ -272,7 +272,7 @@ def test_whatever_is_sealed_in_a_table_is_read_as_its_types_or_one_sentence(stor
         except CgdmerError as error:
             refused += 1
             assert name in str(error) and "\n" not in str(error)
-    assert refused > 30
+    assert refused > 10
 
 
 def test_a_collection_with_long_reports_reads_back_whole(tmp_path):

@@ -94,6 +94,18 @@ def test_a_vocabulary_beyond_the_embeddings_is_refused(tmp_path):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("kind", [models.WordLevel, models.WordPiece])
+def test_a_tokenizer_that_has_no_token_for_unknown_words_is_refused_as_it_is_read(tmp_path, kind):
+    whole, without = Tokenizer(kind({"[PAD]": 0, "[UNK]": 1}, unk_token="[UNK]")), tmp_path / "tokenizer.json"
+    whole.save(str(without))
+    assert read_tokenizer(without).token_to_id("[UNK]") == 1
+    without.write_text(without.read_text().replace('"[UNK]": 1', '"[UNK": 1'))
+    with pytest.raises(
+        CgdmerError, match=r"is no tokenizer that can be read \(Word.* Missing \[UNK\] token .*; copy it"
+    ):
+        read_tokenizer(without)
+
+
 @pytest.mark.parametrize("number", [LARGEST_ID, LARGEST_ID + 1, 2**31, 2**32 - 1])
 def test_a_token_s_id_that_no_vocabulary_reaches_is_refused_before_the_gap_below_it_is_filled(tmp_path, number):
     """At 2**31 the library asks for gigabytes when it writes the tokenizer, and ends the process."""

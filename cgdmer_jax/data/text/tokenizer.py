@@ -18,6 +18,7 @@ from cgdmer_jax.git_lfs import refuse_pointer
 from cgdmer_jax.whole_file import write_whole
 
 TOKENIZER_FILE = "tokenizer.json"
+UNKNOWN = "qzxj \ua66e"  # words that no vocabulary holds
 LARGEST_ID = (1 << 24) - 1  # of a token; the largest published vocabularies have a million
 MOST_CELLS = 1 << 31  # texts times tokens of one table, of 5 bytes each
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")  # ids 0..4 of our own WordPiece
@@ -135,6 +136,7 @@ def read_tokenizer(path: Path) -> Tokenizer:
     refuse_pointer(path)
     try:
         tokenizer = Tokenizer.from_file(str(path))
+        tokenizer.encode(UNKNOWN)  # without a token for them, some kinds fail at the first unknown word, others never
     except Exception as error:  # the tokenizers library raises nothing narrower
         raise CgdmerError(f"{path} is no tokenizer that can be read ({error}); copy it again") from error
     token, number = max(tokenizer.get_vocab(with_added_tokens=True).items(), key=lambda item: item[1], default=("", 0))

@@ -60,6 +60,7 @@ from tests.bad_recordings import (
     unwritable_output,
 )
 from tests.bad_runs import (
+    case_of_nobody,
     changed_report,
     changed_run,
     disk_fills_up_in_checkpoint,
@@ -252,6 +253,12 @@ CASES = (
         lambda f: scored(f, "evaluation/synthetic/validation/diagnostics.json", '{"ranks": 3}'),
         1,
         "run experiments.diagnose again, or delete the file",
+    ),
+    Case(
+        "evaluation: a record for the patient's page that is not there (--case)",
+        case_of_nobody,
+        1,
+        '--case: the store has no record "nobody"; give one of',
     ),
     Case(
         "evaluation: a file in the place of its folder",

@@ -135,6 +135,12 @@ def scored(folder: Path, name: str, content: str) -> Outcome:
         return run(evaluate.main, words, resumes=True)
 
 
+def case_of_nobody(folder: Path) -> Outcome:
+    with toy_known():
+        words = [f"--run={toy_run(folder)}", f"--store={folder / 'store'}", "--split=validation", "--case=nobody"]
+        return run(evaluate.main, words, resumes=True)
+
+
 def store_without_the_split(folder: Path) -> Outcome:
     other = write_store(folder / "other", REPORTS, folds=[1] * len(REPORTS))
     with toy_known():

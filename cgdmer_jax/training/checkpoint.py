@@ -32,6 +32,7 @@ from cgdmer_jax.training.reading import Restored, manifest_sha256, read_steadily
 from cgdmer_jax.training.state import TrainState, abstract
 
 STATE = "state"
+UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError)  # of Orbax, TensorStore, or JSON
 REMEDY = "free some space and run the same command again"
 
 
@@ -287,9 +288,13 @@ def _arrays(folder: Path, wanted: dict[str, Leaf]) -> dict[str, jax.Array]:
     """The arrays of a checkpoint whose files are those that its manifest lists."""
     try:
         return ocp.load(folder.absolute() / STATE, abstract(wanted))
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:  # of Orbax, TensorStore, or JSON
+    except Exception as error:
+        # Orbax puts what TensorStore says about an array into a bare Exception.
+        said = error.__cause__ or error if type(error) is Exception else error
+        if type(said) is not Exception and not isinstance(said, UNREADABLE):
+            raise
         raise DamagedCheckpoint(
-            f"{folder} does not hold the arrays of its {MANIFEST} ({reason_of(error)}); delete this folder, so that "
+            f"{folder} does not hold the arrays of its {MANIFEST} ({reason_of(said)}); delete this folder, so that "
             "the checkpoint before it is used"
         ) from error
 

@@ -270,10 +270,16 @@ def test_the_manifest_lists_every_file_and_every_array(saved):
     assert written["arrays"]["00000.step"] == [[], "int32"]
 
 
-def test_arrays_that_are_not_those_of_a_manifest_with_right_hashes_are_named(two):
+def with_another_bit(content):
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 64]) + content[middle + 1 :]
+
+
+@pytest.mark.parametrize("spoil", [lambda content: b"", with_another_bit])
+def test_arrays_that_are_not_those_of_a_manifest_with_right_hashes_are_named(two, spoil):
     data = [path for path in files_of(two / "5") if path.parent.name == "d"]
     for path in data:
-        path.write_bytes(b"")
+        path.write_bytes(spoil(path.read_bytes()))
     fields = json.loads((two / "5" / "manifest.json").read_text())
     fields["files"] |= {str(path.relative_to(two / "5")): manifest.sha256_of(path) for path in data}
     fields["files"]["manifest.json"] = manifest.own_sha256(fields)
@@ -288,6 +294,24 @@ def test_arrays_that_are_not_those_of_a_manifest_with_right_hashes_are_named(two
             read()
     shutil.rmtree(two / "5")
     assert restored_step(two, []) == 3
+
+
+def test_a_bare_exception_of_orbax_is_told_by_its_cause_and_another_fault_is_not_put_on_the_files(two, monkeypatch):
+    def load(*_):
+        try:
+            raise ValueError("DATA_LOSS: chunk cannot be decoded")
+        except ValueError as error:
+            raise Exception("Encountered error while reading array index") from error  # as Orbax's serialization does
+
+    def out_of_memory(*_):
+        raise RuntimeError("RESOURCE_EXHAUSTED")
+
+    monkeypatch.setattr(checkpoint.ocp, "load", load)
+    with pytest.raises(DamagedCheckpoint, match="DATA_LOSS: chunk cannot be decoded"):
+        Checkpoints(two, 9).restore(5, new_state())
+    monkeypatch.setattr(checkpoint.ocp, "load", out_of_memory)
+    with pytest.raises(RuntimeError, match="RESOURCE_EXHAUSTED"):
+        Checkpoints(two, 9).restore(5, new_state())
 
 
 def test_a_folder_in_the_place_of_a_manifest_is_named_and_names_that_are_no_steps_are_none(two):

@@ -11,6 +11,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.huggingface import load_text_encoder
 from cgdmer_jax.interop.text_architecture import weights_sha256
 from cgdmer_jax.interop.text_folder import read_origin, save_text_encoder
+from cgdmer_jax.sealed_json import sealed
 from tests.interop.bert_folder import write_bert
 
 ORIGIN = {"adapted_from": "minilm", "reports_sha256": "ab" * 32}
@@ -52,6 +53,12 @@ def test_a_missing_file_is_named(copy):
     (copy / "tokenizer.json").unlink()
     with pytest.raises(CgdmerError, match=r"tokenizer\.json"):
         load_text_encoder(copy)
+
+
+def test_a_file_whose_name_no_disk_takes_is_missing(copy):
+    (copy / "origin.json").write_text(json.dumps(sealed(ORIGIN | {"files": {"x" * 300: "ab" * 32}})))
+    with pytest.raises(CgdmerError, match="is missing"):
+        read_origin(copy)
 
 
 def test_a_folder_of_an_earlier_version_is_the_same_encoder(copy, written):

@@ -11,7 +11,7 @@ MOST_TOKENS = 1 << 20  # of a report
 
 
 def named_method(name: str, where: str = "config.method") -> tuple[Callable[..., Method], type]:
-    """What makes the method of that name, and the class of its config; `where` as for `make_method`."""
+    """Maker of the method of that name, and the class of its config; `where` as for `make_method`."""
     if name not in METHODS:
         raise CgdmerError(f'{where}_name is "{name:.80}".{suggest(name, METHODS)}')
     return METHODS[name]

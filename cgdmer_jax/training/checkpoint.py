@@ -288,7 +288,7 @@ def _arrays(folder: Path, wanted: dict[str, Leaf]) -> dict[str, jax.Array]:
     """The arrays of a checkpoint whose files are those that its manifest lists."""
     try:
         return ocp.load(folder.absolute() / STATE, abstract(wanted))
-    except Exception as error:
+    except Exception as error:  # none but those told below is kept
         # Orbax puts what TensorStore says about an array into a bare Exception.
         said = error.__cause__ or error if type(error) is Exception else error
         if type(said) is not Exception and not isinstance(said, UNREADABLE):

@@ -89,7 +89,7 @@ class FolderTarget:
         return sorted({name.split("/")[0] for name in self.spoilt} & self.readers.keys())
 
     def read(self) -> Values:
-        """Of every part with something spoilt; the first that is refused ends not the others."""
+        """Values of every part in which something is spoilt; a part that is refused does not end the others."""
         values, refused = {}, None
         for part in self.parts():
             try:

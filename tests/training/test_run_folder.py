@@ -159,6 +159,7 @@ def test_what_a_start_leaves_or_a_scheduler_makes_stops_no_new_run(tmp_path, nam
     (tmp_path / name).mkdir()
     (tmp_path / "slurm-1.out").write_text("")
     RunFolder(tmp_path).check({}, ())
+    assert sorted(one.name for one in tmp_path.iterdir()) == sorted([name, "slurm-1.out"]), "nothing is touched"
 
 
 def test_a_file_is_no_run_folder(tmp_path):

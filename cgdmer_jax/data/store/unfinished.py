@@ -99,7 +99,7 @@ def unfinished_store(out: Path, settings: dict[str, Any]) -> Iterator[None]:
 
 
 def _without_waiting(name: str, flags: int) -> int:
-    """Of a pipe, which would wait for its reader, an OSError."""
+    """Opens without waiting: a pipe that nobody reads is an OSError."""
     return os.open(name, flags | os.O_NONBLOCK, 0o666)
 
 

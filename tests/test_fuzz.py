@@ -69,6 +69,8 @@ def test_the_counts_are_those_of_the_tries_and_a_fault_can_be_made_again(toys, t
     (row,) = json.loads((tmp_path / "counts.json").read_text())["rows"]
     assert (row["tries"], row[NAMED], row[HARMLESS], row[CHANGED], row[FAULT]) == (11, 2, 1, 1, 7)
     assert row["changed_fields"] == {"b": 1}
+    (mistake,) = (one["told"] for one in row["faults"] if one["mutation"] == "programming mistake")
+    assert mistake.startswith("TypeError: no such field in folder/a.json"), "no folder of the machine"
     assert f"--target=wfdb --seed=0 --only={toys['dead'].number}" in capsys.readouterr().out
 
 

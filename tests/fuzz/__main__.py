@@ -6,6 +6,7 @@ that nobody can read. A fault is made again by --only=NUMBER with the same targe
 """
 
 import collections
+import re
 import tempfile
 import time
 from pathlib import Path
@@ -62,8 +63,13 @@ def row_of(name: str, found: list[Try], seconds: float, peak_gib: float) -> dict
         "seconds": seconds,
         "longest_try_s": max((one.seconds for one in found), default=0.0),
         "peak_memory_gib": peak_gib,
-        "faults": [{"number": one.number, "mutation": one.mutation, "told": one.told} for one in faults],
+        "faults": [{"number": f.number, "mutation": f.mutation, "told": without_scratch(f.told)} for f in faults],
     }
+
+
+def without_scratch(told: str) -> str:
+    """What is told, with the paths of the worker's folder as they are inside it: it is another one in every run."""
+    return re.sub(re.escape(tempfile.gettempdir()) + r"/[^/]+/", "", told)
 
 
 def show(job: Job) -> int:

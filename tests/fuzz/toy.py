@@ -2,6 +2,7 @@
 
 import os
 import signal
+import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -44,6 +45,10 @@ def _warned() -> Values:
     return {"a": 1, "b": 2}
 
 
+def _programming_mistake() -> Values:
+    raise TypeError(f"no such field in {tempfile.gettempdir()}/anything/folder/a.json")
+
+
 def _overflow() -> Values:
     warnings.warn("overflow", RuntimeWarning, stacklevel=1)
     return {"a": 1, "b": 2}
@@ -75,7 +80,7 @@ KINDS = {
     "overflow": _overflow,
     "whole": lambda: {"a": 1, "b": 2},
     "changed": lambda: {"a": 1, "b": 3},
-    "programming mistake": lambda: {"a": None + 1},
+    "programming mistake": _programming_mistake,
     "hang": _hang,
     "deaf": _deaf,
     "dead": _dead,

@@ -11,6 +11,12 @@ from jaxtyping import Array, Float
 PRODUCT = "product"  # what the remat policy `dots` keeps: it can't see products inside a custom derivative
 
 
+def sum_of_rows(x: Float[Array, "*axes width"]) -> Float[Array, "width"]:
+    """The sum over all axes but the last as a matrix product, which XLA's CPU backend does faster than a reduction."""
+    flat = x.reshape(-1, x.shape[-1])
+    return jnp.matmul(jnp.ones((1, len(flat)), x.dtype), flat, precision=jax.lax.Precision.HIGHEST)[0]
+
+
 @jax.custom_vjp
 def affine(x: Float[Array, "row in"], kernel: Float[Array, "in out"], bias: Float[Array, "out"]):
     """x @ kernel + bias on 2-D activations, the bias gradient as a matrix product.
@@ -27,7 +33,7 @@ def _affine_forward(x, kernel, bias):
 
 def _affine_backward(saved, d_out):
     x, kernel = saved
-    return d_out @ kernel.T, x.T @ d_out, _sum_of_rows(d_out)
+    return d_out @ kernel.T, x.T @ d_out, sum_of_rows(d_out)
 
 
 affine.defvjp(_affine_forward, _affine_backward)
@@ -76,13 +82,18 @@ class Dense(nn.Module):
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(3,))
-def layer_norm(x: Float[Array, "*axes width"], scale: Float[Array, "width"], bias: Float[Array, "width"], epsilon: float):
-    """Layer normalisation of the last axis; its backward pass keeps x and one number a row, and sums by products."""
-    normed, _ = _normed(x, epsilon)
-    return normed * scale + bias
+def layer_norm(
+    x: Float[Array, "*axes width"], scale: Float[Array, "width"], bias: Float[Array, "width"], epsilon: float
+) -> Float[Array, "*axes width"]:
+    """Layer normalisation of the last axis in float32 at least; its backward pass keeps x and computes the rest again.
+
+    On a CPU what is kept costs more than what is computed: a step takes its memory anew each time.
+    """
+    return _normed(x, epsilon)[0] * scale + bias
 
 
 def _normed(x, epsilon):
+    x = precise(x)
     centred = x - x.mean(-1, keepdims=True)
     inverse = jax.lax.rsqrt((centred**2).mean(-1, keepdims=True) + epsilon)
     return centred * inverse, inverse
@@ -98,13 +109,7 @@ def _layer_norm_backward(epsilon, saved, d_out):
     d_normed = d_out * scale
     along = (d_normed * normed).mean(-1, keepdims=True)
     d_x = inverse * (d_normed - d_normed.mean(-1, keepdims=True) - normed * along)
-    return d_x, _sum_of_rows(d_out * normed), _sum_of_rows(d_out)
-
-
-def _sum_of_rows(x: Float[Array, "*axes width"]) -> Float[Array, "width"]:
-    """The sum over all axes but the last as a matrix product, which is faster on a CPU."""
-    flat = x.reshape(-1, x.shape[-1])
-    return (jnp.ones((1, len(flat)), x.dtype) @ flat)[0]
+    return d_x.astype(x.dtype), sum_of_rows(d_out * normed), sum_of_rows(d_out)
 
 
 layer_norm.defvjp(_layer_norm_forward, _layer_norm_backward)
@@ -120,4 +125,4 @@ class LayerNorm(nn.Module):
     def __call__(self, x: Float[Array, "*axes width"]) -> Float[Array, "*axes width"]:
         scale = self.param("scale", nn.initializers.ones_init(), (x.shape[-1],))
         bias = self.param("bias", nn.initializers.zeros_init(), (x.shape[-1],))
-        return layer_norm(precise(x), scale, bias, self.epsilon).astype(self.dtype)
+        return layer_norm(x, scale, bias, self.epsilon).astype(self.dtype)

@@ -1,5 +1,6 @@
 """Shared fixtures. Shapes are checked: jaxtyping's import hook runs beartype over the package."""
 
+import gc
 import os
 import platform
 import signal
@@ -24,6 +25,9 @@ hook = install_import_hook("cgdmer_jax", "beartype.beartype")
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
 
+# As cgdmer_jax.cli has it: while JAX traces, looking for garbage takes a third of the time.
+gc.set_threshold(50_000, 10, 10)
+
 SHARED = Path(__file__).parents[2] / "shared"
 
 
@@ -34,6 +38,12 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"{folder} is absent: real recordings are not part of the project")
     return folder
+
+
+def pytest_collection_finish():
+    """What was imported stays to the end: no search for garbage walks it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Int
 
 from cgdmer_jax.fields import Checked, setting
 from cgdmer_jax.models.attention import attention
-from cgdmer_jax.models.dense import PRODUCT, Dense, LayerNorm
+from cgdmer_jax.models.dense import PRODUCT, Dense, LayerNorm, gelu
 
 # The last kernel of a residual branch starts at this share of Glorot's draw, so that a block begins close to doing
 # nothing and a token's content reaches the end of the stack (docs/decisions.md, "CG-DMER").
@@ -86,7 +86,7 @@ class Mlp(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "batch token width"]) -> Float[Array, "batch token width"]:
-        h = nn.gelu(Dense(self.hidden, self.dtype, name="up")(x), approximate=True)
+        h = gelu(Dense(self.hidden, self.dtype, name="up")(x))
         return Dense(x.shape[-1], self.dtype, BRANCH_START, name="down")(h)
 
 

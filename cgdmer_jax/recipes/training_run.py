@@ -125,18 +125,23 @@ def measured(first: int, last: int, seconds: float, batch_size: int) -> dict:
 def first_state(method: Method, config: OptimizerConfig, batch: Batch, key: PRNGKeyArray, mesh: Mesh):
     """(state from scratch, made where it is to lie, optimiser); `batch` has this host's rows."""
     batch = place_batch(batch, mesh)
-    shapes, optimizer = state_shapes(method, config, batch, key)
+    init = jax.jit(method.init)  # traced once, for the shapes and for the values
+    shapes, optimizer = _shapes(init, method, config, batch, key)
     placed = placement.shardings(shapes, mesh)
     rows = placement.placements(shapes, placed)
     placement.check_replicated(rows, mesh.shape["fsdp"])
     placement.check_memory(rows, mesh)
-    make = jax.jit(lambda k, b: start(method.init(k, b), optimizer), out_shardings=placed)
+    make = jax.jit(lambda k, b: start(init(k, b), optimizer), out_shardings=placed)
     return make(key, batch), optimizer
 
 
 def state_shapes(method: Method, config: OptimizerConfig, batch: Batch, key: PRNGKeyArray):
     """(shapes of the whole state, optimiser); nothing is computed."""
-    variables = jax.eval_shape(method.init, key, batch)
+    return _shapes(method.init, method, config, batch, key)
+
+
+def _shapes(init: Callable, method: Method, config: OptimizerConfig, batch: Batch, key: PRNGKeyArray):
+    variables = jax.eval_shape(init, key, batch)
     optimizer = make_optimizer(config, variables.params, method.declared.rate_factors)
     return jax.eval_shape(lambda v: start(v, optimizer), variables), optimizer
 

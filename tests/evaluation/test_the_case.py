@@ -14,7 +14,7 @@ from cgdmer_jax.metrics.results import read_results
 from cgdmer_jax.recipes.pretrain import pretrain
 from cgdmer_jax.report.contents import read_contents
 from cgdmer_jax.waveform.heart_rate import heart_rates
-from configs import quickstart
+from tests.evaluation.plain import plain_config, plain_known
 
 PLACE = "evaluation/synthetic/validation"
 ASKED = {"checkpoint": None, "features": ("main",), "random_seeds": 1, "kernels": 20, "parts": ("probe",)}
@@ -26,16 +26,10 @@ def evaluated(tmp_path_factory):
     folder = tmp_path_factory.mktemp("case")
     store, run = folder / "store", folder / "run"
     convert(synthetic.open_source(600, 50, 0), store, rate=50, processes=1, progress=False)
-    config = quickstart.get_config()
-    config.data.stores = (str(store),)
-    config.data.batch_size = 16
-    for part in ("ecg", "text", "second", "decoder"):
-        config.method[part] = {"width": 16, "depth": 1, "heads": 2}
-    config.optimizer.steps = 2
-    config.run.validation_records = 16
-    assert pretrain(config, run) == 0
-    evaluate(run, str(store), "validation", **ASKED)
-    return run, store
+    with plain_known():
+        assert pretrain(plain_config(str(store)), run) == 0
+        evaluate(run, str(store), "validation", **ASKED)
+        yield run, store
 
 
 @pytest.fixture
@@ -62,7 +56,7 @@ def test_the_page_shows_the_record_that_was_asked_for_and_the_terminal_what_was_
     (probe,) = [
         row
         for row in rows
-        if (row["class"], row["metric"], row["method"], row["group"]) == ("macro_ge10", "auroc", "cgdmer", "all")
+        if (row["class"], row["metric"], row["method"], row["group"]) == ("macro_ge10", "auroc", "plain", "all")
     ]
     told = capsys.readouterr().out
     assert f"Probe on `main`: macro AUROC {probe['value']:.3f} [" in told and "Random weights reach" in told

@@ -16,6 +16,7 @@ from tests.fuzz.target import FAULT, Target, Try, outcome, quiet, spoil_for
 SECONDS_A_TRY = 60.0  # the slowest right one takes 3, on an idle machine
 GRACE_S = 20.0  # more, until code that hears no alarm is killed
 PREPARING_S = 600.0
+TRIES_BETWEEN_PEAKS = 50
 
 
 class Job(NamedTuple):
@@ -60,6 +61,8 @@ def _work(job: Job, line: Connection) -> None:
         # What every load of a model compiles anew is the same code; read when JAX is imported.
         os.environ |= {"JAX_COMPILATION_CACHE_DIR": f"{scratch}/compiled", "JAX_PLATFORMS": "cpu"}
         os.environ |= {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "HF_HUB_OFFLINE": "1"}
+        import jax
+
         target = target_of(job.name)
         with quiet():
             target.prepare(Path(scratch))
@@ -70,8 +73,9 @@ def _work(job: Job, line: Connection) -> None:
             begun = time.monotonic()
             found = outcome(target, job.seconds_a_try)
             line.send(Try(number, mutation, *found, round(time.monotonic() - begun, 3)))
-            if number % 50 == 0:
+            if number % TRIES_BETWEEN_PEAKS == 0:
                 line.send(Peak(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20))
+                jax.clear_caches()  # what every load traces anew stays there: thousands of loads come to gigabytes
 
 
 def watched(job: Job, seconds: float) -> Iterator[Try | Peak]:

@@ -1,8 +1,8 @@
-"""Huge pages for a command: each training step takes hundreds of megabytes anew, which in pages of 4 KiB costs a fifth
-of a step on a CPU (docs/performance.md).
+"""Memory in huge pages for the commands: each training step allocates hundreds of megabytes of temporaries, and on a
+CPU mapping them in pages of 4 KiB takes a noticeable part of the step (docs/performance.md).
 
-Only glibc can ask for them, and it reads what it is to do when a process starts. So a command starts itself anew, as
-the same process, with GLIBC_TUNABLES saying so. The library does not touch them.
+glibc decides when a process starts, by GLIBC_TUNABLES. So a command sets it and executes itself again, in the same
+process. The library leaves the process alone.
 """
 
 import os
@@ -15,10 +15,10 @@ ENABLED = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 
 def start_again_with_them() -> None:
-    """Starts this process anew where that gives it huge pages; else, and the second time, does nothing.
+    """Executes this process's program again where that gives it huge pages; otherwise returns at once.
 
-    Where the kernel gives them to all (always) or to none (never) there is nothing to ask for. A GLIBC_TUNABLES that
-    names glibc.malloc.hugetlb is left as it is: =0 turns this off.
+    There is nothing to ask for where the kernel gives them to every process (always) or to none (never). A
+    GLIBC_TUNABLES that sets glibc.malloc.hugetlb is left as it is, so that =0 turns this off.
     """
     asked = os.environ.get(TUNABLES, "")
     if HUGE in asked or not sys.executable or not _are_given_on_request():

@@ -41,7 +41,7 @@ def shared_data() -> Path:
 
 
 def pytest_collection_finish():
-    """What was imported stays to the end: no search for garbage walks it again."""
+    """Keeps the garbage collector away from what is imported by now: none of it goes before the end."""
     gc.collect()
     gc.freeze()
 

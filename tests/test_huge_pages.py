@@ -18,7 +18,7 @@ print([os.getpid(), os.environ.get("GLIBC_TUNABLES"), sys.argv[1:], sys.flags.do
 
 @pytest.fixture
 def told(tmp_path):
-    """What a process with these tunables and words says of itself once it has got so far."""
+    """Runs a small program with these tunables and words; returns what it reports of itself."""
 
     def run(tunables: str | None, *words: str) -> list:
         (tmp_path / "program.py").write_text(PROGRAM)

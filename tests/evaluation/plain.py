@@ -1,6 +1,6 @@
-"""A method that has everything an evaluation asks of one and no network: it trains and compiles in a second.
+"""A method without a network that still has everything an evaluation needs: it trains and compiles in a second.
 
-What is told of tables, folders, prints and pages is the same for every method; `test_evaluate.py` scores a CG-DMER.
+Pages and printed lines are the same for every method; `test_evaluate.py` scores a CG-DMER.
 """
 
 from collections.abc import Iterator

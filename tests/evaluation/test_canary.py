@@ -15,10 +15,10 @@ import pytest
 from cgdmer_jax.commands import convert, embed, evaluate, export_model
 from cgdmer_jax.data.text.tokenizer import SPECIAL_TOKENS
 from cgdmer_jax.recipes.pretrain import pretrain
+from configs import quickstart
 from tests.bad_recordings import clean
 from tests.data.ptbxl_root import line, write_record, write_root
 from tests.data.small_stores import write_store
-from tests.evaluation.plain import plain_config, plain_known
 
 CANARY = "quokka"
 SURNAME = "wombatowski"  # in the reports of four patients, one fewer than a vocabulary asks for
@@ -30,11 +30,15 @@ REPORTS = [f"{CANARY} number {row}" + f" {SURNAME}" * (row < 4) for row in range
 def folder(tmp_path_factory):
     """A run of two steps on reports that all hold the canary, and its store."""
     folder = tmp_path_factory.mktemp("canary")
-    store = write_store(folder / "store", REPORTS, codes=("SR", "AFIB"))
-    with plain_known():
-        assert pretrain(plain_config(store), folder / "run") == 0
-        assert CANARY in (folder / "run/tokenizer/tokenizer.json").read_text(), "the canary is in no report"
-        yield folder
+    config = quickstart.get_config()
+    for part in ("ecg", "text", "second", "decoder"):
+        config.method[part] = {"width": 16, "depth": 1, "heads": 2}
+    config.data.update(stores=(write_store(folder / "store", REPORTS, codes=("SR", "AFIB")),), batch_size=8)
+    config.optimizer.steps = 2
+    config.run.validation_records = 8
+    assert pretrain(config, folder / "run") == 0
+    assert CANARY in (folder / "run/tokenizer/tokenizer.json").read_text(), "the canary is in no report"
+    return folder
 
 
 @pytest.fixture(scope="module")

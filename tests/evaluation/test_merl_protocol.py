@@ -19,10 +19,10 @@ from cgdmer_jax.metrics.protocols import published_draw
 from cgdmer_jax.metrics.results import check_rows, read_results
 from cgdmer_jax.recipes.pretrain import pretrain
 from cgdmer_jax.report.make import make_report
+from configs import quickstart
 from tests.data.merl_tables import MOVED, write_tables
 from tests.data.ptbxl_root import line, write_root
 from tests.data.small_stores import write_store
-from tests.evaluation.plain import plain_config, plain_known
 
 RECORDS = range(2, 402)
 ASKED = {"checkpoint": None, "features": ("main",), "random_seeds": 1, "kernels": 10}
@@ -38,14 +38,20 @@ def scored(tmp_path_factory):
     root = write_root(folder / "root", [line(number, scp_codes=CODES[number // 20 % 2]) for number in RECORDS])
     convert(ptbxl.open_source(root, 100), store, rate=100, processes=1, progress=False)
     tables = write_tables(folder / "tables", [(n, n // 2, n // 2 % 10 + 1) for n in RECORDS])
+    config = quickstart.get_config()
+    config.data.stores = (str(store),)
+    config.data.batch_size = 8
+    for part in ("ecg", "text", "second", "decoder"):
+        config.method[part] = {"width": 16, "depth": 1, "heads": 2}
+    config.optimizer.steps = 2
+    config.run.validation_records = 8
+    assert pretrain(config, run) == 0
     merl = {"protocol": "merl", "tables": tables}
-    with plain_known():
-        assert pretrain(plain_config(str(store)), run) == 0
-        evaluate.evaluate(run, str(store), "validation", **ASKED, parts=("probe",))
-        evaluate.evaluate(run, str(store), "validation", **ASKED, **merl)
-        assert not (run / "test_reads.jsonl").exists()
-        evaluate.evaluate(run, str(store), "test", **ASKED, **merl)
-        yield run, store, tables
+    evaluate.evaluate(run, str(store), "validation", **ASKED, parts=("probe",))
+    evaluate.evaluate(run, str(store), "validation", **ASKED, **merl)
+    assert not (run / "test_reads.jsonl").exists()
+    evaluate.evaluate(run, str(store), "test", **ASKED, **merl)
+    return run, store, tables
 
 
 def _rows(scored, split="test", **wanted):
@@ -70,11 +76,11 @@ def test_each_task_has_both_choices_at_three_shares_of_labels_and_the_release_s_
     probes = {
         (task, method, "probe", variant, fraction)
         for task in TASKS
-        for method in ("plain", "random_weights")
+        for method in ("cgdmer", "random_weights")
         for variant in (None, "max_test")
         for fraction in (1.0, 0.1, 0.01)
     }
-    assert found == probes | {(task, "plain", "zero_shot", "ckepe", 1.0) for task in TASKS}
+    assert found == probes | {(task, "cgdmer", "zero_shot", "ckepe", 1.0) for task in TASKS}
 
 
 def test_the_published_maximum_is_never_below_the_epoch_chosen_by_validation(scored):
@@ -87,10 +93,10 @@ def test_the_published_maximum_is_never_below_the_epoch_chosen_by_validation(sco
 
 def test_a_macro_is_the_mean_over_all_classes_under_their_released_columns(scored):
     saved = np.load(scored[0] / "evaluation/ptbxl/test/merl/predictions.npz")
-    labels, scores = saved["sub/labels"], saved["sub/probe/plain/main"]
+    labels, scores = saved["sub/labels"], saved["sub/probe/cgdmer/main"]
     assert saved["sub/label_classes"].tolist() == MOVED != saved["sub/classes"].tolist()
     expected = np.mean([roc_auc_score(labels[:, k], scores[:, k]) for k in range(4)])
-    (row,) = _rows(scored, task="sub", method="plain", evaluation="probe", variant=None, label_fraction=1.0,
+    (row,) = _rows(scored, task="sub", method="cgdmer", evaluation="probe", variant=None, label_fraction=1.0,
                    metric="auroc", **{"class": "macro_all"})  # fmt: skip
     assert row["value"] == pytest.approx(expected, abs=1e-4) and row["low"] is None
     np.testing.assert_array_equal(saved["sub_exact/labels"], labels[:, [0, 2, 3, 1]])

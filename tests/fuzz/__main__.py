@@ -68,7 +68,7 @@ def row_of(name: str, found: list[Try], seconds: float, peak_gib: float) -> dict
 
 
 def without_scratch(told: str) -> str:
-    """What is told, with the paths of the worker's folder as they are inside it: it is another one in every run."""
+    """Drops the worker's temporary folder from paths in the text: its name differs from run to run."""
     return re.sub(re.escape(tempfile.gettempdir()) + r"/[^/]+/", "", told)
 
 

@@ -17,7 +17,7 @@ from cgdmer_jax.errors import CgdmerError
 
 AHEAD = 2  # batches that the background thread reads before they are asked for
 
-Item, Of = TypeVar("Item"), TypeVar("Of")
+Item, Argument = TypeVar("Item"), TypeVar("Argument")
 Lines = Int64[np.ndarray, "record"]
 Tokens = Int32[np.ndarray, "text token"]
 TokenMask = Bool[np.ndarray, "text token"]
@@ -157,7 +157,7 @@ def _gather(corpus: Records, lines: Lines, tokens: Tokens, token_mask: TokenMask
     )
 
 
-def read_ahead(read: Callable[[Of], Item], arguments: Iterable[Of], ahead: int = AHEAD) -> Iterator[Item]:
+def read_ahead(read: Callable[[Argument], Item], arguments: Iterable[Argument], ahead: int = AHEAD) -> Iterator[Item]:
     """read(argument) for each in order, by one thread `ahead` of the consumer, who also gets what `read` raises."""
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-ahead")
     pending: deque[Future[Item]] = deque()

@@ -27,8 +27,6 @@ from cgdmer_jax.waveform.windows import split
 from cgdmer_jax.whole_file import whole_file
 
 ENDING = ".npz"
-
-
 RECORDS_AHEAD = 8  # prepared before they are asked for: two batches on a CPU
 RECORDS_A_PART = 1024  # what a kill costs at most, in seconds some five
 
@@ -40,7 +38,7 @@ class PreparedWindow(NamedTuple):
     prepared: Prepared
 
 
-class OfRecord(NamedTuple):
+class ReadRecord(NamedTuple):
     """What became of a record: its windows, sentences about it, and whether something looks wrong in what is used."""
 
     name: str
@@ -140,7 +138,7 @@ def _embed_part(
     encoder: Encoder, paths: list[Path], root: Path, feature: str, which: str, bar: tqdm.tqdm
 ) -> RowsOfPart:
     """Arrays by row (record, start_s, embedding), by record (suspicious, n_windows_left_out) and sentences (told)."""
-    of_records: list[OfRecord] = []  # without their windows
+    of_records: list[ReadRecord] = []  # without their windows
     rows: list[tuple[str, float]] = []
 
     def prepared() -> Iterator[Prepared]:
@@ -164,14 +162,14 @@ def _embed_part(
     }
 
 
-def _prepare_record(contract: InputContract, path: Path, root: Path, which: str) -> OfRecord:
+def _prepare_record(contract: InputContract, path: Path, root: Path, which: str) -> ReadRecord:
     """The windows of a record that can be used; says of the others why they are not."""
     name = name_of(path, root)
     try:
         recording = read_wfdb(path)
         parts = split(recording.signal_mv, recording.rate, contract.seconds, which)
     except CgdmerError as error:
-        return OfRecord(name, [], [f"{name}: left out: {error}"], False, 0)
+        return ReadRecord(name, [], [f"{name}: left out: {error}"], False, 0)
     windows, told, suspicious = [], [], False
     for part in parts.windows:
         where = f"{name} from {part.start_s:g} s" if len(parts.windows) > 1 else name
@@ -186,7 +184,7 @@ def _prepare_record(contract: InputContract, path: Path, root: Path, which: str)
         windows.append(PreparedWindow(part.start_s, prepared))
     if windows and parts.passed_over:
         told.append(f"{name}: {parts.passed_over}")
-    return OfRecord(name, windows, told, suspicious, len(parts.windows) - len(windows) if windows else 0)
+    return ReadRecord(name, windows, told, suspicious, len(parts.windows) - len(windows) if windows else 0)
 
 
 def remarks_of(prepared: Prepared, extra_leads: tuple[str, ...]) -> list[str]:

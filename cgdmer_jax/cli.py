@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from cgdmer_jax import __version__, early_stop
+from cgdmer_jax import __version__, early_stop, huge_pages
 from cgdmer_jax.errors import CgdmerError, brief, suggest, visible
 from cgdmer_jax.invocation import PROGRAM, as_started
 
@@ -38,6 +38,7 @@ def main() -> None:
             f'error: there is no command "{brief(visible(name))}".{near} `{PROGRAM} --help` lists them', file=sys.stderr
         )
         sys.exit(1)
+    huge_pages.start_again_with_them()
     early_stop.listen_in([f"experiments.{name}"])
     run_command(name, words[1:])
 

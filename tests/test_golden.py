@@ -149,7 +149,8 @@ def test_the_stopped_run_goes_on_by_the_same_command_to_the_metrics_of_the_whole
     assert [list(record) for record in found] == [list(record) for record in expected]
     assert found[-1]["step"] == 5
     for one, other in zip(found, expected, strict=True):
-        same.check(list(one.values()), list(other.values()), f"step {one['step']}")
+        # What is computed by fewer operations than in the archive's commit rounds differently once a run goes on.
+        same.check(list(one.values()), list(other.values()), f"step {one['step']}", tolerance=TOLERANCE)
 
 
 def _curve(path: Path) -> list[dict]:

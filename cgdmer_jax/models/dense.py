@@ -1,5 +1,7 @@
 """Dense layer and layer norm: float32 parameters, computed in `dtype`."""
 
+from functools import partial
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -7,6 +9,12 @@ from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Float
 
 PRODUCT = "product"  # what the remat policy `dots` keeps: it can't see products inside a custom derivative
+
+
+def sum_of_rows(x: Float[Array, "*axes width"]) -> Float[Array, "width"]:
+    """The sum over all axes but the last as a matrix product, which XLA's CPU backend does faster than a reduction."""
+    flat = x.reshape(-1, x.shape[-1])
+    return jnp.matmul(jnp.ones((1, len(flat)), x.dtype), flat, precision=jax.lax.Precision.HIGHEST)[0]
 
 
 @jax.custom_vjp
@@ -25,11 +33,28 @@ def _affine_forward(x, kernel, bias):
 
 def _affine_backward(saved, d_out):
     x, kernel = saved
-    ones = jnp.ones((1, x.shape[0]), d_out.dtype)
-    return d_out @ kernel.T, x.T @ d_out, (ones @ d_out)[0]
+    return d_out @ kernel.T, x.T @ d_out, sum_of_rows(d_out)
 
 
 affine.defvjp(_affine_forward, _affine_backward)
+
+
+@jax.custom_vjp
+def gelu(x: Float[Array, "*axes"]) -> Float[Array, "*axes"]:
+    """GELU by tanh (erf costs 6-11 % of a CPU step); its backward pass keeps x alone and computes the rest again."""
+    return nn.gelu(x, approximate=True)
+
+
+def _gelu_forward(x):
+    return gelu(x), x
+
+
+def _gelu_backward(x, d_out):
+    x, d_out = jax.lax.optimization_barrier((x, d_out))  # else XLA keeps the forward pass's parts instead
+    return jax.vjp(lambda t: nn.gelu(t, approximate=True), x)[1](d_out)
+
+
+gelu.defvjp(_gelu_forward, _gelu_backward)
 
 
 def precise(x: Float[Array, "*axes"]) -> Float[Array, "*axes"]:
@@ -56,6 +81,40 @@ class Dense(nn.Module):
         return self.start * nn.initializers.xavier_uniform()(key, shape)
 
 
+@partial(jax.custom_vjp, nondiff_argnums=(3,))
+def layer_norm(
+    x: Float[Array, "*axes width"], scale: Float[Array, "width"], bias: Float[Array, "width"], epsilon: float
+) -> Float[Array, "*axes width"]:
+    """Layer normalisation of the last axis in float32 at least; its backward pass keeps x and computes the rest again.
+
+    On a CPU what is kept costs more than what is computed: a step takes its memory anew each time.
+    """
+    return _normed(x, epsilon)[0] * scale + bias
+
+
+def _normed(x, epsilon):
+    x = precise(x)
+    centred = x - x.mean(-1, keepdims=True)
+    inverse = jax.lax.rsqrt((centred**2).mean(-1, keepdims=True) + epsilon)
+    return centred * inverse, inverse
+
+
+def _layer_norm_forward(x, scale, bias, epsilon):
+    return layer_norm(x, scale, bias, epsilon), (x, scale)
+
+
+def _layer_norm_backward(epsilon, saved, d_out):
+    (x, scale), d_out = jax.lax.optimization_barrier((saved, d_out))
+    normed, inverse = _normed(x, epsilon)
+    d_normed = d_out * scale
+    along = (d_normed * normed).mean(-1, keepdims=True)
+    d_x = inverse * (d_normed - d_normed.mean(-1, keepdims=True) - normed * along)
+    return d_x.astype(x.dtype), sum_of_rows(d_out * normed), sum_of_rows(d_out)
+
+
+layer_norm.defvjp(_layer_norm_forward, _layer_norm_backward)
+
+
 class LayerNorm(nn.Module):
     """Layer normalisation of the last axis, in float32 at least, whatever the compute dtype."""
 
@@ -66,7 +125,4 @@ class LayerNorm(nn.Module):
     def __call__(self, x: Float[Array, "*axes width"]) -> Float[Array, "*axes width"]:
         scale = self.param("scale", nn.initializers.ones_init(), (x.shape[-1],))
         bias = self.param("bias", nn.initializers.zeros_init(), (x.shape[-1],))
-        x = precise(x)
-        centred = x - x.mean(-1, keepdims=True)
-        normed = centred * jax.lax.rsqrt((centred**2).mean(-1, keepdims=True) + self.epsilon)
-        return (normed * scale + bias).astype(self.dtype)
+        return layer_norm(x, scale, bias, self.epsilon).astype(self.dtype)

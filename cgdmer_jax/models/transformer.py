@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Int
 
 from cgdmer_jax.fields import Checked, setting
 from cgdmer_jax.models.attention import attention
-from cgdmer_jax.models.dense import PRODUCT, Dense, LayerNorm
+from cgdmer_jax.models.dense import PRODUCT, Dense, LayerNorm, gelu
 
 # The last kernel of a residual branch starts at this share of Glorot's draw, so that a block begins close to doing
 # nothing and a token's content reaches the end of the stack (docs/decisions.md, "CG-DMER").
@@ -72,7 +72,9 @@ class Attention(nn.Module):
         query = split(Dense(width, dtype, name="query")(x))
         key = split(Dense(width, dtype, name="key")(memory))
         value = split(Dense(width, dtype, name="value")(memory))
-        out = attention(query, key, value, memory_length, self.compute.attention)
+        # Initialisation needs shapes alone, and attention is a good part of its trace.
+        first = self.is_initializing()
+        out = query if first else attention(query, key, value, memory_length, self.compute.attention)
         return Dense(width, dtype, BRANCH_START, name="out")(out.reshape(x.shape))
 
 
@@ -84,7 +86,7 @@ class Mlp(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "batch token width"]) -> Float[Array, "batch token width"]:
-        h = nn.gelu(Dense(self.hidden, self.dtype, name="up")(x), approximate=True)
+        h = gelu(Dense(self.hidden, self.dtype, name="up")(x))
         return Dense(x.shape[-1], self.dtype, BRANCH_START, name="down")(h)
 
 
@@ -118,8 +120,11 @@ class CrossBlock(nn.Module):
         return x + Mlp(4 * x.shape[-1], dtype, name="mlp")(normed), None
 
 
-def scanned(block: type[nn.Module], depth: int, compute: Compute, n_constants: int):
-    """`depth` blocks as one scan, parameters stacked on axis 0, activations rematerialised by policy."""
+def scanned(block: type[nn.Module], depth: int, compute: Compute, n_constants: int, *, initializing: bool):
+    """`depth` blocks as one scan, parameters stacked on axis 0, activations rematerialised by policy.
+
+    `initializing`: whether the caller's parameters are being made.
+    """
     unroll, policy = min(compute.unroll, depth), REMAT_POLICIES[compute.remat]
     if policy is not None:
         # Blocks in a row stand in one program, where XLA would merge what is computed twice.
@@ -131,6 +136,9 @@ def scanned(block: type[nn.Module], depth: int, compute: Compute, n_constants: i
         in_axes=(nn.broadcast,) * n_constants,
         length=depth,
         unroll=unroll,
+        # A second trace of every block, which checks nothing that holds here; without it the parameters' first draws
+        # would be others than those of earlier versions.
+        check_constancy_invariants=initializing,
     )
 
 
@@ -144,7 +152,7 @@ class Encoder(nn.Module):
     def __call__(
         self, x: Float[Array, "batch token width"], length: Int[Array, "batch"]
     ) -> Float[Array, "batch token width"]:
-        stack = scanned(SelfBlock, self.size.depth, self.compute, n_constants=1)
+        stack = scanned(SelfBlock, self.size.depth, self.compute, n_constants=1, initializing=self.is_initializing())
         x, _ = stack(self.size.heads, self.compute, name="blocks")(x, length)
         return LayerNorm(self.compute.dtype, name="norm")(x)
 
@@ -162,7 +170,7 @@ class CrossDecoder(nn.Module):
         memory: Float[Array, "batch key memory_width"],
         memory_length: Int[Array, "batch"],
     ) -> Float[Array, "batch query width"]:
-        stack = scanned(CrossBlock, self.size.depth, self.compute, n_constants=2)
+        stack = scanned(CrossBlock, self.size.depth, self.compute, n_constants=2, initializing=self.is_initializing())
         x, _ = stack(self.size.heads, self.compute, name="blocks")(x, memory, memory_length)
         return LayerNorm(self.compute.dtype, name="norm")(x)
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cgdmer_jax.models.dense import Dense, LayerNorm, affine
+from cgdmer_jax.models.dense import Dense, LayerNorm, affine, gelu, layer_norm
 
 DRAW = np.random.default_rng(0)
 X = jnp.asarray(DRAW.normal(3, 2, (4, 5, 6)), jnp.float32)
@@ -60,3 +60,23 @@ def test_layer_norm_and_its_gradients_equal_torch():
     gradients = jax.grad(lambda *a: (ours(*a) ** 3).sum(), (0, 1, 2))(X, scale, bias)
     for one, other in zip(gradients, given, strict=True):
         np.testing.assert_allclose(one, other.grad, rtol=1e-4, atol=1e-4)
+
+
+def test_gelu_and_its_gradient_equal_torch():
+    torch = pytest.importorskip("torch")
+    x, d_out = DRAW.normal(0, 2, (2, 64, 31))
+    theirs = torch.tensor(x, requires_grad=True)
+    out = torch.nn.functional.gelu(theirs, approximate="tanh")
+    out.backward(torch.tensor(d_out))
+    with jax.enable_x64(True):
+        found, backward = jax.vjp(gelu, jnp.asarray(x))
+        (d_x,) = backward(jnp.asarray(d_out))
+    np.testing.assert_allclose(found, out.detach(), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(d_x, theirs.grad, rtol=0, atol=1e-12)
+
+
+def test_gelu_and_layer_norm_keep_no_more_than_their_arguments():
+    x, width = jnp.ones((64, 32)), jnp.ones(32)
+    for function, given in ((gelu, (x,)), (lambda *a: layer_norm(*a, 1e-6), (x, width, width))):
+        _, backward = jax.vjp(function, *given)
+        assert sum(kept.size for kept in jax.tree.leaves(backward)) <= sum(one.size for one in given)

@@ -50,6 +50,6 @@ class EcgVit1d(nn.Module):
         )
         x = patch(signal.transpose(0, 2, 1).astype(self.compute.dtype))
         x = x + self.param("position", nn.initializers.normal(1.0), x.shape[1:]).astype(self.compute.dtype)
-        stack = scanned(VitBlock, self.size.depth, self.compute, n_constants=0)
+        stack = scanned(VitBlock, self.size.depth, self.compute, n_constants=0, initializing=self.is_initializing())
         x, _ = stack(self.size.heads, self.compute, name="blocks")(x)
         return LayerNorm("float32", EPSILON, name="norm")(x.astype(jnp.float32).mean(1))

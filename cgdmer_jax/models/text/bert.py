@@ -100,5 +100,5 @@ class BertEncoder(nn.Module):
         return tied_logits(x, self.token)
 
     def _stack(self, depth: int):
-        blocks = scanned(BertBlock, depth, self.compute, n_constants=1)
+        blocks = scanned(BertBlock, depth, self.compute, n_constants=1, initializing=self.is_initializing())
         return blocks(self.heads, self.hidden, self.activation, self.epsilon, self.compute)

@@ -146,6 +146,6 @@ class T5Encoder(nn.Module):
         return tied_logits(x * self.width**-0.5, self.token)
 
     def _stack(self, depth: int):
-        blocks = scanned(T5Block, depth, self.compute, n_constants=2)
+        blocks = scanned(T5Block, depth, self.compute, n_constants=2, initializing=self.is_initializing())
         mlp = (self.hidden, self.activation, self.gated)
         return blocks(self.heads, self.head_width, *mlp, self.epsilon, self.compute.dtype)

@@ -84,7 +84,8 @@ def _first_vector(model: Path, cache: str) -> dict[str, float]:
 def throughput(method: CgDmer, n_records: int, repeats: int, max_tokens: int) -> list[dict]:
     """Ours and torch's on the same recordings, in turn; raises where their features differ."""
     batch = random_batch(n_records, RATE * SECONDS, max_tokens, method.network.vocabulary, SEED)
-    variables = method.init(jax.random.key(SEED), _part(batch, 0, 2))
+    few = jax.tree.map(jnp.asarray, _part(batch, 0, 2))
+    variables = method.init(jax.random.key(SEED), few)
     ways = {"ours": _ours(method, variables, batch)}
     ways |= {f"torch, batches of {size}": _torchs(method, variables, batch, size) for size in TORCH_BATCHES}
     features = {way: run(n_records) for way, run in ways.items()}
@@ -98,7 +99,7 @@ def throughput(method: CgDmer, n_records: int, repeats: int, max_tokens: int) ->
             begun = time.perf_counter()
             run(n_records)
             seconds[way].append(time.perf_counter() - begun)
-    flops = matmul_flops(method.embed_ecg, variables, _part(batch, 0, 1))
+    flops = matmul_flops(method.embed_ecg, variables, few) / 2
     peak = matmul_peak()
     rows = []
     for way, times in seconds.items():

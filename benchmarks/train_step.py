@@ -45,7 +45,7 @@ def method_of(config: ConfigDict, rate: int = RATE) -> CgDmer:
         config.method.to_dict(),
         n_leads=12,
         n_samples=rate * SECONDS,
-        rate=rate,
+        rate=float(rate),
         vocabulary=config.data.vocabulary,
         max_tokens=config.data.max_tokens,
         full_stop=1,

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float32, Integer
 
 from cgdmer_jax.data.readers.record_files import beside
+from cgdmer_jax.data.readers.reader import Format, Location
 from cgdmer_jax.data.readers.recording import RECORD_PROBLEMS, RecordError, Recording
 from cgdmer_jax.data.readers.wfdb_formats import INVALID
 from cgdmer_jax.data.readers.wfdb_header import Header, SignalLine, check_bounds, read_header
@@ -99,3 +100,11 @@ def _check_checksums(path: Path, lines: tuple[SignalLine, ...], totals: Integer[
                 "fetch the record again"
             )
             raise RecordError(str(path), "checksum", "checksum", sentence)
+
+
+FORMAT = Format(
+    endings=(HEADER,),
+    fits=lambda beginning: False,  # a header is text
+    read=lambda location, root, hints: read_wfdb(location.path, root),
+    members=lambda path, root: [Location(path)],
+)

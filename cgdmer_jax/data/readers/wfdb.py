@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Integer
 
-from cgdmer_jax.data.readers.record_files import beside
 from cgdmer_jax.data.readers.reader import Format, Location
+from cgdmer_jax.data.readers.record_files import beside
 from cgdmer_jax.data.readers.recording import RECORD_PROBLEMS, RecordError, Recording
 from cgdmer_jax.data.readers.wfdb_formats import INVALID
 from cgdmer_jax.data.readers.wfdb_header import Header, SignalLine, check_bounds, read_header

@@ -220,7 +220,7 @@ def test_a_name_with_an_umlaut_is_found_however_it_is_spelled(tmp_path, in_heade
     path.with_suffix(".hea").unlink()
     found = find_recordings(tmp_path)
     assert len(found.recordings) == 1 and not found.sentences
-    for asked in (found.recordings[0], tmp_path / "müller", tmp_path / unicodedata.normalize("NFD", "müller")):
+    for asked in (found.recordings[0].path, tmp_path / "müller", tmp_path / unicodedata.normalize("NFD", "müller")):
         np.testing.assert_array_equal(read_wfdb(asked).signal_mv, expected_mv)
 
 

@@ -10,9 +10,14 @@ import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 
+from cgdmer_jax.data.readers.formats import read_recording
+from cgdmer_jax.data.readers.found_records import find_recordings
 from cgdmer_jax.data.readers.mat import read_mat
 from cgdmer_jax.data.readers.reader import Hints
 from cgdmer_jax.data.readers.recording import RecordError
+from cgdmer_jax.waveform.lead_names import LEADS
+from tests.read_real_records import largest_difference_mv, oracle_mv
+from tests.real_recordings import unpack_files
 
 TWO = Hints(500.0, ("I", "V1"), "mV")
 SIGNAL = np.arange(200).reshape(2, 100) - 60
@@ -50,6 +55,17 @@ def test_a_rate_beside_the_samples_is_theirs(tmp_path):
     assert read_mat(path, None, TWO).rate == 400
     with pytest.raises(RecordError, match="does not say the rate"):
         read_mat(write(tmp_path, mat(feats=feats)), None, Hints())
+
+
+@pytest.mark.parametrize(("archive", "rate", "n"), [("cpsc2018-sample", 500, 3), ("code15-sample", 400, 10)])
+def test_real_files_are_found_and_read_as_by_scipy(shared_data, tmp_path, archive, rate, n):
+    unpack_files(shared_data / f"{archive}.tar.xz", tmp_path)
+    locations = [one for one in find_recordings(tmp_path).recordings if one.path.suffix == ".mat"]
+    assert len(locations) == n
+    for location in locations:
+        read = read_recording(location)
+        assert (read.rate, read.names) == (rate, LEADS)
+        assert largest_difference_mv(read, oracle_mv(location.path)) == 0
 
 
 def bomb(n_bytes: int) -> bytes:

@@ -93,9 +93,9 @@ def test_times_that_give_no_rate_are_refused_unless_it_is_said(tmp_path, text, w
 
 BAD = [
     # problem, text, hints, words
-    ("format", "record,age\nx,5\n", SAID, "holds neither numbers nor leads; leave it out"),
-    ("format", "", SAID, "holds neither numbers nor leads"),
-    ("format", b"I,V1\n1,2\n\0\0", SAID, "holds neither numbers nor leads"),
+    ("format", "record,age\nx,5\n", SAID, "holds neither numbers nor names of leads; leave it out"),
+    ("format", "", SAID, "holds neither numbers nor names of leads"),
+    ("format", b"I,V1\n1,2\n\0\0", SAID, "holds neither numbers nor names of leads"),
     ("format", "I,V1\n1,2\n3,Erika\n", SAID, "holds no number in line 3, column 2; correct the file"),
     ("length", "I,V1\n1,2\n3\n4,5\n", SAID, "is uneven: line 3 has 1 cells, expected 2"),
     ("length", "I,V1\n1,2\n3,4,Erika\n", SAID, "is uneven: line 3 has 3 cells"),

@@ -72,9 +72,9 @@ def with_shape(content: bytes, old: str, new: str) -> bytes:
 MANY = npy(np.stack([SIGNAL, SIGNAL]))
 BAD = [
     # problem, content, member, words
-    ("format", npy(np.array([[Trap()]])), None, "holds Python's objects; save numbers"),
-    ("format", npz(signal=np.array([[Trap()]])), None, "holds Python's objects; save numbers"),
-    ("format", npz(signal=SIGNAL, leads=np.array([Trap()])), None, "holds Python's objects; save numbers"),
+    ("format", npy(np.array([[Trap()]])), None, "holds Python's objects, which are not unpickled"),
+    ("format", npz(signal=np.array([[Trap()]])), None, "holds Python's objects, which are not unpickled"),
+    ("format", npz(signal=SIGNAL, leads=np.array([Trap()])), None, "holds Python's objects, which are not unpickled"),
     ("header", npz(signal=SIGNAL, rate="fast"), None, 'its array "rate" is none'),
     ("header", npz(signal=SIGNAL, rate=[1, 2]), None, 'its array "rate" is none'),
     ("header", npz(signal=SIGNAL, unit=3), None, 'its array "unit" is none'),

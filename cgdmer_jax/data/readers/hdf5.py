@@ -48,8 +48,9 @@ def read_hdf5(path: str | Path, root: Path | None, hints: Hints, member: str | N
         if member is None and len(shape) == 3:
             sentence = f"its file holds {array.shape[0]:,} recordings; name one as {location.path.name}#EXAM"
             raise location.error("no_signal_file", "member", sentence)
+        place = () if member is None else _place(location, file, array)
         check_array(location, shape, array.dtype, facts)
-        signal = array[()] if member is None else array[_place(location, file, array)]
+        signal = array[place]
     return recording_of(location, _without_filling(location, signal) if name == TRACINGS else signal, facts)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Integer, Shaped
 
 from cgdmer_jax.data.readers.arrays import check_array, completed, recording_of
 from cgdmer_jax.data.readers.reader import Format, Hints, Location, open_recording
@@ -61,8 +61,7 @@ def members(path: Path, root: Path | None) -> list[Location]:
         array = _samples(location, file)
         if len(array.shape) != 3:
             return [location]
-        ids = _ids(location, file, array)
-        return [Location(path, one) for one in (map(str, range(array.shape[0])) if ids is None else ids)]
+        return [Location(path, str(one)) for one in _ids(location, file, array).tolist()]
 
 
 @contextmanager
@@ -118,28 +117,32 @@ def _array(location: Location, file: "h5py.File", name: str) -> "h5py.Dataset | 
     return array
 
 
-def _ids(location: Location, file: "h5py.File", array: "h5py.Dataset") -> list[str] | None:
-    """Ids of the exams in their order; None where the file has none."""
-    if array.shape[0] > MOST_RECORDINGS:
-        sentence = f"its file holds {array.shape[0]:,} recordings, but at most {MOST_RECORDINGS:,} are read; split it"
+def _ids(location: Location, file: "h5py.File", array: "h5py.Dataset") -> Integer[np.ndarray, " exam"]:
+    """Ids of the exams in their order, or numbers from 0 on where the file has none."""
+    n_exams = array.shape[0]
+    if n_exams > MOST_RECORDINGS:
+        sentence = f"its file holds {n_exams:,} recordings, but at most {MOST_RECORDINGS:,} are read; split it"
         raise location.error("size", "array", sentence)
     ids = _array(location, file, EXAM_ID) if EXAM_ID in file else None
     if ids is None:
-        return None
-    if ids.shape != array.shape[:1] or ids.dtype.kind not in "iu":
+        return np.arange(n_exams)
+    if ids.shape != (n_exams,) or ids.dtype.kind not in "iu":
         raise location.error("header", EXAM_ID, f'its "{EXAM_ID}" does not give every exam a number; fetch it again')
-    return [str(one) for one in ids[()].tolist()]
+    return ids[()]
 
 
 def _place(location: Location, file: "h5py.File", array: "h5py.Dataset") -> int:
     """Place of the exam that is asked for."""
-    ids = _ids(location, file, array) if len(array.shape) == 3 else []
-    ids = [*map(str, range(array.shape[0]))] if ids is None else ids
-    if (n_found := ids.count(location.member)) != 1:
-        found = f"its file holds {n_found} exams" if n_found else "its file holds no exam"
-        sentence = f"{found} of that id; name one of its {len(ids):,}" if ids else "its file holds one recording alone"
+    if len(array.shape) != 3:
+        raise location.error("no_signal_file", "member", "its file holds one recording alone; name the file itself")
+    ids = _ids(location, file, array)
+    asked = location.member
+    found = np.flatnonzero(ids == int(asked)) if asked.isascii() and asked.isdigit() and len(asked) < 19 else ()
+    if len(found) != 1:
+        exams = f"{len(found)} exams" if len(found) else "no exam"
+        sentence = f"its file holds {exams} of that id; name one of its {len(ids):,}"
         raise location.error("no_signal_file", "member", sentence)
-    return ids.index(location.member)
+    return int(found[0])
 
 
 def _without_filling(location: Location, signal: Shaped[np.ndarray, "time lead"]) -> Shaped[np.ndarray, "rest lead"]:

@@ -10,7 +10,7 @@ from cgdmer_jax.errors import CgdmerError
 # Why a record was refused; `.problem` of a RecordError is one of these.
 RECORD_PROBLEMS = {
     "no_header": "the header file does not exist",
-    "no_signal_file": "the file of the recording, or one that its header names, does not exist, or lacks that recording",
+    "no_signal_file": "the recording's file, or one that its header names, does not exist or does not hold it",
     "unreadable": "a file is there and cannot be read (permission, disk, something else than a file)",
     "outside": "a path leads out of the collection's folder, or the samples lie in another file",
     "header": "what the file says of its samples does not follow the form",
@@ -30,7 +30,8 @@ RECORD_PROBLEMS = {
 class RecordError(CgdmerError):
     """A record that cannot be trusted, a CgdmerError; one sentence says which, where and what to do.
 
-    `record`: its path. `field`: of the header, or what stands for it. `problem`: a key of RECORD_PROBLEMS, such as "checksum" or "rate".
+    `record`: its path. `field`: of the header, or what stands for it. `problem`: a key of RECORD_PROBLEMS, such as
+    "checksum" or "rate".
     """
 
     def __init__(self, record: str, field: str, problem: str, sentence: str):

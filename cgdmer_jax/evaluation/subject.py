@@ -158,11 +158,11 @@ def unscorable(task: Task) -> str | None:
 
 
 def make_task(corpus: Corpus, name: str, lines: np.ndarray, folds: ProbeFolds) -> Task:
-    """Records without any label of the task are left out, as the published protocols do."""
-    labels = corpus.labels(name)[lines]
+    """Records that nobody judged for the task are left out; of PTB-XL, as published, all without a label of it."""
+    labels, labelled = corpus.labels(name)[lines], corpus.labelled(name)[lines]
     fold = corpus.fold[lines]
     fit, choose, score = (
-        np.flatnonzero(labels.any(1) & in_folds(fold, part)) for part in (folds.fit, folds.choose, folds.score)
+        np.flatnonzero(labelled & in_folds(fold, part)) for part in (folds.fit, folds.choose, folds.score)
     )
     patients = corpus.patient_id[lines][score]
     weights = bootstrap.patient_weights(patients, bootstrap.N_RESAMPLES, seed=0)

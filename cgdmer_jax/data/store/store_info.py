@@ -47,6 +47,9 @@ _FIELDS = {
         "shards": [_FILE | {"first_record_crc32c": str}],
     },
 }
+# Fields that a store has only where there is something to say: cleaning rules of its own (data/text/own_cleaning.py),
+# and the tasks in which a record without a label was judged to be of none of the classes.
+OPTIONAL = {"own_cleaning": str, "judged": [str]}
 
 
 def read_info(path: Path) -> tuple[dict[str, Any], str]:
@@ -99,7 +102,7 @@ def _fingerprint(info: dict[str, Any]) -> str:
 
 
 def _problems(info: dict[str, Any]) -> Iterator[str]:
-    for field, shape in _FIELDS.items():
+    for field, shape in (_FIELDS | {name: shape for name, shape in OPTIONAL.items() if name in info}).items():
         yield from _misfits(info[field], shape, field)
     for field, value, known in (
         ("unit", info["unit"], [UNIT]),

@@ -9,6 +9,7 @@ import numpy as np
 
 from cgdmer_jax.data.corpus import Corpus, open_corpus
 from cgdmer_jax.data.splits import ProbeFolds, in_folds, probe_folds
+from cgdmer_jax.data.text.own_prompts import PromptSet
 from cgdmer_jax.data.token_table import TokenTable, token_table
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.leaks import Overlap, find_overlap
@@ -53,6 +54,7 @@ class Subject:
     overlap: Overlap  # of the scored records with what the run was trained on
     left_out: tuple[str, ...] = ()  # tasks that this store cannot score, and why
     case: str | None = None  # the record whose pages the report has; None = the first one scored
+    own_prompts: PromptSet | None = None  # of the user's file; None = those of the collection
 
     @property
     def of_reports(self) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from cgdmer_jax.contract import UNIT
 from cgdmer_jax.data.store import seal
 from cgdmer_jax.data.store.shard_notes import PARTIAL
+from cgdmer_jax.data.text.own_cleaning import check_rules
 from cgdmer_jax.errors import CgdmerError, near_path
 from cgdmer_jax.json_file import read_json
 from cgdmer_jax.sealed_json import SEAL, sealed, unsealed
@@ -84,6 +85,8 @@ def read_info(path: Path) -> tuple[dict[str, Any], str]:
     info = unsealed(info, file, remedy=_REMEDY)
     if problem := next(_problems(info), None):
         raise CgdmerError(f"{file} cannot be right: {problem}; {_REMEDY}")
+    if "own_cleaning" in info:
+        check_rules(info["own_cleaning"], f"{file}: own_cleaning")
     return info, _fingerprint(info)
 
 

@@ -16,6 +16,7 @@ from cgdmer_jax.provenance import write_figures
 from cgdmer_jax.recipes import own_data
 from cgdmer_jax.recipes.conversion import SYNTHETIC, describe, measured, open_source
 from cgdmer_jax.waveform.conditioning import FILTERS
+from cgdmer_jax.waveform.windows import WINDOWS
 
 EXAMPLE = "python -m experiments.convert --source=ptbxl --root=data/ptb-xl --rate=100 --out=stores/ptbxl100"
 
@@ -28,6 +29,11 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--root", type=path_arguments.path, help="folder of the collection (not for synthetic)")
     parser.add_argument("--rate", type=int, default=100, help="Hz of the store (default 100)")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of every record (default 10)")
+    parser.add_argument(
+        "--windows",
+        default="first",
+        help=f"of a longer recording: {', '.join(WINDOWS)} (all: a record for each; default first)",
+    )
     parser.add_argument("--filter", default="none", help=f"one of {', '.join(FILTERS)} (Hz, zero phase)")
     parser.add_argument(
         "--derive_limb_leads",
@@ -83,6 +89,7 @@ def main(words: list[str]) -> int:
             derive_limb_leads=args.derive_limb_leads,
             processes=args.processes,
             partial=args.partial,
+            windows=args.windows,
         )
     except KeyboardInterrupt:
         print("interrupted; the same command continues", file=sys.stderr)

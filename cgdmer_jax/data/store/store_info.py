@@ -49,8 +49,10 @@ _FIELDS = {
     },
 }
 # Fields that a store has only where there is something to say: cleaning rules of its own (data/text/own_cleaning.py),
+# which window of a longer recording is kept where it is not the first,
 # and the tasks in which a record without a label was judged to be of none of the classes.
-OPTIONAL = {"own_cleaning": str, "judged": [str]}
+OPTIONAL = {"own_cleaning": str, "windows": str, "judged": [str]}
+UNSAID = {"windows": "first"}
 
 
 def read_info(path: Path) -> tuple[dict[str, Any], str]:

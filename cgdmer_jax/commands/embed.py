@@ -7,7 +7,7 @@ Of a recording longer than the model's window the first seconds are used, or wit
 
 from cgdmer_jax import cli, path_arguments
 from cgdmer_jax.data.readers.formats import Hints
-from cgdmer_jax.recipes.embed_recordings import embed_folder
+from cgdmer_jax.recipes.embed_recordings import MEAN, embed_folder
 from cgdmer_jax.waveform.conditioning import UNITS_IN_MV
 from cgdmer_jax.waveform.windows import WINDOWS
 
@@ -35,8 +35,8 @@ def main(words: list[str]) -> int:
     parser.add_argument(
         "--windows",
         default="first",
-        choices=WINDOWS,
-        help="of recordings longer than the model's window (default first)",
+        choices=(*WINDOWS, MEAN),
+        help="of recordings longer than the model's window (default first); mean: of all of them one vector",
     )
     parser.add_argument("--rate", type=float, help="Hz, of recordings whose files do not say it")
     parser.add_argument("--leads", help="names in their order, as I,II,V1, where the files do not say them")

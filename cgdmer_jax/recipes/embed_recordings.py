@@ -28,6 +28,7 @@ from cgdmer_jax.waveform.windows import split
 from cgdmer_jax.whole_file import whole_file
 
 ENDING = ".npz"
+MEAN = "mean"  # in place of one of the windows
 RECORDS_AHEAD = 8  # prepared before they are asked for: two batches on a CPU
 RECORDS_A_PART = 1024  # what a kill costs at most, in seconds some five
 
@@ -65,7 +66,8 @@ def embed_folder(
     - `records`: folder, searched whole. What cannot be used in it is left out and printed with the reason.
     - `out`: .npz file to write: record [n], start_s [n] (seconds), embedding [n, feature].
     - `feature`: name of the feature (docs/evaluation.md).
-    - `windows`: which ones of a recording longer than the model's window (waveform/windows.py).
+    - `windows`: which ones of a recording longer than the model's window (waveform/windows.py), or "mean": one vector
+      a recording, the mean over all its windows.
     - `hints`: rate, leads and unit of the recordings whose files do not say them.
 
     Stopped at any moment, the same call continues: what is done lies in a folder beside `out` until all is.
@@ -100,7 +102,7 @@ def embed_folder(
             for number, some in enumerate(parts):
                 part = unfinished.read(number)
                 if part is None:
-                    part = _embed_part(encoder, some, hints, feature, windows, bar)
+                    part = _embed_part(encoder, some, hints, feature, "all" if windows == MEAN else windows, bar)
                     unfinished.write(number, part)
                 else:
                     bar.update(len(some))
@@ -111,10 +113,21 @@ def embed_folder(
         if not len(rows["record"]):
             unfinished.remove()
             raise CgdmerError(f"none of the {len(named)} records of {records} can be used: see above")
+        if windows == MEAN:
+            rows |= _means(rows)
         with whole_file(out) as file:
             np.savez(file, **{name: rows[name] for name in ("record", "start_s", "embedding")})
         unfinished.remove()
     return f"{out}: {_summary(rows, feature, len(named), found.n_left_out)}"
+
+
+def _means(rows: RowsOfPart) -> RowsOfPart:
+    """One row a recording: the mean over its windows, which follow each other."""
+    names, first, counts = np.unique(rows["record"], return_index=True, return_counts=True)
+    order = np.argsort(first)
+    sums = np.add.reduceat(rows["embedding"].astype(np.float64), first[order])
+    means = (sums / counts[order, None]).astype(np.float32)
+    return {"record": names[order], "start_s": rows["start_s"][first[order]], "embedding": means}
 
 
 def _summary(rows: RowsOfPart, feature: str, n_records: int, n_not_read: int) -> str:

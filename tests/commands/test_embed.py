@@ -126,6 +126,10 @@ def test_of_a_long_recording_the_first_seconds_are_used_and_that_is_told(folder,
     centre = embedded(folder, records, "--windows=centre")
     assert centre["start_s"].tolist() == [0, 10.75]
     assert "long: its central 10 of 31.5 s are used" in capsys.readouterr().out
+    mean = embedded(folder, records, "--windows=mean")
+    assert mean["record"].tolist() == ["a", "long"] and mean["start_s"].tolist() == [0, 0]
+    np.testing.assert_allclose(mean["embedding"][0], every["embedding"][0], atol=1e-6)
+    np.testing.assert_allclose(mean["embedding"][1], every["embedding"][1:].mean(axis=0), atol=1e-6)
 
 
 def test_a_window_that_cannot_be_used_is_left_out_and_the_short_rest_is_named(folder, records, capsys):

@@ -15,7 +15,7 @@ from cgdmer_jax.waveform.windows import starts_of
 MARK = "@"  # between a recording's id and the second at which a window begins
 
 
-class Placed(NamedTuple):
+class WindowLocation(NamedTuple):
     """Location of a record that is one window of a recording: what the source reads, and samples from where."""
 
     recording: object
@@ -34,7 +34,7 @@ def in_windows(source: Source, seconds: float, progress: bool) -> Source:
             try:
                 recording = source.read(record)
             except RecordError:
-                records.append(replace(record, location=Placed(record.location, 0)))
+                records.append(replace(record, location=WindowLocation(record.location, 0)))
                 continue
             length = recording.signal_mv.shape[1]
             starts = starts_of(length, recording.rate, seconds, "all")
@@ -42,7 +42,7 @@ def in_windows(source: Source, seconds: float, progress: bool) -> Source:
             n_passed_over += length > starts[-1] + round(seconds * recording.rate)
             for start in starts:
                 at = f"{MARK}{start / recording.rate:g}s" if len(starts) > 1 else ""
-                placed = Placed(record.location, start)
+                placed = WindowLocation(record.location, start)
                 records.append(replace(record, record_id=f"{record.record_id}{at}", location=placed))
     remarks = list(source.remarks)
     if n_long:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from cgdmer_jax import git_lfs
 from cgdmer_jax.data.readers.formats import BEGINNING, ENDINGS, FORMATS, Location, format_of
 from cgdmer_jax.data.readers.record_files import plain_name
 from cgdmer_jax.data.readers.recording import RecordError
@@ -54,7 +55,8 @@ def find_recordings(root: Path) -> FoundRecordings:
         shown = ", ".join(sorted(names)[:MOST_NAMED]) + (", ..." if len(names) > MOST_NAMED else "")
         sentences.append(f"{len(names)} {kind or 'without ending'}: left out: {reason} ({shown})")
     if others:
-        kinds = [f"{number} {kind or 'without ending'}" for kind, number in others.most_common(MOST_KINDS)]
+        ordered = sorted(others.items(), key=lambda item: (-item[1], item[0]))[:MOST_KINDS]
+        kinds = [f"{number} {kind or 'without ending'}" for kind, number in ordered]
         more = ", ..." if len(others) > MOST_KINDS else ""
         sentences.append(f"other files, which are no recordings: {', '.join(kinds)}{more}")
     n_left_out = n_unread + sum(map(len, reasons.values()))
@@ -153,6 +155,8 @@ def _by_content(path: Path, kind: str) -> list[Location] | str | None:
         return f"it cannot be read ({reason_of(error)}); look at its permissions and its disk"
     if kind in SIGNALS and not any(one.fits(beginning) for one in FORMATS.values()):
         return NO_HEADER
+    if kind in ENDINGS and git_lfs.is_pointer(beginning):  # reading it says so
+        return [Location(path)]
     found = format_of(path, beginning)
     if found is None:
         return NOT_READ if _BINARY.search(beginning) else None

@@ -4,6 +4,7 @@ The publishers write neither rate, leads nor unit into their files; these follow
 hint says otherwise. Nothing but the samples and the ids of exams is read.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -136,8 +137,8 @@ def _place(location: Location, file: "h5py.File", array: "h5py.Dataset") -> int:
     if len(array.shape) != 3:
         raise location.error("no_signal_file", "member", "its file holds one recording alone; name the file itself")
     ids = _ids(location, file, array)
-    asked = location.member
-    found = np.flatnonzero(ids == int(asked)) if asked.isascii() and asked.isdigit() and len(asked) < 19 else ()
+    is_number = re.fullmatch(r"[0-9]{1,18}", location.member)
+    found = np.flatnonzero(ids == int(location.member)) if is_number else ()
     if len(found) != 1:
         exams = f"{len(found)} exams" if len(found) else "no exam"
         sentence = f"its file holds {exams} of that id; name one of its {len(ids):,}"

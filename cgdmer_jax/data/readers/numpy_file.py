@@ -7,6 +7,7 @@ number. In an .npz they are the array `signal`, or the only one of two axes or m
 import io
 import math
 import os
+import re
 import tokenize
 import zipfile
 import zlib
@@ -84,9 +85,8 @@ def members(path: Path, root: Path | None) -> list[Location]:
 
 
 def _number(location: Location, array: _Array) -> int:
-    text = location.member or ""
-    if len(array.shape) != 3 or not text.isascii() or not text.isdigit() or int(text) >= array.shape[0]:
-        n_recordings = array.shape[0] if len(array.shape) == 3 else 1
+    text, n_recordings = location.member, array.shape[0] if len(array.shape) == 3 else 1
+    if len(array.shape) != 3 or not re.fullmatch(r"[0-9]{1,18}", text) or int(text) >= n_recordings:
         raise location.error(
             "no_signal_file", "member", f"its file holds {n_recordings:,} recordings; name one of them"
         )
@@ -160,10 +160,10 @@ def _fact(
             array = _checked(location, _header(location, entry), sizes[name])
             content = np.frombuffer(_exactly(location, entry, array.n_bytes), array.dtype).reshape(array.shape)
         value = convert(content)
-    except (TypeError, ValueError) as error:
+    except RecordError:
+        raise
+    except (TypeError, ValueError):
         value = None
-        if isinstance(error, RecordError):
-            raise
     if value is None:
         sentence = f'its array "{name}" is none (rate: a number; leads: texts; unit: a text); correct it'
         raise location.error("header", name, sentence)

@@ -18,7 +18,7 @@ from tests.fuzz.worker import Job, Peak, target_of, tries, watched
 
 EXAMPLE = "python -m tests.fuzz --target=wfdb --seconds=600 --seed=0 --out=results/fuzzing-wfdb.json"
 READERS = ("wfdb", "edf", "hdf5", "csv", "numpy", "mat")
-TARGETS = (*READERS, "store", "model", "run", "ptbxl", "command", "text", "torch_file")
+TARGETS = (*READERS, "store", "model", "run", "ptbxl", "table", "command", "text", "torch_file")
 OUTCOMES = (NAMED, HARMLESS, CHANGED, FAULT)
 MOST_SHOWN = 200
 

@@ -19,7 +19,6 @@ import numpy as np
 import tensorstore as ts
 
 from cgdmer_jax.contract import MOST_SAMPLES
-from cgdmer_jax.data.csv_table import written
 from cgdmer_jax.data.sources.source import OLDEST, Source, SourceRecord
 from cgdmer_jax.data.splits import check_patients_stay_in_one_fold
 from cgdmer_jax.data.store import seal
@@ -44,6 +43,7 @@ from cgdmer_jax.data.store.unfinished import (
     unfinished_store,
 )
 from cgdmer_jax.data.store.unread import check_before_seal, check_nothing_came_back, is_unread, readable
+from cgdmer_jax.data.tables.cells import written
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.progress import progress_bar
 from cgdmer_jax.waveform.conditioning import FILTERS, LEADS
@@ -295,6 +295,8 @@ def _seal(source: Source, job: ShardJob, settings: dict[str, Any], partial: bool
             "shards": [shard["seal"] for shard in notes],
         },
     }
+    said = {"own_cleaning": source.own_cleaning, "judged": list(source.judged)}
+    info |= {field: value for field, value in said.items() if value}
     write_whole(job.out / seal.DATASET, sealed_info(info))
 
 

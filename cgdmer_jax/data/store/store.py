@@ -60,6 +60,7 @@ def record_schema(tasks: tuple[str, ...]) -> pa.Schema:
         ("valid_length", pa.int32()),  # samples before the padding
         ("signal_sha256", pa.string()),  # of the stored samples, its first 64 bits: for leak checks
         ("text_id", pa.int32()),  # index into reports.parquet; -1 = no clinical text
+        # Codes; of a task that dataset.json calls judged, none is "of no class" and null "not judged".
         *((LABEL_COLUMN + task, pa.list_(pa.string())) for task in tasks),
     ]
     return pa.schema(columns)
@@ -177,6 +178,16 @@ class Store:
         table = np.zeros((len(lists), len(codes)), dtype=bool)
         table[pc.list_parent_indices(lists).to_numpy(), columns.to_numpy()] = True
         return table
+
+    def labelled(self, task: str) -> Bool[np.ndarray, "record"]:
+        """True of the records that somebody judged for this `task`, in the order of `records`.
+
+        These are all with a label of it; in a store that says so also those that are of none of its classes.
+        """
+        if task not in self.info.get("judged", ()):
+            return self.labels(task).any(axis=1)
+        lists = self._records_file.read([LABEL_COLUMN + task]).column(0)
+        return lists.is_valid().to_numpy()
 
     def read(self, rows: Integer[np.ndarray, "n"]) -> Int16[np.ndarray, "n 12 time"]:
         """int16 microvolts [record, 12, time] of these rows; leads I, II, III, aVR, aVL, aVF, V1 to V6, absent = 0.

@@ -34,7 +34,7 @@ def settings_of(source: Source, job: ShardJob) -> dict[str, Any]:
     listing = hashlib.sha256()
     for record in source.records:
         listing.update(json.dumps(vars(record), sort_keys=True, default=str).encode())
-    header = [source.name, source.rate, source.tables, task_classes(source)]
+    header = [source.name, source.rate, source.tables, task_classes(source), *source.judged]
     listing.update(json.dumps(header, sort_keys=True).encode())
     return {
         "format_version": seal.FORMAT_VERSION,
@@ -44,6 +44,7 @@ def settings_of(source: Source, job: ShardJob) -> dict[str, Any]:
         "filter": job.filter,
         "derive_limb_leads": job.derive_limb_leads,
         "cleaning_version": CLEANING_VERSION,
+        "own_cleaning": source.own_cleaning,
         "rows_per_shard": job.rows_per_shard,
         "source_fingerprint": listing.hexdigest(),
     }

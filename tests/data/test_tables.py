@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cgdmer_jax.data import csv_table
-from cgdmer_jax.data.csv_table import read_csv
+from cgdmer_jax.data.tables import table as table_module
+from cgdmer_jax.data.tables.table import read_table
 from cgdmer_jax.errors import CgdmerError
 
 
@@ -17,7 +17,7 @@ def write(folder: Path, content: str | bytes) -> Path:
 
 def test_cells_are_those_written_and_blank_lines_none(tmp_path):
     file = write(tmp_path, 'a,"b c",d\n1,"x, ""y""\nz",\n\n2,nan, \n')
-    table = read_csv(file, (), "restore it")
+    table = read_table(file, (), "restore it")
     assert table.columns == ("a", "b c", "d")
     assert table.lines == [{"a": "1", "b c": 'x, "y"\nz', "d": ""}, {"a": "2", "b c": "", "d": " "}]
 
@@ -41,16 +41,16 @@ def test_cells_are_those_written_and_blank_lines_none(tmp_path):
     ],
 )
 def test_what_is_wrong_with_a_table_is_one_sentence(tmp_path, monkeypatch, content, words):
-    monkeypatch.setattr(csv_table, "MOST_LINES", 10)
+    monkeypatch.setattr(table_module, "MOST_LINES", 10)
     if "bytes" in words:
-        monkeypatch.setattr(csv_table, "MOST_BYTES", 4000)
+        monkeypatch.setattr(table_module, "MOST_BYTES", 4000)
     with pytest.raises(CgdmerError, match=rf"table\.csv:? .*{words}.*restore it$"):
-        read_csv(write(tmp_path, content), ("a",), "restore it")
+        read_table(write(tmp_path, content), ("a",), "restore it")
 
 
 def test_of_a_large_table_the_needed_columns_are_kept(tmp_path):
     """More lines than PTB-XL has; of 800,035 each further column would take 50 MB and more."""
     file = write(tmp_path, "id,a,report\n" + "".join(f"{number},x,sinus rhythm\n" for number in range(120_000)))
-    table = read_csv(file, ("report", "id"), "restore it")
+    table = read_table(file, ("report", "id"), "restore it")
     assert len(table.lines) == 120_000
     assert table.lines[-1] == {"report": "sinus rhythm", "id": "119999"}

@@ -154,7 +154,7 @@ CASES = (
     ),
     Case("a folder in place of a signal file (embed)", lambda f: embedding(f, no_signal_but_a_folder), 0, "1 left out"),
     Case("a recording of 30 s (embed)", lambda f: embedding(f, half_a_minute), 0, "r2: its first 10 of 30 s are used"),
-    Case("a recording of another format (embed)", lambda f: embedding(f, another_format), 0, r"1 \.edf: left out"),
+    Case("a recording of another format (embed)", lambda f: embedding(f, another_format), 0, r"1 \.dcm: left out"),
     Case(
         "output in what is no folder (embed)",
         lambda f: embedding(f, a_file_in_the_way, out="file/e.npz"),

@@ -1,6 +1,6 @@
 """A folder of recordings of any length to the embeddings of their windows, with what looks wrong in each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,9 +9,9 @@ import tqdm
 
 from cgdmer_jax import path_arguments
 from cgdmer_jax.contract import InputContract, Prepared, prepare
-from cgdmer_jax.data.readers.found_records import find_records, name_of
+from cgdmer_jax.data.readers.formats import FORMATS, NO_HINTS, Hints, Location, read_recording
+from cgdmer_jax.data.readers.found_records import find_recordings, name_of_recording
 from cgdmer_jax.data.readers.recording import Recording
-from cgdmer_jax.data.readers.wfdb import read_wfdb
 from cgdmer_jax.errors import CgdmerError, visible
 from cgdmer_jax.interop.pretrained import load
 from cgdmer_jax.progress import progress_bar, tell
@@ -33,16 +33,19 @@ class Rows:
     suspicious: set[str] = field(default_factory=set)  # records of which something was told
 
 
-def embed_folder(model: str, records: Path, out: Path, *, feature: str = "main", windows: str = "first") -> str:
-    """Embeds every WFDB record below a folder; the sentence that sums it up.
+def embed_folder(
+    model: str, records: Path, out: Path, *, feature: str = "main", windows: str = "first", hints: Hints = NO_HINTS
+) -> str:
+    """Embeds every recording below a folder, whatever its format; the sentence that sums it up.
 
     - `model`: model folder, or hf://owner/name@revision.
     - `records`: folder, searched whole. What cannot be used in it is left out and printed with the reason.
     - `out`: .npz file to write: record [n], start_s [n] (seconds), embedding [n, feature].
     - `feature`: name of the feature (docs/evaluation.md).
     - `windows`: which ones of a recording longer than the model's window (waveform/windows.py).
+    - `hints`: rate, leads and unit of the recordings whose files do not say them.
 
-    Raises CgdmerError where the folder holds no WFDB record or none that can be used.
+    Raises CgdmerError where the folder holds no recording or none that can be used.
     """
     if out.suffix != ENDING:
         raise CgdmerError(f"--out={out} does not end in {ENDING}; name a file that does")
@@ -50,21 +53,22 @@ def embed_folder(model: str, records: Path, out: Path, *, feature: str = "main",
     print(f"reading the model {model}")
     encoder = load(model)
     encoder.check_feature(feature)
-    found = find_records(records)
+    found = find_recordings(records)
     for sentence in found.sentences:
         print(visible(sentence))
-    if not found.records:
-        raise CgdmerError(f"{records} holds no WFDB record (.hea); give the folder that does")
+    if not found.recordings:
+        raise CgdmerError(f"{records} holds no recording ({', '.join(FORMATS)}); give the folder that does")
     rows = Rows()
-    with progress_bar(len(found.records), "record", "embed") as bar:
-        prepared = usable(encoder.contract, records, found.records, windows, rows, bar)
+    with progress_bar(len(found.recordings), "record", "embed") as bar:
+        read = ((name_of_recording(one, records), one) for one in found.recordings)
+        prepared = usable(encoder.contract, read, hints, windows, rows, bar)
         embedding = encoder.embed_prepared(prepared, feature=feature)
     if not rows.record:
-        raise CgdmerError(f"none of the {len(found.records)} records of {records} can be used: see above")
+        raise CgdmerError(f"none of the {len(found.recordings)} records of {records} can be used: see above")
     with whole_file(out) as file:
         np.savez(file, record=np.array(rows.record), start_s=np.array(rows.start_s), embedding=embedding)
     n_read = len(set(rows.record))
-    n_left_out = len(found.records) - n_read + found.n_left_out
+    n_left_out = len(found.recordings) - n_read + found.n_left_out
     several = f"{len(rows.record)} windows of " if len(rows.record) > n_read else ""
     noun = "record" if n_read == 1 else "records"
     told = f"{feature} of {several}{n_read} {noun}, {embedding.shape[1]} wide; {n_left_out} left out"
@@ -74,14 +78,18 @@ def embed_folder(model: str, records: Path, out: Path, *, feature: str = "main",
 
 
 def usable(
-    contract: InputContract, root: Path, paths: list[Path], which: str, rows: Rows, bar: tqdm.tqdm
+    contract: InputContract,
+    named: Iterable[tuple[str, Location]],
+    hints: Hints,
+    which: str,
+    rows: Rows,
+    bar: tqdm.tqdm,
 ) -> Iterator[Prepared]:
     """Windows of the records one by one, noted in the same order; says of the others why they are not."""
-    for path in paths:
+    for name, location in named:
         bar.update()
-        name = name_of(path, root)
         try:
-            recording = read_wfdb(path)
+            recording = read_recording(location, hints=hints)
             parts = split(recording.signal_mv, recording.rate, contract.seconds, which)
         except CgdmerError as error:
             tell(bar, f"{name}: left out: {error}")

@@ -13,7 +13,7 @@ from cgdmer_jax.data.readers.reader import Hints, Location
 from cgdmer_jax.waveform.lead_names import LEADS
 
 RATE = 400
-NAME, BORN, COMMENT = "Erika Mustermann", "12-AUG-1964", "complains of chest pain"  # what must not get through
+NAME, BORN, COMMENT = "Erika_Mustermann", "12-AUG-1964", "complains_of_chest_pain"  # what must not get through
 Written = tuple[Location, Hints]
 UNSAID = Hints(float(RATE), LEADS, "uV")
 NOTHING_UNSAID = Hints()
@@ -27,8 +27,8 @@ def tracing_uv(seconds: int = 3, seed: int = 0) -> np.ndarray:
 
 def write_wfdb(folder: Path, signal_uv: np.ndarray) -> Written:
     wfdb.wrsamp(
-        "r", RATE, ["mV"] * 12, LEADS, d_signal=signal_uv.T.astype(np.int64), fmt=["16"] * 12, adc_gain=[1000.0] * 12,
-        baseline=[0] * 12, write_dir=str(folder), comments=[f"Name: {NAME}", COMMENT],
+        "r", RATE, ["mV"] * 12, [*LEADS], d_signal=signal_uv.T.astype(np.int64), fmt=["16"] * 12,
+        adc_gain=[1000.0] * 12, baseline=[0] * 12, write_dir=str(folder), comments=[f"Name: {NAME}", COMMENT],
     )  # fmt: skip
     return Location(folder / "r"), NOTHING_UNSAID
 

@@ -80,7 +80,9 @@ def layout_of(beginning: bytes) -> Layout | None:
         names = _columns(_cells(above, separator))
         return Layout(names if names and len(names) == n_columns else None, n_columns, separator, decimal, comments)
     names = _columns(_cells(first, separator))
-    return Layout(names, n_columns, separator, decimal, comments + 1) if names else None
+    if names is None or (len(names) < 2 and below and not _all_numbers(below, separator)):  # a text may begin with "I"
+        return None
+    return Layout(names, n_columns, separator, decimal, comments + 1)
 
 
 def _all_numbers(line: str, separator: str) -> bool:
@@ -100,10 +102,10 @@ def _cells(line: str, separator: str) -> list[str]:
 
 
 def _columns(cells: list[str]) -> list[Column] | None:
-    """None where fewer than half of the columns that may hold a signal are leads."""
+    """None where not more than half of the columns that may hold a signal are leads."""
     columns = [column_of(cell) for cell in cells]
     leads = [column for column in columns if canonical_lead(column.name)]
-    return columns if leads and 2 * len(leads) >= sum(column.is_signal for column in columns) else None
+    return columns if 2 * len(leads) > sum(column.is_signal for column in columns) else None
 
 
 def column_of(cell: str) -> Column:

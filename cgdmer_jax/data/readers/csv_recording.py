@@ -180,4 +180,5 @@ FORMAT = Format(
     endings=(".csv", ".tsv"),
     fits=looks_like_one,
     read=lambda location, root, hints: read_csv_recording(location.path, root, hints),
+    may_fit=lambda beginning: layout_of(decoded(beginning)) is not None,
 )

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -93,7 +93,7 @@ def _number(location: Location, array: _Array) -> int:
 
 
 @contextmanager
-def _opened(location: Location, root: Path | None) -> Iterator[tuple[BinaryIO, _Array, Hints]]:
+def _opened(location: Location, root: Path | None) -> Iterator[tuple[io.BufferedIOBase, _Array, Hints]]:
     """The file at the first sample, the header of the samples, and what the file says of them."""
     with open_recording(location, root) as file:
         if file.read(len(MAGIC)) == MAGIC:
@@ -171,7 +171,7 @@ def _fact(
     return value
 
 
-def _header(location: Location, file: BinaryIO) -> _Array:
+def _header(location: Location, file: io.BufferedIOBase) -> _Array:
     """Shape and type of an array, and where it begins; the file stands there afterwards."""
     beginning = _exactly(location, file, 12)
     try:
@@ -205,11 +205,11 @@ def _checked(location: Location, array: _Array, size: int) -> _Array:
     return array
 
 
-def _skip(file: BinaryIO, n_bytes: int) -> None:
+def _skip(file: io.BufferedIOBase, n_bytes: int) -> None:
     file.seek(n_bytes, os.SEEK_CUR)
 
 
-def _exactly(location: Location, file: BinaryIO, n_bytes: int) -> bytes:
+def _exactly(location: Location, file: io.BufferedIOBase, n_bytes: int) -> bytes:
     content = file.read(n_bytes) if 0 <= n_bytes <= 16 * MOST_SIGNALS * MOST_SAMPLES else b""
     if len(content) != n_bytes:
         raise location.error("length", "length", "its file ends inside an array; fetch the record again")

@@ -45,6 +45,7 @@ class Format:
 
     - `endings`: of its files, in lower case with the dot.
     - `fits`: whether a file that begins with these bytes is of this format, whatever its ending.
+    - `may_fit`: whether one of its endings that begins so may be a recording at all; a table may not.
     - `read`: a location, the folder below which every file must lie (None: anywhere), and hints, to a recording.
     - `members`: the recordings in a file below that folder; RecordError where it cannot be told.
     """
@@ -53,6 +54,7 @@ class Format:
     fits: Callable[[bytes], bool]
     read: Callable[[Location, Path | None, Hints], Recording]
     members: Callable[[Path, Path | None], list[Location]] = one_recording
+    may_fit: Callable[[bytes], bool] = lambda beginning: True
 
 
 @contextmanager

@@ -98,3 +98,72 @@ def write_mimic(
         path = root / mimic_path(studies[study], study)
         write_wfdb(path, signal_mv, 500, leads=MIMIC_LEADS, gain=200, comments=comments)
     return root
+
+
+def write_cpsc2018(root: Path, files: Iterable[Path], labels: dict[str, tuple[int, ...]]) -> Path:
+    """CPSC2018 (2018.icbeb.org/Challenge.html): TrainingSet folders of .mat files, and REFERENCE.csv."""
+    for number, file in enumerate(sorted(files)):
+        folder = root / f"TrainingSet{number % 3 + 1}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / file.name).write_bytes(file.read_bytes())
+    columns = ("First_label", "Second_label", "Third_label")
+    rows = [
+        {"Recording": name, **{column: found[k] if k < len(found) else "" for k, column in enumerate(columns)}}
+        for name, found in labels.items()
+    ]
+    write_csv(root / "REFERENCE.csv", rows)
+    return root
+
+
+CODE_SAMPLES = 4096
+
+
+def filled_up(signal_mv: np.ndarray) -> np.ndarray:
+    """[sample, lead] of 4,096 samples, zeros at both ends, as CODE's documentation has it."""
+    n = signal_mv.shape[1]
+    before = (CODE_SAMPLES - n) // 2
+    tracing = np.zeros((CODE_SAMPLES, 12), np.float32)
+    tracing[before : before + n] = signal_mv.T
+    return tracing
+
+
+def write_code15(root: Path, exams: list[dict[str, object]], signals: dict[int, np.ndarray]) -> Path:
+    """CODE-15 % (zenodo.org/records/4916206): exams.csv, and HDF5 files of tracings and exam_id, the last line a 0.
+
+    `exams`: lines of the table; `signals`: exam -> millivolts [lead, time] at 400 Hz.
+    """
+    import h5py
+
+    write_csv(root / "exams.csv", exams)
+    for name in dict.fromkeys(str(exam["trace_file"]) for exam in exams):
+        ids = [int(exam["exam_id"]) for exam in reversed(exams) if exam["trace_file"] == name]
+        with h5py.File(root / name, "w") as file:
+            empty = np.zeros((1, CODE_SAMPLES, 12), np.float32)
+            tracings = np.concatenate([np.stack([filled_up(signals[number]) for number in ids]), empty])
+            file.create_dataset("tracings", data=tracings, chunks=(1, CODE_SAMPLES, 12), compression="gzip")
+            file["exam_id"] = np.array([*ids, 0])
+    return root
+
+
+def write_code_test(root: Path, lines: list[dict[str, object]], signals: list[np.ndarray]) -> Path:
+    """CODE-test (zenodo.org/records/3765780): ecg_tracings.hdf5, attributes.csv, annotations/; the order joins them."""
+    import h5py
+
+    write_csv(root / "attributes.csv", [{name: line[name] for name in ("age", "sex")} for line in lines])
+    classes = ("1dAVb", "RBBB", "LBBB", "SB", "AF", "ST")
+    write_csv(root / "annotations" / "gold_standard.csv", [{name: line[name] for name in classes} for line in lines])
+    with h5py.File(root / "ecg_tracings.hdf5", "w") as file:
+        file["tracings"] = np.stack([filled_up(signal_mv) for signal_mv in signals])
+    return root
+
+
+def write_sph(root: Path, lines: list[dict[str, object]], signals: list[np.ndarray]) -> Path:
+    """SPH (Scientific Data 9:272): metadata.csv, and records/*.h5 with millivolts [lead, time] in half precision."""
+    import h5py
+
+    write_csv(root / "metadata.csv", lines)
+    (root / "records").mkdir()
+    for line, signal_mv in zip(lines, signals, strict=True):
+        with h5py.File(root / "records" / f"{line['ECG_ID']}.h5", "w") as file:
+            file["ecg"] = signal_mv.astype(np.float16)
+    return root

@@ -9,7 +9,7 @@ import pytest
 from cgdmer_jax.data import published_splits
 from cgdmer_jax.data.synthetic.hearts import FINDINGS
 from cgdmer_jax.data.text import prompts
-from cgdmer_jax.data.text.cleaning import RULES, clean
+from cgdmer_jax.data.text.cleaning import clean
 from cgdmer_jax.errors import CgdmerError
 
 ALL = [
@@ -54,7 +54,7 @@ def test_synthetic_prompts_cover_the_findings_in_order():
 @pytest.mark.parametrize(("collection", "task", "code", "language", "phrasings"), ALL)
 def test_phrasings_are_three_different_short_texts_that_cleaning_keeps(collection, task, code, language, phrasings):
     assert len(phrasings) == len(set(phrasings)) == 3
-    cleaned = [clean(phrase, collection if collection in RULES else "cinc") for phrase in phrasings]
+    cleaned = [clean(phrase, collection) for phrase in phrasings]
     assert None not in cleaned and len(set(cleaned)) == 3
     assert all(len(phrase.split()) <= 14 for phrase in phrasings)
     if collection == "ptbxl":

@@ -36,4 +36,10 @@ SOURCES: dict[str, Callable[[Path, int, bool], Source]] = {
     "mimic-iv-ecg-merl": _in("mimic_iv_ecg", "open_as_merl"),
     "cinc": _in("cinc"),
     "csn": _in("csn"),
+    "cpsc2018": _in("cpsc2018"),
+    "ludb": _in("ludb"),
+    "ptb": _in("ptb"),
+    "code15": _in("code15"),
+    "code-test": _in("code_test"),
+    "sph": _in("sph"),
 }

@@ -18,5 +18,5 @@ def open_source(root: Path, rate: int, *, follow_links: bool = False) -> Source:
             "Challenge 2021. Computing in Cardiology 48 (2021); PhysioNet, doi:10.13026/34va-7q14"
         ),
         follow_links=follow_links,
-        rate=500.0,  # St Petersburg's have 257 Hz, PTB's 1,000
+        rate=None,  # 500 Hz, but 257 of St Petersburg's and 1,000 of PTB's
     )

@@ -1,6 +1,7 @@
 """Collections whose WFDB headers list SNOMED CT codes after "Dx": the PhysioNet/CinC Challenges and their sources."""
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 from cgdmer_jax.data.sources import snomed_ct, wfdb_folder
@@ -9,8 +10,10 @@ from cgdmer_jax.data.sources.source import Source
 MOST_NAMED = 5
 
 
-def open_dx_folder(root: Path, *, name: str, licence: str, citation: str, follow_links: bool, rate: float) -> Source:
-    """Every record below the root; `rate` (Hz) is that of most recordings of the collection."""
+def open_dx_folder(
+    root: Path, *, name: str, licence: str, citation: str, follow_links: bool, rate: float | None
+) -> Source:
+    """Every record below the root; `rate`: hertz of all of them, None where each has its own."""
     unknown: Counter[str] = Counter()
     n_without = 0
 
@@ -35,7 +38,7 @@ def open_dx_folder(root: Path, *, name: str, licence: str, citation: str, follow
         citation=citation,
         records=listing.records,
         tasks=snomed_ct.TASKS,
-        read=wfdb_folder.reader(root, follow_links),
+        read=partial(wfdb_folder.read_recording, root, follow_links),
         tables={},
         rate=rate,
         remarks=remarks,

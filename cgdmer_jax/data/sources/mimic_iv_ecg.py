@@ -8,10 +8,10 @@ import re
 from functools import partial
 from pathlib import Path
 
-from cgdmer_jax.data.csv_table import CsvTable, read_csv
 from cgdmer_jax.data.sources import wfdb_folder
 from cgdmer_jax.data.sources.source import Source, SourceRecord
 from cgdmer_jax.data.splits import fold_of_patient
+from cgdmer_jax.data.tables.table import TableFile, read_table
 from cgdmer_jax.errors import CgdmerError
 
 RECORDS = "record_list.csv"
@@ -83,13 +83,13 @@ def n_words(report: str) -> int:
     return len(report.strip(" *").strip("=-").split())
 
 
-def _table(root: Path, name: str) -> CsvTable:
+def _table(root: Path, name: str) -> TableFile:
     if not (root / name).is_file():
         raise CgdmerError(f"{name} is not in {root}; --root is the folder of MIMIC-IV-ECG that holds {RECORDS}")
-    return read_csv(root / name, NEEDED[name], RESTORE)
+    return read_table(root / name, NEEDED[name], RESTORE)
 
 
-def _reports(measured: CsvTable) -> tuple[dict[str, str], dict[str, str]]:
+def _reports(measured: TableFile) -> tuple[dict[str, str], dict[str, str]]:
     """Report and subject by study."""
     reports: dict[str, str] = {}
     subjects: dict[str, str] = {}

@@ -1,15 +1,15 @@
 """WFDB records below a folder whose headers say who the patient is and what was found: no table is needed."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-from cgdmer_jax.data.readers.found_records import find_records, name_of
+from cgdmer_jax.data.readers.found_records import find_recordings, name_of
 from cgdmer_jax.data.readers.record_files import listed_path
 from cgdmer_jax.data.readers.recording import RecordError, Recording
-from cgdmer_jax.data.readers.wfdb import read_wfdb
+from cgdmer_jax.data.readers.wfdb import HEADER, read_wfdb
 from cgdmer_jax.data.readers.wfdb_facts import read_facts
 from cgdmer_jax.data.sources.patient_facts import age_of, sex_of
 from cgdmer_jax.data.sources.source import SourceRecord
@@ -40,13 +40,14 @@ def list_records(
     `keys`: comments to read beside "age" and "sex"; `labels_of`: labels by task from their values. `patient_of`: the
     patient, from the record's path below the root. A name that occurs in two folders is the same patient's.
     """
-    found = find_records(root)
-    if not found.records:
+    found = find_recordings(root)
+    headers = [one.path for one in found.recordings if os.path.lexists(f"{one.path}{HEADER}")]
+    if not headers:
         raise CgdmerError(f"no WFDB header (.hea) is below {root}; --root is the folder that the collection lies in")
-    paths = [name_of(path, root) for path in found.records]
+    paths = [name_of(path, root) for path in headers]
     times = Counter(path.rsplit("/", 1)[-1] for path in paths)
     records = []
-    for path, location in zip(found.records, paths, strict=True):
+    for path, location in zip(headers, paths, strict=True):
         name = location.rsplit("/", 1)[-1]
         try:
             facts = read_facts(path, ("age", "sex", *keys), None if follow_links else root)
@@ -67,6 +68,8 @@ def list_records(
             )
         )
     remarks = [*found.sentences]
+    if n_others := len(found.recordings) - len(headers):
+        remarks.append(f"{n_others:,} recordings without a WFDB header were left out")
     if twice := [name for name, count in times.items() if count > 1]:
         remarks.append(
             f"{len(twice):,} names of recordings occur in several folders (such as {twice[0]}): their ids are paths, "
@@ -78,11 +81,6 @@ def list_records(
 def read_recording(root: Path, follow_links: bool, record: SourceRecord) -> Recording:
     """The record's WFDB files below the root folder."""
     return read_wfdb(listed_path(root, record.location, record.record_id), None if follow_links else root)
-
-
-def reader(root: Path, follow_links: bool) -> Callable[[SourceRecord], Recording]:
-    """The reading of these records, for worker processes."""
-    return partial(read_recording, root, follow_links)
 
 
 def own_patient(location: str) -> str:

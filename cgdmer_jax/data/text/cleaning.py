@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 
+from cgdmer_jax.data.text.prompts import has_prompts
 from cgdmer_jax.errors import CgdmerError, suggest
 
 CLEANING_VERSION = 1  # raise it whenever any text would come out differently
@@ -84,12 +85,12 @@ RULES: dict[str, dict[str, Callable[[str], str]]] = {
     },
     "mimic-iv-ecg": COMMON | {"ecg": _mimic_ecg, "marks": _mimic_marks, "full_stop": _mimic_full_stop},
     "synthetic": COMMON,
-    # No reports: their prompts alone pass through these.
-    **dict.fromkeys(("cinc", "csn"), COMMON),
 }
 
 
 def _rules(source_name: str) -> dict[str, Callable[[str], str]]:
+    if source_name not in RULES and has_prompts(source_name):
+        return COMMON  # a collection without reports, whose prompts alone are cleaned
     if source_name not in RULES:
         raise CgdmerError(
             f'no cleaning rules for the reports of source "{source_name}"; '

@@ -40,10 +40,10 @@ ALLOWED: dict[str, set[str]] = {
     "data.readers": {"waveform"},
     "data.synthetic": set(),
     "data.wfdb_reader": {"data.readers"},  # an import path of version 0.1, until 0.2
-    "data.sources": {"data.readers", "data.splits", "data.tables", "data.synthetic", "waveform"},
+    "data.sources": {"data.readers", "data.splits", "data.tables", "data.synthetic", "waveform", "given_input"},
     "data.text": set(),
     "data.store": {"data.text", "data.sources", "data.readers", "data.splits", "data.tables"}
-    | {"waveform", "contract", "batch"},
+    | {"waveform", "contract", "batch", "given_input"},
     "data": {"data.store", "data.sources", "data.text", "data.splits", "data.tables", "contract", "batch"},
     "models": set(),
     "methods": {"models", "batch"},

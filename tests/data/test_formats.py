@@ -98,6 +98,13 @@ def test_a_name_without_its_ending_is_that_of_the_only_file_that_has_one(tmp_pat
         assert read_recording(Location(tmp_path / name)).path == str(tmp_path / "r")
 
 
+def test_a_member_of_a_file_of_one_recording_is_refused(tmp_path):
+    location, _ = WRITERS["EDF"](tmp_path, tracing_uv(seconds=1))
+    for path in (location.path, WRITERS["WFDB"](tmp_path, tracing_uv(seconds=1))[0].path):
+        with pytest.raises(RecordError, match=f"record {path}#1: its file holds one recording alone"):
+            read_recording(Location(path, "1"))
+
+
 def test_the_content_goes_before_the_ending(tmp_path):
     location, _ = WRITERS["EDF"](tmp_path, tracing_uv(seconds=1))
     location.path.rename(tmp_path / "r.csv")

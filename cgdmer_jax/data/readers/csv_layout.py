@@ -90,8 +90,10 @@ def _all_numbers(line: str, separator: str) -> bool:
     return any(map(_NUMBER.fullmatch, cells)) and all(is_number(cell) for cell in cells)
 
 
-def is_number(cell: str) -> bool:
-    return cell.strip() in NOTHING or bool(_NUMBER.fullmatch(cell))
+def is_number(cell: str, decimal: str = ".,") -> bool:
+    """Whether a cell can be read where this is the decimal mark; an empty one can."""
+    marked = _NUMBER.fullmatch(cell) and all(mark in decimal for mark in ".," if mark in cell)
+    return cell.strip() in NOTHING or bool(marked)
 
 
 def _cells(line: str, separator: str) -> list[str]:

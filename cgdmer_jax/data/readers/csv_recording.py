@@ -140,7 +140,7 @@ def _fault(location: Location, content: bytes, layout: Layout, places: list[int]
                 )
                 return location.error("length", f"line {number}", sentence)
             for place in places:
-                if not is_number(cells[place]):
+                if not is_number(cells[place], layout.decimal):
                     sentence = f"its file holds no number in line {number:,}, column {place + 1}; {CORRECT}"
                     return location.error("format", f"line {number}", sentence)
     except csv.Error:  # a cell that never ends

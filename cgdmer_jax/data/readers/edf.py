@@ -190,6 +190,6 @@ def _number(location: Location, field: str, text: str) -> float:
 
 FORMAT = Format(
     endings=(".edf",),
-    fits=lambda beginning: beginning.startswith(VERSION),
+    fits=lambda beginning: beginning.startswith(VERSION) and beginning[184:192].strip().isdigit(),
     read=lambda location, root, hints: read_edf(location.path, root),
 )

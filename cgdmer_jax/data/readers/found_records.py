@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from cgdmer_jax import git_lfs
 from cgdmer_jax.data.readers.formats import BEGINNING, ENDINGS, FORMATS, Location, format_of
 from cgdmer_jax.data.readers.record_files import plain_name
 from cgdmer_jax.data.readers.recording import RecordError
@@ -153,6 +154,8 @@ def _by_content(path: Path, kind: str) -> list[Location] | str | None:
         return f"it cannot be read ({reason_of(error)}); look at its permissions and its disk"
     if kind in SIGNALS and not any(one.fits(beginning) for one in FORMATS.values()):
         return NO_HEADER
+    if kind in ENDINGS and git_lfs.is_pointer(beginning):  # reading it says so
+        return [Location(path)]
     found = format_of(path, beginning)
     if found is None:
         return NOT_READ if _BINARY.search(beginning) else None

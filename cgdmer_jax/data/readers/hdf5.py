@@ -4,13 +4,14 @@ The publishers write neither rate, leads nor unit into their files; these follow
 hint says otherwise. Nothing but the samples and the ids of exams is read.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Integer, Shaped
 
 from cgdmer_jax.data.readers.arrays import check_array, completed, recording_of
 from cgdmer_jax.data.readers.reader import Format, Hints, Location, open_recording
@@ -48,8 +49,9 @@ def read_hdf5(path: str | Path, root: Path | None, hints: Hints, member: str | N
         if member is None and len(shape) == 3:
             sentence = f"its file holds {array.shape[0]:,} recordings; name one as {location.path.name}#EXAM"
             raise location.error("no_signal_file", "member", sentence)
+        place = () if member is None else _place(location, file, array)
         check_array(location, shape, array.dtype, facts)
-        signal = array[()] if member is None else array[_place(location, file, array)]
+        signal = array[place]
     return recording_of(location, _without_filling(location, signal) if name == TRACINGS else signal, facts)
 
 
@@ -60,8 +62,7 @@ def members(path: Path, root: Path | None) -> list[Location]:
         array = _samples(location, file)
         if len(array.shape) != 3:
             return [location]
-        ids = _ids(location, file, array)
-        return [Location(path, one) for one in (map(str, range(array.shape[0])) if ids is None else ids)]
+        return [Location(path, str(one)) for one in _ids(location, file, array).tolist()]
 
 
 @contextmanager
@@ -117,28 +118,32 @@ def _array(location: Location, file: "h5py.File", name: str) -> "h5py.Dataset | 
     return array
 
 
-def _ids(location: Location, file: "h5py.File", array: "h5py.Dataset") -> list[str] | None:
-    """Ids of the exams in their order; None where the file has none."""
-    if array.shape[0] > MOST_RECORDINGS:
-        sentence = f"its file holds {array.shape[0]:,} recordings, but at most {MOST_RECORDINGS:,} are read; split it"
+def _ids(location: Location, file: "h5py.File", array: "h5py.Dataset") -> Integer[np.ndarray, " exam"]:
+    """Ids of the exams in their order, or numbers from 0 on where the file has none."""
+    n_exams = array.shape[0]
+    if n_exams > MOST_RECORDINGS:
+        sentence = f"its file holds {n_exams:,} recordings, but at most {MOST_RECORDINGS:,} are read; split it"
         raise location.error("size", "array", sentence)
     ids = _array(location, file, EXAM_ID) if EXAM_ID in file else None
     if ids is None:
-        return None
-    if ids.shape != array.shape[:1] or ids.dtype.kind not in "iu":
+        return np.arange(n_exams)
+    if ids.shape != (n_exams,) or ids.dtype.kind not in "iu":
         raise location.error("header", EXAM_ID, f'its "{EXAM_ID}" does not give every exam a number; fetch it again')
-    return [str(one) for one in ids[()].tolist()]
+    return ids[()]
 
 
 def _place(location: Location, file: "h5py.File", array: "h5py.Dataset") -> int:
     """Place of the exam that is asked for."""
-    ids = _ids(location, file, array) if len(array.shape) == 3 else []
-    ids = [*map(str, range(array.shape[0]))] if ids is None else ids
-    if (n_found := ids.count(location.member)) != 1:
-        found = f"its file holds {n_found} exams" if n_found else "its file holds no exam"
-        sentence = f"{found} of that id; name one of its {len(ids):,}" if ids else "its file holds one recording alone"
+    if len(array.shape) != 3:
+        raise location.error("no_signal_file", "member", "its file holds one recording alone; name the file itself")
+    ids = _ids(location, file, array)
+    is_number = re.fullmatch(r"[0-9]{1,18}", location.member)
+    found = np.flatnonzero(ids == int(location.member)) if is_number else ()
+    if len(found) != 1:
+        exams = f"{len(found)} exams" if len(found) else "no exam"
+        sentence = f"its file holds {exams} of that id; name one of its {len(ids):,}"
         raise location.error("no_signal_file", "member", sentence)
-    return ids.index(location.member)
+    return int(found[0])
 
 
 def _without_filling(location: Location, signal: Shaped[np.ndarray, "time lead"]) -> Shaped[np.ndarray, "rest lead"]:

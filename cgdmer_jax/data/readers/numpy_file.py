@@ -7,6 +7,7 @@ number. In an .npz they are the array `signal`, or the only one of two axes or m
 import io
 import math
 import os
+import re
 import tokenize
 import zipfile
 import zlib
@@ -62,14 +63,15 @@ def read_numpy(path: str | Path, root: Path | None, hints: Hints, member: str | 
         if member is None and len(shape) == 3:
             sentence = f"its file holds {array.shape[0]:,} recordings; name one as {location.path.name}#0"
             raise location.error("length", "shape", sentence)
+        number = None if member is None else _number(location, array)
         check_array(location, shape, array.dtype, facts)
         n_bytes = math.prod(shape) * array.dtype.itemsize
-        if member is not None:
+        if number is not None:
             if array.in_columns:  # the samples of one recording are strewn over the whole file
                 raise location.error(
                     "format", "order", f"its file is in Fortran's order of axes; {AGAIN}, in C's order"
                 )
-            _skip(file, _number(location, array) * n_bytes)
+            file.seek(number * n_bytes, os.SEEK_CUR)
         signal = np.frombuffer(_exactly(location, file, n_bytes), array.dtype)
         return recording_of(location, signal.reshape(shape, order="F" if array.in_columns else "C"), facts)
 
@@ -83,9 +85,8 @@ def members(path: Path, root: Path | None) -> list[Location]:
 
 
 def _number(location: Location, array: _Array) -> int:
-    text = location.member or ""
-    if len(array.shape) != 3 or not text.isascii() or not text.isdigit() or int(text) >= array.shape[0]:
-        n_recordings = array.shape[0] if len(array.shape) == 3 else 1
+    text, n_recordings = location.member, array.shape[0] if len(array.shape) == 3 else 1
+    if len(array.shape) != 3 or not re.fullmatch(r"[0-9]{1,18}", text) or int(text) >= n_recordings:
         raise location.error(
             "no_signal_file", "member", f"its file holds {n_recordings:,} recordings; name one of them"
         )
@@ -111,9 +112,7 @@ def _opened(location: Location, root: Path | None) -> Iterator[tuple[io.Buffered
         except RecordError:
             raise
         except _DAMAGED as error:
-            raise location.error(
-                "format", "file", f"its file is no whole .npz ({type(error).__name__}); {AGAIN}"
-            ) from error
+            raise location.error("format", "file", f"its file is no .npz, or a damaged one; {AGAIN}") from error
 
 
 def _samples_among(location: Location, entries: zipfile.ZipFile, sizes: dict[str, int]) -> str:
@@ -161,10 +160,10 @@ def _fact(
             array = _checked(location, _header(location, entry), sizes[name])
             content = np.frombuffer(_exactly(location, entry, array.n_bytes), array.dtype).reshape(array.shape)
         value = convert(content)
-    except (TypeError, ValueError) as error:
+    except RecordError:
+        raise
+    except (TypeError, ValueError):
         value = None
-        if isinstance(error, RecordError):
-            raise
     if value is None:
         sentence = f'its array "{name}" is none (rate: a number; leads: texts; unit: a text); correct it'
         raise location.error("header", name, sentence)
@@ -203,10 +202,6 @@ def _checked(location: Location, array: _Array, size: int) -> _Array:
         sentence = f"its array takes {array.start + array.n_bytes:,} bytes and has {size:,}; fetch the record again"
         raise location.error("length", "length", sentence)
     return array
-
-
-def _skip(file: io.BufferedIOBase, n_bytes: int) -> None:
-    file.seek(n_bytes, os.SEEK_CUR)
 
 
 def _exactly(location: Location, file: io.BufferedIOBase, n_bytes: int) -> bytes:

@@ -211,7 +211,5 @@ def _folds(table: TableFile, columns: dict[str, list[str]], patients: list[str],
     )
     with_validation = "validation" in splits
     if not with_validation:
-        remarks.append(
-            "no record is said to be of the validation split, so a ninth of the training patients, by hash, is"
-        )
+        remarks.append("no record is of the validation split: a ninth of the training patients, by hash, makes it up")
     return [fold_of_split(split, patient, with_validation) for split, patient in zip(splits, patients, strict=True)]

@@ -77,7 +77,7 @@ def _marked(table: TableFile, task: str, columns: Sequence[str]) -> Labels:
             mark = yes_or_no(line[column], decimal_comma=comma)
             if mark is None and line[column].strip():
                 raise CgdmerError(
-                    f"{table.at(place, column)} is neither 0 nor 1, as a class of task {task} is marked; correct the "
+                    f"{table.at(place, column)} neither 0 nor 1, as a class of task {task} is marked; correct the "
                     "cell, or name one column that lists the classes"
                 )
             marks[-1].append(mark)

@@ -3,6 +3,7 @@
 See docs/design.md, "Store".
 """
 
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, final
@@ -19,6 +20,7 @@ from cgdmer_jax.data.store import seal
 from cgdmer_jax.data.store.bounded_table import BoundedTable
 from cgdmer_jax.data.store.store_info import read_info
 from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.given_input import Signal
 
 MARKS = (
     "lead_flagged",
@@ -79,6 +81,47 @@ class Store:
         self.info = info
         self.fingerprint = fingerprint
         self._array = array
+
+    @staticmethod
+    def from_arrays(
+        out: Path | str,
+        signals: Sequence[Signal],
+        *,
+        rate: float,
+        leads: Iterable[str],
+        unit: str,
+        reports: Sequence[str | None] | None = None,
+        labels: Mapping[str, object] | None = None,
+        patients: Sequence[str | int] | None = None,
+        folds: Sequence[int] | None = None,
+        ages: Sequence[float | None] | None = None,
+        sexes: Sequence[str | None] | None = None,
+        record_ids: Sequence[str | int] | None = None,
+        name: str = "arrays",
+        store_rate: float = 100,
+        seconds: float = 10.0,
+        filter: str = "none",
+        derive_limb_leads: bool = False,
+        cleaning: Path | str | None = None,
+    ) -> "Store":
+        """A new, verified store of recordings in memory, made by the conversion that every collection goes through.
+
+        - `out`: folder of the store. `name`: of the collection; its patients are kept apart by it.
+        - `signals`: an array [record, lead, time], or a list of arrays [lead, time], of whatever library.
+        - `rate`: their rate in Hz. `leads`: names along their lead axis. `unit`: V, mV or uV.
+        - `reports`, `ages` (years), `sexes` ("female", "male"): one a record, None where it is not known.
+        - `labels`: task -> classes of each record (a name, several, or None), or task -> class -> 0 or 1 a record.
+        - `patients`: an id a record; None = each is a patient of its own. `folds`: 1 to 10; None = by patient.
+        - `store_rate`, `seconds`, `filter`, `derive_limb_leads`: as of `convert`. `cleaning`: file of own rules.
+
+        Warns of rejected recordings. Raises CgdmerError where lists are of other lengths or settings out of range.
+        """
+        from cgdmer_jax.data.store.from_arrays import store_of_arrays  # which itself opens what it has made
+
+        given = {"rate": rate, "leads": leads, "unit": unit, "reports": reports, "labels": labels}
+        given |= {"patients": patients, "folds": folds, "ages": ages, "sexes": sexes, "record_ids": record_ids}
+        settings = {"store_rate": store_rate, "seconds": seconds, "filter": filter, "cleaning": cleaning}
+        return store_of_arrays(out, signals, name=name, derive_limb_leads=derive_limb_leads, **settings, **given)
 
     @property
     def namespace(self) -> str:

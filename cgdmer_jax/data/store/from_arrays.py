@@ -1,0 +1,38 @@
+"""Arrays in memory to a sealed store, by the conversion that every collection goes through."""
+
+import warnings
+from pathlib import Path
+
+from cgdmer_jax.data.sources import arrays
+from cgdmer_jax.data.store.convert import convert
+from cgdmer_jax.data.store.store import Store, open_store
+from cgdmer_jax.data.text.own_cleaning import no_rules, read_cleaning
+
+
+def store_of_arrays(
+    out: Path | str,
+    signals: object,
+    *,
+    name: str,
+    store_rate: float,
+    seconds: float,
+    filter: str,
+    derive_limb_leads: bool,
+    cleaning: Path | str | None,
+    **given: object,
+) -> Store:
+    """The verified store of `Store.from_arrays`, which says what its parameters are."""
+    rules = no_rules() if cleaning is None else read_cleaning(Path(cleaning))
+    source = arrays.open_source(signals, name=name, cleaning=rules, **given)
+    settings = {"seconds": seconds, "filter": filter, "derive_limb_leads": derive_limb_leads}
+    summary = convert(source, Path(out), rate=store_rate, progress=False, **settings)
+    if summary.rejected:
+        told = ", ".join(f"{problem}: {count:,}" for problem, count in summary.rejected.items())
+        warnings.warn(
+            f"{summary.n_rows - summary.n_records:,} of {summary.n_rows:,} recordings were rejected ({told}); "
+            f"{Path(out) / 'rejected.csv'} says why",
+            stacklevel=3,
+        )
+    store = open_store(out)
+    store.verify()
+    return store

@@ -110,6 +110,8 @@ def test_results_say_which_run_checkpoint_and_commit_they_come_from(evaluated):
     assert len(origin["checkpoint"]) == len(origin["prompts"]) == 64
     assert list(origin["seconds"]) == ["embed", "headline", "convolutions", *PARTS]
     assert sum(origin["seconds"].values()) > 1
+    assert origin["cpu_seconds"].keys() == origin["seconds"].keys()
+    assert sum(origin["cpu_seconds"].values()) > 1
     assert origin["trained_at"] == json.loads((run / "environment.json").read_text())[0]["commit"]
 
 

@@ -20,6 +20,8 @@ from cgdmer_jax.waveform.windows import WINDOWS
 
 EXAMPLE = "python -m experiments.convert --source=ptbxl --root=data/ptb-xl --rate=100 --out=stores/ptbxl100"
 
+SETTINGS = ("rate", "seconds", "windows", "filter", "derive_limb_leads", "processes", "partial")  # of the conversion
+
 
 def parse(words: list[str]) -> argparse.Namespace:
     """Command line of this program."""
@@ -80,17 +82,7 @@ def main(words: list[str]) -> int:
             own_data.check_no_flags(args)
             given = {name: getattr(args, name) for name in ("rate", "follow_links", "records", "seed")}
             source = open_source(args.source, args.root, **given)
-        summary = convert(
-            source,
-            args.out,
-            rate=args.rate,
-            seconds=args.seconds,
-            filter=args.filter,
-            derive_limb_leads=args.derive_limb_leads,
-            processes=args.processes,
-            partial=args.partial,
-            windows=args.windows,
-        )
+        summary = convert(source, args.out, **{name: getattr(args, name) for name in SETTINGS})
     except KeyboardInterrupt:
         print("interrupted; the same command continues", file=sys.stderr)
         return early_stop.PREEMPTED

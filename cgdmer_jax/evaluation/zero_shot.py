@@ -44,7 +44,7 @@ def score_zero_shot(subject: Subject, embedded: Embedded) -> Outcome:
             sets[side] = tokens_of(subject, texts, side)
 
     own = subject.trained.variables
-    scores = {name: scores_of(subject, embedded, own, embedded.own, prompts) for name, prompts in sets.items()}
+    scores = {name: scores_of(subject, embedded, own, embedded.own, of_set) for name, of_set in sets.items()}
     settings = {v: replace(zero_shot_setting(subject, embedded.aligned_width), variant=v) for v in variants}
     made = [Outcome(left_out=left_out)]
     made += [_score(subject, tasks, [scores[variant]], setting) for variant, setting in settings.items()]

@@ -39,7 +39,7 @@ from cgdmer_jax.whole_file import sha256_of
 FEATURES = ("main", "encoder", "shared", "specific")
 TEST_READS = "test_reads.jsonl"  # in the run folder
 EMBEDDED = "synthetic"  # made anew by anyone: reading its test split spends nothing
-Given = TypeVar("Given")
+Inputs = TypeVar("Inputs")
 
 
 class Asked(NamedTuple):
@@ -153,7 +153,7 @@ def score_merl(subject: Subject, asked: Asked, cache: Path, tables: Path, line: 
     return together([scored, no_signals(subject, scored.rows)])
 
 
-def run_part(name: str, part: Callable[[Given], Outcome], given: Given, subject: Subject, line: TimeLine) -> Outcome:
+def run_part(name: str, part: Callable[[Inputs], Outcome], given: Inputs, subject: Subject, line: TimeLine) -> Outcome:
     """One part; what store or method do not have is left out."""
     if name in NEED_TEXT and not subject.trained.method.declared.text:
         return without(f"part {name}", f"{subject.base.method} reads no text")

@@ -21,8 +21,8 @@ from cgdmer_jax.data.readers.arrays import completed, recording_of
 from cgdmer_jax.data.readers.checks import RATES_HZ, check_bounds, check_names, unit_of
 from cgdmer_jax.data.readers.csv_layout import (
     NOTHING,
-    Column,
-    Layout,
+    CsvColumn,
+    CsvLayout,
     column_of,
     decoded,
     is_number,
@@ -90,7 +90,7 @@ def _content(location: Location, root: Path | None) -> bytes:
         return decoded(file.read())
 
 
-def _hinted(location: Location, layout: Layout, hints: Hints) -> list[Column]:
+def _hinted(location: Location, layout: CsvLayout, hints: Hints) -> list[CsvColumn]:
     """Columns of a file without a line of names."""
     if hints.leads is None:
         sentence = "its file does not say the leads of its samples; say them, one for each column, with --leads"
@@ -101,7 +101,9 @@ def _hinted(location: Location, layout: Layout, hints: Hints) -> list[Column]:
     return [column_of(name) for name in hints.leads]
 
 
-def _numbers(location: Location, content: bytes, layout: Layout, places: list[int]) -> Float[np.ndarray, "column line"]:
+def _numbers(
+    location: Location, content: bytes, layout: CsvLayout, places: list[int]
+) -> Float[np.ndarray, "column line"]:
     """The columns at these places; NaN where nothing stands."""
     names = [str(place) for place in range(layout.n_columns)]
     wanted = [str(place) for place in places]
@@ -123,7 +125,7 @@ def _numbers(location: Location, content: bytes, layout: Layout, places: list[in
     return np.stack([table[name].to_numpy() for name in wanted])
 
 
-def _fault(location: Location, content: bytes, layout: Layout, places: list[int]) -> RecordError:
+def _fault(location: Location, content: bytes, layout: CsvLayout, places: list[int]) -> RecordError:
     """The first cell or line that is wrong, found again line by line."""
     lines = csv.reader(io.StringIO(text_of(content), newline=""), delimiter=layout.separator)
     sentence = f"its lines cannot be read as numbers; {CORRECT}"
@@ -148,7 +150,9 @@ def _fault(location: Location, content: bytes, layout: Layout, places: list[int]
     return location.error("format", "lines", sentence)
 
 
-def _rate_of(location: Location, content: bytes, layout: Layout, place: int, column: Column, hints: Hints) -> float:
+def _rate_of(
+    location: Location, content: bytes, layout: CsvLayout, place: int, column: CsvColumn, hints: Hints
+) -> float:
     """Samples a second by the column of times, or by the hint where that is none of seconds."""
     try:
         return _rate(location, column, _numbers(location, content, layout, [place])[0])
@@ -158,7 +162,7 @@ def _rate_of(location: Location, content: bytes, layout: Layout, place: int, col
     return hints.rate
 
 
-def _rate(location: Location, column: Column, times: Float[np.ndarray, " line"]) -> float:
+def _rate(location: Location, column: CsvColumn, times: Float[np.ndarray, " line"]) -> float:
     seconds = (times - times[:1]) * (column.seconds or 1.0)
     rate = (len(seconds) - 1) / seconds[-1] if len(seconds) > 1 and seconds[-1] > 0 else math.nan
     if not RATES_HZ[0] <= rate <= RATES_HZ[1]:

@@ -23,10 +23,12 @@ BEGINNING = 1 << 16  # bytes by which a format is told
 
 
 def read_recording(location: Location, root: Path | None = None, hints: Hints = NO_HINTS) -> Recording:
-    """Reads one recording; its format follows from the content of its file, or else from the ending.
+    """Reads one recording of any format, told by the content of its file or else by the ending; float32 millivolts.
 
-    `root`: folder below which every file must lie once links are followed; None = anywhere. `hints`: what the file may
-    leave unsaid. Raises RecordError where the file cannot be trusted or its format is not read.
+    `location`: its file, and which one of it. `root`: folder below which every file must lie once links are followed;
+    None = anywhere. `hints`: rate in Hz, leads and unit, where the file does not say them.
+
+    Raises RecordError where the file cannot be trusted, leaves unsaid what no hint says, or is of no known format.
     """
     record = wfdb_record(location.path)
     path = record or with_ending(location.path)

@@ -29,7 +29,7 @@ from cgdmer_jax.data.readers.csv_layout import (
     layout_of,
     looks_like_one,
 )
-from cgdmer_jax.data.readers.reader import Format, Hints, Location, open_recording
+from cgdmer_jax.data.readers.reader import Format, Hints, Location, fault, open_recording
 from cgdmer_jax.data.readers.record_files import text_of
 from cgdmer_jax.data.readers.recording import RecordError, Recording
 from cgdmer_jax.waveform.conditioning import UNITS_IN_MV
@@ -53,8 +53,8 @@ def read_csv_recording(path: str | Path, root: Path | None, hints: Hints) -> Rec
     content = _content(location, root)
     layout = layout_of(content[:BEGINNING])
     if layout is None:
-        raise location.error(
-            "format", "header", "its first line holds neither numbers nor names of leads; leave it out"
+        raise fault(
+            location, "format", "header", "its first line holds neither numbers nor names of leads; leave it out"
         )
     columns = layout.columns or _hinted(location, layout, hints)
     names = [column.name for column in columns]
@@ -75,7 +75,7 @@ def read_csv_recording(path: str | Path, root: Path | None, hints: Hints) -> Rec
             unit = columns[place].unit or hints.unit
             if unit is None:
                 sentence = f'its file does not say the unit of lead "{names[place]}"; say it with --unit'
-                raise location.error("unit", "unit", sentence)
+                raise fault(location, "unit", "unit", sentence)
             row *= UNITS_IN_MV[unit_of(str(location), names[place], unit, CORRECT)]
     facts = completed(Hints(rate, tuple(names[place] for place in leads), said), hints)
     return replace(recording_of(location, signal, facts), extra_leads=extra)
@@ -86,7 +86,7 @@ def _content(location: Location, root: Path | None) -> bytes:
         size = os.fstat(file.fileno()).st_size
         if size > MOST_BYTES:
             sentence = f"its file has {size:,} bytes, but of CSV at most {MOST_BYTES:,} are read; cut the record"
-            raise location.error("size", "length", sentence)
+            raise fault(location, "size", "length", sentence)
         return decoded(file.read())
 
 
@@ -94,10 +94,10 @@ def _hinted(location: Location, layout: CsvLayout, hints: Hints) -> list[CsvColu
     """Columns of a file without a line of names."""
     if hints.leads is None:
         sentence = "its file does not say the leads of its samples; say them, one for each column, with --leads"
-        raise location.error("unknown_leads", "leads", sentence)
+        raise fault(location, "unknown_leads", "leads", sentence)
     if len(hints.leads) != layout.n_columns:
         sentence = f"its lines have {layout.n_columns} cells and {len(hints.leads)} are named; name each with --leads"
-        raise location.error("unknown_leads", "leads", sentence)
+        raise fault(location, "unknown_leads", "leads", sentence)
     return [column_of(name) for name in hints.leads]
 
 
@@ -140,14 +140,14 @@ def _fault(location: Location, content: bytes, layout: CsvLayout, places: list[i
                 sentence = (
                     f"its file {cut}: line {number:,} has {len(cells)} cells, expected {layout.n_columns}; {CORRECT}"
                 )
-                return location.error("length", f"line {number}", sentence)
+                return fault(location, "length", f"line {number}", sentence)
             for place in places:
                 if not is_number(cells[place], layout.decimal):
                     sentence = f"its file holds no number in line {number:,}, column {place + 1}; {CORRECT}"
-                    return location.error("format", f"line {number}", sentence)
+                    return fault(location, "format", f"line {number}", sentence)
     except csv.Error:  # a cell that never ends
         pass
-    return location.error("format", "lines", sentence)
+    return fault(location, "format", "lines", sentence)
 
 
 def _rate_of(
@@ -168,7 +168,7 @@ def _rate(location: Location, column: CsvColumn, times: Float[np.ndarray, " line
     if not RATES_HZ[0] <= rate <= RATES_HZ[1]:
         sentence = f'its column "{column.name}" gives no rate of {RATES_HZ[0]:g} to {RATES_HZ[1]:g} Hz'
         remedy = "call it time_s or time_ms, whichever it is, or say the rate with --rate"
-        raise location.error("rate", "time", f"{sentence}; {remedy}")
+        raise fault(location, "rate", "time", f"{sentence}; {remedy}")
     places = np.arange(len(seconds))
     for one in (float(round(rate)), rate):  # times are rounded, rates are round
         if abs(one - rate) <= 1e-3 * rate and np.all(np.abs(seconds * one - places) <= 0.75):
@@ -177,7 +177,7 @@ def _rate(location: Location, column: CsvColumn, times: Float[np.ndarray, " line
     sentence = (
         f'its column "{column.name}" is not evenly spaced (sample {uneven + 1:,}); resample it, or cut the record'
     )
-    raise location.error("rate", "time", sentence)
+    raise fault(location, "rate", "time", sentence)
 
 
 FORMAT = Format(

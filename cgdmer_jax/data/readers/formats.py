@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from cgdmer_jax.data.readers import csv_recording, edf, hdf5, mat, numpy_file, wfdb
-from cgdmer_jax.data.readers.reader import Format, Hints, Location, one_recording, open_recording
+from cgdmer_jax.data.readers.reader import Format, Hints, Location, fault, one_recording, open_recording
 from cgdmer_jax.data.readers.recording import Recording
 
 __all__ = ["FORMATS", "Format", "Hints", "Location", "read_recording"]
@@ -38,9 +38,9 @@ def read_recording(location: Location, root: Path | None = None, hints: Hints = 
         with open_recording(location, root) as file:
             found = format_of(path, file.read(BEGINNING))
     if found is None:
-        raise location.error("format", "file", f"it is of no format that is read ({', '.join(FORMATS)}); convert it")
+        raise fault(location, "format", "file", f"it is of no format that is read ({', '.join(FORMATS)}); convert it")
     if location.member is not None and found.members is one_recording:
-        raise location.error("no_signal_file", "member", "its file holds one recording alone; name the file itself")
+        raise fault(location, "no_signal_file", "member", "its file holds one recording alone; name the file itself")
     return found.read(location, root, hints)
 
 

@@ -39,9 +39,10 @@ class Location:
     def __str__(self) -> str:
         return str(self.path) if self.member is None else f"{self.path}#{self.member}"
 
-    def error(self, problem: str, field: str, sentence: str) -> RecordError:
-        """A fault of this recording; `problem`, `field` and `sentence` as RecordError has them."""
-        return RecordError(str(self), field, problem, sentence)
+
+def fault(location: Location, problem: str, field: str, sentence: str) -> RecordError:
+    """The error of a recording, with `problem`, `field` and `sentence` as RecordError has them."""
+    return RecordError(str(location), field, problem, sentence)
 
 
 def one_recording(path: Path, root: Path | None) -> list[Location]:

@@ -131,7 +131,7 @@ CASES = (
     Case("own table: a recording listed twice", own_table(file="ecg/r0"), 1, "line 3 names the same recording again"),
     Case("own table: a label neither 0 nor 1", own_table("record=file,labels:x=AF+SB", SB="2"), 1, "nor 1, as a class"),
     Case("own table: free text as labels", own_table("record=file,labels:x=text", text="x" * 300), 1, "more than 200"),
-    Case("own table: a file that is not there", own_table(file="ecg/gone"), 0, "ecg/gone.hea does not exist"),
+    Case("own table: a file that is not there", own_table(file="ecg/gone"), 0, "gone.hea does not exist"),
     Case("own table: a path out of the folder", own_table(file="../r1"), 0, "is not below the folder of the table"),
     Case("own table: a damaged letter", own_table(spoil=one_byte), 1, r"UTF-8 and damaged \(byte 0xff in line 6\)"),
     Case("own table: an Excel workbook", own_table(spoil=workbook), 1, "an Excel workbook .* save the sheet as CSV"),

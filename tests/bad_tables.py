@@ -12,7 +12,7 @@ from tests.outcome import Outcome, raised, run
 
 
 def own_table(
-    columns: str = COLUMNS, *more: str, spoil: Callable[[Path], None] = lambda table: None, **cells: str
+    columns: str = COLUMNS, *, more: str = "", spoil: Callable[[Path], None] = lambda table: None, **cells: str
 ) -> Callable[[Path], Outcome]:
     """The conversion of four recordings; `cells` by column change the second line, `spoil` the file of the table."""
 
@@ -25,17 +25,14 @@ def own_table(
         (folder / "rules.json").write_text('{"rules": [{"regex": "a+"}]}')
         out = folder / "store"
         words = ["--source=table", f"--root={root}", f"--table={table}", f"--columns={columns}", f"--out={out}"]
-        outcome = run(convert.main, [*words, "--seconds=2", "--processes=1", *HINTS, *more_in(folder, more)])
+        words += [*HINTS, "--seconds=2", "--processes=1", *more.replace("FOLDER", str(folder)).split()]
+        outcome = run(convert.main, words)
         if outcome.code == 0:
             with (out / "rejected.csv").open() as file:
                 return Outcome(0, f"rejected.csv: {next(csv.DictReader(file))['reason']}")
         return outcome
 
     return convert_it
-
-
-def more_in(folder: Path, words: tuple[str, ...]) -> list[str]:
-    return [word.replace("FOLDER", str(folder)) for word in words]
 
 
 def one_byte(table: Path) -> None:

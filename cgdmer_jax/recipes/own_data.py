@@ -8,20 +8,18 @@ from pathlib import Path
 from cgdmer_jax import path_arguments
 from cgdmer_jax.data.readers.formats import Hints
 from cgdmer_jax.data.readers.recording import RecordError
-from cgdmer_jax.data.sources import SOURCES
 from cgdmer_jax.data.sources.source import Source, SourceRecord
 from cgdmer_jax.data.sources.table import Understood, open_table
 from cgdmer_jax.data.sources.table_columns import EXAMPLE, FIELDS, parse_columns
 from cgdmer_jax.data.splits import SPLITS
+from cgdmer_jax.data.store.own_name import check_own_name
 from cgdmer_jax.data.text.own_cleaning import cleaned, cleaning_sha256, no_rules, read_cleaning
-from cgdmer_jax.data.text.prompts import has_prompts
 from cgdmer_jax.errors import CgdmerError, visible
 
 TABLE = "table"
 FLAGS = ("table", "columns", "name", "cleaning", "recording_rate", "leads", "unit")
 N_SHOWN = 5
 LONGEST_SHOWN = 60  # letters of a report in a dry run
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -69,12 +67,8 @@ def check_no_flags(args: argparse.Namespace) -> None:
 
 
 def _name(given: str | None, file: Path) -> str:
-    """Name of the collection: patients, cleaning rules, prompts and result folders go by it."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", file.name.split(".")[0]).lstrip("._-") or TABLE if given is None else given
-    if not _NAME.fullmatch(name):
-        raise CgdmerError(f'--name is "{name:.80}"; name it with letters, digits, "_", "-" and "."')
-    if name in SOURCES or has_prompts(name):
-        raise CgdmerError(f'"{name}" is the name of a public collection, whose rules are others; give another --name')
+    check_own_name(name)
     return name
 
 

@@ -64,6 +64,7 @@ def test_other_samples_in_the_same_folder_are_refused(tmp_path):
     ("changes", "words"),
     [
         ({"signals": SIGNALS[0]}, r"signals has 2 axes; give an array \[record, lead, time\]"),
+        ({"name": "ptbxl"}, "name of a public collection"),
         ({"unit": "nV"}, 'unit is "nV".'),
         ({"rate": 0}, "rate is 0 Hz"),
         ({"patients": [1, 2]}, "patients has 2 entries for 4 recordings"),

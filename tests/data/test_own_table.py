@@ -198,7 +198,10 @@ def test_a_column_whose_name_has_a_comma_stands_in_quotes():
         (["--source=synthetic", "--columns=record=x"], "--columns is for --source=table"),
         (["--source=synthetic", "--dry_run"], "--dry_run is for --source=table"),
         (["--source=table", "--root=.", "--table=x.csv", "--columns=record=f"], r"x\.csv is missing"),
-        (["--source=table", "--root=.", "--table=x.csv", "--columns=record=f", "--name=a/b"], '--name is "a/b"'),
+        (
+            ["--source=table", "--root=.", "--table=x.csv", "--columns=record=f", "--name=a/b"],
+            'the name of the collection is "a/b"',
+        ),
         (["--source=table", "--root=.", "--table=ptbxl.csv", "--columns=record=f"], "name of a public collection"),
     ],
 )

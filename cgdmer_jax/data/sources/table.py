@@ -59,12 +59,16 @@ def open_table(
     data/text/own_cleaning.py. `hints`: what recordings without a header leave unsaid.
     """
     named = mapping.fields | {f"{LABELS}{task}": columns for task, columns in mapping.tasks.items()}
-    table = read_table(file, (), REMEDY) if any("+" in one for one in named.values()) else None
-    columns = {field: columns_of(one, table.columns if table else ()) for field, one in named.items()}
+    columns: dict[str, list[str]] = {}
+
+    def needed(there: tuple[str, ...]) -> list[str]:
+        columns.update({field: columns_of(one, there) for field, one in named.items()})
+        return list(dict.fromkeys(chain.from_iterable(columns.values())))
+
+    table = read_table(file, needed, REMEDY)
     for field, of_field in columns.items():
         if len(of_field) > 1 and field != "report" and not field.startswith(LABELS):
             raise CgdmerError(f"--columns joins several columns as {field}; name one of them")
-    table = read_table(file, list(dict.fromkeys(chain.from_iterable(columns.values()))), REMEDY)
     if not table.lines:
         raise CgdmerError(f"{file} has no line below its header; {REMEDY}")
     remarks = list(table.remarks)

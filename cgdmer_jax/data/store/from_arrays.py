@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cgdmer_jax.data.sources import arrays
 from cgdmer_jax.data.store.convert import convert
+from cgdmer_jax.data.store.own_name import check_own_name
 from cgdmer_jax.data.store.store import Store, open_store
 from cgdmer_jax.data.text.own_cleaning import no_rules, read_cleaning
 
@@ -22,6 +23,7 @@ def store_of_arrays(
     **given: object,
 ) -> Store:
     """The verified store of `Store.from_arrays`, which says what its parameters are."""
+    check_own_name(name)
     rules = no_rules() if cleaning is None else read_cleaning(Path(cleaning))
     source = arrays.open_source(signals, name=name, cleaning=rules, **given)
     settings = {"seconds": seconds, "filter": filter, "derive_limb_leads": derive_limb_leads}

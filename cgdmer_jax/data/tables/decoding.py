@@ -35,6 +35,7 @@ _NO_TEXT = {  # how files begin that are called .csv by mistake
 _NOT_UTF_8 = re.compile("[\udc80-\udcff]")  # bytes that could not be decoded, as surrogateescape keeps them
 _UTF_8_LETTER = re.compile("[^\x00-\x7f\udc80-\udcff]")
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n")  # Excel's own, before the header
+_BEGINNING = 64  # bytes: UTF-16 without a mark has a zero in every second one, text in another encoding has none
 _HEAD = 1 << 18  # characters that are looked at for the separator
 _LINES = 50
 
@@ -63,7 +64,7 @@ def text_of(content: bytes, file: Path, remedy: str) -> tuple[str, str]:
     for mark, codec, name in _MARKS:
         if content.startswith(mark):
             return _decoded(content, codec, name, file, remedy), name
-    if b"\0" in content[:_LINES]:
+    if b"\0" in content[:_BEGINNING]:
         codec = "utf-16-le" if content[1:2] == b"\0" else "utf-16-be"
         return _decoded(content, codec, "UTF-16", file, remedy), "UTF-16"
     text = content.decode("utf-8", "surrogateescape")
@@ -73,7 +74,7 @@ def text_of(content: bytes, file: Path, remedy: str) -> tuple[str, str]:
     # Letters of UTF-8 hardly ever come about in another encoding: with some of them this is UTF-8, and damaged.
     if 10 * len(_UTF_8_LETTER.findall(text)) > n_wrong:
         _decoded(content, "utf-8", "UTF-8", file, remedy)
-    return content.decode("cp1252", "replace") if _fits_latin(content) else content.decode("latin-1"), LATIN
+    return content.decode("cp1252") if _fits_latin(content) else content.decode("latin-1"), LATIN
 
 
 def _fits_latin(content: bytes) -> bool:

@@ -21,6 +21,7 @@ MOST_LINES = 1_000_000
 MOST_BYTES = 1 << 28
 
 
+Needed = Sequence[str] | Callable[[tuple[str, ...]], Sequence[str]]
 Keep = Callable[[tuple[str, ...]], dict[str, int]]  # the columns of a file -> those that are kept, with their places
 
 
@@ -52,11 +53,12 @@ class TableFile:
         return [told] * (self.form.encoding == LATIN)
 
 
-def read_table(file: Path, needed: Sequence[str], remedy: str) -> TableFile:
+def read_table(file: Path, needed: Needed, remedy: str) -> TableFile:
     """A CSV of any usual separator and encoding, or a Parquet file; told apart by its content.
 
-    `needed` columns must be there, and they alone are kept (none: all): a million lines of all take gigabytes. Every
-    line has as many cells as the header; blank lines count for nothing. `remedy` ends the sentence of an error.
+    `needed` columns must be there, and they alone are kept (none: all): a million lines of all take gigabytes. A
+    function says which, given those that there are. Every line has as many cells as the header; blank lines count for
+    nothing. `remedy` ends the sentence of an error.
     """
     content = read_bounded(file, remedy=remedy, most_bytes=MOST_BYTES)
     sha256 = hashlib.sha256(content).hexdigest()
@@ -65,7 +67,7 @@ def read_table(file: Path, needed: Sequence[str], remedy: str) -> TableFile:
         form = Form("Parquet", "")
     else:
         text, encoding = text_of(content, file, remedy)
-        separator, start = separator_of(text, needed, file)
+        separator, start = separator_of(text, () if callable(needed) else needed, file)
         form = Form(encoding, separator)
         rows = _rows(text[start:], separator, 2 if start else 1, file, remedy)
         columns, lines = _csv_lines(rows, text, lambda names: _kept(names, needed, file, remedy), file, remedy)
@@ -78,7 +80,8 @@ def read_table(file: Path, needed: Sequence[str], remedy: str) -> TableFile:
     return TableFile(file, columns, kept, numbers, sha256, form)
 
 
-def _kept(columns: tuple[str, ...], needed: Sequence[str], file: Path, remedy: str) -> dict[str, int]:
+def _kept(columns: tuple[str, ...], needed: Needed, file: Path, remedy: str) -> dict[str, int]:
+    needed = needed(columns) if callable(needed) else needed
     for column in needed:
         if column not in columns:
             nearest = suggest(column, [name for name in columns if name]) if any(columns) else ""

@@ -88,7 +88,8 @@ def test_recordings_of_every_format_are_embedded_under_the_name_of_their_file(fo
     for name in ("b.edf", "c.h5"):
         (records / name).mkdir()
         write = write_edf if name == "b.edf" else write_sph
-        write(records / name, np.repeat(digital, 4, axis=1).astype("<i2"))
+        finer = [np.interp(np.arange(4000) / 4, np.arange(1000), row) for row in digital]
+        write(records / name, np.rint(finer).astype("<i2"))
     (records / "labels.csv").write_text("record,label\na,NORM\n")
     made = embedded(folder, records, "--rate=400", "--unit=uV")
     assert "two.npy#0: left out: record" in (printed := capsys.readouterr().out)

@@ -1,6 +1,6 @@
 """Everything in ../shared/data as folders to convert: real layouts unpacked, the others made from the real samples.
 
-`python -m tests.data.at_hand FOLDER`; docs/datasets.md tells what each then yields.
+`python -m tests.data.at_hand FOLDER` prints the commands that convert them; docs/datasets.md tells what each yields.
 """
 
 import csv
@@ -23,6 +23,22 @@ from tests.data.layouts import (
 )
 
 CODE = ("1dAVb", "RBBB", "LBBB", "SB", "AF", "ST")
+# Name of the store, source, folder, and what else the command says.
+CONVERSIONS = (
+    ("ptbxl", "ptbxl", "ptbxl", ""),
+    ("ptbxl500", "ptbxl", "ptbxl500", " --partial"),
+    ("mimic-iv-ecg", "mimic-iv-ecg", "mimic", ""),
+    ("mimic-iv-ecg-merl", "mimic-iv-ecg-merl", "mimic", ""),
+    ("cinc", "cinc", "cinc", ""),
+    ("csn", "csn", "csn", ""),
+    ("cpsc2018", "cpsc2018", "cpsc2018", ""),
+    ("cpsc2018-wfdb", "cpsc2018", "cinc/WFDB_CPSC2018", ""),
+    ("ludb", "ludb", "ludb", ""),
+    ("ptb", "ptb", "ptb", ""),
+    ("code15", "code15", "code15", ""),
+    ("code-test", "code-test", "code-test", ""),
+    ("sph", "sph", "sph", ""),
+)
 # MERL's columns -> the numbers of REFERENCE.csv.
 CPSC2018 = {"NORM": 1, "AFIB": 2, "1AVB": 3, "CLBBB": 4, "CRBBB": 5, "PAC": 6, "VPC": 7, "STD": 8, "STE": 9}
 
@@ -110,5 +126,15 @@ def code(folder: Path, given: Path) -> None:
     write_code_test(folder / "code-test", tests, signals)
 
 
+def commands(folder: Path) -> list[str]:
+    """One for each store, with its figures beside it."""
+    return [
+        f"python -m experiments.convert --source={source} --root={folder / root} --rate=100 --processes=1{more} "
+        f"--out={folder / 'stores' / name} --figures={folder / 'figures' / f'datasets-{name}.json'}"
+        for name, source, root, more in CONVERSIONS
+    ]
+
+
 if __name__ == "__main__":
     prepare(Path(sys.argv[1]), SHARED / "data")
+    print("\n".join(commands(Path(sys.argv[1]))))

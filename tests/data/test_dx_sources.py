@@ -76,14 +76,15 @@ def test_every_real_header_gives_exactly_its_codes_age_and_sex(challenge):
     for record in source.records:
         header = header_of(challenge, record.location)
         codes = {code.strip() for code in found_in(header, "Dx").split(",")} - {""}
-        assert set(record.labels["dx"]) == codes
-        assert set(record.labels["scored"]) == {merged[code] for code in codes if code in merged}
+        assert (record.labels["dx"] is None) == (not codes), "without a code nobody judged it"
+        assert set(record.labels["dx"] or ()) == codes
+        assert set(record.labels["scored"] or ()) == {merged[code] for code in codes if code in merged}
         assert record.sex == found_in(header, "Sex").lower()
         age = found_in(header, "Age")
         assert record.age == (None if age == "NaN" else float(age))
         found += codes
     assert len(set(found)) == 54 and len(found) == 299  # ../shared/data/README.md: 54 codes occur
-    assert "3 headers name no Dx: these recordings have no label" in source.remarks
+    assert "3 headers name no Dx: these recordings are judged in no task" in source.remarks
 
 
 @pytest.mark.shared_data
@@ -118,9 +119,11 @@ def test_a_store_of_the_real_records_has_their_labels_and_says_what_was_cut(chal
     summary = convert(source, tmp_path / "store", rate=100, seconds=10, progress=False)
     assert (summary.n_rows, summary.n_records, summary.rejected) == (138, 138, {})
     store = open_store(tmp_path / "store")
-    assert store.labels("dx").sum() == sum(len(record.labels["dx"]) for record in source.records)
+    assert store.labels("dx").sum() == sum(len(record.labels["dx"] or ()) for record in source.records)
+    assert store.labelled("scored").sum() == 135, "one with unscored codes alone is of none of the scored classes"
+    assert store.labels("scored").any(axis=1).sum() < 135
     column = [label.code for label in store.classes("scored")].index("164889003")
-    fibrillating = {record.record_id for record in source.records if "164889003" in record.labels["dx"]}
+    fibrillating = {record.record_id for record in source.records if "164889003" in (record.labels["dx"] or ())}
     assert {*np.array(store.column("record_id"))[store.labels("scored")[:, column]]} == fibrillating
 
 
@@ -151,7 +154,7 @@ def test_a_header_that_cannot_be_read_is_listed_and_rejected_with_its_reason(tmp
         write_wfdb(tmp_path / "in" / name, wave(1, 100), 100, comments=["#Dx: 426783006"])
     (tmp_path / "in" / "A2.hea").write_bytes(b"#" * 1_000_001)
     source = SOURCES["cinc"](tmp_path / "in", 100, False)
-    assert [record.labels["dx"] for record in source.records] == [("426783006",), (), ("426783006",)]
+    assert [record.labels["dx"] for record in source.records] == [("426783006",), None, ("426783006",)]
     summary = convert(source, tmp_path / "store", rate=100, seconds=2, progress=False)
     assert summary.rejected == {"size": 1} and summary.n_records == 2
 

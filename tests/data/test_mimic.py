@@ -2,11 +2,12 @@
 
 import csv
 import re
+import shutil
 
 import numpy as np
 import pytest
 
-from cgdmer_jax.data.sources import SOURCES
+from cgdmer_jax.data.sources import REPORTS, SOURCES
 from cgdmer_jax.data.sources.mimic_iv_ecg import join, n_words
 from cgdmer_jax.data.store.convert import convert
 from cgdmer_jax.data.store.store import open_store
@@ -69,6 +70,13 @@ def test_stored_texts_are_cleaned_as_merl_cleans_them(root, tmp_path):
         "sinus rhythm. normal ecg.",
         None,
     ]
+
+
+def test_reports_can_be_read_without_the_recordings(root):
+    shutil.rmtree(root / "files")
+    records = SOURCES["mimic-iv-ecg"](root, 500, False).records
+    assert REPORTS["mimic-iv-ecg"](root) == [(record.fold, record.report) for record in records]
+    assert len(records) == 5
 
 
 def merl(statements):

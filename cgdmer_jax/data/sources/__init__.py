@@ -20,14 +20,20 @@ def _in(module: str, opener: str = "open_source") -> Callable[[Path, int, bool],
     return open_source
 
 
-def _ptbxl_reports(root: Path) -> list[tuple[int, str]]:
-    from cgdmer_jax.data.sources import ptbxl
+def _reports_in(module: str) -> Callable[[Path], list[tuple[int, str]]]:
+    """The `read_reports` of a module of this folder."""
 
-    return ptbxl.read_reports(root)
+    def read_reports(root: Path) -> list[tuple[int, str]]:
+        return import_module(f"{__name__}.{module}").read_reports(root)
+
+    return read_reports
 
 
 # Collections whose reports can be read without the recordings: name -> (fold, report as published) of each record.
-REPORTS: dict[str, Callable[[Path], list[tuple[int, str]]]] = {"ptbxl": _ptbxl_reports}
+REPORTS: dict[str, Callable[[Path], list[tuple[int, str]]]] = {
+    "ptbxl": _reports_in("ptbxl"),
+    "mimic-iv-ecg": _reports_in("mimic_iv_ecg"),
+}
 # Collections that are read from a folder: name -> open(root, wanted rate in Hz, whether links may leave the root).
 # The `synthetic` source has no folder; it is opened by its own module.
 SOURCES: dict[str, Callable[[Path, int, bool], Source]] = {

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cgdmer_jax.data.sources import snomed_ct, wfdb_folder
 from cgdmer_jax.data.sources.source import Source
+from cgdmer_jax.data.sources.wfdb_folder import Labels
 
 MOST_NAMED = 5
 
@@ -17,7 +18,7 @@ def open_dx_folder(
     unknown: Counter[str] = Counter()
     n_without = 0
 
-    def labels_of(facts: dict[str, str]) -> dict[str, tuple[str, ...]]:
+    def labels_of(facts: dict[str, str]) -> Labels:
         nonlocal n_without
         codes = codes_of(facts["Dx"])
         n_without += not codes
@@ -27,7 +28,7 @@ def open_dx_folder(
     listing = wfdb_folder.list_records(root, ["Dx"], labels_of, wfdb_folder.own_patient, follow_links=follow_links)
     remarks = [*listing.remarks, wfdb_folder.OWN_PATIENTS]
     if n_without:
-        remarks.append(f"{n_without:,} headers name no Dx: these recordings have no label")
+        remarks.append(f"{n_without:,} headers name no Dx: these recordings are judged in no task")
     if unknown:
         told = ", ".join(f"{code} {count:,} times" for code, count in unknown.most_common(MOST_NAMED))
         more = f", and {len(unknown) - MOST_NAMED} more codes" if len(unknown) > MOST_NAMED else ""
@@ -43,6 +44,7 @@ def open_dx_folder(
         rate=rate,
         remarks=remarks,
         folder=root,
+        judged=tuple(snomed_ct.TASKS),
     )
 
 

@@ -73,6 +73,11 @@ def open_as_merl(root: Path, rate: int, *, follow_links: bool = False) -> Source
     return open_source(root, rate, follow_links=follow_links, least_words=MERL_WORDS)
 
 
+def read_reports(root: Path) -> list[tuple[int, str]]:
+    """Fold and joined report of every listed record; the tables alone are enough, no recording is needed."""
+    return [(record.fold, record.report) for record in open_source(root, 500).records]
+
+
 def join(statements: list[str]) -> str:
     """One report from the statements of the machine, in their order; each is its own sentence."""
     return ". ".join(statement.strip() for statement in statements if statement.strip())

@@ -5,7 +5,7 @@ The codes and their grouping are those of the challenge's mapping tables (physio
 the challenge's scored conditions, its unscored ones, those of Chapman-Shaoxing-Ningbo alone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from cgdmer_jax.data.sources.source import LabelClass
 
@@ -184,8 +184,13 @@ TASKS = {
 _SCORED_AS = {code: "|".join(codes) for codes in SCORED for code in codes}
 
 
-def labels_of(codes: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Labels by task of a recording that has these codes; one that is no condition of the tables is in none."""
+def labels_of(codes: Collection[str]) -> dict[str, tuple[str, ...] | None]:
+    """Labels by task of a recording that has these codes; one that is no condition of the tables is in none.
+
+    Without any code nobody judged the recording.
+    """
+    if not codes:
+        return dict.fromkeys(TASKS)
     known = [code for code in CONDITIONS if code in {*codes}]
     scored = [_SCORED_AS[code] for code in known if code in _SCORED_AS]
     return {"scored": tuple(dict.fromkeys(scored)), "dx": tuple(known)}

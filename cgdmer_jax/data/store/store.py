@@ -119,8 +119,9 @@ class Store:
 
         given = {"rate": rate, "leads": leads, "unit": unit, "reports": reports, "labels": labels}
         given |= {"patients": patients, "folds": folds, "ages": ages, "sexes": sexes, "record_ids": record_ids}
-        settings = {"store_rate": store_rate, "seconds": seconds, "filter": filter, "cleaning": cleaning}
-        return store_of_arrays(out, signals, name=name, derive_limb_leads=derive_limb_leads, **settings, **given)
+        settings = {"rate": store_rate, "seconds": seconds, "filter": filter, "derive_limb_leads": derive_limb_leads}
+        rules = None if cleaning is None else Path(cleaning)
+        return store_of_arrays(Path(out), signals, name, rules, given, settings)
 
     @property
     def namespace(self) -> str:
@@ -224,8 +225,8 @@ class Store:
     def labelled(self, task: str) -> Bool[np.ndarray, "record"]:
         """[record]: True of the records that somebody judged for this `task`, in the order of `records`.
 
-        These are all with a label of it; in a store that says so also those that are of none of its classes. Raises
-        CgdmerError for an unknown task.
+        These are all with a label of it; in a store that says so also those that are of none of its classes.
+        Raises CgdmerError for an unknown task.
         """
         if task not in self.info.get("judged", ()):
             return self.labels(task).any(axis=1)

@@ -27,6 +27,7 @@ from cgdmer_jax.recipes.training_run import first_state
 from cgdmer_jax.recipes.utilisation import PEAK, flop_a_record
 from cgdmer_jax.training.optimizer import OptimizerConfig
 from cgdmer_jax.training.sharding import make_mesh, place_batch
+from cgdmer_jax.training.state import TrainState
 from cgdmer_jax.training.step import make_step
 
 EXAMPLE = "python -m benchmarks.train_step --config=configs/cgdmer.py:nano --out=results/train-step-nano.json"
@@ -44,7 +45,7 @@ def method_of(config: ConfigDict, rate: int = RATE) -> CgDmer:
         config.method.to_dict(),
         n_leads=12,
         n_samples=rate * SECONDS,
-        rate=rate,
+        rate=float(rate),
         vocabulary=config.data.vocabulary,
         max_tokens=config.data.max_tokens,
         full_stop=1,
@@ -65,11 +66,20 @@ def shapes_of_batch(config: ConfigDict, rate: int = RATE) -> Batch:
 
 
 def ours(method: CgDmer, config: ConfigDict, batches: list[Batch]) -> Run:
+    return runner(*compiled_step(method, config, batches[0]), batches)
+
+
+def compiled_step(method: CgDmer, config: ConfigDict, batch: Batch) -> tuple[jax.stages.Compiled, TrainState]:
+    """The step for batches of these sizes, and the state before the first."""
     mesh, optimizer_config, key = make_mesh(), optimizer_of(config), jax.random.key(SEED)
-    state, optimizer = first_state(method, optimizer_config, batches[0], key, mesh)
+    state, optimizer = first_state(method, optimizer_config, batch, key, mesh)
     placed = jax.tree.map(lambda x: x.sharding, state)
     step = make_step(method, optimizer, key, optimizer_config.steps, placed)
-    done = 0
+    return step.lower(state, place_batch(batch, mesh)).compile(), state
+
+
+def runner(step: jax.stages.Compiled, state: TrainState, batches: list[Batch]) -> Run:
+    mesh, done = make_mesh(), 0
 
     def run(steps: int) -> float:
         nonlocal state, done

@@ -16,9 +16,10 @@ from cgdmer_jax.errors import CgdmerError, brief, suggest, visible
 from cgdmer_jax.invocation import PROGRAM, as_started
 
 COMMANDS = Path(__file__).with_name("commands")
-# Run again after an interruption, these continue from what they had saved; the others start over. `evaluate` keeps the
-# features it has cached, which is nothing that a signal in its first seconds could promise.
-RESUMING = (*early_stop.RESUMING, "evaluate")
+# Run again after an interruption, these continue from what they had saved; the others start over. `embed` keeps its
+# finished parts and `evaluate` the features it has cached, which is nothing that a signal in its first seconds could
+# promise.
+RESUMING = (*early_stop.RESUMING, "embed", "evaluate")
 HELP = {"-h", "--help", "--config_help"}  # words that only ask for text
 BROKEN_PIPE = 141  # exit code of a program whose reader has gone, as a shell gives it (128 + SIGPIPE)
 

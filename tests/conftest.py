@@ -14,6 +14,7 @@ from jaxtyping import install_import_hook
 from tests import xla_options
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ["CGDMER_CACHE"] = "off"  # tests neither read nor fill the user's own
 # Inherited by the commands that tests start, so that what is compared to the bit was compiled alike.
 xla_options.set_options()
 # A shell that starts tests in the background has them ignore Ctrl-C, and so all processes that they start and signal.

@@ -17,7 +17,7 @@ from cgdmer_jax.errors import CgdmerError
 
 AHEAD = 2  # batches that the background thread reads before they are asked for
 
-Item = TypeVar("Item")
+Item, Argument = TypeVar("Item"), TypeVar("Argument")
 Lines = Int64[np.ndarray, "record"]
 Tokens = Int32[np.ndarray, "text token"]
 TokenMask = Bool[np.ndarray, "text token"]
@@ -102,7 +102,7 @@ class Loader:
 
     def prefetch(self, first_step: int, last_step: int) -> Iterator[Batch]:
         """Batches of first_step..last_step-1, read ahead by one thread; closing it ends the thread."""
-        return _read_ahead(self.batch, range(first_step, last_step))
+        return read_ahead(self.batch, range(first_step, last_step))
 
     def _order(self, epoch: int) -> Lines:
         known, order = self._epoch  # one read of one name: the reading thread may replace it meanwhile
@@ -131,7 +131,7 @@ def sequential_batches(
         filled = filled_up(part, batch_size)
         return _gather(corpus, filled, tokens, token_mask, columns or {}), len(part)
 
-    return _read_ahead(read, range(0, len(lines), batch_size))
+    return read_ahead(read, range(0, len(lines), batch_size))
 
 
 def _gather(corpus: Records, lines: Lines, tokens: Tokens, token_mask: TokenMask, columns: TextColumns) -> Batch:
@@ -157,14 +157,14 @@ def _gather(corpus: Records, lines: Lines, tokens: Tokens, token_mask: TokenMask
     )
 
 
-def _read_ahead(read: Callable[[int], Item], arguments: Iterable[int]) -> Iterator[Item]:
-    """read(argument) for each in order, AHEAD of the consumer, who also gets what `read` raises."""
+def read_ahead(read: Callable[[Argument], Item], arguments: Iterable[Argument], ahead: int = AHEAD) -> Iterator[Item]:
+    """read(argument) for each in order, by one thread `ahead` of the consumer, who also gets what `read` raises."""
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-ahead")
     pending: deque[Future[Item]] = deque()
     try:
         for argument in arguments:
             pending.append(pool.submit(read, argument))
-            if len(pending) > AHEAD:
+            if len(pending) > ahead:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()

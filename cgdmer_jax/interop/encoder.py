@@ -1,6 +1,7 @@
 """Encoder: a pretrained model in use. Recordings in any order of leads, rate and unit; NumPy in, NumPy out."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import islice
 
 import jax
@@ -15,6 +16,7 @@ from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.given_input import in_order
 from cgdmer_jax.interop.given_signals import Remarks, Signals, counted, is_one, prepare_all
 from cgdmer_jax.interop.given_texts import Prompts, check_known, cleaned_text, given_phrasings
+from cgdmer_jax.interop.program import Program
 from cgdmer_jax.methods.batched import Texts, embed_recordings, embed_texts, records_at_once
 from cgdmer_jax.methods.protocol import Embedder, Variables
 from cgdmer_jax.methods.zero_shot import class_vectors
@@ -54,10 +56,14 @@ class Encoder:
         self._method = method
         self._variables = jax.device_put(variables)
         self._tokenizer = tokenizer
-        self._embed_ecg = jax.jit(method.embed_ecg)
-        self._embed_text = jax.jit(method.embed_text) if method.declared.text else None
-        made = jax.eval_shape(method.embed_ecg, variables, self._blank_batch(1))
-        self.features = {name: value.shape[1] for name, value in made.items()}
+        self._embed_ecg = Program(method.embed_ecg)
+        self._embed_text = Program(method.embed_text) if method.declared.text else None
+
+    @cached_property
+    def features(self) -> dict[str, int]:
+        """Width of each feature that `embed` can give, by name."""
+        made = self._embed_ecg.result_shapes(self._variables, self._blank_batch(records_at_once()))
+        return {name: value.shape[1] for name, value in made.items()}
 
     def __repr__(self) -> str:
         """Input and features, for a notebook."""

@@ -131,6 +131,11 @@ def load(name: str | Path) -> Encoder:
     return Encoder(method, variables, contract, tokenizer, config["max_tokens"])
 
 
+def content_sha256(name: str | Path) -> str:
+    """Hash that stands for all that decides values in a model folder: its config names the other files' hashes."""
+    return _sha256(_resolve(name) / CONFIG)
+
+
 def _resolve(name: str | Path) -> Path:
     if is_hub_address(name):
         return snapshot(name, patterns=(*FILES, CARD), needed=", ".join(FILES))

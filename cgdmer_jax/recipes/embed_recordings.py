@@ -1,36 +1,51 @@
 """A folder of recordings of any length to the embeddings of their windows, with what looks wrong in each."""
 
+import hashlib
+import json
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
+import jax
 import numpy as np
 import tqdm
 
-from cgdmer_jax import path_arguments
+from cgdmer_jax import path_arguments, provenance
 from cgdmer_jax.contract import InputContract, Prepared, prepare
-from cgdmer_jax.data.readers.found_records import find_records, name_of
-from cgdmer_jax.data.readers.recording import Recording
+from cgdmer_jax.data.loader import read_ahead
+from cgdmer_jax.data.readers.found_records import HEADER, SIGNALS, find_records, name_of
 from cgdmer_jax.data.readers.wfdb import read_wfdb
 from cgdmer_jax.errors import CgdmerError, visible
-from cgdmer_jax.interop.pretrained import load
+from cgdmer_jax.interop.encoder import Encoder
+from cgdmer_jax.interop.pretrained import content_sha256, load
 from cgdmer_jax.progress import progress_bar, tell
+from cgdmer_jax.recipes.unfinished_rows import RowsOfPart, unfinished_rows
 from cgdmer_jax.waveform.lead_names import inverted
 from cgdmer_jax.waveform.quality_notes import remarks
-from cgdmer_jax.waveform.windows import Split, split
+from cgdmer_jax.waveform.windows import split
 from cgdmer_jax.whole_file import whole_file
 
 ENDING = ".npz"
+RECORDS_AHEAD = 8  # prepared before they are asked for: two batches on a CPU
+RECORDS_A_PART = 1024  # what a kill costs at most, in seconds some five
 
 
-@dataclass
-class Rows:
-    """Record and start of each row of the output, noted while the recordings are embedded."""
+class PreparedWindow(NamedTuple):
+    """A window of a record that is embedded."""
 
-    record: list[str] = field(default_factory=list)
-    start_s: list[float] = field(default_factory=list)
-    n_windows_left_out: int = 0  # of records that have rows all the same
-    suspicious: set[str] = field(default_factory=set)  # records of which something was told
+    start_s: float
+    prepared: Prepared
+
+
+class ReadRecord(NamedTuple):
+    """What became of a record: its windows, sentences about it, and whether something looks wrong in what is used."""
+
+    name: str
+    windows: list[PreparedWindow]
+    told: list[str]
+    suspicious: bool
+    n_windows_left_out: int  # none of a record that is left out whole
 
 
 def embed_folder(model: str, records: Path, out: Path, *, feature: str = "main", windows: str = "first") -> str:
@@ -42,7 +57,10 @@ def embed_folder(model: str, records: Path, out: Path, *, feature: str = "main",
     - `feature`: name of the feature (docs/evaluation.md).
     - `windows`: which ones of a recording longer than the model's window (waveform/windows.py).
 
-    Raises CgdmerError where the folder holds no WFDB record or none that can be used.
+    Stopped at any moment, the same call continues: what is done lies in a folder beside `out` until all is.
+
+    Raises CgdmerError where the folder holds no WFDB record or none that can be used, and where `out` was begun with
+    another model, feature, choice of windows or list of records.
     """
     if out.suffix != ENDING:
         raise CgdmerError(f"--out={out} does not end in {ENDING}; name a file that does")
@@ -55,62 +73,118 @@ def embed_folder(model: str, records: Path, out: Path, *, feature: str = "main",
         print(visible(sentence))
     if not found.records:
         raise CgdmerError(f"{records} holds no WFDB record (.hea); give the folder that does")
-    rows = Rows()
-    with progress_bar(len(found.records), "record", "embed") as bar:
-        prepared = usable(encoder.contract, records, found.records, windows, rows, bar)
-        embedding = encoder.embed_prepared(prepared, feature=feature)
-    if not rows.record:
-        raise CgdmerError(f"none of the {len(found.records)} records of {records} can be used: see above")
-    with whole_file(out) as file:
-        np.savez(file, record=np.array(rows.record), start_s=np.array(rows.start_s), embedding=embedding)
-    n_read = len(set(rows.record))
-    n_left_out = len(found.records) - n_read + found.n_left_out
-    several = f"{len(rows.record)} windows of " if len(rows.record) > n_read else ""
+    parts = [found.records[at : at + RECORDS_A_PART] for at in range(0, len(found.records), RECORDS_A_PART)]
+    begun_with = {
+        "model": content_sha256(model),
+        "feature": feature,
+        "choice of windows": windows,
+        "list of records": _sha256_of_list(found.records, records),
+        "version of the program or device": json.dumps([provenance.code_sha256(), *_computed_by()]),
+    }
+    with unfinished_rows(out, begun_with) as unfinished:
+        done = []
+        with progress_bar(len(found.records), "record", "embed") as bar:
+            for number, paths in enumerate(parts):
+                part = unfinished.read(number)
+                if part is None:
+                    part = _embed_part(encoder, paths, records, feature, windows, bar)
+                    unfinished.write(number, part)
+                else:
+                    bar.update(len(paths))
+                    for sentence in part["told"].tolist():
+                        tell(bar, sentence)
+                done.append(part)
+        rows = {name: np.concatenate([part[name] for part in done]) for name in done[0]}
+        if not len(rows["record"]):
+            unfinished.remove()
+            raise CgdmerError(f"none of the {len(found.records)} records of {records} can be used: see above")
+        with whole_file(out) as file:
+            np.savez(file, **{name: rows[name] for name in ("record", "start_s", "embedding")})
+        unfinished.remove()
+    return f"{out}: {_summary(rows, feature, len(found.records), found.n_left_out)}"
+
+
+def _summary(rows: RowsOfPart, feature: str, n_records: int, n_not_read: int) -> str:
+    n_rows, n_read = len(rows["record"]), len(set(rows["record"].tolist()))
+    several = f"{n_rows} windows of " if n_rows > n_read else ""
     noun = "record" if n_read == 1 else "records"
-    told = f"{feature} of {several}{n_read} {noun}, {embedding.shape[1]} wide; {n_left_out} left out"
-    told += f", and {rows.n_windows_left_out} of their windows" if rows.n_windows_left_out else ""
-    told += f"; something looks wrong in {len(rows.suspicious)}, see above" if rows.suspicious else ""
-    return f"{out}: {told}"
+    told = f"{feature} of {several}{n_read} {noun}, {rows['embedding'].shape[1]} wide; "
+    told += f"{n_records - n_read + n_not_read} left out"
+    n_windows_left_out, n_suspicious = rows["n_windows_left_out"].sum(), rows["suspicious"].sum()
+    told += f", and {n_windows_left_out} of their windows" if n_windows_left_out else ""
+    return told + (f"; something looks wrong in {n_suspicious}, see above" if n_suspicious else "")
 
 
-def usable(
-    contract: InputContract, root: Path, paths: list[Path], which: str, rows: Rows, bar: tqdm.tqdm
-) -> Iterator[Prepared]:
-    """Windows of the records one by one, noted in the same order; says of the others why they are not."""
+def _computed_by() -> list[str]:
+    return [jax.__version__, jax.devices()[0].device_kind]
+
+
+def _sha256_of_list(paths: list[Path], root: Path) -> str:
+    """Hash of names, sizes and times of the records' files: of the header, and of what may lie beside it."""
+    listing = hashlib.sha256()
     for path in paths:
-        bar.update()
-        name = name_of(path, root)
-        try:
-            recording = read_wfdb(path)
-            parts = split(recording.signal_mv, recording.rate, contract.seconds, which)
-        except CgdmerError as error:
-            tell(bar, f"{name}: left out: {error}")
-            continue
-        n_before = len(rows.record)
-        yield from _windows(contract, name, recording, parts, rows, bar)
-        n_used = len(rows.record) - n_before
-        if n_used:
-            rows.n_windows_left_out += len(parts.windows) - n_used
-            if parts.passed_over:
-                tell(bar, f"{name}: {parts.passed_over}")
+        found = [name_of(path, root)]
+        for ending in (HEADER, *sorted(SIGNALS)):
+            try:
+                status = os.stat(f"{path}{ending}")
+            except OSError:  # not there, or to be named when it is read
+                continue
+            found += [ending, status.st_size, status.st_mtime_ns]
+        listing.update(json.dumps(found).encode())
+    return listing.hexdigest()
 
 
-def _windows(
-    contract: InputContract, name: str, recording: Recording, parts: Split, rows: Rows, bar: tqdm.tqdm
-) -> Iterator[Prepared]:
+def _embed_part(
+    encoder: Encoder, paths: list[Path], root: Path, feature: str, which: str, bar: tqdm.tqdm
+) -> RowsOfPart:
+    """Arrays by row (record, start_s, embedding), by record (suspicious, n_windows_left_out) and sentences (told)."""
+    of_records: list[ReadRecord] = []  # without their windows
+    rows: list[tuple[str, float]] = []
+
+    def prepared() -> Iterator[Prepared]:
+        # A thread reads and prepares while the model computes.
+        for made in read_ahead(lambda path: _prepare_record(encoder.contract, path, root, which), paths, RECORDS_AHEAD):
+            bar.update()
+            for sentence in made.told:
+                tell(bar, sentence)
+            of_records.append(made._replace(windows=[]))
+            rows.extend((made.name, window.start_s) for window in made.windows)
+            yield from (window.prepared for window in made.windows)
+
+    embedding = encoder.embed_prepared(prepared(), feature=feature)
+    return {
+        "record": np.array([name for name, _ in rows], dtype=np.str_),
+        "start_s": np.array([start_s for _, start_s in rows], np.float64),
+        "embedding": embedding,
+        "told": np.array([sentence for made in of_records for sentence in made.told], dtype=np.str_),
+        "suspicious": np.array([made.suspicious for made in of_records], bool),
+        "n_windows_left_out": np.array([made.n_windows_left_out for made in of_records], np.int64),
+    }
+
+
+def _prepare_record(contract: InputContract, path: Path, root: Path, which: str) -> ReadRecord:
+    """The windows of a record that can be used; says of the others why they are not."""
+    name = name_of(path, root)
+    try:
+        recording = read_wfdb(path)
+        parts = split(recording.signal_mv, recording.rate, contract.seconds, which)
+    except CgdmerError as error:
+        return ReadRecord(name, [], [f"{name}: left out: {error}"], False, 0)
+    windows, told, suspicious = [], [], False
     for part in parts.windows:
         where = f"{name} from {part.start_s:g} s" if len(parts.windows) > 1 else name
         try:
             prepared = prepare(contract, part.signal, recording.rate, recording.names, "mV")
         except CgdmerError as error:
-            tell(bar, f"{where}: left out: {error}")
+            told.append(f"{where}: left out: {error}")
             continue
-        for what in remarks_of(prepared, recording.extra_leads if part is parts.windows[0] else ()):
-            tell(bar, f"{where}: {what}")
-            rows.suspicious.add(name)
-        rows.record.append(name)
-        rows.start_s.append(part.start_s)
-        yield prepared
+        found = remarks_of(prepared, recording.extra_leads if part is parts.windows[0] else ())
+        told += [f"{where}: {what}" for what in found]
+        suspicious |= bool(found)
+        windows.append(PreparedWindow(part.start_s, prepared))
+    if windows and parts.passed_over:
+        told.append(f"{name}: {parts.passed_over}")
+    return ReadRecord(name, windows, told, suspicious, len(parts.windows) - len(windows) if windows else 0)
 
 
 def remarks_of(prepared: Prepared, extra_leads: tuple[str, ...]) -> list[str]:

@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from benchmarks.gpu_report import Part, Running, parts
-from benchmarks.profile_step import kernels_of, table
+from benchmarks.profile_step import ALL, CPU_GROUPS, GROUPS, kernels_of, operations_of, table
 from cgdmer_jax.errors import CgdmerError
 
 
@@ -75,15 +75,34 @@ def test_a_trace_without_kernels_is_refused(tmp_path):
         kernels_of(tmp_path / "elsewhere")
 
 
+COMPILED = """
+  %fusion.7 = f32[8,4]{1,0} fusion(%a), metadata={op_name="jit(step)/jvp(Net)/encoder/blocks/mlp/up/dot_general"}
+  ROOT %dot.9 = f32[4] dot(%b, %c), metadata={op_name="jit(step)/transpose(jvp(Net))/encoder/attention/out/dot_general"}
+  %add.1 = f32[4]{0} add(%b, %c), metadata={op_name="jit(step)/add"}
+"""
+
+
+def test_operations_of_a_cpu_are_told_by_the_part_of_the_model_that_they_compute(tmp_path):
+    ran = [("fusion.7", 30), ("fusion.7", 10), ("dot.9", 20), ("add.1", 5), ("copy.2", 5)]
+    events = [event(name, time, pid=2) | {"args": {"hlo_op": name}} for name, time in ran]
+    found = operations_of(trace(tmp_path, [*events, event("python", 99, pid=2)]), COMPILED)
+    assert found == Counter(
+        {"mlp/up/dot_general": 40, "attention/out/dot_general, backward": 20, "add": 5, "copy.2": 5}
+    )
+    groups = {row["group"]: row["share"] for row in table(found, steps=1, most=0, groups=CPU_GROUPS)}
+    assert groups["matrix products of the MLPs"] == 0.5714
+    assert groups["matrix products of attention"] == 0.2857
+
+
 def test_groups_share_all_of_the_time_of_a_step():
     kernels = Counter({"nvjet_sm90": 4000, "loop_add_fusion": 2000, "cudnn_flash_sdpa_bprop": 1000, "MemcpyD2D": 1000})
-    rows = table(kernels, steps=2, most=1)
+    rows = table(kernels, steps=2, most=1, groups=GROUPS)
     groups = {row["group"]: row["milliseconds"] for row in rows if "group" in row}
     assert groups == {
-        "all kernels": 4.0,
+        ALL: 4.0,
         "matrix product": 2.0,
         "fused elementwise and reductions": 1.0,
         "attention": 0.5,
         "copy": 0.5,
     }
-    assert rows[-1] == {"kernel": "nvjet_sm90", "milliseconds": 2.0, "share": 0.5}
+    assert rows[-1] == {"name": "nvjet_sm90", "milliseconds": 2.0, "share": 0.5}

@@ -1,11 +1,14 @@
-"""Diagnostics of a run of a few steps, end to end."""
+"""Diagnostics of a run of a few steps."""
 
+import contextlib
+import io
 import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from cgdmer_jax.commands.diagnose import main
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.data.sources import synthetic
 from cgdmer_jax.data.splits import in_folds
@@ -14,9 +17,10 @@ from cgdmer_jax.evaluation.diagnostics import diagnose
 from cgdmer_jax.evaluation.shared_specific import DisentangledFeatures
 from cgdmer_jax.metrics.diagnostics import rank
 from cgdmer_jax.metrics_file import read_metrics
+from cgdmer_jax.recipes.pretrain import start
 from cgdmer_jax.report.diagnostics import diagnostics_section
 from tests.report.test_page import Page
-from tests.small_runs import make_store, start_command, start_pretrain
+from tests.small_runs import ROOT, SMALL, make_store
 
 OUT = "evaluation/synthetic/validation"
 
@@ -25,16 +29,14 @@ OUT = "evaluation/synthetic/validation"
 def run(tmp_path_factory):
     """(run folder, store, document, what was printed) of two steps on 300 synthetic records."""
     folder = tmp_path_factory.mktemp("diagnose")
-    store, workdir, cache = make_store(folder / "store", 300), folder / "run", folder / "cache"
-    more = ("--config.optimizer.steps=2", "--config.run.diagnose_every=2", "--config.run.log_every=1")
-    process = start_pretrain(workdir, store, cache, *more)
-    printed, _ = process.communicate()
-    assert process.returncode == 0, printed
-    words = [f"--run={workdir}", f"--store={store}", "--split=validation"]
-    process = start_command("diagnose", words, cache)
-    printed, _ = process.communicate()
-    assert process.returncode == 0, printed
-    return workdir, store, json.loads((workdir / OUT / "diagnostics.json").read_text()), printed
+    store, workdir = make_store(folder / "store", 300), folder / "run"
+    more = ("optimizer.steps=2", "run.diagnose_every=2", "run.log_every=1", f"data.stores={store}")
+    fields = [*SMALL, *(f"--config.{field}" for field in more)]
+    assert start(f"{ROOT / 'configs/cgdmer.py'}:quickstart", fields, str(workdir)) == 0
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        assert main([f"--run={workdir}", f"--store={store}", "--split=validation"]) == 0
+    return workdir, store, json.loads((workdir / OUT / "diagnostics.json").read_text()), printed.getvalue()
 
 
 def test_the_document_says_what_was_diagnosed_and_the_report_beside_it_is_left_alone(run):

@@ -1,6 +1,7 @@
 """The signal path against hand-worked values, analytic signals, scipy and the publisher's own resampling."""
 
 import pickle
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from scipy import signal as scipy_signal
 from cgdmer_jax.data.readers.wfdb import read_wfdb
 from cgdmer_jax.waveform.conditioning import (
     LEADS,
+    UNITS_IN_MV,
     WAVEFORM_PROBLEMS,
     WaveformError,
     arrange,
@@ -24,6 +26,7 @@ from cgdmer_jax.waveform.conditioning import (
     fill_gaps,
     resample,
     to_microvolts,
+    to_millivolts,
 )
 from cgdmer_jax.waveform.limb_leads import einthoven_residual
 from tests.real_recordings import unpack
@@ -368,3 +371,29 @@ def test_a_waveform_error_survives_the_way_between_processes():
         "no_lead",
         "every lead is flat; leave it out",
     )
+
+
+@pytest.mark.parametrize("rates", [(500, 100), (1000, 100), (257, 100), (100, 500), (400, 250)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_filter_that_is_kept_gives_scipys_own_result_to_the_bit(rates, dtype):
+    signal_mv = np.random.default_rng(0).normal(size=(12, 2000)).astype(dtype)
+    ratio = Fraction(rates[1] / rates[0]).limit_denominator(10_000)
+    own = scipy_signal.resample_poly(signal_mv, ratio.numerator, ratio.denominator, axis=1, padtype="line")
+    for _ in range(2):  # SciPy must not have changed the kept one
+        made = resample(signal_mv, *rates)
+        assert made.dtype == own.dtype
+        np.testing.assert_array_equal(made, own[:, : made.shape[1]])
+
+
+@pytest.mark.parametrize("unit", UNITS_IN_MV)
+@pytest.mark.parametrize("dtype", [np.int16, np.float32, np.float64])
+def test_millivolts_are_those_of_the_plain_formula_and_the_signal_is_left_alone(unit, dtype):
+    signal = (np.random.default_rng(0).normal(size=(12, 500)) * 900).astype(dtype)
+    if dtype is not np.int16:
+        signal[3, 7:9] = np.nan
+        signal[4, 5] = np.inf
+    before = signal.copy()
+    plain = np.round(signal.astype(np.float64) * (UNITS_IN_MV[unit] * 1e5)) / 1e5
+    plain[~np.isfinite(plain)] = np.nan
+    np.testing.assert_array_equal(to_millivolts(signal, unit), plain)
+    np.testing.assert_array_equal(signal, before)

@@ -1,7 +1,7 @@
 """HDF5 files in the layouts of CODE-15 % and CODE-test (`tracings`) and of SPH (`ecg`), or with one array of samples.
 
-The publishers write neither rate, leads nor unit into their files; these follow from the name of the array unless a
-hint says otherwise. Nothing but the samples and the ids of exams is read.
+The publishers write neither rate, leads nor unit into their files; these follow from the layout, and of other files
+from hints. Nothing but the samples and the ids of exams is read.
 """
 
 import re
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     import h5py
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
-TRACINGS, EXAM_ID = "tracings", "exam_id"
-# Array -> what its publisher's documentation says of it. Of CODE the unit is said as "V times 1000", and the order of
-# leads in two ways: that of the limb leads' own equations, checked on ten exams, is this one.
-LAYOUTS = {TRACINGS: Hints(400.0, LEADS, "mV"), "ecg": Hints(500.0, LEADS, "mV")}
+TRACINGS, EXAM_ID, ECG = "tracings", "exam_id", "ecg"
+SPH_FILE = re.compile(r"A\d{5}\.h5", re.ASCII)  # others call an array "ecg" too
+# What the publishers' documentation says. Of CODE the unit is said as "V times 1000", and the order of leads in two
+# ways: that of the limb leads' own equations, checked on ten exams, is this one.
+CODE, SPH = Hints(400.0, LEADS, "mV"), Hints(500.0, LEADS, "mV")
 MOST_ARRAYS = 1000
 MOST_RECORDINGS = 1_000_000  # in a file
 MOST_CHUNK_BYTES = 1 << 31  # unpacked; HDF5 unpacks a whole chunk for whatever part of it is read
@@ -44,7 +45,7 @@ def read_hdf5(path: str | Path, root: Path | None, hints: Hints, member: str | N
     with _opened(location, root) as file:
         array = _samples(location, file)
         name = array.name.removeprefix("/")
-        facts = completed(hints, LAYOUTS.get(name, Hints()))
+        facts = completed(_published(location, name), hints)
         shape = array.shape if member is None else array.shape[1:]
         if member is None and len(shape) == 3:
             sentence = f"its file holds {array.shape[0]:,} recordings; name one as {location.path.name}#EXAM"
@@ -90,14 +91,20 @@ def _damaged(location: Location) -> RecordError:
 
 def _samples(location: Location, file: "h5py.File") -> "h5py.Dataset":
     """The array of samples: one that a publisher names, or the only one of two axes or more."""
-    names = [name for name in LAYOUTS if name in file] or [*file][:MOST_ARRAYS]
+    names = [name for name in (TRACINGS, ECG) if name in file] or [*file][:MOST_ARRAYS]
     arrays = [array for name in names if (array := _array(location, file, name)) is not None]
     arrays = [array for array in arrays if len(array.shape or ()) >= 2]
     if len(arrays) != 1:
-        known = " or ".join(f'"{name}"' for name in LAYOUTS)
-        sentence = f"its file has {len(arrays)} arrays of two axes or more at its top, expected {known}, or one alone"
+        sentence = f'its file has {len(arrays)} arrays of two axes or more, expected "{TRACINGS}", "{ECG}" or one alone'
         raise fault(location, "format", "array", f"{sentence}; write the samples to a file of their own")
     return arrays[0]
+
+
+def _published(location: Location, name: str) -> Hints:
+    """What a publisher says of the samples of this layout."""
+    if name == TRACINGS:
+        return CODE
+    return SPH if name == ECG and SPH_FILE.fullmatch(location.path.name) else Hints()
 
 
 def _array(location: Location, file: "h5py.File", name: str) -> "h5py.Dataset | None":

@@ -71,7 +71,7 @@ SHARED = (
     ),
 )
 # Collections in which each recording is a patient of its own, by the record's name (sources/wfdb_folder.py).
-OWN_PATIENTS = frozenset({"cinc", "cpsc2018", "csn"})
+RECORDS_ARE_PATIENTS = frozenset({"cinc", "cpsc2018", "csn"})
 
 
 def renames(collection: str, other: str) -> Rename | None:

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Int64
 
 from cgdmer_jax.contract import InputContract, patient_sha256
 from cgdmer_jax.data.corpus import Corpus
-from cgdmer_jax.data.shared_recordings import OWN_PATIENTS, renames
+from cgdmer_jax.data.shared_recordings import RECORDS_ARE_PATIENTS, renames
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def _shared(
                 name = rename(str(record)) if collections[place] == collection else None
                 if name is None:
                     continue
-                if name and patients and part.name in OWN_PATIENTS:  # there a patient is a recording
+                if name and patients and part.name in RECORDS_ARE_PATIENTS:  # there a patient is a recording
                     surely[place] |= patient_sha256(f"{part.name}:{name}") in patients
                 else:
                     perhaps[place] = True

@@ -67,7 +67,7 @@ def open_source(root: Path, rate: int, *, follow_links: bool = False) -> Source:
     )
 
 
-def _labels_of(facts: dict[str, str]) -> wfdb_folder.LabelsOfRecord:
+def _labels_of(facts: dict[str, str]) -> wfdb_folder.HeaderLabels:
     codes = codes_of(facts["Dx"])
     return {TASK: tuple(code for snomed, code in BY_SNOMED.items() if snomed in codes)}
 

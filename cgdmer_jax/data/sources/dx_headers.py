@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cgdmer_jax.data.sources import snomed_ct, wfdb_folder
 from cgdmer_jax.data.sources.source import Source
-from cgdmer_jax.data.sources.wfdb_folder import LabelsOfRecord
+from cgdmer_jax.data.sources.wfdb_folder import HeaderLabels
 
 MOST_NAMED = 5
 
@@ -18,7 +18,7 @@ def open_dx_folder(
     unknown: Counter[str] = Counter()
     n_without = 0
 
-    def labels_of(facts: dict[str, str]) -> LabelsOfRecord:
+    def labels_of(facts: dict[str, str]) -> HeaderLabels:
         nonlocal n_without
         codes = codes_of(facts["Dx"])
         n_without += not codes

@@ -37,7 +37,7 @@ def open_source(root: Path, rate: int, *, follow_links: bool = False) -> Source:
     """Every record below the root; its folders are the patients, as published."""
     others: Counter[str] = Counter()
 
-    def labels_of(facts: dict[str, str]) -> wfdb_folder.LabelsOfRecord:
+    def labels_of(facts: dict[str, str]) -> wfdb_folder.HeaderLabels:
         reason = facts[REASON].casefold()
         found = tuple(code for beginning, code in CLASSES.items() if reason.startswith(beginning))
         if not found and reason not in NOT_SAID:

@@ -16,7 +16,7 @@ from cgdmer_jax.data.sources.source import SourceRecord
 from cgdmer_jax.data.splits import fold_of_patient
 from cgdmer_jax.errors import CgdmerError
 
-LabelsOfRecord = dict[str, tuple[str, ...] | None]  # of a SourceRecord
+HeaderLabels = dict[str, tuple[str, ...] | None]  # of a SourceRecord
 OWN_PATIENTS = "the collection does not say whose a recording is: each counts as a patient of its own"
 
 
@@ -31,7 +31,7 @@ class FolderListing:
 def list_records(
     root: Path,
     keys: Sequence[str],
-    labels_of: Callable[[dict[str, str]], LabelsOfRecord],
+    labels_of: Callable[[dict[str, str]], HeaderLabels],
     patient_of: Callable[[str], str],
     *,
     follow_links: bool = False,

@@ -101,7 +101,7 @@ def scores_of(
     variables: Variables,
     features: Mapping[str, FeatureArray],
     prompts: tuple[Int32[np.ndarray, "klass prompt token"], Bool[np.ndarray, "klass prompt token"]],
-) -> Float32[np.ndarray, "record klass"]:
+) -> Float32[np.ndarray, "scored klass"]:
     """Cosines of the records that any task scores to the vector of each class.
 
     `features` were made with these `variables` before; only the prompts are embedded here.

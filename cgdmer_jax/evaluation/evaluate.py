@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from cgdmer_jax import provenance
 from cgdmer_jax.data.published_splits import published_prompts_sha256, tables_sha256
-from cgdmer_jax.data.text.prompts import prompts_sha256
+from cgdmer_jax.data.text.own_prompts import read_prompts
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.evaluation.baselines import convolutions, differences
 from cgdmer_jax.evaluation.embedded import embed_records, fit_headline
@@ -22,6 +23,7 @@ from cgdmer_jax.evaluation.reconstruction import reconstructor
 from cgdmer_jax.evaluation.report_contents import check_extras, gather_contents
 from cgdmer_jax.evaluation.subject import Subject, clean_records, prepare, with_case
 from cgdmer_jax.evaluation.time_line import TimeLine
+from cgdmer_jax.evaluation.zero_shot import prompt_set
 from cgdmer_jax.metrics.protocols import MACRO
 from cgdmer_jax.metrics.results import RESULTS, read_results, write_results
 from cgdmer_jax.metrics.score_key import ScoreKey
@@ -70,6 +72,7 @@ def evaluate(
     protocol: str = "clean",
     tables: Path | None = None,
     case: str | None = None,
+    prompts: Path | None = None,
 ) -> Evaluated:
     """Scores a run on a store; writes results.json, predictions.npz, report.json and report.html, and prints the table.
 
@@ -81,17 +84,22 @@ def evaluate(
     - `parts`: what is computed, of docs/evaluation.md; None = all.
     - `protocol`: "clean", or "merl" with `tables`, the folder of its published splits.
     - `case`: the record whose page the report has; None = the first one scored.
+    - `prompts`: JSON file of zero-shot prompts (docs/own_data.md); None = those of the collection.
 
     Raises CgdmerError, before anything is computed, where run, store, parts, features or case do not fit each other and
     where nothing can be written.
     """
     known = PARTS if protocol == "clean" else MERL_PARTS
     check_request(protocol, tables, parts or (), features or (), case)
+    if prompts is not None and protocol == "merl":
+        raise CgdmerError("--prompts: protocol merl has prompts of its own; leave it out")
+    own_prompts = None if prompts is None else read_prompts(prompts)
     if kernels < 1 or random_seeds < 0:
         raise CgdmerError(f"--kernels={kernels} --random_seeds={random_seeds}: expected at least 1 and at least 0")
     line = TimeLine()
     sort = merl_records(tables) if tables else clean_records
     subject = prepare(run, store, split, checkpoint, protocol=protocol, sort=sort)
+    subject = replace(subject, own_prompts=own_prompts)
     if case is not None:
         subject = with_case(subject, case)
     chosen = tuple(name for name in known if parts is None or name in (*parts, "probe"))
@@ -215,7 +223,7 @@ def origin(subject: Subject, tables: Path | None) -> dict:
         "checkpoint": run.checkpoint,
         "trained_at": run.folder.starts()[-1]["commit"],
         "store": subject.corpus.fingerprint,
-        "prompts": published_prompts_sha256(tables) if tables else prompts_sha256(subject.base.store),  # None: has none
+        "prompts": published_prompts_sha256(tables) if tables else prompt_set(subject).sha256,  # None: has none
     } | ({"tables": tables_sha256(tables, subject.base.store)} if tables else {})
 
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Bool, Float32, Int32
 
-from cgdmer_jax.data.text.cleaning import clean
-from cgdmer_jax.data.text.prompts import has_prompts, load_polarity, load_prompts
+from cgdmer_jax.data.text.own_cleaning import cleaned
+from cgdmer_jax.data.text.own_prompts import PromptSet, prompts_of
+from cgdmer_jax.data.text.prompts import load_polarity
 from cgdmer_jax.data.text.special_tokens import UNKNOWN, first_id
 from cgdmer_jax.data.text.tokenizer import encode
 from cgdmer_jax.evaluation.embedded import Embedded, FeatureArray
@@ -21,22 +22,22 @@ from cgdmer_jax.metrics.zero_shot import affirmed_share
 from cgdmer_jax.recipes import trained_run
 
 POLAR = ("synthetic",)  # collections whose prompt file pairs an affirmed with a negated sentence
-LANGUAGES = {"en": ("en",), "de": ("de",), "both": ("en", "de")}
+BOTH = ("en", "de")  # languages that are also scored together, as the variant "both"
 
 
 def score_zero_shot(subject: Subject, embedded: Embedded) -> Outcome:
     """A row for each language of the prompts; the last one (all languages) for random weights too."""
     collection = subject.base.store
-    prompts = load_prompts(collection) if has_prompts(collection) else {}
+    prompts = prompt_set(subject).prompts
     lacking = {task.name: why for task in subject.tasks if (why := _lacks(task, prompts, collection))}
     left_out = tuple(leave_out(f"zero-shot of task {name}", why) for name, why in lacking.items())
     tasks = [task for task in subject.tasks if task.name not in lacking]
     if not tasks:
         return Outcome(left_out=left_out)
-    spoken = set.intersection(*(set(prompts[task.name][code]) for task in tasks for code in task.classes))
-    variants = [v for v, needed in LANGUAGES.items() if set(needed) <= spoken]
-    sets = {v: tokens_of(subject, _texts(tasks, prompts, LANGUAGES[v]), v) for v in variants}
-    negation = collection in POLAR
+    languages = _variants(tasks, prompts)
+    variants = [*languages]
+    sets = {v: tokens_of(subject, _texts(tasks, prompts, languages[v]), v) for v in variants}
+    negation = collection in POLAR and subject.own_prompts is None
     if negation:
         polarity = load_polarity(collection)
         for side in ("affirmed", "negated"):
@@ -59,6 +60,21 @@ def score_zero_shot(subject: Subject, embedded: Embedded) -> Outcome:
     if random:
         made.append(_score(subject, tasks, random, replace(settings[widest], method="random_weights")))
     return together(made)
+
+
+def prompt_set(subject: Subject) -> PromptSet:
+    """The prompts of the scored store; a store of one's own data brings cleaning rules, and is known by them."""
+    store = subject.corpus.stores[0]
+    classes = {task: {label.code: label.name for label in store.classes(task)} for task in store.tasks}
+    own_data = "own_cleaning" in store.info
+    return prompts_of(store.namespace, classes, own_data=own_data, given=subject.own_prompts)
+
+
+def _variants(tasks: Sequence[Task], prompts: Mapping) -> dict[str, tuple[str, ...]]:
+    """Name of each variant and its languages: those that every class has, in the order of the first one's file."""
+    spoken = [prompts[task.name][code] for task in tasks for code in task.classes]
+    variants = {language: (language,) for language in spoken[0] if all(language in of_class for of_class in spoken)}
+    return variants | ({"both": BOTH} if set(BOTH) <= variants.keys() else {})
 
 
 def zero_shot_setting(subject: Subject, aligned_width: int) -> Setting:
@@ -85,12 +101,14 @@ def _texts(tasks: Sequence[Task], prompts, languages) -> list[list[str]]:
 
 def tokens_of(subject: Subject, texts: list[list[str]], label: str):
     """Prompts, cleaned as reports are, as (tokens, mask) [class, prompt, token]."""
-    cleaned = [clean(text, subject.base.store) or "" for of_class in texts for text in of_class]
+    store = subject.corpus.stores[0]
+    rules = store.namespace, store.info.get("own_cleaning")
+    read = [cleaned(text, *rules) or "" for of_class in texts for text in of_class]
     longest = subject.trained.config.data.max_tokens
-    tokens, mask, n_cut = encode(subject.trained.tokenizer, cleaned, longest)
+    tokens, mask, n_cut = encode(subject.trained.tokenizer, read, longest)
     unknown = (tokens[mask] == first_id(subject.trained.tokenizer, UNKNOWN)).mean()
     cut = f", {n_cut} cut to {longest} word pieces" if n_cut else ""
-    print(f"zero-shot prompts {label}: {len(cleaned)} texts, {unknown:.1%} unknown word pieces{cut}")
+    print(f"zero-shot prompts {label}: {len(read)} texts, {unknown:.1%} unknown word pieces{cut}")
     shape = (len(texts), len(texts[0]), -1)
     return tokens.reshape(shape), mask.reshape(shape)
 

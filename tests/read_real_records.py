@@ -51,10 +51,10 @@ def largest_difference_mv(recording: Recording, expected_mv: dict[str, np.ndarra
     return float(np.nanmax(np.abs(expected - recording.signal_mv), initial=0.0)) if same_gaps else np.inf
 
 
-def walk(folder: Path) -> dict[str, Counter]:
-    """Counts by collection (the first folders) of every recording that is found below the folder."""
+def walk(folder: Path) -> tuple[dict[str, Counter], float]:
+    """Counts by collection (the first folders) of every recording that is found, and the largest difference in mV."""
     counts: dict[str, Counter] = defaultdict(Counter)
-    found = find_recordings(folder)
+    found, largest_mv = find_recordings(folder), 0.0
     for sentence in found.sentences:
         print(sentence)
     for location in found.recordings:
@@ -67,18 +67,20 @@ def walk(folder: Path) -> dict[str, Counter]:
             continue
         counts[collection]["extra signals"] += len(recording.extra_leads)
         difference_mv = largest_difference_mv(recording, oracle_mv(location.path))
+        largest_mv = max(largest_mv, difference_mv)
         counts[collection]["equal" if difference_mv < HALF_A_MICROVOLT else "DIFFERENT"] += 1
-    return counts
+    return counts, largest_mv
 
 
 def main(folder: Path) -> int:
     if not any(folder.iterdir()):
         subprocess.run([SHARED / "unpack", folder], check=True)
-    counts = walk(folder)
+    counts, largest_mv = walk(folder)
     for collection, found in sorted(counts.items()):
         print(f"{collection}: {', '.join(f'{name} {number:,}' for name, number in found.items() if number)}")
     total = sum(counts.values(), Counter())
-    print(f"in all: {', '.join(f'{name} {number:,}' for name, number in total.items())}")
+    told = ", ".join(f"{name} {number:,}" for name, number in total.items())
+    print(f"in all: {told}; largest difference {1000 * largest_mv:.2g} uV")
     return 1 if total["DIFFERENT"] else 0
 
 

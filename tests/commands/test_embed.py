@@ -13,7 +13,7 @@ from cgdmer_jax.recipes.embed_recordings import embed_folder
 from cgdmer_jax.waveform.conditioning import LEADS
 from tests.bad_recordings import clean, swapped
 from tests.data.ptbxl_root import write_record
-from tests.data.written_recordings import write_edf, write_sph
+from tests.data.written_recordings import write_code, write_edf
 from tests.interop.small_model import write_small_model
 
 
@@ -85,20 +85,20 @@ def test_a_record_that_cannot_be_read_is_left_out_and_costs_the_others_nothing(f
 def test_recordings_of_every_format_are_embedded_under_the_name_of_their_file(folder, records, capsys):
     digital = clean(2, seconds=10).T
     np.save(records / "two.npy", np.stack([digital, digital]))
-    for name in ("b.edf", "c.h5"):
+    for name, write in (("b", write_edf), ("c", write_code)):
         (records / name).mkdir()
-        write = write_edf if name == "b.edf" else write_sph
-        write(records / name, np.repeat(digital, 4, axis=1).astype("<i2"))
+        finer = [np.interp(np.arange(4000) / 4, np.arange(1000), row) for row in digital]
+        write(records / name, np.rint(finer).astype("<i2"))
     (records / "labels.csv").write_text("record,label\na,NORM\n")
-    made = embedded(folder, records, "--rate=400", "--unit=uV")
+    made, exam = embedded(folder, records, "--rate=400", "--unit=uV"), "c/exams_part0.hdf5#1169160"
     assert "two.npy#0: left out: record" in (printed := capsys.readouterr().out)
     assert "its file does not say the leads of its samples; say it with --leads" in printed
     assert "other files, which are no recordings: 1 .csv" in printed
-    assert "3 records, 32 wide; 2 left out" in printed
-    assert made["record"].tolist() == ["a", "b.edf/r.edf", "c.h5/A00001.h5"]
+    assert "3 records, 32 wide; 4 left out" in printed
+    assert made["record"].tolist() == ["a", "b/r.edf", exam]
     np.testing.assert_allclose(made["embedding"][1], made["embedding"][2], atol=1e-4)
     made = embedded(folder, records, "--rate=100", "--unit=uV", f"--leads={','.join(LEADS)}")
-    assert made["record"].tolist() == ["a", "b.edf/r.edf", "c.h5/A00001.h5", "two.npy#0", "two.npy#1"]
+    assert made["record"].tolist() == ["a", "b/r.edf", exam, "two.npy#0", "two.npy#1"]
     np.testing.assert_array_equal(made["embedding"][3], made["embedding"][4])
 
 

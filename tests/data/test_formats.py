@@ -20,7 +20,7 @@ def test_the_same_tracing_is_the_same_millivolts_in_every_format(tmp_path, name)
     location, hints = WRITERS[name](tmp_path, expected)
     recording = read_recording(location, tmp_path, hints)
     assert [canonical_lead(lead) for lead in recording.names] == [*LEADS]
-    assert recording.rate == (500 if name == "CPSC2018" else RATE)
+    assert recording.rate == (500 if name in ("CPSC2018", "SPH") else RATE)
     assert recording.signal_mv.dtype == np.float32 and recording.signal_mv.shape == expected.shape
     # Half of a step: 1 uV, in EDF+C of 32.767 mV too.
     np.testing.assert_allclose(recording.signal_mv * 1000, expected, rtol=0, atol=0.5)

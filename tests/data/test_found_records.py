@@ -99,7 +99,9 @@ def test_recordings_of_every_format_are_found_and_what_is_plainly_none_is_counte
     found = find_recordings(root)
     assert {Location(root / "numbers.csv"), Location(root / "pointer.csv")} <= {*found.recordings}
     assert not found.n_left_out
-    assert found.sentences == ["other files, which are no recordings: 2 without ending, 1 .csv, 1 .pdf, 1 .txt"]
+    assert found.sentences == [
+        "other files, which are no recordings: 1 without ending, 1 .csv, 1 .ds_store, 1 .pdf, 1 .txt"
+    ]
 
 
 def test_a_file_of_many_that_is_damaged_is_one_recording_whose_reading_says_so(root):

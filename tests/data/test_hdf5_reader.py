@@ -25,10 +25,10 @@ def tracings(*lengths: int) -> np.ndarray:
 
 
 def write(folder: Path, **arrays) -> Path:
-    with h5py.File(folder / "r.h5", "w") as file:
+    with h5py.File(folder / "A00001.h5", "w") as file:
         for name, array in arrays.items():
             file[name] = array
-    return folder / "r.h5"
+    return folder / "A00001.h5"
 
 
 def test_the_filling_is_cut_off_and_zeros_amid_the_samples_stay(tmp_path):
@@ -53,18 +53,21 @@ def test_exams_go_by_id_and_where_there_is_none_by_number(tmp_path):
     assert members(path, None) == [Location(path)] and read_hdf5(path, None, NOTHING).rate == 500
 
 
-def test_a_gap_is_a_gap_and_a_hint_says_what_the_layout_would_assume(tmp_path):
+def test_a_gap_is_a_gap_and_hints_are_of_files_that_no_publisher_describes(tmp_path):
     signal = np.array([[1.0, np.nan, -np.inf], [4.0, 5.0, 6.0]])
-    read = read_hdf5(write(tmp_path, ecg=signal), None, Hints(250.0, ("V1", "II"), "V"))
+    path = write(tmp_path, ecg=signal).rename(tmp_path / "own.h5")
+    read = read_hdf5(path, None, Hints(250.0, ("V1", "II"), "V"))
     assert (read.rate, read.names) == (250, ("V1", "II"))
     np.testing.assert_array_equal(read.signal_mv, [[1000, np.nan, np.nan], [4000, 5000, 6000]])
+    path = write(tmp_path, ecg=np.ones((12, 500)))
+    assert read_hdf5(path, None, Hints(250.0, ("V1", "II"), "V")).rate == 500
 
 
 ONE = np.ones((1, 500, 12), np.float32)
 BAD = [
     # problem, arrays, member, words
     ("length", {"tracings": 0 * ONE, "exam_id": [1]}, "1", "its tracing is zero from end to end"),
-    ("no_signal_file", {"tracings": ONE, "exam_id": [1]}, None, "holds 1 recordings; name one as r.h5#EXAM"),
+    ("no_signal_file", {"tracings": ONE, "exam_id": [1]}, None, "holds 1 recordings; name one as A00001.h5#EXAM"),
     ("no_signal_file", {"tracings": ONE, "exam_id": [1]}, "2", "holds no exam of that id; name one of its 1"),
     ("no_signal_file", {"tracings": np.concatenate([ONE, ONE]), "exam_id": [1, 1]}, "1", "holds 2 exams of that id"),
     ("no_signal_file", {"ecg": ONE[0]}, "1", "holds one recording alone"),
@@ -91,7 +94,7 @@ def test_a_file_that_cannot_be_trusted_is_refused_by_its_own_problem(tmp_path, p
 def test_samples_that_another_file_holds_are_not_read(tmp_path):
     (tmp_path / "other").mkdir()
     other = write(tmp_path / "other", ecg=np.ones((12, 500)))
-    path = tmp_path / "r.h5"
+    path = tmp_path / "A00001.h5"
     layout = h5py.VirtualLayout((12, 500), float)
     layout[:] = h5py.VirtualSource(str(other), "ecg", (12, 500))
     for make in (
@@ -107,16 +110,16 @@ def test_samples_that_another_file_holds_are_not_read(tmp_path):
 
 
 def test_what_a_file_announces_is_compared_with_the_bounds_before_it_is_allocated(tmp_path):
-    with h5py.File(tmp_path / "r.h5", "w") as file:  # a thousand gigabytes of which none is written
+    with h5py.File(tmp_path / "A00001.h5", "w") as file:  # a thousand gigabytes of which none is written
         file.create_dataset("tracings", (100_000, 1_000_000, 12), "f4", chunks=(1, 1000, 12))
         file.create_dataset("exam_id", (100_000,), "i4")
     tracemalloc.start()
     with pytest.raises(RecordError, match="holds 100000 exams of that id"):
-        read_hdf5(tmp_path / "r.h5", None, NOTHING, "0")
-    with h5py.File(tmp_path / "r.h5", "w") as file:
+        read_hdf5(tmp_path / "A00001.h5", None, NOTHING, "0")
+    with h5py.File(tmp_path / "A00001.h5", "w") as file:
         file.create_dataset("ecg", (12, 3_600_001), "f8", chunks=(12, 1000))
     with pytest.raises(RecordError, match="12 signals of 3,600,001 samples, but at most"):
-        read_hdf5(tmp_path / "r.h5", None, NOTHING)
+        read_hdf5(tmp_path / "A00001.h5", None, NOTHING)
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak_bytes < 50e6

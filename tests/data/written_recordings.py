@@ -65,9 +65,10 @@ def write_code(folder: Path, signal_uv: np.ndarray) -> Written:
 
 
 def write_sph(folder: Path, signal_uv: np.ndarray) -> Written:
+    """SPH is at 500 Hz, as CPSC2018, which its file does not say: the test reads the rate apart."""
     with h5py.File(folder / "A00001.h5", "w") as file:
         file.create_dataset("ecg", data=signal_uv / 1000, compression="gzip")
-    return Location(folder / "A00001.h5"), Hints(rate=float(RATE))  # SPH's own is 500
+    return Location(folder / "A00001.h5"), NOTHING_UNSAID
 
 
 def write_own_hdf5(folder: Path, signal_uv: np.ndarray) -> Written:
@@ -132,7 +133,6 @@ def write_many_npz(folder: Path, signal_uv: np.ndarray) -> Written:
 
 
 def write_cpsc2018(folder: Path, signal_uv: np.ndarray) -> Written:
-    """CPSC2018 is at 500 Hz, which its file does not say: the test reads the rate apart."""
     struct = {"sex": "Female", "age": 58, "data": signal_uv / 1000}
     savemat(folder / "A0001.mat", {"ECG": struct}, do_compression=True)
     return Location(folder / "A0001.mat"), NOTHING_UNSAID

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cgdmer_jax.data.readers.checks import check_bounds, check_rate, places_of_leads, short_name, unit_of
-from cgdmer_jax.data.readers.reader import Hints, Location
+from cgdmer_jax.data.readers.reader import Hints, Location, fault
 from cgdmer_jax.data.readers.recording import Recording
 from cgdmer_jax.waveform.conditioning import UNITS_IN_MV
 
@@ -28,17 +28,17 @@ def check_array(location: Location, shape: Sequence[int], dtype: np.dtype, facts
         if value is None:
             problem = "unknown_leads" if field == "leads" else field
             sentence = f"its file does not say the {field} of its samples; say it with --{field}"
-            raise location.error(problem, field, sentence)
+            raise fault(location, problem, field, sentence)
     if dtype.kind not in _NUMERIC:
-        raise location.error("format", "dtype", f"its samples are of type {dtype}, expected numbers; {CORRECT}")
+        raise fault(location, "format", "dtype", f"its samples are of type {dtype}, expected numbers; {CORRECT}")
     n_names = len(facts.leads)
     if len(shape) != 2 or n_names not in shape:
         sentence = f"its samples have shape {[*shape]}, expected [{n_names} named leads, time]; {CORRECT}"
-        raise location.error("length", "shape", sentence)
+        raise fault(location, "length", "shape", sentence)
     axis = 0 if shape[0] == n_names else 1
     check_bounds(str(location), n_names, shape[1 - axis])
     if not shape[1 - axis]:
-        raise location.error("length", "shape", "it holds no sample; leave it out")
+        raise fault(location, "length", "shape", "it holds no sample; leave it out")
     return axis
 
 

@@ -17,7 +17,7 @@ def check_bounds(record: str, n_signals: int, length: int) -> None:
     """Raises where a record is larger than what is read."""
     if n_signals > MOST_SIGNALS or length > MOST_SAMPLES:
         sentence = (
-            f"it has {n_signals:,} signals of {length:,} samples, but at most "
+            f"it has {n_signals} signals of {length:,} samples, but at most "
             f"{MOST_SIGNALS} of {MOST_SAMPLES:,} are read; cut the record"
         )
         raise RecordError(record, "length", "size", sentence)

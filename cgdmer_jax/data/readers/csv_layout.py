@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"\s*[+-]?((\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?|nan|inf(ini
 
 
 @dataclass(frozen=True)
-class Column:
+class CsvColumn:
     """One column, by the cell above it."""
 
     name: str
@@ -35,10 +35,10 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Layout:
+class CsvLayout:
     """Where and how the numbers stand."""
 
-    columns: list[Column] | None  # None: no line of names
+    columns: list[CsvColumn] | None  # None: no line of names
     n_columns: int
     separator: str
     decimal: str
@@ -58,7 +58,7 @@ def decoded(content: bytes) -> bytes:
     return content.removeprefix(codecs.BOM_UTF8)
 
 
-def layout_of(beginning: bytes) -> Layout | None:
+def layout_of(beginning: bytes) -> CsvLayout | None:
     """None where the text is no recording: something else stands above the first number than names of leads."""
     if b"\0" in beginning:
         return None
@@ -78,11 +78,11 @@ def layout_of(beginning: bytes) -> Layout | None:
     if _all_numbers(first, separator):
         above = lines[comments - 1].lstrip("# ") if comments else ""  # numpy.savetxt makes a comment of the names
         names = _columns(_cells(above, separator))
-        return Layout(names if names and len(names) == n_columns else None, n_columns, separator, decimal, comments)
+        return CsvLayout(names if names and len(names) == n_columns else None, n_columns, separator, decimal, comments)
     names = _columns(_cells(first, separator))
     if names is None or (len(names) < 2 and below and not _all_numbers(below, separator)):  # a text may begin with "I"
         return None
-    return Layout(names, n_columns, separator, decimal, comments + 1)
+    return CsvLayout(names, n_columns, separator, decimal, comments + 1)
 
 
 def _all_numbers(line: str, separator: str) -> bool:
@@ -103,21 +103,21 @@ def _cells(line: str, separator: str) -> list[str]:
         return []
 
 
-def _columns(cells: list[str]) -> list[Column] | None:
+def _columns(cells: list[str]) -> list[CsvColumn] | None:
     """None where not more than half of the columns that may hold a signal are leads."""
     columns = [column_of(cell) for cell in cells]
     leads = [column for column in columns if canonical_lead(column.name)]
     return columns if 2 * len(leads) > sum(column.is_signal for column in columns) else None
 
 
-def column_of(cell: str) -> Column:
+def column_of(cell: str) -> CsvColumn:
     text = cell.strip().strip("'\"")
     if found := _UNIT.fullmatch(text):
         name, unit = found[1].strip(), found[2] or found[3] or found[4]
         if canonical_lead(name) and _VOLTS.fullmatch(unit):
-            return Column(short_name(name), unit=unit)
+            return CsvColumn(short_name(name), unit=unit)
         if name.casefold() in _TIME and unit.casefold() in _SECONDS:
-            return Column(name, seconds=_SECONDS[unit.casefold()], is_time=True)
+            return CsvColumn(name, seconds=_SECONDS[unit.casefold()], is_time=True)
     if text.casefold() in _TIME or text.casefold() in _SECONDS:
-        return Column(text, seconds=_SECONDS.get(text.casefold()), is_time=True)
-    return Column(short_name(text))
+        return CsvColumn(text, seconds=_SECONDS.get(text.casefold()), is_time=True)
+    return CsvColumn(short_name(text))

@@ -21,15 +21,15 @@ from cgdmer_jax.data.readers.arrays import completed, recording_of
 from cgdmer_jax.data.readers.checks import RATES_HZ, check_bounds, check_names, unit_of
 from cgdmer_jax.data.readers.csv_layout import (
     NOTHING,
-    Column,
-    Layout,
+    CsvColumn,
+    CsvLayout,
     column_of,
     decoded,
     is_number,
     layout_of,
     looks_like_one,
 )
-from cgdmer_jax.data.readers.reader import Format, Hints, Location, open_recording
+from cgdmer_jax.data.readers.reader import Format, Hints, Location, fault, open_recording
 from cgdmer_jax.data.readers.record_files import text_of
 from cgdmer_jax.data.readers.recording import RecordError, Recording
 from cgdmer_jax.waveform.conditioning import UNITS_IN_MV
@@ -53,8 +53,8 @@ def read_csv_recording(path: str | Path, root: Path | None, hints: Hints) -> Rec
     content = _content(location, root)
     layout = layout_of(content[:BEGINNING])
     if layout is None:
-        raise location.error(
-            "format", "header", "its first line holds neither numbers nor names of leads; leave it out"
+        raise fault(
+            location, "format", "header", "its first line holds neither numbers nor names of leads; leave it out"
         )
     columns = layout.columns or _hinted(location, layout, hints)
     names = [column.name for column in columns]
@@ -75,7 +75,7 @@ def read_csv_recording(path: str | Path, root: Path | None, hints: Hints) -> Rec
             unit = columns[place].unit or hints.unit
             if unit is None:
                 sentence = f'its file does not say the unit of lead "{names[place]}"; say it with --unit'
-                raise location.error("unit", "unit", sentence)
+                raise fault(location, "unit", "unit", sentence)
             row *= UNITS_IN_MV[unit_of(str(location), names[place], unit, CORRECT)]
     facts = completed(Hints(rate, tuple(names[place] for place in leads), said), hints)
     return replace(recording_of(location, signal, facts), extra_leads=extra)
@@ -86,22 +86,24 @@ def _content(location: Location, root: Path | None) -> bytes:
         size = os.fstat(file.fileno()).st_size
         if size > MOST_BYTES:
             sentence = f"its file has {size:,} bytes, but of CSV at most {MOST_BYTES:,} are read; cut the record"
-            raise location.error("size", "length", sentence)
+            raise fault(location, "size", "length", sentence)
         return decoded(file.read())
 
 
-def _hinted(location: Location, layout: Layout, hints: Hints) -> list[Column]:
+def _hinted(location: Location, layout: CsvLayout, hints: Hints) -> list[CsvColumn]:
     """Columns of a file without a line of names."""
     if hints.leads is None:
         sentence = "its file does not say the leads of its samples; say them, one for each column, with --leads"
-        raise location.error("unknown_leads", "leads", sentence)
+        raise fault(location, "unknown_leads", "leads", sentence)
     if len(hints.leads) != layout.n_columns:
         sentence = f"its lines have {layout.n_columns} cells and {len(hints.leads)} are named; name each with --leads"
-        raise location.error("unknown_leads", "leads", sentence)
+        raise fault(location, "unknown_leads", "leads", sentence)
     return [column_of(name) for name in hints.leads]
 
 
-def _numbers(location: Location, content: bytes, layout: Layout, places: list[int]) -> Float[np.ndarray, "column line"]:
+def _numbers(
+    location: Location, content: bytes, layout: CsvLayout, places: list[int]
+) -> Float[np.ndarray, "column line"]:
     """The columns at these places; NaN where nothing stands."""
     names = [str(place) for place in range(layout.n_columns)]
     wanted = [str(place) for place in places]
@@ -123,7 +125,7 @@ def _numbers(location: Location, content: bytes, layout: Layout, places: list[in
     return np.stack([table[name].to_numpy() for name in wanted])
 
 
-def _fault(location: Location, content: bytes, layout: Layout, places: list[int]) -> RecordError:
+def _fault(location: Location, content: bytes, layout: CsvLayout, places: list[int]) -> RecordError:
     """The first cell or line that is wrong, found again line by line."""
     lines = csv.reader(io.StringIO(text_of(content), newline=""), delimiter=layout.separator)
     sentence = f"its lines cannot be read as numbers; {CORRECT}"
@@ -138,17 +140,19 @@ def _fault(location: Location, content: bytes, layout: Layout, places: list[int]
                 sentence = (
                     f"its file {cut}: line {number:,} has {len(cells)} cells, expected {layout.n_columns}; {CORRECT}"
                 )
-                return location.error("length", f"line {number}", sentence)
+                return fault(location, "length", f"line {number}", sentence)
             for place in places:
                 if not is_number(cells[place], layout.decimal):
                     sentence = f"its file holds no number in line {number:,}, column {place + 1}; {CORRECT}"
-                    return location.error("format", f"line {number}", sentence)
+                    return fault(location, "format", f"line {number}", sentence)
     except csv.Error:  # a cell that never ends
         pass
-    return location.error("format", "lines", sentence)
+    return fault(location, "format", "lines", sentence)
 
 
-def _rate_of(location: Location, content: bytes, layout: Layout, place: int, column: Column, hints: Hints) -> float:
+def _rate_of(
+    location: Location, content: bytes, layout: CsvLayout, place: int, column: CsvColumn, hints: Hints
+) -> float:
     """Samples a second by the column of times, or by the hint where that is none of seconds."""
     try:
         return _rate(location, column, _numbers(location, content, layout, [place])[0])
@@ -158,13 +162,13 @@ def _rate_of(location: Location, content: bytes, layout: Layout, place: int, col
     return hints.rate
 
 
-def _rate(location: Location, column: Column, times: Float[np.ndarray, " line"]) -> float:
+def _rate(location: Location, column: CsvColumn, times: Float[np.ndarray, " line"]) -> float:
     seconds = (times - times[:1]) * (column.seconds or 1.0)
     rate = (len(seconds) - 1) / seconds[-1] if len(seconds) > 1 and seconds[-1] > 0 else math.nan
     if not RATES_HZ[0] <= rate <= RATES_HZ[1]:
         sentence = f'its column "{column.name}" gives no rate of {RATES_HZ[0]:g} to {RATES_HZ[1]:g} Hz'
         remedy = "call it time_s or time_ms, whichever it is, or say the rate with --rate"
-        raise location.error("rate", "time", f"{sentence}; {remedy}")
+        raise fault(location, "rate", "time", f"{sentence}; {remedy}")
     places = np.arange(len(seconds))
     for one in (float(round(rate)), rate):  # times are rounded, rates are round
         if abs(one - rate) <= 1e-3 * rate and np.all(np.abs(seconds * one - places) <= 0.75):
@@ -173,7 +177,7 @@ def _rate(location: Location, column: Column, times: Float[np.ndarray, " line"])
     sentence = (
         f'its column "{column.name}" is not evenly spaced (sample {uneven + 1:,}); resample it, or cut the record'
     )
-    raise location.error("rate", "time", sentence)
+    raise fault(location, "rate", "time", sentence)
 
 
 FORMAT = Format(

@@ -14,7 +14,7 @@ from typing import BinaryIO
 import numpy as np
 
 from cgdmer_jax.data.readers.checks import check_bounds, check_rate, places_of_leads, unit_of
-from cgdmer_jax.data.readers.reader import Format, Location, open_recording
+from cgdmer_jax.data.readers.reader import Format, Location, fault, open_recording
 from cgdmer_jax.data.readers.recording import Recording
 from cgdmer_jax.waveform.conditioning import UNITS_IN_MV
 
@@ -77,7 +77,7 @@ def read_edf(path: str | Path, root: Path | None = None) -> Recording:
             n_records = min(step, header.n_records - start)
             content = file.read(2 * n_records * header.n_values)
             if len(content) != 2 * n_records * header.n_values:
-                raise location.error("length", "length", "it became shorter while it was read; fetch it again")
+                raise fault(location, "length", "length", "it became shorter while it was read; fetch it again")
             records = np.frombuffer(content, "<i2").reshape(n_records, header.n_values)
             for row, (lead, (gain, zero)) in enumerate(zip(leads, scales, strict=True)):
                 into = slice(start * lead.samples, (start + n_records) * lead.samples)
@@ -91,19 +91,19 @@ def _read_header(location: Location, file: BinaryIO) -> _Header:
     size = os.fstat(file.fileno()).st_size
     main = _text(location, file, _PART_BYTES)
     if main[:8].encode() != VERSION:
-        raise location.error("header", "version", f"its file does not begin as EDF does; {AGAIN}")
+        raise fault(location, "header", "version", f"its file does not begin as EDF does; {AGAIN}")
     if main[192:].startswith("EDF+D"):
         sentence = "it has pauses (EDF+D), which are not read; export it as continuous EDF+ or plain EDF"
-        raise location.error("multi_segment", "reserved", sentence)
+        raise fault(location, "multi_segment", "reserved", sentence)
     n_signals = _whole(location, "number of signals", main[252:256])
     if n_signals < 1:
         sentence = f"its header announces {n_signals} signals, so there is no recording in it; leave the record out"
-        raise location.error("header", "number of signals", sentence)
+        raise fault(location, "header", "number of signals", sentence)
     check_bounds(str(location), n_signals, 0)
     header_bytes = _PART_BYTES * (n_signals + 1)
     if _whole(location, "size of the header", main[184:192]) != header_bytes:
         sentence = f"its header does not say {header_bytes:,} bytes, as one of {n_signals} signals has; {AGAIN}"
-        raise location.error("header", "size of the header", sentence)
+        raise fault(location, "header", "size of the header", sentence)
     signals = _signals(location, _text(location, file, header_bytes - _PART_BYTES), n_signals)
     seconds = _number(location, "length of a data record", main[244:252])
     header = _Header(_whole(location, "number of data records", main[236:244]), seconds, signals)
@@ -113,7 +113,7 @@ def _read_header(location: Location, file: BinaryIO) -> _Header:
     expected = header_bytes + n_records * record_bytes
     if n_records < 1 or size != expected:
         sentence = f"{location.path} has {size:,} bytes, its header promises {expected:,}; fetch the record again"
-        raise location.error("length", "length", sentence)
+        raise fault(location, "length", "length", sentence)
     return _Header(n_records, seconds, signals)
 
 
@@ -128,7 +128,7 @@ def _signals(location: Location, text: str, n_signals: int) -> list[_Signal]:
         samples = _whole(location, "number of samples", fields["samples"])
         if samples < 1:
             sentence = f"its signal {place + 1} has {samples} samples in a data record; {AGAIN}"
-            raise location.error("header", "number of samples", sentence)
+            raise fault(location, "header", "number of samples", sentence)
         label = fields["label"] or f"signal {place + 1} (without name)"
         signals.append(_Signal(label, fields, samples, first))
         first += samples
@@ -143,7 +143,7 @@ def _rate(location: Location, leads: list[_Signal], seconds: float) -> float:
                 f'leads "{leads[0].label}" and "{lead.label}" have {leads[0].samples} and {lead.samples} samples in a '
                 "data record; export all leads at one rate"
             )
-            raise location.error("rate", "number of samples", sentence)
+            raise fault(location, "rate", "number of samples", sentence)
     rate = leads[0].samples / seconds if seconds > 0 else math.inf
     shown = f"{leads[0].samples} samples in {seconds:g} s"
     check_rate(str(location), rate, shown, "correct the header")
@@ -161,7 +161,7 @@ def _scale(location: Location, lead: _Signal) -> tuple[float, float]:
             f'lead "{lead.label}" has digital values {lowest} to {highest} for {low:g} to {high:g} and so is '
             "uncalibrated; correct the header"
         )
-        raise location.error("gain", "physical range", sentence)
+        raise fault(location, "gain", "physical range", sentence)
     unit_mv = UNITS_IN_MV[unit_of(str(location), lead.label, fields["unit"], "correct the header")]
     return gain * unit_mv, (low - lowest * gain) * unit_mv
 
@@ -169,14 +169,14 @@ def _scale(location: Location, lead: _Signal) -> tuple[float, float]:
 def _text(location: Location, file: BinaryIO, n_bytes: int) -> str:
     content = file.read(n_bytes)
     if len(content) != n_bytes:
-        raise location.error("header", "header", "its file ends inside the header; fetch the record again")
+        raise fault(location, "header", "header", "its file ends inside the header; fetch the record again")
     return content.decode("latin-1")
 
 
 def _whole(location: Location, field: str, text: str) -> int:
     number = _number(location, field, text)
     if number != int(number):
-        raise location.error("header", field, f"its {field} is no whole number; {AGAIN}")
+        raise fault(location, "header", field, f"its {field} is no whole number; {AGAIN}")
     return int(number)
 
 
@@ -184,7 +184,7 @@ def _number(location: Location, field: str, text: str) -> float:
     text = text.strip(" \0")
     if not _NUMBER.fullmatch(text) or not math.isfinite(float(text)):
         # Without the text: where bytes are lost, the patient's name may stand there.
-        raise location.error("header", field, f"its {field} is no number; {AGAIN}")
+        raise fault(location, "header", field, f"its {field} is no number; {AGAIN}")
     return float(text)
 
 

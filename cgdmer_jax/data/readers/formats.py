@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from cgdmer_jax.data.readers import csv_recording, edf, hdf5, mat, numpy_file, wfdb
-from cgdmer_jax.data.readers.reader import Format, Hints, Location, one_recording, open_recording
+from cgdmer_jax.data.readers.reader import Format, Hints, Location, fault, one_recording, open_recording
 from cgdmer_jax.data.readers.recording import Recording
 
 __all__ = ["FORMATS", "Format", "Hints", "Location", "read_recording"]
@@ -23,10 +23,12 @@ BEGINNING = 1 << 16  # bytes by which a format is told
 
 
 def read_recording(location: Location, root: Path | None = None, hints: Hints = NO_HINTS) -> Recording:
-    """Reads one recording; its format follows from the content of its file, or else from the ending.
+    """Reads one recording of any format, told by the content of its file or else by the ending; float32 millivolts.
 
-    `root`: folder below which every file must lie once links are followed; None = anywhere. `hints`: what the file may
-    leave unsaid. Raises RecordError where the file cannot be trusted or its format is not read.
+    `location`: its file, and which one of it. `root`: folder below which every file must lie once links are followed;
+    None = anywhere. `hints`: rate in Hz, leads and unit, where the file does not say them.
+
+    Raises RecordError where the file cannot be trusted, leaves unsaid what no hint says, or is of no known format.
     """
     record = wfdb_record(location.path)
     path = record or with_ending(location.path)
@@ -36,9 +38,9 @@ def read_recording(location: Location, root: Path | None = None, hints: Hints = 
         with open_recording(location, root) as file:
             found = format_of(path, file.read(BEGINNING))
     if found is None:
-        raise location.error("format", "file", f"it is of no format that is read ({', '.join(FORMATS)}); convert it")
+        raise fault(location, "format", "file", f"it is of no format that is read ({', '.join(FORMATS)}); convert it")
     if location.member is not None and found.members is one_recording:
-        raise location.error("no_signal_file", "member", "its file holds one recording alone; name the file itself")
+        raise fault(location, "no_signal_file", "member", "its file holds one recording alone; name the file itself")
     return found.read(location, root, hints)
 
 

@@ -55,7 +55,8 @@ def find_recordings(root: Path) -> FoundRecordings:
         shown = ", ".join(sorted(names)[:MOST_NAMED]) + (", ..." if len(names) > MOST_NAMED else "")
         sentences.append(f"{len(names)} {kind or 'without ending'}: left out: {reason} ({shown})")
     if others:
-        kinds = [f"{number} {kind or 'without ending'}" for kind, number in others.most_common(MOST_KINDS)]
+        ordered = sorted(others.items(), key=lambda item: (-item[1], item[0]))[:MOST_KINDS]
+        kinds = [f"{number} {kind or 'without ending'}" for kind, number in ordered]
         more = ", ..." if len(others) > MOST_KINDS else ""
         sentences.append(f"other files, which are no recordings: {', '.join(kinds)}{more}")
     n_left_out = n_unread + sum(map(len, reasons.values()))

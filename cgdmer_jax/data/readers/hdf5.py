@@ -1,7 +1,7 @@
 """HDF5 files in the layouts of CODE-15 % and CODE-test (`tracings`) and of SPH (`ecg`), or with one array of samples.
 
-The publishers write neither rate, leads nor unit into their files; these follow from the name of the array unless a
-hint says otherwise. Nothing but the samples and the ids of exams is read.
+The publishers write neither rate, leads nor unit into their files; these follow from the layout, and of other files
+from hints. Nothing but the samples and the ids of exams is read.
 """
 
 import re
@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Integer, Shaped
 
 from cgdmer_jax.data.readers.arrays import check_array, completed, recording_of
-from cgdmer_jax.data.readers.reader import Format, Hints, Location, open_recording
+from cgdmer_jax.data.readers.reader import Format, Hints, Location, fault, open_recording
 from cgdmer_jax.data.readers.recording import RecordError, Recording
 from cgdmer_jax.waveform.lead_names import LEADS
 
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     import h5py
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
-TRACINGS, EXAM_ID = "tracings", "exam_id"
-# Array -> what its publisher's documentation says of it. Of CODE the unit is said as "V times 1000", and the order of
-# leads in two ways: that of the limb leads' own equations, checked on ten exams, is this one.
-LAYOUTS = {TRACINGS: Hints(400.0, LEADS, "mV"), "ecg": Hints(500.0, LEADS, "mV")}
+TRACINGS, EXAM_ID, ECG = "tracings", "exam_id", "ecg"
+SPH_FILE = re.compile(r"A\d{5}\.h5", re.ASCII)  # others call an array "ecg" too
+# What the publishers' documentation says. Of CODE the unit is said as "V times 1000", and the order of leads in two
+# ways: that of the limb leads' own equations, checked on ten exams, is this one.
+CODE, SPH = Hints(400.0, LEADS, "mV"), Hints(500.0, LEADS, "mV")
 MOST_ARRAYS = 1000
 MOST_RECORDINGS = 1_000_000  # in a file
 MOST_CHUNK_BYTES = 1 << 31  # unpacked; HDF5 unpacks a whole chunk for whatever part of it is read
@@ -44,11 +45,11 @@ def read_hdf5(path: str | Path, root: Path | None, hints: Hints, member: str | N
     with _opened(location, root) as file:
         array = _samples(location, file)
         name = array.name.removeprefix("/")
-        facts = completed(hints, LAYOUTS.get(name, Hints()))
+        facts = completed(_published(location, name), hints)
         shape = array.shape if member is None else array.shape[1:]
         if member is None and len(shape) == 3:
             sentence = f"its file holds {array.shape[0]:,} recordings; name one as {location.path.name}#EXAM"
-            raise location.error("no_signal_file", "member", sentence)
+            raise fault(location, "no_signal_file", "member", sentence)
         place = () if member is None else _place(location, file, array)
         check_array(location, shape, array.dtype, facts)
         signal = array[place]
@@ -85,19 +86,25 @@ def _opened(location: Location, root: Path | None) -> Iterator["h5py.File"]:
 
 
 def _damaged(location: Location) -> RecordError:
-    return location.error("format", "file", "its file is no HDF5, or a damaged one; fetch the record again")
+    return fault(location, "format", "file", "its file is no HDF5, or a damaged one; fetch the record again")
 
 
 def _samples(location: Location, file: "h5py.File") -> "h5py.Dataset":
     """The array of samples: one that a publisher names, or the only one of two axes or more."""
-    names = [name for name in LAYOUTS if name in file] or [*file][:MOST_ARRAYS]
+    names = [name for name in (TRACINGS, ECG) if name in file] or [*file][:MOST_ARRAYS]
     arrays = [array for name in names if (array := _array(location, file, name)) is not None]
     arrays = [array for array in arrays if len(array.shape or ()) >= 2]
     if len(arrays) != 1:
-        known = " or ".join(f'"{name}"' for name in LAYOUTS)
-        sentence = f"its file has {len(arrays)} arrays of two axes or more at its top, expected {known}, or one alone"
-        raise location.error("format", "array", f"{sentence}; write the samples to a file of their own")
+        sentence = f'its file has {len(arrays)} arrays of two axes or more, expected "{TRACINGS}", "{ECG}" or one alone'
+        raise fault(location, "format", "array", f"{sentence}; write the samples to a file of their own")
     return arrays[0]
+
+
+def _published(location: Location, name: str) -> Hints:
+    """What a publisher says of the samples of this layout."""
+    if name == TRACINGS:
+        return CODE
+    return SPH if name == ECG and SPH_FILE.fullmatch(location.path.name) else Hints()
 
 
 def _array(location: Location, file: "h5py.File", name: str) -> "h5py.Dataset | None":
@@ -105,16 +112,16 @@ def _array(location: Location, file: "h5py.File", name: str) -> "h5py.Dataset | 
     import h5py
 
     if not isinstance(file.get(name, getlink=True), h5py.HardLink):
-        raise location.error(
-            "outside", "array", f"its file links to another one ({name:.80}); copy the samples into it"
+        raise fault(
+            location, "outside", "array", f"its file links to another one ({name:.80}); copy the samples into it"
         )
     array = file[name]
     if not isinstance(array, h5py.Dataset):
         return None
     if array.external or array.is_virtual:
-        raise location.error("outside", "array", "its file keeps its samples in another one; copy them into it")
+        raise fault(location, "outside", "array", "its file keeps its samples in another one; copy them into it")
     if array.chunks and np.prod(array.chunks, dtype=float) * array.dtype.itemsize > MOST_CHUNK_BYTES:
-        raise location.error("size", "array", "its file has chunks of over 2 GiB; write it in smaller ones")
+        raise fault(location, "size", "array", "its file has chunks of over 2 GiB; write it in smaller ones")
     return array
 
 
@@ -123,26 +130,26 @@ def _ids(location: Location, file: "h5py.File", array: "h5py.Dataset") -> Intege
     n_exams = array.shape[0]
     if n_exams > MOST_RECORDINGS:
         sentence = f"its file holds {n_exams:,} recordings, but at most {MOST_RECORDINGS:,} are read; split it"
-        raise location.error("size", "array", sentence)
+        raise fault(location, "size", "array", sentence)
     ids = _array(location, file, EXAM_ID) if EXAM_ID in file else None
     if ids is None:
         return np.arange(n_exams)
     if ids.shape != (n_exams,) or ids.dtype.kind not in "iu":
-        raise location.error("header", EXAM_ID, f'its "{EXAM_ID}" does not give every exam a number; fetch it again')
+        raise fault(location, "header", EXAM_ID, f'its "{EXAM_ID}" does not give every exam a number; fetch it again')
     return ids[()]
 
 
 def _place(location: Location, file: "h5py.File", array: "h5py.Dataset") -> int:
     """Place of the exam that is asked for."""
     if len(array.shape) != 3:
-        raise location.error("no_signal_file", "member", "its file holds one recording alone; name the file itself")
+        raise fault(location, "no_signal_file", "member", "its file holds one recording alone; name the file itself")
     ids = _ids(location, file, array)
     is_number = re.fullmatch(r"[0-9]{1,18}", location.member)
     found = np.flatnonzero(ids == int(location.member)) if is_number else ()
     if len(found) != 1:
         exams = f"{len(found)} exams" if len(found) else "no exam"
         sentence = f"its file holds {exams} of that id; name one of its {len(ids):,}"
-        raise location.error("no_signal_file", "member", sentence)
+        raise fault(location, "no_signal_file", "member", sentence)
     return int(found[0])
 
 
@@ -150,7 +157,7 @@ def _without_filling(location: Location, signal: Shaped[np.ndarray, "time lead"]
     """The samples without those at both ends that are zero in every lead."""
     measured = np.flatnonzero((signal != 0).any(axis=1))
     if not measured.size:
-        raise location.error("length", "length", "its tracing is zero from end to end; leave it out")
+        raise fault(location, "length", "length", "its tracing is zero from end to end; leave it out")
     return signal[measured[0] : measured[-1] + 1]
 
 

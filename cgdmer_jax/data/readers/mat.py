@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from cgdmer_jax.data.readers.arrays import completed, recording_of
-from cgdmer_jax.data.readers.reader import Format, Hints, Location, open_recording
+from cgdmer_jax.data.readers.reader import Format, Hints, Location, fault, open_recording
 from cgdmer_jax.data.readers.recording import RecordError, Recording
 from cgdmer_jax.waveform.lead_names import LEADS
 
@@ -65,16 +65,16 @@ def read_mat(path: str | Path, root: Path | None, hints: Hints) -> Recording:
         content = file.read()
     if content.startswith(MAGIC_HDF5):
         sentence = 'it is of version 7.3, which is not read; save it with "-v7"'
-        raise location.error("format", "version", sentence)
+        raise fault(location, "format", "version", sentence)
     if not content.startswith(MAGIC) or content[126:128] not in (b"IM", b"MI"):
         sentence = f"its file does not begin as MATLAB 5 writes it, and no header (.hea) describes it; {AGAIN}"
-        raise location.error("format", "version", sentence)
+        raise fault(location, "format", "version", sentence)
     try:
         found = {matrix.name: matrix for matrix in _matrices(location, content)}
     except RecordError:
         raise
     except (struct.error, zlib.error, IndexError, ValueError) as error:
-        raise location.error("format", "file", f"its file is damaged; {AGAIN}") from error
+        raise fault(location, "format", "file", f"its file is damaged; {AGAIN}") from error
     name = _samples_among(location, found)
     facts = completed(Hints(_rate_beside(found)), LAYOUTS[name] if name in LAYOUTS else hints)
     return recording_of(location, found[name].array(), completed(facts, hints))
@@ -86,7 +86,7 @@ def _samples_among(location: Location, found: dict[str, _Matrix]) -> str:
     names = names or [name for name, matrix in found.items() if math.prod(matrix.shape) > 1]
     if len(names) != 1:
         sentence = f"its file has {len(names)} matrices of numbers, expected one; save the samples alone"
-        raise location.error("format", "matrix", sentence)
+        raise fault(location, "format", "matrix", sentence)
     return names[0]
 
 
@@ -160,7 +160,7 @@ def _matrix(view: memoryview, order: str, owner: str = "") -> Iterator[_Matrix]:
 
 def _too_large(location: Location) -> RecordError:
     sentence = f"its file takes over {MOST_BYTES:,} bytes, more than is read; cut the record"
-    return location.error("size", "length", sentence)
+    return fault(location, "size", "length", sentence)
 
 
 FORMAT = Format(

@@ -20,7 +20,7 @@ import numpy as np
 
 from cgdmer_jax.data.readers.arrays import check_array, completed, recording_of
 from cgdmer_jax.data.readers.checks import MOST_SAMPLES, MOST_SIGNALS
-from cgdmer_jax.data.readers.reader import Format, Hints, Location, open_recording
+from cgdmer_jax.data.readers.reader import Format, Hints, Location, fault, open_recording
 from cgdmer_jax.data.readers.recording import RecordError, Recording
 
 NPY, NPZ = ".npy", ".npz"
@@ -62,14 +62,14 @@ def read_numpy(path: str | Path, root: Path | None, hints: Hints, member: str | 
         shape = array.shape if member is None else array.shape[1:]
         if member is None and len(shape) == 3:
             sentence = f"its file holds {array.shape[0]:,} recordings; name one as {location.path.name}#0"
-            raise location.error("length", "shape", sentence)
+            raise fault(location, "length", "shape", sentence)
         number = None if member is None else _number(location, array)
         check_array(location, shape, array.dtype, facts)
         n_bytes = math.prod(shape) * array.dtype.itemsize
         if number is not None:
             if array.in_columns:  # the samples of one recording are strewn over the whole file
-                raise location.error(
-                    "format", "order", f"its file is in Fortran's order of axes; {AGAIN}, in C's order"
+                raise fault(
+                    location, "format", "order", f"its file is in Fortran's order of axes; {AGAIN}, in C's order"
                 )
             file.seek(number * n_bytes, os.SEEK_CUR)
         signal = np.frombuffer(_exactly(location, file, n_bytes), array.dtype)
@@ -87,8 +87,8 @@ def members(path: Path, root: Path | None) -> list[Location]:
 def _number(location: Location, array: _Array) -> int:
     text, n_recordings = location.member, array.shape[0] if len(array.shape) == 3 else 1
     if len(array.shape) != 3 or not re.fullmatch(r"[0-9]{1,18}", text) or int(text) >= n_recordings:
-        raise location.error(
-            "no_signal_file", "member", f"its file holds {n_recordings:,} recordings; name one of them"
+        raise fault(
+            location, "no_signal_file", "member", f"its file holds {n_recordings:,} recordings; name one of them"
         )
     return int(text)
 
@@ -112,7 +112,7 @@ def _opened(location: Location, root: Path | None) -> Iterator[tuple[io.Buffered
         except RecordError:
             raise
         except _DAMAGED as error:
-            raise location.error("format", "file", f"its file is no .npz, or a damaged one; {AGAIN}") from error
+            raise fault(location, "format", "file", f"its file is no .npz, or a damaged one; {AGAIN}") from error
 
 
 def _samples_among(location: Location, entries: zipfile.ZipFile, sizes: dict[str, int]) -> str:
@@ -126,7 +126,7 @@ def _samples_among(location: Location, entries: zipfile.ZipFile, sizes: dict[str
                 found.append(name)
     if len(found) != 1:
         sentence = f'its file has {len(found)} arrays of two axes or more; call the one with the samples "{SAMPLES}"'
-        raise location.error("format", "signal", sentence)
+        raise fault(location, "format", "signal", sentence)
     return found[0]
 
 
@@ -166,7 +166,7 @@ def _fact(
         value = None
     if value is None:
         sentence = f'its array "{name}" is none (rate: a number; leads: texts; unit: a text); correct it'
-        raise location.error("header", name, sentence)
+        raise fault(location, "header", name, sentence)
     return value
 
 
@@ -186,28 +186,28 @@ def _header(location: Location, file: io.BufferedIOBase) -> _Array:
         raise
     # NumPy parses the header as a literal of Python; KeyError: a version of its own.
     except (ValueError, KeyError, SyntaxError, TypeError, MemoryError, RecursionError, tokenize.TokenError) as error:
-        raise location.error("header", "header", f"its array has no readable header; {AGAIN}") from error
+        raise fault(location, "header", "header", f"its array has no readable header; {AGAIN}") from error
     if not all(type(size) is int and size >= 0 for size in shape):
-        raise location.error("header", "shape", f"its array has no readable shape; {AGAIN}")
+        raise fault(location, "header", "shape", f"its array has no readable shape; {AGAIN}")
     return _Array(shape, dtype, in_columns, 8 + width + length)
 
 
 def _checked(location: Location, array: _Array, size: int) -> _Array:
     """An array that takes the whole of its file or entry, of plain values."""
     if array.dtype.hasobject:
-        raise location.error(
-            "format", "dtype", "its array holds Python's objects, which are not unpickled; save numbers"
+        raise fault(
+            location, "format", "dtype", "its array holds Python's objects, which are not unpickled; save numbers"
         )
     if array.start + array.n_bytes != size:
         sentence = f"its array takes {array.start + array.n_bytes:,} bytes and has {size:,}; fetch the record again"
-        raise location.error("length", "length", sentence)
+        raise fault(location, "length", "length", sentence)
     return array
 
 
 def _exactly(location: Location, file: io.BufferedIOBase, n_bytes: int) -> bytes:
     content = file.read(n_bytes) if 0 <= n_bytes <= 16 * MOST_SIGNALS * MOST_SAMPLES else b""
     if len(content) != n_bytes:
-        raise location.error("length", "length", "its file ends inside an array; fetch the record again")
+        raise fault(location, "length", "length", "its file ends inside an array; fetch the record again")
     return content
 
 

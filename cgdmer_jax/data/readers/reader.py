@@ -13,16 +13,25 @@ from cgdmer_jax.data.readers.recording import RecordError, Recording
 
 @dataclass(frozen=True)
 class Hints:
-    """Facts that a header would give, for files that have none; what a file says itself goes before them."""
+    """Facts that a header would give, for files that have none; what a file says itself goes before them.
 
-    rate: float | None = None  # hertz
-    leads: tuple[str, ...] | None = None  # in the order in which they are stored
-    unit: str | None = None  # V, mV or uV
+    - `rate`: sampling rate in Hz.
+    - `leads`: names in the order in which the file stores them.
+    - `unit`: of the samples, "V", "mV" or "uV".
+    """
+
+    rate: float | None = None
+    leads: tuple[str, ...] | None = None
+    unit: str | None = None
 
 
 @dataclass(frozen=True)
 class Location:
-    """One recording: its file, or of WFDB its record; `member`: its id or number in a file that holds many."""
+    """Where one recording lies.
+
+    - `path`: of its file, or of WFDB its record.
+    - `member`: its id or number in a file that holds many (HDF5, NumPy); None where it is alone.
+    """
 
     path: Path
     member: str | None = None
@@ -30,8 +39,10 @@ class Location:
     def __str__(self) -> str:
         return str(self.path) if self.member is None else f"{self.path}#{self.member}"
 
-    def error(self, problem: str, field: str, sentence: str) -> RecordError:
-        return RecordError(str(self), field, problem, sentence)
+
+def fault(location: Location, problem: str, field: str, sentence: str) -> RecordError:
+    """The error of a recording, with `problem`, `field` and `sentence` as RecordError has them."""
+    return RecordError(str(location), field, problem, sentence)
 
 
 def one_recording(path: Path, root: Path | None) -> list[Location]:

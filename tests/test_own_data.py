@@ -41,7 +41,7 @@ def write_recording(file: Path, signal_mv: np.ndarray, number: int) -> str:
             np.savetxt(file.with_suffix(".csv"), signal_mv.T, "%.4f", ",", header=",".join(LEADS), comments="")
             return f"{file.name}.csv"
     with h5py.File(file.with_suffix(".h5"), "w") as opened:
-        opened["tracings"], opened["exam_id"] = signal_mv.T[None].astype(np.float32), [number]
+        opened["samples"], opened["exam_id"] = signal_mv.T[None].astype(np.float32), [number]
     return f"{file.name}.h5#{number}"
 
 

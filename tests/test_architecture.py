@@ -43,7 +43,7 @@ ALLOWED: dict[str, set[str]] = {
     "data.sources": {"data.readers", "data.splits", "data.tables", "data.synthetic", "waveform", "given_input"},
     "data.text": set(),
     "data.store": {"data.text", "data.sources", "data.readers", "data.splits", "data.tables"}
-    | {"waveform", "contract", "batch", "given_input"},
+    | {"waveform", "contract", "batch"},
     "data": {"data.store", "data.sources", "data.text", "data.splits", "data.tables", "contract", "batch"},
     "models": set(),
     "methods": {"models", "batch"},

@@ -65,7 +65,7 @@ def test_each_setting_of_a_conversion_is_in_the_contract_or_changes_no_sample():
     of_job = {field.name for field in dataclasses.fields(ShardJob)}
     assert of_job - {*CONVERSION} <= {"out", "rows_per_shard", "n_rows", "read", "folder"}
     job = ShardJob(Path("out"), **BASE, rows_per_shard=1, n_rows=40, read=read)
-    beside = {"format_version", "name", "cleaning_version", "rows_per_shard", "source_fingerprint"}
+    beside = {"format_version", "name", "cleaning_version", "own_cleaning", "rows_per_shard", "source_fingerprint"}
     assert settings_of(make_source(), job).keys() == {*CONVERSION, *beside}
     assert set(CONVERSION) == BASE.keys() == OTHER.keys() <= {field.name for field in dataclasses.fields(InputContract)}
 

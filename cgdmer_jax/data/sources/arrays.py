@@ -23,24 +23,22 @@ from cgdmer_jax.given_input import (
 )
 from cgdmer_jax.waveform.conditioning import UNITS_IN_MV
 
-# Of one task: the classes of each record (a name, several, or None: not judged), or for each class 0 or 1 a record.
-TaskLabels = Sequence[str | Iterable[str] | None] | Mapping[str, Sequence[bool | int]]
 SEXES = ("female", "male")
 
 
 def open_source(
-    signals: Sequence[Signal],
+    signals: Signal,
     *,
     rate: float | int,
     leads: Iterable[str],
     unit: str,
-    reports: Sequence[str | None] | None,
-    labels: Mapping[str, TaskLabels] | None,
-    patients: Sequence[str | int] | None,
-    folds: Sequence[int] | None,
-    ages: Sequence[float | None] | None,
-    sexes: Sequence[str | None] | None,
-    record_ids: Sequence[str | int] | None,
+    reports: Iterable | None,
+    labels: Mapping | None,
+    patients: Iterable | None,
+    folds: Iterable | None,
+    ages: Iterable | None,
+    sexes: Iterable | None,
+    record_ids: Iterable | None,
     name: str,
     cleaning: str,
 ) -> Source:
@@ -108,11 +106,11 @@ def read_array(
     return Recording(signal_mv, rate, leads, record.record_id)
 
 
-def _each(values: Sequence | None, what: str, n: int, otherwise: Sequence) -> Sequence:
-    """The values, one a record; `otherwise` where there are none."""
+def _each(values: object, what: str, n: int, otherwise: Sequence) -> Sequence:
+    """The values, one a record, as Python's own; `otherwise` where there are none."""
     if values is None:
         return otherwise
-    values = [value.item() if isinstance(value, np.generic) else value for value in in_order(values, what)]
+    values = [value.item() if getattr(value, "shape", None) == () else value for value in in_order(values, what)]
     if len(values) != n:
         raise CgdmerError(f"{what} has {len(values):,} entries for {n:,} recordings; give one a recording")
     return values
@@ -135,8 +133,11 @@ def _sex(value: object, place: int) -> str | None:
     return None if _missing(value) else value
 
 
-def _task(given: TaskLabels, task: str, n: int) -> tuple[tuple[LabelClass, ...], list[tuple[str, ...] | None], bool]:
-    """Classes of a task, the codes of each record, and whether a record without code is of none of the classes."""
+def _task(given: object, task: str, n: int) -> tuple[tuple[LabelClass, ...], list[tuple[str, ...] | None], bool]:
+    """Classes of a task, the codes of each record, and whether a record without code is of none of the classes.
+
+    `given`: the classes of each record (a name, several, or None: not judged), or for each class 0 or 1 a record.
+    """
     what = f'labels["{task}"]'
     if isinstance(given, Mapping):
         columns = {str(code): _each(marks, f'{what}["{code}"]', n, ()) for code, marks in given.items()}

@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 from cgdmer_jax.data.sources import arrays
 from cgdmer_jax.data.store.convert import convert
@@ -11,28 +12,18 @@ from cgdmer_jax.data.text.own_cleaning import no_rules, read_cleaning
 
 
 def store_of_arrays(
-    out: Path | str,
-    signals: object,
-    *,
-    name: str,
-    store_rate: float,
-    seconds: float,
-    filter: str,
-    derive_limb_leads: bool,
-    cleaning: Path | str | None,
-    **given: object,
+    out: Path, signals: object, name: str, cleaning: Path | None, given: dict[str, Any], settings: dict[str, Any]
 ) -> Store:
-    """The verified store of `Store.from_arrays`, which says what its parameters are."""
+    """The verified store of `Store.from_arrays`: `given` is what belongs to the signals, `settings` are `convert`'s."""
     check_own_name(name)
-    rules = no_rules() if cleaning is None else read_cleaning(Path(cleaning))
+    rules = no_rules() if cleaning is None else read_cleaning(cleaning)
     source = arrays.open_source(signals, name=name, cleaning=rules, **given)
-    settings = {"seconds": seconds, "filter": filter, "derive_limb_leads": derive_limb_leads}
-    summary = convert(source, Path(out), rate=store_rate, progress=False, **settings)
+    summary = convert(source, out, progress=False, **settings)
     if summary.rejected:
         told = ", ".join(f"{problem}: {count:,}" for problem, count in summary.rejected.items())
         warnings.warn(
             f"{summary.n_rows - summary.n_records:,} of {summary.n_rows:,} recordings were rejected ({told}); "
-            f"{Path(out) / 'rejected.csv'} says why",
+            f"{out / 'rejected.csv'} says why",
             stacklevel=3,
         )
     store = open_store(out)

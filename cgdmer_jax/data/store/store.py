@@ -3,7 +3,7 @@
 See docs/design.md, "Store".
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, final
@@ -20,7 +20,6 @@ from cgdmer_jax.data.store import seal
 from cgdmer_jax.data.store.bounded_table import BoundedTable
 from cgdmer_jax.data.store.store_info import read_info
 from cgdmer_jax.errors import CgdmerError, suggest
-from cgdmer_jax.given_input import Signal
 
 MARKS = (
     "lead_flagged",
@@ -85,21 +84,21 @@ class Store:
     @staticmethod
     def from_arrays(
         out: Path | str,
-        signals: Sequence[Signal],
+        signals: object,
         *,
-        rate: float,
+        rate: float | int,
         leads: Iterable[str],
         unit: str,
-        reports: Sequence[str | None] | None = None,
-        labels: Mapping[str, object] | None = None,
-        patients: Sequence[str | int] | None = None,
-        folds: Sequence[int] | None = None,
-        ages: Sequence[float | None] | None = None,
-        sexes: Sequence[str | None] | None = None,
-        record_ids: Sequence[str | int] | None = None,
+        reports: Iterable | None = None,
+        labels: Mapping | None = None,
+        patients: Iterable | None = None,
+        folds: Iterable | None = None,
+        ages: Iterable | None = None,
+        sexes: Iterable | None = None,
+        record_ids: Iterable | None = None,
         name: str = "arrays",
-        store_rate: float = 100,
-        seconds: float = 10.0,
+        store_rate: float | int = 100,
+        seconds: float | int = 10.0,
         filter: str = "none",
         derive_limb_leads: bool = False,
         cleaning: Path | str | None = None,
@@ -111,7 +110,7 @@ class Store:
         - `rate`: their rate in Hz. `leads`: names along their lead axis. `unit`: V, mV or uV.
         - `reports`, `ages` (years), `sexes` ("female", "male"): one a record, None where it is not known.
         - `labels`: task -> classes of each record (a name, several, or None), or task -> class -> 0 or 1 a record.
-        - `patients`: an id a record; None = each is a patient of its own. `folds`: 1 to 10; None = by patient.
+        - `record_ids`, `patients`: an id a record; without patients each is one of its own. `folds`: 1 to 10.
         - `store_rate`, `seconds`, `filter`, `derive_limb_leads`: as of `convert`. `cleaning`: file of own rules.
 
         Warns of rejected recordings. Raises CgdmerError where lists are of other lengths or settings out of range.
@@ -120,8 +119,9 @@ class Store:
 
         given = {"rate": rate, "leads": leads, "unit": unit, "reports": reports, "labels": labels}
         given |= {"patients": patients, "folds": folds, "ages": ages, "sexes": sexes, "record_ids": record_ids}
-        settings = {"store_rate": store_rate, "seconds": seconds, "filter": filter, "cleaning": cleaning}
-        return store_of_arrays(out, signals, name=name, derive_limb_leads=derive_limb_leads, **settings, **given)
+        settings = {"rate": store_rate, "seconds": seconds, "filter": filter, "derive_limb_leads": derive_limb_leads}
+        rules = None if cleaning is None else Path(cleaning)
+        return store_of_arrays(Path(out), signals, name, rules, given, settings)
 
     @property
     def namespace(self) -> str:
@@ -223,9 +223,10 @@ class Store:
         return table
 
     def labelled(self, task: str) -> Bool[np.ndarray, "record"]:
-        """True of the records that somebody judged for this `task`, in the order of `records`.
+        """[record]: True of the records that somebody judged for this `task`, in the order of `records`.
 
         These are all with a label of it; in a store that says so also those that are of none of its classes.
+        Raises CgdmerError for an unknown task.
         """
         if task not in self.info.get("judged", ()):
             return self.labels(task).any(axis=1)

@@ -3,12 +3,14 @@
 See docs/design.md, "Encoders" and "Decoders".
 """
 
+import math
 from typing import NamedTuple
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Int32
 
+from cgdmer_jax.models.bounded import at_most
 from cgdmer_jax.models.dense import Dense
 from cgdmer_jax.models.ecg.vit import EcgDecoder, EcgVit
 from cgdmer_jax.models.heads import SecondEncoders, unit
@@ -16,6 +18,8 @@ from cgdmer_jax.models.masking.slots import Slots
 from cgdmer_jax.models.text.scratch import LanguageHead, TextEncoder
 from cgdmer_jax.models.text.tower import TextModule
 from cgdmer_jax.models.transformer import Compute, Size
+
+LARGEST_LOG_INVERSE = math.log(100.0)  # of the temperature
 
 
 class ModalityTokens(NamedTuple):
@@ -114,8 +118,8 @@ class CgDmerNetwork(nn.Module):
         return unit(self.projector(shared))
 
     def current_temperature(self) -> Float[Array, ""]:
-        """Never below 0.01, as in CLIP; SigLIP's factor is 1 / temperature."""
-        return jnp.exp(-jnp.minimum(self.log_inverse_temperature, jnp.log(100.0)))
+        """Never below 0.01, the bound of CLIP; SigLIP's factor is 1 / temperature."""
+        return jnp.exp(-at_most(self.log_inverse_temperature, LARGEST_LOG_INVERSE))
 
     def current_bias(self) -> Float[Array, ""]:
         return self.alignment_bias

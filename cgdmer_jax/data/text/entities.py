@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Int8
 
 from cgdmer_jax.data.text.phrases import PhraseTrie, expanded
-from cgdmer_jax.data.text.scopes import CUES, Cue, Finding, Mention, resolved
+from cgdmer_jax.data.text.scopes import CUES, Cue, Mention, Statement, resolved
 from cgdmer_jax.json_file import parse_json
 
 VERSION = 1
@@ -35,6 +35,7 @@ class Entity(NamedTuple):
     group: str
     is_a: tuple[str, ...]  # keys of what it is a kind of
     scp: tuple[str, ...]  # SCP codes of PTB-XL that say the same
+    scp_within: tuple[str, ...]  # or that say something wider
 
 
 class EntityTable:
@@ -46,7 +47,9 @@ class EntityTable:
         self.sha256 = hashlib.sha256(entities + b"\0" + cues).hexdigest()
         self.version = f"{VERSION}.{listed['version']}.{around['version']}"
         self.entities = tuple(
-            Entity(key, one["name"], one["group"], tuple(one.get("is_a", ())), tuple(one["scp"]))
+            Entity(
+                key, one["name"], one["group"], *(tuple(one.get(name, ())) for name in ("is_a", "scp", "scp_within"))
+            )
             for key, one in listed["entities"].items()
         )
         self.keys = tuple(entity.key for entity in self.entities)
@@ -55,8 +58,8 @@ class EntityTable:
             self._add(around[cue], around["words"], Cue(cue))
         for number, one in enumerate(listed["entities"].values()):
             for language in LANGUAGES:
-                self._add(one.get(language, ()), listed["words"], Finding(number, False))
-            self._add(one.get("uncertain", ()), listed["words"], Finding(number, True))
+                self._add(one.get(language, ()), listed["words"], Statement(number, False))
+            self._add(one.get("uncertain", ()), listed["words"], Statement(number, True))
         self._kinds = [[self.keys.index(key) for key in entity.is_a] for entity in self.entities]
         self._widest_first = sorted(range(len(self.keys)), key=self._depth)
 
@@ -84,7 +87,7 @@ class EntityTable:
         rows = [self.findings(text) for text in texts]
         return np.stack(rows) if rows else np.zeros((0, len(self.entities)), np.int8)
 
-    def _add(self, patterns: Iterable[str], words: dict[str, str], meaning: Finding | Cue) -> None:
+    def _add(self, patterns: Iterable[str], words: dict[str, str], meaning: Statement | Cue) -> None:
         for pattern in patterns:
             for phrase in expanded(pattern, words):
                 self._phrases.add(phrase, meaning)

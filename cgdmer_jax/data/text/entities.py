@@ -39,7 +39,11 @@ class Entity(NamedTuple):
 
 
 class EntityTable:
-    """The shipped entities, their phrases and the words around them."""
+    """Entities, their phrases and the words around them, made by `shipped_table`.
+
+    `entities`: each with key, name and SCP codes, in the order of all tables. `keys`: theirs. `version`: of code and
+    files. `sha256`: of the files.
+    """
 
     def __init__(self, entities: bytes, cues: bytes):
         listed = parse_json(entities, FOLDER / ENTITIES, remedy="restore the published file")
@@ -64,11 +68,11 @@ class EntityTable:
         self._widest_first = sorted(range(len(self.keys)), key=self._depth)
 
     def mentions(self, text: str) -> list[Mention]:
-        """Each statement of an entity in the text, in order."""
+        """Each statement of an entity in a `text`, in order: its number, whether it is denied or hedged, its words."""
         return resolved(text, self._phrases)
 
     def findings(self, text: str) -> Int8[np.ndarray, "entity"]:
-        """ABSENT, NOT_MENTIONED, PRESENT or UNCERTAIN for each entity.
+        """int8 [entity]: -1 absent, 0 not mentioned, 1 present, 2 uncertain in that `text` (one report).
 
         Of several statements what is affirmed holds before what is hedged, and that before what is denied, whatever
         their order. What an entity is a kind of is at least as certain as itself; with a kind all below it are denied.
@@ -83,7 +87,7 @@ class EntityTable:
         return np.array(state, np.int8)
 
     def table(self, texts: Iterable[str]) -> Int8[np.ndarray, "text entity"]:
-        """The findings of each text."""
+        """int8 [text, entity]: the findings of each of the `texts`."""
         rows = [self.findings(text) for text in texts]
         return np.stack(rows) if rows else np.zeros((0, len(self.entities)), np.int8)
 
@@ -106,5 +110,5 @@ class EntityTable:
 
 @functools.cache
 def shipped_table() -> EntityTable:
-    """The table of finding_phrases/."""
+    """The `EntityTable` that comes with the package, read once."""
     return EntityTable((FOLDER / ENTITIES).read_bytes(), (FOLDER / CUES_FILE).read_bytes())

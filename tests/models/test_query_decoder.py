@@ -1,6 +1,7 @@
 """The query network: what PyTorch's own layers give, and each question answered by itself."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -19,14 +20,15 @@ def arguments():
 
 @pytest.fixture(scope="module")
 def params(arguments):
-    shapes = jax.eval_shape(QueryDecoder(SIZE).init, jax.random.key(0), *arguments, LENGTH)["params"]
+    shapes = jax.eval_shape(QueryDecoder(SIZE).init, jax.random.key(0), *arguments, jnp.asarray(LENGTH))["params"]
     draw = np.random.default_rng(1)
     return jax.tree.map(lambda x: draw.normal(0, 0.4, x.shape).astype(np.float32), shapes)
 
 
 @pytest.fixture(scope="module")
 def answers(params):
-    return jax.jit(lambda queries, tokens: QueryDecoder(SIZE).apply({"params": params}, queries, tokens, LENGTH))
+    length = jnp.asarray(LENGTH)
+    return jax.jit(lambda queries, tokens: QueryDecoder(SIZE).apply({"params": params}, queries, tokens, length))
 
 
 def test_logits_and_their_gradients_are_those_of_a_decoder_of_torchs_layers(params, arguments, answers):

@@ -64,8 +64,8 @@ def test_logits_and_their_gradients_are_those_of_a_decoder_of_torchs_layers(para
     expected.square().sum().backward()
 
     found, back = jax.vjp(answers, *arguments)
-    np.testing.assert_allclose(found, expected.detach(), rtol=1e-4, atol=1e-5)
-    for own, theirs in zip(back(2 * found), (queries.grad, tokens.grad), strict=True):
+    np.testing.assert_allclose(found, expected.detach().numpy(), rtol=1e-4, atol=1e-5)
+    for own, theirs in zip(back(2 * found), (queries.grad.numpy(), tokens.grad.numpy()), strict=True):
         np.testing.assert_allclose(own, theirs, rtol=1e-3, atol=1e-4 * np.abs(theirs).max())
 
 

@@ -45,7 +45,7 @@ class Declared:
     `lead_dropout`, which the evaluation sets. `shared_specific`: `embed_ecg` has `shared` and `specific`,
     `embed_text_parts(variables, tokens, token_mask)` has both and `aligned` of texts, and `temperature(variables)` is
     that of its alignment. `text_states`: `text_states(variables, tokens, token_mask) -> [text, token, width]`, those of
-    the text encoder alone.
+    the text encoder alone. `queries`: it is a `Queried`, which answers texts by itself, beside the space of `aligned`.
 
     `text_columns`: per-text tables that `loss` reads from `batch.text_columns`; `record_columns`: per-record ones, from
     `batch.record_columns` (data/record_columns.py). `rate_factors`: rules for the optimiser (regex on the parameter
@@ -57,6 +57,7 @@ class Declared:
     reconstructs: bool = False
     shared_specific: bool = False
     text_states: bool = False
+    queries: bool = False
     text_columns: tuple[str, ...] = ()
     record_columns: tuple[str, ...] = ()
     rate_factors: tuple[tuple[str, float], ...] = ()
@@ -103,6 +104,33 @@ class TextEmbedder(Protocol):
         token_mask: Bool[Array, "text token"],
     ) -> Float[Array, "text embedding"]:
         """Vectors in the space of the feature `aligned`; each text by itself."""
+        ...
+
+
+@runtime_checkable
+class Queried(Protocol):
+    """A method that declares `queries`: a text, such as the name of a finding, is a question to each recording."""
+
+    declared: Declared
+
+    @property
+    def entity_names(self) -> tuple[str, ...]:
+        """Names that it was trained to answer."""
+        ...
+
+    def query_texts(
+        self,
+        variables: Variables,
+        tokens: Int32[Array, "text token"],
+        token_mask: Bool[Array, "text token"],
+    ) -> Float[Array, "text vector"]:
+        """Questions as vectors; each text by itself."""
+        ...
+
+    def query_ecg(
+        self, variables: Variables, batch: Batch, queries: Float[Array, "text vector"]
+    ) -> Float[Array, "batch text"]:
+        """Logit of "yes" for each recording and question; each of both by itself."""
         ...
 
 

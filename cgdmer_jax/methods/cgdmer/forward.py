@@ -1,14 +1,13 @@
 """CG-DMER's forward passes: what each record gives to the loss terms, for the whole batch at once or part by part."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int32
 
 from cgdmer_jax.batch import Batch
-from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.cgdmer.config import CgDmerConfig, CgDmerDraws
 from cgdmer_jax.methods.cgdmer.network import ModalityTokens, Pooled
 from cgdmer_jax.methods.losses import reconstruction
@@ -106,25 +105,6 @@ def passes(apply: Apply, config: CgDmerConfig, records: StepInputs) -> Passed:
         pooled_ecg = apply("ecg", ecg, slots.live(), method="pooled")
         pooled_text = apply("text", text, records.read.live(), method="pooled")
     return Passed(ecg_error, cross_error, word_error, pooled_ecg, pooled_text)
-
-
-def in_chunks(function: Callable[[Any], Any], records: Any, n: int) -> Any:
-    """`function` of all records, computed for one n-th of them after another.
-
-    The backward pass computes each part again and keeps only what `function` gives, so activations need one n-th of
-    the memory for a third more work. Exact: `function` must treat each record by itself. A part takes every n-th
-    record, so that on several devices each has its share of every part.
-    """
-    if n == 1:
-        return function(records)
-    batch = len(jax.tree.leaves(records)[0])
-    if batch % n:
-        raise CgdmerError(
-            f"config.method.microbatches is {n}, which does not divide a batch of {batch}; choose one that does"
-        )
-    split = jax.tree.map(lambda x: x.reshape(batch // n, n, *x.shape[1:]).swapaxes(0, 1), records)
-    made = jax.lax.map(jax.checkpoint(function), split)
-    return jax.tree.map(lambda x: x.swapaxes(0, 1).reshape(batch, *x.shape[2:]), made)
 
 
 def aligned_slots(config: CgDmerConfig, records: StepInputs) -> Slots:

@@ -11,8 +11,9 @@ from jaxtyping import Array, Float
 
 from cgdmer_jax.batch import NO_TEXT, Batch
 from cgdmer_jax.methods.cgdmer.config import CgDmerConfig, CgDmerDraws
-from cgdmer_jax.methods.cgdmer.forward import Apply, aligned_slots, in_chunks, needed_passes, passes, step_inputs
+from cgdmer_jax.methods.cgdmer.forward import Apply, aligned_slots, needed_passes, passes, step_inputs
 from cgdmer_jax.methods.cgdmer.network import Pooled
+from cgdmer_jax.methods.chunks import in_chunks
 from cgdmer_jax.methods.losses import contrastive
 from cgdmer_jax.methods.losses.independence import disentangle
 from cgdmer_jax.methods.losses.reconstruction import masked_average

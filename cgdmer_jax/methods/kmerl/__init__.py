@@ -1,0 +1,1 @@
+"""K-MERL: config, network, loss, method."""

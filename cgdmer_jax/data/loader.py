@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int16, Int32, Int64, Shaped
+from jaxtyping import Bool, Int16, Int32, Int64, Shaped
 
 from cgdmer_jax.batch import NO_TEXT, Batch, filled_up
 from cgdmer_jax.errors import CgdmerError
@@ -21,7 +21,7 @@ Item, Argument = TypeVar("Item"), TypeVar("Argument")
 Lines = Int64[np.ndarray, "record"]
 Tokens = Int32[np.ndarray, "text token"]
 TokenMask = Bool[np.ndarray, "text token"]
-TextColumns = dict[str, Float32[np.ndarray, "text _"]]  # per-text tables by name
+TextColumns = dict[str, Shaped[np.ndarray, "text _"]]  # per-text tables by name
 
 
 @runtime_checkable

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int32
+from jaxtyping import Bool, Int32, Shaped
 from tokenizers import Tokenizer
 
 from cgdmer_jax.data.corpus import Corpus
@@ -23,7 +23,7 @@ class TokenTable(NamedTuple):
     tokens: Int32[np.ndarray, "text token"]
     mask: Bool[np.ndarray, "text token"]  # right-padded
     n_cut: int  # distinct texts that were longer
-    columns: dict[str, Float32[np.ndarray, "text width"]]  # further tables that a method needs (text_columns.py)
+    columns: dict[str, Shaped[np.ndarray, "text _"]]  # further tables that a method needs (text_columns.py)
 
 
 def token_table(corpus: Corpus, tokenizer: Tokenizer, max_tokens: int) -> TokenTable:

@@ -10,7 +10,8 @@ from cgdmer_jax.evaluation.label_fractions import score_label_fractions
 from cgdmer_jax.evaluation.linear_probe import score_probes
 from cgdmer_jax.evaluation.merl_protocol import score_merl_zero_shot, score_sgd_probes
 from cgdmer_jax.evaluation.missing_leads import score_missing_leads
-from cgdmer_jax.evaluation.outcome import Outcome
+from cgdmer_jax.evaluation.outcome import Outcome, together
+from cgdmer_jax.evaluation.queried import score_queries
 from cgdmer_jax.evaluation.reconstruction import Reconstruct, score_reconstruction
 from cgdmer_jax.evaluation.retrieval import score_retrieval
 from cgdmer_jax.evaluation.subgroups import score_groups
@@ -44,7 +45,12 @@ class MerlInputs:
 # In the order in which they run.
 PARTS: dict[str, Callable[[CleanInputs], Outcome]] = {
     "probe": lambda x: score_probes(x.subject, x.embedded, x.headline, x.features),
-    "zero_shot": lambda x: score_zero_shot(x.subject, x.embedded.aligned_width, len(x.embedded.random)),
+    "zero_shot": lambda x: together(
+        (
+            score_zero_shot(x.subject, x.embedded.aligned_width, len(x.embedded.random)),
+            score_queries(x.subject, len(x.embedded.random)),
+        )
+    ),
     "floors": lambda x: score_floors(x.subject, x.convolved),
     "retrieval": lambda x: score_retrieval(x.subject, x.embedded),
     "missing_leads": lambda x: score_missing_leads(x.subject, x.headline, x.embedded.features_of, x.cache),

@@ -82,7 +82,10 @@ def ask(endpoint: Endpoint, messages: Sequence[dict[str, str]], sleep: Callable[
     for tries in range(1, TRIES + 1):
         try:
             with _OPENER.open(request, timeout=TIMEOUT_S) as response:
-                return _content(response.read(MOST_BYTES + 1))
+                answer = response.read(MOST_BYTES + 1)
+                if len(answer) <= MOST_BYTES and response.length:  # bytes that were promised and did not come
+                    raise http.client.IncompleteRead(b"")
+                return _content(answer)
         except urllib.error.HTTPError as error:
             error.close()
             problem, asked_to_wait = f"status {error.code}", error.headers.get("Retry-After")

@@ -1,7 +1,7 @@
 """Encoder: a pretrained model in use. Recordings in any order of leads, rate and unit; NumPy in, NumPy out."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property, partial
 from itertools import islice
 
 import jax
@@ -58,6 +58,9 @@ class Encoder:
         self._tokenizer = tokenizer
         self._embed_ecg = Program(method.embed_ecg)
         self._embed_text = Program(method.embed_text) if method.declared.text else None
+        # The number of questions varies, so these are compiled anew for each.
+        asks = method.declared.queries
+        self._query_texts, self._answer = map(jax.jit, (method.query_texts, method.query_ecg)) if asks else (None, None)
 
     @cached_property
     def features(self) -> dict[str, int]:
@@ -181,14 +184,19 @@ class Encoder:
         """Cosine similarity to every class: [class] of one `signal`, [record, class] of several.
 
         `prompts`: class -> its phrasing, or equally many phrasings a class; their order is that of the classes. Not a
-        probability: compare records within a class. Raises CgdmerError where classes have unequal numbers of phrasings
+        probability: compare records within a class. A model with a query network (K-MERL) gives the logit of its answer
+        instead; ask it for plain names of findings. Raises CgdmerError where classes have unequal numbers of phrasings
         or a phrasing holds no clinical words that the model knows.
         """
         self._check_text()
-        vectors = self._class_vectors(prompts)
-        made, remarks = self._embedded(signal, rate, leads, unit, "aligned", windows)
+        if self._answer is not None:
+            scores, remarks = self._computed(signal, rate, leads, unit, windows, self._answering(prompts))
+        else:
+            vectors = self._class_vectors(prompts)
+            made, remarks = self._embedded(signal, rate, leads, unit, "aligned", windows)
+            scores = made @ vectors.T
         remarks.warn(counted(signal, windows))
-        return made @ vectors.T
+        return scores
 
     def _embedded(
         self,
@@ -200,10 +208,37 @@ class Encoder:
         windows: str | None,
     ) -> tuple[Float[np.ndarray, "..."], Remarks]:
         """Features, and what looked wrong in the signals."""
+        return self._computed(signal, rate, leads, unit, windows, partial(self.embed_prepared, feature=feature))
+
+    def _computed(
+        self,
+        signal: Signals,
+        rate: float | int,
+        leads: Iterable[str],
+        unit: str,
+        windows: str | None,
+        compute: Callable[[Iterable[Prepared]], np.ndarray],
+    ) -> tuple[Float[np.ndarray, "..."], Remarks]:
+        """What is computed of the prepared signals, a row each, and what looked wrong in them."""
         remarks = Remarks()
-        prepared = prepare_all(self.contract, signal, rate, leads, unit, windows, remarks)
-        made = self.embed_prepared(prepared, feature=feature)
+        made = compute(prepare_all(self.contract, signal, rate, leads, unit, windows, remarks))
         return (made[0] if is_one(signal) and windows != "all" else made), remarks
+
+    def _answering(self, prompts: Prompts) -> Callable[[Iterable[Prepared]], np.ndarray]:
+        """Prepared recordings -> logits [record, class], as methods/zero_shot.py makes them."""
+        phrasings = given_phrasings(prompts)
+        queries = self._text_vectors(self._cleaned_phrasings(phrasings), self._query_texts)
+
+        def answered(variables: Variables, batch: Batch) -> dict:
+            return {"answers": self._answer(variables, batch, queries)}
+
+        def compute(prepared: Iterable[Prepared]) -> np.ndarray:
+            batches = self._batches(self._fitting(prepared), records_at_once())
+            made = embed_recordings(answered, self._variables, batches)
+            logits = made.get("answers", np.zeros((0, len(queries)), np.float32))
+            return logits.reshape(len(logits), len(phrasings), -1).mean(2)
+
+        return compute
 
     def _fitting(self, prepared: Iterable[Prepared]) -> Iterator[Prepared]:
         """The same recordings, each of them one of this contract."""
@@ -235,21 +270,25 @@ class Encoder:
     def _class_vectors(self, prompts: Prompts) -> Float[np.ndarray, "klass embedding"]:
         """As methods/zero_shot.py makes them of each class's phrasings."""
         phrasings = given_phrasings(prompts)
-        texts = [self._cleaned(text, f'prompt of class "{name}"') for name, of in phrasings.items() for text in of]
-        return class_vectors(self._text_vectors(texts).reshape(len(phrasings), len(texts) // len(phrasings), -1))
+        vectors = self._text_vectors(self._cleaned_phrasings(phrasings))
+        return class_vectors(vectors.reshape(len(phrasings), len(vectors) // len(phrasings), -1))
+
+    def _cleaned_phrasings(self, phrasings: dict[str, list[str]]) -> list[str]:
+        return [self._cleaned(text, f'prompt of class "{name}"') for name, of in phrasings.items() for text in of]
 
     def _check_text(self) -> None:
         if self._embed_text is None:
             raise CgdmerError("the model was pretrained on recordings alone and reads no text; embed recordings")
 
-    def _text_vectors(self, texts: Sequence[str]) -> Float[np.ndarray, "text embedding"]:
+    def _text_vectors(self, texts: Sequence[str], embed: Callable | None = None) -> Float[np.ndarray, "text embedding"]:
+        """Vectors of the aligned space, or what `embed` makes of the texts."""
         if not texts:
             return np.zeros((0, self.features["aligned"]), np.float32)
 
         def read(some: slice) -> Texts:
             return encode(self._tokenizer, texts[some], self.max_tokens)[:2]
 
-        return embed_texts(self._embed_text, self._variables, read, len(texts), TEXTS_AT_ONCE)
+        return embed_texts(embed or self._embed_text, self._variables, read, len(texts), TEXTS_AT_ONCE)
 
     def _cleaned(self, text: object, where: str) -> str:
         # The rules of the collection that was trained on; the rules common to all come first in each.

@@ -113,6 +113,11 @@ class Queried(Protocol):
 
     declared: Declared
 
+    @property
+    def entity_names(self) -> tuple[str, ...]:
+        """Names that it was trained to answer."""
+        ...
+
     def query_texts(
         self,
         variables: Variables,

@@ -21,6 +21,7 @@ from cgdmer_jax.fields import from_fields
 from cgdmer_jax.interop.huggingface import TextTower
 from cgdmer_jax.methods.protocol import Method
 from cgdmer_jax.recipes import build
+from cgdmer_jax.recipes.asked_entities import with_entities
 from cgdmer_jax.recipes.config_fields import check_fields, check_method
 from cgdmer_jax.recipes.pretrained_text import with_architecture
 from cgdmer_jax.recipes.text_columns import blank_columns
@@ -54,6 +55,7 @@ def dry_run(config: ConfigDict, topology: str, accelerator: str) -> dict:
     check_method(config)
     corpus = open_corpus(tuple(config.data.stores))
     tokenizer = build.make_tokenizer(config, corpus) if tower is None else tower.tokenizer
+    config = with_entities(config, corpus, tokenizer)
     contract = build.make_contract(corpus, tokenizer, build.scaling_of(config))
     method = build.make_method(config, contract, tokenizer)
     batch = _blank_batch(config, contract, method, corpus, tower)

@@ -12,9 +12,10 @@ from cgdmer_jax.interop.chat_endpoint import BadAnswerError
 PROMPT_VERSION = "1"  # raise it with any change of the questions
 STATE_OF = {name: value for value, name in STATES.items()}
 READ = """You read reports of electrocardiograms, in English, German or any other language. State which of the \
-entities listed below a report says are present, absent or uncertain. Present: the report affirms it. Absent: the report denies \
-it. Uncertain: the report calls it possible, probable, suspected or not excluded, or leaves it open between several. \
-Do not conclude anything that the report does not say. An entity that it does not mention is in no list.
+entities listed below a report says are present, absent or uncertain. Present: the report affirms it. Absent: the \
+report denies it. Uncertain: the report calls it possible, probable, suspected or not excluded, or leaves it open \
+between several. Do not conclude anything that the report does not say. An entity that it does not mention is in no \
+list.
 Answer with one JSON object and nothing else: {"present": [...], "absent": [...], "uncertain": [...]}, each a list of \
 keys from this list.
 """

@@ -22,6 +22,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.fields import from_fields
 from cgdmer_jax.interop.huggingface import TextTower
 from cgdmer_jax.recipes import build
+from cgdmer_jax.recipes.asked_entities import with_entities, with_known_entities
 from cgdmer_jax.recipes.config_fields import check_fields, check_method
 from cgdmer_jax.recipes.gradient_norms import make_diagnosis
 from cgdmer_jax.recipes.pretrained_text import tower_name, with_architecture, with_tower
@@ -92,6 +93,7 @@ def pretrain(
     config = check_fields(config)
     build.check_reads_recordings(config.method_name)
     config, tower = with_architecture(config, run)
+    config = with_known_entities(config, run)
     run.check(config.to_dict(), allowed)  # first: it names another encoder than the run's
     check_method(config)
     given = RunFolder(Path(init_from)) if init_from is not None else None
@@ -100,6 +102,7 @@ def pretrain(
     corpus = open_corpus(tuple(config.data.stores))
     build.check_cleaning(corpus)
     tokenizer = _tokenizer(run, tower, config, corpus)
+    config = with_entities(config, corpus, tokenizer)
     contract = _input_contract(run, build.scaling_of(config), corpus, tokenizer, given)
     method = build.make_method(config, contract, tokenizer)
     corpus = with_record_columns(corpus, method.declared.record_columns)

@@ -1,43 +1,50 @@
 """The per-text tables that a method's loss reads, found beside the stores as the config names them."""
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Shaped
 from ml_collections import ConfigDict
 from tokenizers import Tokenizer
 
 from cgdmer_jax.data.corpus import Corpus
+from cgdmer_jax.data.entity_tables import ENTITIES
 from cgdmer_jax.data.text.tokenizer import tokenizer_sha256
 from cgdmer_jax.data.text_columns import VECTORS, Encoding, read_vectors
 from cgdmer_jax.data.token_table import TokenTable
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.huggingface import TextTower
 from cgdmer_jax.methods.protocol import Method
+from cgdmer_jax.recipes.asked_entities import entity_column
 
 
 def with_columns(
     table: TokenTable, config: ConfigDict, method: Method, corpus: Corpus, tokenizer: Tokenizer
 ) -> TokenTable:
     """The table with the columns that the method needs; one that is missing or stale is an error naming the command."""
-    if VECTORS not in _needed(config, method):
-        return table
-    return table._replace(columns={VECTORS: _vectors(config, corpus, tokenizer)})
+    columns = {}
+    for name in _needed(config, method):
+        columns[name] = _vectors(config, corpus, tokenizer) if name == VECTORS else entity_column(config, corpus)
+    return table._replace(columns=columns) if columns else table
 
 
 def blank_columns(
     config: ConfigDict, method: Method, tower: TextTower | None, size: int
-) -> dict[str, Float32[np.ndarray, "batch width"]]:
-    """Zeros in place of the columns that the method needs: `tower` gives the shapes, no store is asked for vectors."""
-    if VECTORS not in _needed(config, method):
-        return {}
-    _check_tower(config)
-    return {VECTORS: np.zeros((size, tower.facts.width), np.float32)}
+) -> dict[str, Shaped[np.ndarray, "batch _"]]:
+    """Zeros in place of the columns that the method needs: shapes from `tower` and config, no store is asked."""
+    blank = {}
+    for name in _needed(config, method):
+        if name == VECTORS:
+            _check_tower(config)
+            blank[name] = np.zeros((size, tower.facts.width), np.float32)
+        else:
+            blank[name] = np.zeros((size, len(config.method.entities["names"])), np.int8)
+    return blank
 
 
 def _needed(config: ConfigDict, method: Method) -> tuple[str, ...]:
     """Names of the columns that the method reads; refuses one that nothing makes, and one given in vain."""
     needed, named = method.declared.text_columns, config.data.text_columns
     for name in needed:
-        if name != VECTORS:
+        if name not in (VECTORS, ENTITIES):
             raise CgdmerError(f'{config.method_name} reads the text column "{name}", which nothing here makes')
     for name, tower in named.items():
         if tower and name not in needed:

@@ -29,6 +29,7 @@ AUROC = (
 TERMS = {
     "probe": "logistic regression fitted on the labels; the encoder itself stays as it was pretrained",
     "zero_shot": "no label is used: similarity of the recording with written sentences (en, de: their language)",
+    "queries": "the query network's answer to the plain name of a finding; seen: names that it was trained to answer",
     "main": "the feature of the encoder that was named in advance as the headline",
     "random_weights": "the same encoder before any training",
     "random_convolutions": "features of random filters, with ridge regression",

@@ -201,7 +201,9 @@ def test_exit_codes_and_one_line_on_stderr(main, code, words, capsys):
     assert printed.err.startswith(words) and printed.err.count("\n") == (code == 1)
 
 
-RESUMING = {"ablate", "adapt_text", "compare_training", "convert", "embed", "evaluate", "pretrain", "quickstart"}
+RESUMING = {"ablate", "adapt_text", "compare_training", "convert", "embed", "evaluate", "extract_entities"} | {
+    *("pretrain", "quickstart"),
+}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-extracted = None
+from cgdmer_jax.data.text import entities as extracted
 from cgdmer_jax.methods.losses import entities
 from cgdmer_jax.methods.protocol import Variables
 from tests.methods import numpy_kmerl as plain

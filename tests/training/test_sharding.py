@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import sys
 
 import numpy as np
@@ -20,8 +21,8 @@ def test_the_mesh_of_a_run_holds_all_devices():
     assert mesh.axis_names == ("data", "fsdp") and mesh.size == jax.device_count()
 
 
-def compare() -> dict:
-    """Loss and gradient of the smallest CG-DMER on one device and on eight; on all hosts of those that have eight."""
+def compare(name: str) -> dict:
+    """Loss and gradient of the smallest method of that name on one device and on eight; on all hosts of those."""
     import jax
 
     from cgdmer_jax.batch import Batch
@@ -29,9 +30,14 @@ def compare() -> dict:
     from cgdmer_jax.training import placement
     from tests.methods.conftest import CONFIG as METHOD_CONFIG
     from tests.methods.conftest import N_TOKENS, SAMPLES, VOCABULARY, make_method
+    from tests.methods.kmerl_small import NAMES, make_kmerl
 
     # Where the exact gradient is 0, float32 leaves rounding that no two orders of summing share.
-    method = make_method(dataclasses.replace(METHOD_CONFIG, dtype="float64"))
+    makers = {
+        "cgdmer": lambda: make_method(dataclasses.replace(METHOD_CONFIG, dtype="float64")),
+        "kmerl": lambda: make_kmerl(dtype="float64"),
+    }
+    method = makers[name]()
     draw = np.random.default_rng(0)
     n = 16
     tokens = draw.integers(5, VOCABULARY, (n, N_TOKENS)).astype(np.int32)
@@ -46,7 +52,7 @@ def compare() -> dict:
         tokens=tokens,
         token_mask=np.ones((n, N_TOKENS), bool),
         text_id=np.arange(n, dtype=np.int32) // 2,
-        text_columns={},
+        text_columns={"entities": draw.integers(-1, 3, (n, len(NAMES))).astype(np.int8)} if name == "kmerl" else {},
         record_columns={"labels:toy": np.arange(n)[:, None] % 3 == np.arange(3)},
     ).check()
     key = jax.random.key(0)
@@ -67,7 +73,7 @@ def compare() -> dict:
     one = jax.sharding.Mesh(np.array(jax.local_devices()[:1]).reshape(1, 1), everything.axis_names)
     own = jax.tree.map(lambda rows: rows[sharding.own_rows(n)], batch)
     found = {}
-    for name, mesh, rows in (("one", one, batch), ("data 8", everything, own), ("data 2, fsdp 4", split, own)):
+    for place, mesh, rows in (("one", one, batch), ("data 8", everything, own), ("data 2, fsdp 4", split, own)):
         placed = sharding.place_batch(rows, mesh)
         assert len(placed.signal.sharding.device_set) == mesh.size
         assert placed.signal.addressable_shards[0].data.shape[0] == n // mesh.size
@@ -79,7 +85,7 @@ def compare() -> dict:
         loss, gradient = jax.jit(jax.value_and_grad(loss_of), out_shardings=(None, where))(on_mesh, placed)
         n_split = sum(not x.sharding.is_fully_replicated for x in jax.tree.leaves(gradient))
         whole = jax.jit(lambda x: x, out_shardings=sharding.replicated(mesh))(gradient)  # on every host
-        found[name] = float(loss), jax.tree.map(lambda g: np.asarray(g, np.float64), whole), n_split
+        found[place] = float(loss), jax.tree.map(lambda g: np.asarray(g, np.float64), whole), n_split
     loss, gradient, _ = found.pop("one")
     whole = np.sqrt(sum(np.sum(g**2) for g in jax.tree.leaves(gradient)))
 
@@ -98,10 +104,10 @@ def compare() -> dict:
     }
 
 
-@pytest.mark.parametrize("n_hosts", [1, 2])
-def test_eight_devices_give_the_loss_and_every_gradient_of_one_with_parameters_split_or_not(n_hosts, tmp_path):
+@pytest.mark.parametrize(("name", "n_hosts"), [("cgdmer", 1), ("cgdmer", 2), ("kmerl", 1)])
+def test_eight_devices_give_the_loss_and_every_gradient_of_one_with_parameters_split_or_not(name, n_hosts, tmp_path):
     words = ["-m", "tests.training.test_sharding"]
-    with hosts(tmp_path, *[words] * n_hosts, devices=8 // n_hosts, JAX_ENABLE_X64="1") as started:
+    with hosts(tmp_path, *[words] * n_hosts, devices=8 // n_hosts, JAX_ENABLE_X64="1", METHOD=name) as started:
         assert [host.code() for host in started] == [0] * n_hosts, started[0].said()
         told = [json.loads(host.said().splitlines()[-1]) for host in started]
     for found in told:
@@ -115,7 +121,7 @@ def main() -> None:
     if sys.argv[1:]:  # one of several hosts
         address, processes, process = (word.partition("=")[2] for word in sys.argv[1:])
         join(given_job(address, int(processes), int(process)), timeout_s=PATIENCE)
-    print("\n" + json.dumps(compare()))
+    print("\n" + json.dumps(compare(os.environ["METHOD"])))
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ class EntityTable:
             for key, one in listed["entities"].items()
         )
         self.keys = tuple(entity.key for entity in self.entities)
-        self._phrases = PhraseTrie[Finding | Cue]()
+        self._phrases = PhraseTrie()
         for cue in CUES:
             self._add(around[cue], around["words"], Cue(cue))
         for number, one in enumerate(listed["entities"].values()):

@@ -6,23 +6,21 @@ a list of the table's words, and `~` after a German adjective for each of its en
 
 import re
 import unicodedata
-from collections.abc import Mapping
-from typing import Generic, NamedTuple, TypeVar
+from collections.abc import Hashable, Mapping
+from typing import NamedTuple
 
 ENDINGS = "[|e|er|es|en|em]"
 _TOKEN = re.compile(r"[^\W_]+|[.,;:!?()/&+]")
 # One spelling of each: ischämie, ischaemie and ischemia; möglich and moeglich.
 _SPELLED = str.maketrans({"ä": "e", "æ": "e", "ö": "oe", "ø": "oe", "ü": "ue", "ß": "ss", "-": " "})
 
-Meaning = TypeVar("Meaning")
 
-
-class Found(NamedTuple, Generic[Meaning]):
+class Found(NamedTuple):
     """Tokens first..last-1 of a text: a phrase with its meanings, or one token that begins none."""
 
     first: int
     last: int
-    meanings: tuple[Meaning, ...]
+    meanings: tuple[Hashable, ...]
 
 
 def tokens_of(text: str) -> list[str]:
@@ -57,13 +55,13 @@ def _alternatives(pattern: str, place: int) -> tuple[list[str], int]:
     return done + begun, place + 1
 
 
-class PhraseTrie(Generic[Meaning]):
+class PhraseTrie:
     """Phrases with what they mean."""
 
     def __init__(self) -> None:
         self._root: dict = {}
 
-    def add(self, phrase: str, meaning: Meaning) -> None:
+    def add(self, phrase: str, meaning: Hashable) -> None:
         """A meaning of that phrase beside those it has."""
         node = self._root
         for token in tokens_of(phrase):
@@ -72,7 +70,7 @@ class PhraseTrie(Generic[Meaning]):
         if meaning not in meanings:
             meanings.append(meaning)
 
-    def find(self, tokens: list[str]) -> list[Found[Meaning]]:
+    def find(self, tokens: list[str]) -> list[Found]:
         """Whole text in order: at each place the longest phrase that begins there, else the token alone."""
         found, place = [], 0
         while place < len(tokens):

@@ -61,7 +61,7 @@ class _Piece:
             self.hedged = True
 
 
-def resolved(text: str, phrases: PhraseTrie[Finding | Cue]) -> list[Mention]:
+def resolved(text: str, phrases: PhraseTrie) -> list[Mention]:
     """Mentions of findings, each denied, hedged or neither. What is denied and hedged at once is denied."""
     pieces = list(_pieces(text, phrases))
     for place, piece in enumerate(pieces):
@@ -76,7 +76,7 @@ def resolved(text: str, phrases: PhraseTrie[Finding | Cue]) -> list[Mention]:
     ]
 
 
-def _pieces(text: str, phrases: PhraseTrie[Finding | Cue]) -> Iterator[_Piece]:
+def _pieces(text: str, phrases: PhraseTrie) -> Iterator[_Piece]:
     tokens = tokens_of(text)
     found = phrases.find(tokens)
     for number, (first, last, meanings) in enumerate(found):

@@ -59,6 +59,9 @@ class KMerlConfig(Checked):
     text_lr_multiplier: float = setting(0.1, "learning-rate multiplier of its trained parts", above=0)
     text_pooling: str = setting("mean", "from its tokens to one vector", choices=POOLINGS)
     query: Size = setting(Size(256, 4, 4), "query network: a decoder over the tokens of a recording")
+    entity_reader: str = setting(
+        "phrases", "who read the reports: `phrases`, the phrase table, or a language model that extract_entities asked"
+    )
     entities: dict = setting({}, "entities that are asked for; pretrain fills it in from the table beside the stores")
     patch_seconds: float = setting(0.2, "length of a token in seconds", above=0)
     scaling: str = setting("record_std", "how millivolts are scaled", choices=SCALINGS)

@@ -25,7 +25,7 @@ from cgdmer_jax.models.masking.words import PADDING
 from cgdmer_jax.models.text import tower as text_tower
 from cgdmer_jax.models.transformer import MOST_SEQUENCE, Compute
 
-TEXT_VECTORS, ENTITIES = "text_vectors", "entities"  # tables by report: a frozen tower's vectors; states of findings
+TEXT_VECTORS, ENTITIES = "text_vectors", "entities"  # by report: vectors of a frozen tower; states of findings
 
 
 class KMerl:
@@ -89,6 +89,10 @@ class KMerl:
             rules = text_tower.rate_factors(self._frozen, trained, self.config.text_lr_multiplier)
             columns = (TEXT_VECTORS, ENTITIES) if trained == 0 else columns
         return Declared(recordings=True, text=True, queries=True, text_columns=columns, rate_factors=rules)
+
+    @property
+    def entity_names(self) -> tuple[str, ...]:
+        return self.entities.names
 
     def init(self, key: PRNGKeyArray, batch: Batch) -> Variables:
         patches, valid = self.patches(batch, batch.lead_mask)

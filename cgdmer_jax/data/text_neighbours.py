@@ -5,14 +5,14 @@ Only reports of the training split are candidates. Blocks of a matrix product fi
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int32, Int64, Shaped
+from jaxtyping import Bool, Float32, Int32, Int64
 from scipy import sparse
 
 from cgdmer_jax.batch import NO_TEXT
 from cgdmer_jax.data.corpus import Corpus
+from cgdmer_jax.data.referenced import Referenced
 from cgdmer_jax.data.text_cache import CACHE, Key, read_cache, write_cache
 from cgdmer_jax.errors import CgdmerError
 
@@ -20,24 +20,6 @@ VERSION = 1  # of the choice
 BLOCK = 512  # reports that are compared with all candidates at a time
 REMEDY = "it is made again"
 Vectors = Float32[np.ndarray, "text width"] | sparse.csr_array
-
-
-class Referenced(NamedTuple):
-    """A table by text whose lines are taken from another one: line t holds `lines[index[t]]`, gathered when read."""
-
-    lines: Shaped[np.ndarray, "line value"]
-    index: Int32[np.ndarray, "text reference"]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return (*self.index.shape, self.lines.shape[1])
-
-    @property
-    def dtype(self) -> np.dtype:
-        return self.lines.dtype
-
-    def __getitem__(self, texts: Int32[np.ndarray, "n"]) -> Shaped[np.ndarray, "n reference value"]:
-        return self.lines[self.index[texts]]
 
 
 def negatives_column(
@@ -51,16 +33,17 @@ def negatives_column(
 
 
 def word_vectors(
-    tokens: Int32[np.ndarray, "text token"], token_mask: Bool[np.ndarray, "text token"], special: tuple[int, ...]
+    tokens: Int32[np.ndarray, "text token"], token_mask: Bool[np.ndarray, "text token"]
 ) -> sparse.csr_array:
-    """Unit vectors of the word pieces of each text: counts by the log of how few texts have the piece (TF-IDF)."""
-    word = token_mask & ~np.isin(tokens, special)
-    text, _ = np.nonzero(word)
+    """Unit vectors of the word pieces of each text: counts by the log of how few texts have the piece (TF-IDF).
+
+    What all texts have, as the marks of their ends, therefore counts for nothing.
+    """
+    text, _ = np.nonzero(token_mask)
     shape = (len(tokens), int(tokens.max(initial=0)) + 1)
-    counts = sparse.coo_array((np.ones(len(text), np.float32), (text, tokens[word])), shape=shape).tocsr()
+    counts = sparse.coo_array((np.ones(len(text), np.float32), (text, tokens[token_mask])), shape=shape).tocsr()
     n_with = np.bincount(counts.indices, minlength=shape[1])
-    rarity = 1 + np.log((1 + len(tokens)) / (1 + n_with)).astype(np.float32)
-    weighed = counts.multiply(rarity[None, :])
+    weighed = counts.multiply(np.log((1 + len(tokens)) / (1 + n_with)).astype(np.float32)[None, :])
     norm = np.sqrt(weighed.multiply(weighed).sum(1))
     return sparse.csr_array(weighed.multiply(1 / np.maximum(norm, 1e-12)[:, None]), dtype=np.float32)
 

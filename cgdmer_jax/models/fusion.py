@@ -57,7 +57,10 @@ class FusionLayer(nn.Module):
 
     @nn.compact
     def __call__(self, streams: Streams, ecg_length: Int[Array, "batch"], text_length: Int[Array, "batch"]):
-        ecg, text = PostNormBlock(self.heads, self.compute, name="ecg"), PostNormBlock(self.heads, self.compute, name="text")
+        ecg, text = (
+            PostNormBlock(self.heads, self.compute, name="ecg"),
+            PostNormBlock(self.heads, self.compute, name="text"),
+        )
         made = Streams(
             ecg(streams.ecg, ecg_length, streams.text, text_length)[0],
             text(streams.text, text_length, streams.ecg, ecg_length)[0],

@@ -46,7 +46,9 @@ class CMeltConfig(Checked):
     ecg: Size = setting(Size(128, 4, 4), "transformer over the recording's tokens, each of all leads")
     front_channels: int = setting(64, "channels of the convolutions in front of it", least=1, most=WIDEST)
     front_end: str = setting(
-        LOCAL, "a token from its own samples, or, as released, normed over time: hidden samples leak", choices=FRONT_ENDS
+        LOCAL,
+        "a token from its own samples, or, as released, normed over time: hidden samples leak",
+        choices=FRONT_ENDS,
     )
     halvings: int = setting(4, "convolutions of the front end; a token has 2 to this power samples", least=1, most=16)
     text: Size = setting(Size(128, 2, 4), "report encoder, when it is trained from scratch")
@@ -67,7 +69,9 @@ class CMeltConfig(Checked):
         0.5, "probability that a lead reads as 0; at least one is left, all are predicted", least=0, below=1
     )
     mlm_ratio: float = setting(0.25, "share of the words that is masked", above=0, below=1)
-    replaced: float = setting(0.5, "probability that another report is read in place of a record's own", least=0, below=1)
+    replaced: float = setting(
+        0.5, "probability that another report is read in place of a record's own", least=0, below=1
+    )
     negatives: Negatives = setting(Negatives(), "which reports these are")
     alignment: str = setting(
         SIGLIP, "unit vectors, scale and bias learned, or plain products of features, as released", choices=ALIGNMENTS

@@ -200,9 +200,7 @@ class CMelt:
         """Tokens of a record with any lead, before its end; the lead masking of a step changes none."""
         return valid_tokens(batch.lead_mask.any(1)[:, None], batch.length, self.n_patches, self.patch_samples)
 
-    def _patches(
-        self, batch: Batch, lead_mask: Bool[Array, "batch lead"]
-    ) -> Float[Array, "batch patch sample lead"]:
+    def _patches(self, batch: Batch, lead_mask: Bool[Array, "batch lead"]) -> Float[Array, "batch patch sample lead"]:
         """Scaled input; an absent or masked lead, and samples beyond the recording's end, are 0."""
         return cut(scale(batch.signal, lead_mask, batch.length, self.config.scaling).signal, self.patch_samples)
 

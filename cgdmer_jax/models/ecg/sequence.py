@@ -86,7 +86,9 @@ class EcgSequence(nn.Module):
         cls = self.param("cls", nn.initializers.normal(0.02), (width,)).astype(dtype)
         x = jnp.concatenate([jnp.broadcast_to(cls, (len(x), 1, width)), x], axis=1)
         x = LayerNorm(dtype, EPSILON, name="norm")(x)
-        stack = scanned(PostNormBlock, self.size.depth, self.compute, n_constants=1, initializing=self.is_initializing())
+        stack = scanned(
+            PostNormBlock, self.size.depth, self.compute, n_constants=1, initializing=self.is_initializing()
+        )
         return stack(self.size.heads, self.compute, name="blocks")(x, kept.length + 1)[0]
 
     def _conv_positions(self, x):

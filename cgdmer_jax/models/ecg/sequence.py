@@ -60,6 +60,33 @@ class FrontEnd(nn.Module):
         return (centred * jax.lax.rsqrt(variance + EPSILON) * scale + bias).astype(self.dtype)
 
 
+class ConvPositions(nn.Module):
+    """Released positions: GELU of a grouped convolution over the tokens around each, those that will be hidden too.
+
+    One product for each of its places: XLA takes minutes to compile a grouped convolution of this length for a CPU.
+    """
+
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "batch patch width"]) -> Float[Array, "batch patch width"]:
+        batch, n, width = x.shape
+        each = width // CONV_GROUPS
+        start = nn.initializers.normal((4 / (CONV_POSITIONS * width)) ** 0.5)
+        kernel = self.param("kernel", start, (CONV_POSITIONS, CONV_GROUPS, each, each)).astype(self.dtype)
+        bias = self.param("bias", nn.initializers.zeros_init(), (width,))
+        behind = CONV_POSITIONS // 2
+        padded = jnp.pad(x, ((0, 0), (behind, behind - 1), (0, 0))).reshape(batch, -1, CONV_GROUPS, each)
+
+        @jax.checkpoint
+        def add(total, place):
+            tokens = jax.lax.dynamic_slice_in_dim(padded, place, n, axis=1)
+            return total + jnp.einsum("bngi,gio->bngo", tokens, kernel[place]), None
+
+        total, _ = jax.lax.scan(add, jnp.zeros((batch, n, CONV_GROUPS, each), padded.dtype), jnp.arange(CONV_POSITIONS))
+        return gelu(total.reshape(batch, n, width) + bias.astype(self.dtype))
+
+
 class EcgSequence(nn.Module):
     """Front end, positions, [CLS] in front, then post-norm blocks over the kept tokens."""
 
@@ -80,7 +107,7 @@ class EcgSequence(nn.Module):
         x = FrontEnd(self.channels, released, dtype, name="front_end")(x)
         x = Dense(width, dtype, name="token")(LayerNorm(dtype, EPSILON, name="front_norm")(x))
         if released:
-            x = take_patches(x + self._conv_positions(x), kept)
+            x = take_patches(x + ConvPositions(dtype, name="positions")(x), kept)
         else:
             x = x + sin_cos_positions(self.n_patches, width)[kept.index].astype(dtype)
         cls = self.param("cls", nn.initializers.normal(0.02), (width,)).astype(dtype)
@@ -90,15 +117,3 @@ class EcgSequence(nn.Module):
             PostNormBlock, self.size.depth, self.compute, n_constants=1, initializing=self.is_initializing()
         )
         return stack(self.size.heads, self.compute, name="blocks")(x, kept.length + 1)[0]
-
-    def _conv_positions(self, x):
-        """Of the tokens around, which makes hidden content visible before anything is masked."""
-        conv = nn.Conv(
-            x.shape[-1],
-            (CONV_POSITIONS,),
-            feature_group_count=CONV_GROUPS,
-            padding=[(CONV_POSITIONS // 2, CONV_POSITIONS // 2 - 1)],
-            dtype=self.compute.dtype,
-            name="positions",
-        )
-        return gelu(conv(x))

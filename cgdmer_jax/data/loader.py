@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Int16, Int32, Int64, Shaped
 
 from cgdmer_jax.batch import NO_TEXT, Batch, filled_up
+from cgdmer_jax.data.referenced import Referenced
 from cgdmer_jax.errors import CgdmerError
 
 AHEAD = 2  # batches that the background thread reads before they are asked for
@@ -21,7 +22,7 @@ Item, Argument = TypeVar("Item"), TypeVar("Argument")
 Lines = Int64[np.ndarray, "record"]
 Tokens = Int32[np.ndarray, "text token"]
 TokenMask = Bool[np.ndarray, "text token"]
-TextColumns = dict[str, Shaped[np.ndarray, "text _"]]  # per-text tables by name
+TextColumns = dict[str, Shaped[np.ndarray, "text ..."] | Referenced]  # per-text tables by name
 
 
 @runtime_checkable

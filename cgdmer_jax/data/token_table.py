@@ -8,6 +8,7 @@ from jaxtyping import Bool, Int32, Shaped
 from tokenizers import Tokenizer
 
 from cgdmer_jax.data.corpus import Corpus
+from cgdmer_jax.data.referenced import Referenced
 from cgdmer_jax.data.store.store import Store
 from cgdmer_jax.data.text.special_tokens import vocabulary_size
 from cgdmer_jax.data.text.tokenizer import encode, tokenizer_sha256
@@ -23,7 +24,9 @@ class TokenTable(NamedTuple):
     tokens: Int32[np.ndarray, "text token"]
     mask: Bool[np.ndarray, "text token"]  # right-padded
     n_cut: int  # distinct texts that were longer
-    columns: dict[str, Shaped[np.ndarray, "text _"]]  # further tables that a method needs (text_columns.py)
+    columns: dict[
+        str, Shaped[np.ndarray, "text ..."] | Referenced
+    ]  # further tables that a method needs (text_columns.py)
 
 
 def token_table(corpus: Corpus, tokenizer: Tokenizer, max_tokens: int) -> TokenTable:

@@ -43,6 +43,19 @@ def scale(
     return Scaled(jnp.clip(signal_mv / scale_mv, -CLIP, CLIP), scale_mv[:, :, 0], jnp.log(lead_std[:, :, 0]))
 
 
+def standardised(
+    signal: Int16[Array, "batch lead time"], lead_mask: Bool[Array, "batch lead"], length: Int[Array, "batch"]
+) -> Float[Array, "batch lead time"]:
+    """Each lead with mean 0 and standard deviation 1 over its valid samples; 0 where nothing was measured.
+
+    A standard deviation below 0.01 mV counts as that.
+    """
+    live = _live(signal, lead_mask, length)
+    signal_mv = jnp.where(live, signal.astype(float) * 1e-3, 0.0)
+    mean = signal_mv.sum(2, keepdims=True) / jnp.maximum(live.sum(2, keepdims=True), 1)
+    return jnp.where(live, (signal_mv - mean) / _std(signal_mv, live, (2,)), 0.0)
+
+
 def minmax(
     signal: Int16[Array, "batch lead time"], lead_mask: Bool[Array, "batch lead"], length: Int[Array, "batch"]
 ) -> Float[Array, "batch lead time"]:

@@ -67,6 +67,14 @@ def drop_leads(
     return lead_mask & (~dropped[:, None] | (rank < kept[:, None]))
 
 
+def hide_leads(
+    key: PRNGKeyArray, lead_mask: Bool[Array, "batch lead"], probability: float
+) -> Bool[Array, "batch lead"]:
+    """Each present lead is left out with `probability`, by itself; one chosen at random always stays."""
+    score = jnp.where(lead_mask, jax.random.uniform(key, lead_mask.shape), -1.0)
+    return lead_mask & ((score >= probability) | (score == score.max(1, keepdims=True)))
+
+
 def draw_masks(
     key: PRNGKeyArray,
     valid: Bool[Array, "batch lead patch"],

@@ -1,0 +1,1 @@
+"""C-MELT (arXiv 2410.02131), later D-BETA, on the method contract."""

@@ -16,9 +16,9 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from cgdmer_jax.data.tables.table import read_table
 
 from cgdmer_jax import path_arguments
+from cgdmer_jax.data.tables.table import read_table
 from cgdmer_jax.data.text.cleaning import clean
 from cgdmer_jax.data.text.entities import ABSENT, NOT_MENTIONED, PRESENT, UNCERTAIN, Entity, EntityTable, shipped_table
 from cgdmer_jax.data.text.languages import language

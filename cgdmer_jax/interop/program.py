@@ -65,6 +65,8 @@ def _key(lowered: jax.stages.Lowered, device: jax.Device) -> str:
     """Hash of everything that decides the program: what it computes, with what it is compiled, and for what."""
     about = {
         "computes": lowered.as_text(),
+        # Of arguments that nothing is computed from the text says nothing, and a program takes those it was made for.
+        "takes": [str(lowered.in_tree), *(f"{x.dtype}{list(x.shape)}" for x in jax.tree.leaves(lowered.in_avals))],
         "versions": [version("jax"), version("jaxlib"), device.client.platform_version],
         "flags": [os.environ.get(name, "") for name in ("XLA_FLAGS", "LIBTPU_INIT_ARGS")],
         "device": [device.platform, device.device_kind, device.id, len(jax.devices())],

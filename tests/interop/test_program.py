@@ -112,3 +112,21 @@ def test_a_cache_of_jax_that_the_user_has_set_is_used_alone(cache, tmp_path):
         subprocess.run([sys.executable, "-c", code], env=env, check=True)
         assert cache.exists() is (folder is None)
     assert list(own.iterdir())
+
+
+def test_what_a_program_is_given_and_does_not_read_is_part_of_which_program_it_is(cache):
+    """As the words of another vocabulary, of which the embedding of a recording needs none."""
+    for n_words in (3, 5, 3):
+        jax.clear_caches()
+        words = np.zeros((n_words, 2), np.float32)
+        np.testing.assert_array_equal(Program(lambda words, x: x + 1)(words, NUMBERS), NUMBERS + 1)
+    assert len(list(cache.iterdir())) == 2
+
+
+def test_a_large_constant_is_part_of_which_program_it_is(cache):
+    for number in (1.0, 2.0):
+        jax.clear_caches()
+        table = np.arange(20_000, dtype=np.float32)
+        table[7777] = number
+        made = Program(lambda x, table=table: x.sum() + jax.numpy.asarray(table))(NUMBERS)
+        assert made[7777] == NUMBERS.sum() + number

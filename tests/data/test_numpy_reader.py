@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cgdmer_jax.data.readers import numpy_file
 from cgdmer_jax.data.readers.numpy_file import members, read_numpy
 from cgdmer_jax.data.readers.reader import Hints, Location
 from cgdmer_jax.data.readers.recording import RecordError
@@ -61,6 +62,23 @@ def test_many_recordings_go_by_number(tmp_path):
         path = write(tmp_path, content)
         assert members(path, None) == [Location(path, "0"), Location(path, "1")]
         np.testing.assert_allclose(read_numpy(path, None, TWO, "1").signal_mv, -SIGNAL / 1000, rtol=1e-6)
+
+
+def test_a_recording_among_many_is_read_without_those_before_it_or_the_file_is_small(tmp_path, monkeypatch):
+    many = np.arange(6000, dtype="f4").reshape(30, 2, 100)
+    np.savez(tmp_path / "plain.npz", rate=500.0, signal=many)
+    np.savez_compressed(tmp_path / "packed.npz", signal=many)
+    read = read_numpy(tmp_path / "packed.npz", None, TWO, "29")
+    np.testing.assert_allclose(read.signal_mv, many[29] / 1000, rtol=1e-6)
+    monkeypatch.setattr(numpy_file, "MOST_PACKED_BYTES", 23_999)
+    with pytest.raises(RecordError, match=r"packs 24,000 bytes of 30 recordings.*numpy\.savez"):
+        read_numpy(tmp_path / "packed.npz", None, TWO, "29")
+    with pytest.raises(RecordError, match="packs 24,000 bytes of 30 recordings"):
+        members(tmp_path / "packed.npz", None)
+    monkeypatch.delattr(zipfile.ZipExtFile, "seek")
+    read = read_numpy(tmp_path / "plain.npz", None, TWO, "29")
+    np.testing.assert_allclose(read.signal_mv, many[29] / 1000, rtol=1e-6)
+    assert len(members(tmp_path / "plain.npz", None)) == 30
 
 
 def with_shape(content: bytes, old: str, new: str) -> bytes:

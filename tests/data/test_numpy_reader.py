@@ -56,6 +56,14 @@ def test_what_a_file_says_goes_before_a_hint_and_other_leads_are_named(tmp_path)
     assert (read.rate, read.names, read.extra_leads) == (250, ("V1", "DII"), ("Resp",))
 
 
+@pytest.mark.parametrize("dtype", ["<i2", ">i2"])
+def test_what_a_converter_marks_as_not_measured_is_a_gap(tmp_path, dtype):
+    samples = np.array([[-32768, 1, 2], [3, 4, -32767]], dtype)
+    read = read_numpy(write(tmp_path, npy(samples)), None, TWO)
+    np.testing.assert_allclose(read.signal_mv * 1000, [[np.nan, 1, 2], [3, 4, -32767]])
+    assert np.isfinite(read_numpy(write(tmp_path, npy(samples.astype("f4"))), None, TWO).signal_mv).all()
+
+
 def test_many_recordings_go_by_number(tmp_path):
     many = np.stack([SIGNAL, -SIGNAL])
     for content in (npy(many), npz(signal=many)):

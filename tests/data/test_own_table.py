@@ -115,9 +115,10 @@ def test_a_dry_run_shows_the_first_lines_and_writes_nothing(tmp_path, capsys):
 
 def test_a_recording_that_is_not_there_or_elsewhere_is_rejected_and_the_others_kept(tmp_path):
     lines = [
-        [name, *line[1:]] for name, line in zip(["ecg/r0", "ecg/gone", "../r", "ecg/r2.hea"], lines_of(4), strict=True)
+        [name, *line[1:]]
+        for name, line in zip(["ecg/r0", "ecg/gone", "../r", "ecg/r2.hea", 300 * "a" + "#1"], lines_of(5), strict=True)
     ]
-    root, table = write_own(tmp_path / "own", 4, lines)
+    root, table = write_own(tmp_path / "own", 5, lines)
     convert(root, table, COLUMNS, f"--out={tmp_path / 'store'}", "--partial")
     assert open_store(tmp_path / "store").column("record_id").tolist() == ["ecg/r0", "ecg/r2.hea"]
     rejected = (tmp_path / "store" / "rejected.csv").read_text()
@@ -125,12 +126,14 @@ def test_a_recording_that_is_not_there_or_elsewhere_is_rejected_and_the_others_k
 
 
 def test_numbers_with_decimal_commas_and_ids_with_a_needless_0_are_read(tmp_path):
-    lines = [[line[0], f"{i}.0", line[2], f"{50 + i},5", *line[4:]] for i, line in enumerate(lines_of(3))]
+    patients = ["0.0", "1.00", "1.05"]  # the last is no 15
+    lines = [[line[0], patients[i], line[2], f"{50 + i},5", *line[4:]] for i, line in enumerate(lines_of(3))]
     root, table = write_own(tmp_path / "own", 3, lines)
     write_table(table, lines, ";")
     convert(root, table, COLUMNS, f"--out={tmp_path / 'store'}")
     store = open_store(tmp_path / "store")
-    assert store.column("age").tolist() == [50.5, 51.5, 52.5] and store.column("patient_id").tolist() == ["0", "1", "2"]
+    assert store.column("age").tolist() == [50.5, 51.5, 52.5]
+    assert store.column("patient_id").tolist() == ["0", "1", "1.05"]
 
 
 def test_other_hints_are_another_store(tmp_path):

@@ -53,4 +53,7 @@ def parse_columns(text: str) -> Mapping:
 
 def columns_of(written: str, columns: Sequence[str]) -> list[str]:
     """The columns that "A+B" means: A and B, or the one that is called so."""
-    return [written] if written in columns else [part.strip() for part in written.split("+")]
+    parts = [written] if written in columns else [part.strip() for part in written.split("+")]
+    if len({*parts}) < len(parts):
+        raise CgdmerError(f'--columns joins a column with itself ("{written:.80}"); name each once')
+    return parts

@@ -11,7 +11,7 @@ from cgdmer_jax.data.readers.recording import RecordError
 from cgdmer_jax.data.sources.source import Source, SourceRecord
 from cgdmer_jax.data.sources.table import Understood, open_table
 from cgdmer_jax.data.sources.table_columns import EXAMPLE, FIELDS, parse_columns
-from cgdmer_jax.data.splits import SPLITS
+from cgdmer_jax.data.splits import SPLITS, check_patients_stay_in_one_fold
 from cgdmer_jax.data.store.own_name import check_own_name
 from cgdmer_jax.data.text.own_cleaning import cleaned, cleaning_sha256, no_rules, read_cleaning
 from cgdmer_jax.errors import CgdmerError, visible
@@ -75,7 +75,9 @@ def _name(given: str | None, file: Path) -> str:
 def show(understood: Understood) -> str:
     """What the table was understood to say: its form, tasks and folds, and its first lines with their recordings."""
     source, table = understood.source, understood.table
-    n_patients = len({record.patient_id for record in source.records})
+    persons, folds = zip(*((record.patient_id, record.fold) for record in source.records), strict=True)
+    check_patients_stay_in_one_fold(persons, folds, source.name)  # as the conversion will
+    n_patients = len({*persons})
     lines = [
         f"{table.file}: {table.form.told}, {len(source.records):,} recordings of {n_patients:,} patients, "
         f'collection "{source.name}"',

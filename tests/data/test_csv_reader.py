@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cgdmer_jax.data.readers import checks
 from cgdmer_jax.data.readers.csv_layout import looks_like_one
 from cgdmer_jax.data.readers.csv_recording import read_csv_recording
 from cgdmer_jax.data.readers.reader import Hints
@@ -23,6 +24,7 @@ RIGHT = [
     # what stands there, its rows in mV by lead
     ("I,V1\n1,2\n3,4\n", {"I": [1, 3], "V1": [2, 4]}),
     ("\ufeffI;V1\r\n1,5;2\r\n-3e-1;4\r\n", {"I": [1.5, -0.3], "V1": [2, 4]}),
+    ("I;V1\n0;0\n0,5;0\n", {"I": [0, 0.5], "V1": [0, 0]}),  # the mark stands further down
     ("# a comment\n\nI\tV1\n1\t\n\t4", {"I": [1, np.nan], "V1": [np.nan, 4]}),
     ('"I","V1"\n"1,5","2"\n', None),  # a comma decimal between commas
     ("V1 (uV),II [V],aVR_mV\n1000,0.002,nan\n", {"V1": [1], "II": [2], "aVR": [np.nan]}),
@@ -75,7 +77,6 @@ def test_times_give_the_rate(tmp_path, times, name, rate):
 
 
 WRONG_TIMES = [
-    (timed([0, 0.002, 0.004, 0.016, 0.018]), "is not evenly spaced"),
     (timed(range(5), "time"), "gives no rate of 50 to 10000 Hz; call it time_s or time_ms"),
     (timed(["10:20:00", "10:20:01"], "time"), "holds no number in line 2, column 1"),
     (timed([0.1, 0.1]), "gives no rate"),
@@ -89,6 +90,23 @@ def test_times_that_give_no_rate_are_refused_unless_it_is_said(tmp_path, text, w
     with pytest.raises(RecordError, match=words):
         read_csv_recording(path, None, Hints(unit="mV"))
     assert read_csv_recording(path, None, SAID).rate == 500
+
+
+def test_a_gap_in_the_times_is_refused_whatever_rate_is_said_and_rounded_times_are_none(tmp_path):
+    path = write(tmp_path, timed([0, 0.002, 0.004, 0.016, 0.018]))
+    for hints in (Hints(unit="mV"), SAID):
+        with pytest.raises(RecordError, match="is not evenly spaced") as caught:
+            read_csv_recording(path, None, hints)
+        assert caught.value.problem == "multi_segment"
+    rounded = write(tmp_path, timed(np.round(np.arange(1001) / 500, 2)))
+    assert read_csv_recording(rounded, None, SAID).rate == 500
+
+
+def test_more_lines_than_are_read_are_refused_before_they_are_numbers(tmp_path, monkeypatch):
+    monkeypatch.setattr(checks, "MOST_SAMPLES", 5)
+    path = write(tmp_path, "I,V1\n" + "x,y\n" * 6)
+    with pytest.raises(RecordError, match="has 2 signals of 6 samples"):
+        read_csv_recording(path, None, SAID)
 
 
 BAD = [

@@ -138,10 +138,10 @@ def test_codes_are_read_however_the_comment_is_spaced(tmp_path, comment):
 
 
 def test_codes_of_no_table_are_named_and_no_label(tmp_path):
-    write_wfdb(tmp_path / "A1", wave(1, 100), 100, comments=["#Dx: 426783006,999999999"])
+    write_wfdb(tmp_path / "A1", wave(1, 100), 100, comments=["#Dx: 426783006,999999999,Erika Muster"])
     source = SOURCES["csn"](tmp_path, 100, False)
     assert source.records[0].labels["dx"] == ("426783006",)
-    assert "Dx codes that are in no mapping table are left out (999999999 1 times)" in source.remarks
+    assert "Dx codes that are in no mapping table are left out (999999999 1 times, no code 1 times)" in source.remarks
 
 
 def test_codes_that_the_challenge_takes_for_one_are_one_scored_class(tmp_path):

@@ -91,8 +91,10 @@ def test_a_name_without_its_ending_is_that_of_the_only_file_that_has_one(tmp_pat
     WRITERS["EDF"](tmp_path, tracing_uv(seconds=1))
     assert read_recording(Location(tmp_path / "r")).path == str(tmp_path / "r.edf")
     WRITERS["CSV"](tmp_path, tracing_uv(seconds=1))
-    with pytest.raises(RecordError, match=r"r\.hea does not exist"):
+    with pytest.raises(RecordError, match=r"several files have its name \(r\.edf, r\.csv\); add the ending"):
         read_recording(Location(tmp_path / "r"))
+    with pytest.raises(RecordError, match=r"s\.hea does not exist"):
+        read_recording(Location(tmp_path / "s"))
     WRITERS["WFDB"](tmp_path, tracing_uv(seconds=1))
     for name in ("r", "r.hea", "r.dat"):
         assert read_recording(Location(tmp_path / name)).path == str(tmp_path / "r")

@@ -3,10 +3,13 @@
 import os
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 
-from cgdmer_jax.data.readers.formats import Location
+from cgdmer_jax.data.readers.formats import Hints, Location, read_recording
 from cgdmer_jax.data.readers.found_records import find_recordings, name_of_recording
+from cgdmer_jax.data.readers.recording import RecordError
 from tests.data.written_recordings import WRITERS, tracing_uv
 
 
@@ -102,6 +105,16 @@ def test_recordings_of_every_format_are_found_and_what_is_plainly_none_is_counte
     assert found.sentences == [
         "other files, which are no recordings: 1 without ending, 1 .csv, 1 .ds_store, 1 .pdf, 1 .txt"
     ]
+
+
+def test_a_file_of_no_recording_is_one_whose_reading_says_so(root):
+    np.save(root / "none.npy", np.zeros((0, 2, 500)))
+    with h5py.File(root / "none.h5", "w") as file:
+        file["x"] = np.zeros((0, 2, 500))
+    for name in ("none.npy", "none.h5"):
+        assert Location(root / name) in find_recordings(root).recordings
+        with pytest.raises(RecordError, match="it holds no recording; leave it out"):
+            read_recording(Location(root / name), hints=Hints(500.0, ("I", "II"), "mV"))
 
 
 def test_a_file_of_many_that_is_damaged_is_one_recording_whose_reading_says_so(root):

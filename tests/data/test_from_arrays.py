@@ -53,6 +53,21 @@ def test_a_recording_that_cannot_be_used_is_rejected_with_a_warning_and_the_othe
     assert store.n_records == 4 and sum(store.info["rejected"].values()) == 3
 
 
+def test_what_is_cut_is_told(tmp_path):
+    with pytest.warns(UserWarning, match=r"4 records are longer than 1 s; their first 1 s are kept"):
+        Store.from_arrays(tmp_path / "store", SIGNALS, **ABOUT | {"seconds": 1.0})
+
+
+def test_what_frames_and_arrays_write_for_nothing_is_nothing(tmp_path):
+    store = Store.from_arrays(
+        tmp_path / "store", SIGNALS, **ABOUT, reports=[pd.NA, "nan", "", "AF"], ages=pd.array([1, None, 3, 4], "Int64"),
+        labels={"r": [np.array(["AF", "SB"]), "", pd.NA, ["AF", " "]]},
+    )  # fmt: skip
+    assert store.texts == ("af",) and [label.code for label in store.classes("r")] == ["AF", "SB"]
+    assert store.labels("r").tolist() == [[True, True], [False, False], [False, False], [True, False]]
+    np.testing.assert_array_equal(store.column("age"), [1, np.nan, 3, 4])
+
+
 def test_other_samples_in_the_same_folder_are_refused(tmp_path):
     Store.from_arrays(tmp_path / "store", SIGNALS, **ABOUT)
     assert Store.from_arrays(tmp_path / "store", SIGNALS.copy(), **ABOUT).n_records == 4
@@ -71,6 +86,15 @@ def test_other_samples_in_the_same_folder_are_refused(tmp_path):
         ({"patients": [1, None, 2, 3]}, r"patients\[1\] is missing; give a record"),
         ({"patients": [1, "nan", 2, 3]}, r"patients\[1\] is missing"),
         ({"folds": [0, 1, 2, 3]}, "fold 0; give every record a fold from 1 to 10"),
+        ({"folds": ["1", 2, 3, 4]}, r"folds\[0\] is '1'; give a whole number from 1 to 10"),
+        ({"folds": [1.5, 2, 3, 4]}, r"folds\[0\] is 1.5; give a whole number"),
+        ({"folds": [1, 2, 3, None]}, r"folds\[3\] is None"),
+        ({"ages": ["old", 1, 2, 3]}, r"ages\[0\] is no number; give years"),
+        ({"sexes": [np.array(["male"])] * 4}, r"sexes\[0\] is "),
+        ({"patients": ["\udc80", "b", "c", "d"]}, r"patients\[0\] holds half a letter"),
+        ({"record_ids": [None, 1, 2, 3]}, r"record_ids\[0\] is missing"),
+        ({"labels": ["AF"] * 4}, "labels is a list; give a mapping by task"),
+        ({"labels": {"a/b": ["AF"] * 4}}, "labels has the task 'a/b'"),
         ({"folds": [1, 2, 3, 3], "patients": [1, 1, 2, 2]}, "a patient in folds 1 and 2"),
         ({"ages": [1, 2, 3, 400]}, "the age 400"),
         ({"sexes": ["f"] * 4}, r"sexes\[0\] is 'f'; give \"female\""),

@@ -87,6 +87,9 @@ BAD = [
     ("format", mat(val=SIGNAL + 1j), "has 0 matrices of numbers"),
     ("length", mat(val=SIGNAL[:, :0], other=SIGNAL[:1]), "have shape [1, 100], expected [2 named leads, time]"),
     ("length", mat(val=np.zeros((2, 10, 10))), "have shape [2, 10, 10]"),
+    ("format", mat(val=SIGNAL)[:128] + struct.pack("<II", 14, 0), "its file is damaged"),
+    ("format", mat(val=SIGNAL)[:128] + struct.pack("<IIII", 14, 8, 6, 0), "its file is damaged"),
+    ("size", bomb(10_000) + bomb(20_000)[128:], "takes over 10,000 bytes"),
     ("size", bomb(20_000), "takes over 10,000 bytes, more than is read"),
     ("size", mat(val=np.zeros((2, 5000))), "takes over 10,000 bytes"),
 ]

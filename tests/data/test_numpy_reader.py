@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cgdmer_jax.data.readers import numpy_file
 from cgdmer_jax.data.readers.numpy_file import members, read_numpy
 from cgdmer_jax.data.readers.reader import Hints, Location
 from cgdmer_jax.data.readers.recording import RecordError
@@ -55,12 +56,37 @@ def test_what_a_file_says_goes_before_a_hint_and_other_leads_are_named(tmp_path)
     assert (read.rate, read.names, read.extra_leads) == (250, ("V1", "DII"), ("Resp",))
 
 
+@pytest.mark.parametrize("dtype", ["<i2", ">i2"])
+def test_what_a_converter_marks_as_not_measured_is_a_gap(tmp_path, dtype):
+    samples = np.array([[-32768, 1, 2], [3, 4, -32767]], dtype)
+    read = read_numpy(write(tmp_path, npy(samples)), None, TWO)
+    np.testing.assert_allclose(read.signal_mv * 1000, [[np.nan, 1, 2], [3, 4, -32767]])
+    assert np.isfinite(read_numpy(write(tmp_path, npy(samples.astype("f4"))), None, TWO).signal_mv).all()
+
+
 def test_many_recordings_go_by_number(tmp_path):
     many = np.stack([SIGNAL, -SIGNAL])
     for content in (npy(many), npz(signal=many)):
         path = write(tmp_path, content)
         assert members(path, None) == [Location(path, "0"), Location(path, "1")]
         np.testing.assert_allclose(read_numpy(path, None, TWO, "1").signal_mv, -SIGNAL / 1000, rtol=1e-6)
+
+
+def test_a_recording_among_many_is_read_without_those_before_it_or_the_file_is_small(tmp_path, monkeypatch):
+    many = np.arange(6000, dtype="f4").reshape(30, 2, 100)
+    np.savez(tmp_path / "plain.npz", rate=500.0, signal=many)
+    np.savez_compressed(tmp_path / "packed.npz", signal=many)
+    read = read_numpy(tmp_path / "packed.npz", None, TWO, "29")
+    np.testing.assert_allclose(read.signal_mv, many[29] / 1000, rtol=1e-6)
+    monkeypatch.setattr(numpy_file, "MOST_PACKED_BYTES", 23_999)
+    with pytest.raises(RecordError, match=r"packs 24,000 bytes of 30 recordings.*numpy\.savez"):
+        read_numpy(tmp_path / "packed.npz", None, TWO, "29")
+    with pytest.raises(RecordError, match="packs 24,000 bytes of 30 recordings"):
+        members(tmp_path / "packed.npz", None)
+    monkeypatch.delattr(zipfile.ZipExtFile, "seek")
+    read = read_numpy(tmp_path / "plain.npz", None, TWO, "29")
+    np.testing.assert_allclose(read.signal_mv, many[29] / 1000, rtol=1e-6)
+    assert len(members(tmp_path / "plain.npz", None)) == 30
 
 
 def with_shape(content: bytes, old: str, new: str) -> bytes:

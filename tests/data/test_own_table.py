@@ -115,9 +115,10 @@ def test_a_dry_run_shows_the_first_lines_and_writes_nothing(tmp_path, capsys):
 
 def test_a_recording_that_is_not_there_or_elsewhere_is_rejected_and_the_others_kept(tmp_path):
     lines = [
-        [name, *line[1:]] for name, line in zip(["ecg/r0", "ecg/gone", "../r", "ecg/r2.hea"], lines_of(4), strict=True)
+        [name, *line[1:]]
+        for name, line in zip(["ecg/r0", "ecg/gone", "../r", "ecg/r2.hea", 300 * "a" + "#1"], lines_of(5), strict=True)
     ]
-    root, table = write_own(tmp_path / "own", 4, lines)
+    root, table = write_own(tmp_path / "own", 5, lines)
     convert(root, table, COLUMNS, f"--out={tmp_path / 'store'}", "--partial")
     assert open_store(tmp_path / "store").column("record_id").tolist() == ["ecg/r0", "ecg/r2.hea"]
     rejected = (tmp_path / "store" / "rejected.csv").read_text()
@@ -125,12 +126,36 @@ def test_a_recording_that_is_not_there_or_elsewhere_is_rejected_and_the_others_k
 
 
 def test_numbers_with_decimal_commas_and_ids_with_a_needless_0_are_read(tmp_path):
-    lines = [[line[0], f"{i}.0", line[2], f"{50 + i},5", *line[4:]] for i, line in enumerate(lines_of(3))]
+    patients = ["0.0", "1.00", "1.05"]  # the last is no 15
+    lines = [[line[0], patients[i], line[2], f"{50 + i},5", *line[4:]] for i, line in enumerate(lines_of(3))]
     root, table = write_own(tmp_path / "own", 3, lines)
     write_table(table, lines, ";")
     convert(root, table, COLUMNS, f"--out={tmp_path / 'store'}")
     store = open_store(tmp_path / "store")
-    assert store.column("age").tolist() == [50.5, 51.5, 52.5] and store.column("patient_id").tolist() == ["0", "1", "2"]
+    assert store.column("age").tolist() == [50.5, 51.5, 52.5]
+    assert store.column("patient_id").tolist() == ["0", "1", "1.05"]
+
+
+def test_a_recording_under_two_names_in_two_folds_is_told(tmp_path, capsys):
+    lines = [["ecg/r0", "0", *lines_of(1)[0][2:]], ["./ecg/r0", "1", *lines_of(1)[0][2:]]]
+    root, table = write_own(tmp_path / "own", 2, lines)
+    convert(root, table, "record=file,patient=person", f"--out={tmp_path / 'store'}")
+    assert fold_of_patient("0") != fold_of_patient("1")
+    told = "1 records have the very samples of another one in another fold (such as ecg/r0 and ./ecg/r0)"
+    assert told in capsys.readouterr().out and told in open_store(tmp_path / "store").info["remarks"][-1]
+
+
+def test_a_dry_run_says_that_a_patient_is_in_two_folds(tmp_path):
+    lines = [[*line[:6], str(i + 1), *line[7:]] for i, line in enumerate(lines_of(2))]
+    root, table = write_own(tmp_path / "own", 2, lines)
+    with pytest.raises(CgdmerError, match="has a patient in folds 1 and 2"):
+        convert(root, table, "record=file,patient=person,fold=AF", "--dry_run")
+
+
+def test_a_column_joined_with_itself_is_refused(tmp_path):
+    root, table = write_own(tmp_path / "own", 2)
+    with pytest.raises(CgdmerError, match=r'joins a column with itself \("AF\+AF"\); name each once'):
+        convert(root, table, "record=file,labels:a=AF+AF", "--dry_run")
 
 
 def test_other_hints_are_another_store(tmp_path):

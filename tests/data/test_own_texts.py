@@ -36,6 +36,7 @@ def test_without_rules_a_report_is_cleaned_by_what_is_common_to_all(text):
         ({}, "Sinus  RHYTHM\n", "sinus rhythm"),
         ({"lower_case": False}, "Sinus  RHYTHM\n", "Sinus RHYTHM"),
         ({"rules": [{"replace": "#", "with": "ü"}]}, "f#r fl#gel", "für flügel"),
+        ({"rules": [{"with": "ü", "replace": "#"}]}, "f#r", "für"),  # fields of an object have no order
         ({"rules": [{"cut_from": "EDIT:"}]}, "Normal. Edit: norm 100", "normal."),
         ({"rules": [{"empty_if": "trace only."}]}, "Trace only.", None),
         ({"rules": [{"empty_if": "trace only."}]}, "Trace only. AF", "trace only. af"),

@@ -230,6 +230,16 @@ def test_code_test_joins_its_tables_by_place_and_is_all_test(tmp_path):
     write_csv(root / "attributes.csv", [{"age": 60, "sex": "M"}])
     with pytest.raises(CgdmerError, match="has 3 lines and attributes"):
         SOURCES["code-test"](root, 400, False)
+    fewer = write_code_test(tmp_path / "fewer", lines, signals[:2])
+    with pytest.raises(CgdmerError, match=r"holds 2 tracings and .*gold_standard\.csv has 3 lines"):
+        SOURCES["code-test"](fewer, 400, False)
+
+
+def test_a_code_test_whose_files_cannot_be_trusted_is_one_sentence(tmp_path):
+    root = write_code_test(tmp_path / "data", [dict.fromkeys(("age", "sex", *CODE), 1)], [wave(1, 400, 7.0)])
+    (root / "ecg_tracings.hdf5").write_bytes(b"\x89HDF\r\n\x1a\n")
+    with pytest.raises(CgdmerError, match="is no HDF5, or a damaged one"):
+        SOURCES["code-test"](root, 400, False)
 
 
 def test_sph_has_primary_statements_without_their_modifiers(tmp_path):

@@ -85,6 +85,12 @@ def test_a_parquet_file_says_what_the_frame_held(tmp_path, lines, categories):
         assert yes_or_no(line["flag"]) is flag
 
 
+def test_a_long_id_in_a_parquet_column_with_a_gap_is_written_out(tmp_path):
+    pd.DataFrame({"id": [12345678901.0, None, 10000032.0, 0.5, 1e300]}).to_parquet(tmp_path / "t.parquet")
+    table = read_table(tmp_path / "t.parquet", ("id",), REMEDY)
+    assert [line["id"] for line in table.lines] == ["12345678901", "", "10000032", "0.5", "1e+300"]
+
+
 @PROPERTY
 @given(st.binary(max_size=200), st.sampled_from((b"", b"a,b\n", b"a;b\n1;2\n", b"PAR1", b"\xff\xfe", b"sep=;\na;b\n")))
 def test_no_bytes_are_more_than_a_table_or_a_sentence(tmp_path, content, beginning):
@@ -154,6 +160,8 @@ def test_yes_and_no_are_those_that_programs_write():
         ("", 'has no column "a"; restore it$'),
         ("b,c\n1,2\n", r'has no column "a"; restore it\. Known: b, c\.$'),
         ("ab,c\n1,2\n", r'has no column "a"; restore it\. Did you mean "ab"\?$'),
+        ("Muster,Erika,1950-01-01\n", 'has no column "a", perhaps since its first line names none; restore it$'),
+        ("id,The patient Erika Muster has been in our care since the summer of 1990\n", "its first line names none; "),
         ("a,a\n1,2\n", r'two columns of one name \("a"\)'),
         ("a,b\n1,2\n1\n", "line 3 has 1 cells and its header 2"),
         ("a,b\n1,2,3\n", "line 2 has 3 cells and its header 2"),

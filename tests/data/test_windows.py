@@ -1,5 +1,6 @@
 """Recordings longer than the store's window: the first seconds, the central ones, or a record for each window."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -93,6 +94,30 @@ def test_a_recording_that_cannot_be_read_is_one_rejected_record(tmp_path):
     summary, store = converted(tmp_path / "all", "all", unreadable="long")
     assert summary.rejected == {"gain": 1} and "long" not in store.column("record_id")
     assert summary.n_records == 5
+
+
+def test_a_recording_that_can_be_read_only_after_its_windows_were_counted_is_not_cut_in_silence(tmp_path):
+    tried = []
+
+    def sometimes(record):
+        if record.record_id == "long" and not tried:
+            tried.append(record)
+            raise RecordError("folder/long", "file name", "unreadable", "the disk is busy; try again")
+        return read(None, record)
+
+    summary = convert(
+        replace(source(), read=sometimes), tmp_path, rate=RATE, seconds=SECONDS, windows="all", partial=True
+    )
+    assert (
+        summary.rejected == {"unreadable": 1}
+        and "when its windows were counted" in (tmp_path / "rejected.csv").read_text()
+    )
+
+
+def test_ids_that_windows_make_equal_are_refused(tmp_path):
+    records = [*source().records, replace(source().records[0], record_id="long@2s")]
+    with pytest.raises(CgdmerError, match="lists record long@2s 2 times"):
+        convert(replace(source(), records=records), tmp_path, rate=RATE, seconds=SECONDS, windows="all")
 
 
 def test_a_store_goes_on_with_its_own_windows_alone(tmp_path):

@@ -7,6 +7,7 @@ import numpy as np
 from cgdmer_jax.data.readers.checks import check_bounds, check_rate, places_of_leads, short_name, unit_of
 from cgdmer_jax.data.readers.reader import Hints, Location, fault
 from cgdmer_jax.data.readers.recording import Recording
+from cgdmer_jax.data.readers.wfdb_formats import INVALID
 from cgdmer_jax.waveform.conditioning import UNITS_IN_MV
 
 CORRECT = "correct the file, or what is said of it"
@@ -53,5 +54,7 @@ def recording_of(location: Location, signal: np.ndarray, facts: Hints) -> Record
     with np.errstate(over="ignore", invalid="ignore"):
         signal_mv = (leads.astype(np.float64) * UNITS_IN_MV[unit]).astype(np.float32, order="C")
     signal_mv[~np.isfinite(signal_mv)] = np.nan
+    if leads.dtype.kind == "i" and leads.dtype.itemsize == 2:  # as WFDB and converters mark it
+        signal_mv[leads == INVALID["16"]] = np.nan
     extra = tuple(name for place, name in enumerate(names) if place not in places)
     return Recording(signal_mv, float(facts.rate), tuple(names[place] for place in places), record, extra)

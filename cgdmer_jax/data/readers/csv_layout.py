@@ -73,7 +73,7 @@ def layout_of(beginning: bytes) -> CsvLayout | None:
     separator = next(
         (one for one in "\t;," if one in first), " " if " " in first.strip() and _all_numbers(first, " ") else ","
     )
-    decimal = "," if separator != "," and re.search(r"\d,\d", f"{first} {below}") else "."
+    decimal = "," if separator != "," and _has_commas(f"{first} {below}", lines[comments:]) else "."
     n_columns = len(_cells(first, separator))
     if _all_numbers(first, separator):
         above = lines[comments - 1].lstrip("# ") if comments else ""  # numpy.savetxt makes a comment of the names
@@ -83,6 +83,14 @@ def layout_of(beginning: bytes) -> CsvLayout | None:
     if names is None or (len(names) < 2 and below and not _all_numbers(below, separator)):  # a text may begin with "I"
         return None
     return CsvLayout(names, n_columns, separator, decimal, comments + 1)
+
+
+def _has_commas(beginning: str, lines: list[str]) -> bool:
+    """Whether numbers have a decimal comma; whole ones may come first, and of zeros nothing tells the mark."""
+    if re.search(r"\d,\d", beginning):
+        return True
+    text = "\n".join(lines)
+    return bool(re.search(r"\d,\d", text)) and not re.search(r"\d\.\d", text)
 
 
 def _all_numbers(line: str, separator: str) -> bool:

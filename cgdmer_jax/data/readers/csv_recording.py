@@ -61,6 +61,8 @@ def read_csv_recording(path: str | Path, root: Path | None, hints: Hints) -> Rec
     leads = [place for place, name in enumerate(names) if canonical_lead(name)]
     extra = tuple(column.name for column in columns if column.is_signal and not canonical_lead(column.name))
     check_names(str(location), names, extra, CORRECT)
+    n_lines = max(content.count(b"\n"), content.count(b"\r"))  # before memory is taken for them
+    check_bounds(str(location), len(leads), n_lines - layout.n_skipped)
     rate = hints.rate
     for place, column in enumerate(columns):
         if column.is_time:
@@ -153,16 +155,16 @@ def _fault(location: Location, content: bytes, layout: CsvLayout, places: list[i
 def _rate_of(
     location: Location, content: bytes, layout: CsvLayout, place: int, column: CsvColumn, hints: Hints
 ) -> float:
-    """Samples a second by the column of times, or by the hint where that is none of seconds."""
+    """Samples a second by the column of times, or by the hint where that is none of seconds; a hint fills no gap."""
     try:
-        return _rate(location, column, _numbers(location, content, layout, [place])[0])
-    except RecordError:
-        if hints.rate is None:
+        return _rate(location, column, _numbers(location, content, layout, [place])[0], hints.rate)
+    except RecordError as error:
+        if hints.rate is None or error.problem == "multi_segment":
             raise
     return hints.rate
 
 
-def _rate(location: Location, column: CsvColumn, times: Float[np.ndarray, " line"]) -> float:
+def _rate(location: Location, column: CsvColumn, times: Float[np.ndarray, " line"], said: float | None) -> float:
     seconds = (times - times[:1]) * (column.seconds or 1.0)
     rate = (len(seconds) - 1) / seconds[-1] if len(seconds) > 1 and seconds[-1] > 0 else math.nan
     if not RATES_HZ[0] <= rate <= RATES_HZ[1]:
@@ -173,11 +175,13 @@ def _rate(location: Location, column: CsvColumn, times: Float[np.ndarray, " line
     for one in (float(round(rate)), rate):  # times are rounded, rates are round
         if abs(one - rate) <= 1e-3 * rate and np.all(np.abs(seconds * one - places) <= 0.75):
             return one
+    if said is not None and abs(said - rate) <= 0.01 * rate:  # times are rounded to more than a sample
+        return said
     uneven = np.flatnonzero(~(np.abs(seconds * rate - places) <= 0.75))[0]
     sentence = (
         f'its column "{column.name}" is not evenly spaced (sample {uneven + 1:,}); resample it, or cut the record'
     )
-    raise fault(location, "rate", "time", sentence)
+    raise fault(location, "multi_segment", "time", sentence)
 
 
 FORMAT = Format(

@@ -31,7 +31,7 @@ def read_recording(location: Location, root: Path | None = None, hints: Hints = 
     Raises RecordError where the file cannot be trusted, leaves unsaid what no hint says, or is of no known format.
     """
     record = wfdb_record(location.path)
-    path = record or with_ending(location.path)
+    path = record or with_ending(location)
     found = FORMATS["WFDB"]
     location = Location(path or location.path, location.member)
     if path is not None and record is None:
@@ -52,12 +52,16 @@ def wfdb_record(path: Path) -> Path | None:
     return next((stem for stem in stems if os.path.lexists(f"{stem}{wfdb.HEADER}")), None)
 
 
-def with_ending(path: Path) -> Path | None:
-    """The file of a recording whose name may lack its ending; None where none is there, or more than one."""
+def with_ending(location: Location) -> Path | None:
+    """The file of a recording whose name may lack its ending; None where none is there."""
+    path = location.path
     if os.path.lexists(path) or path.suffix.lower() in ENDINGS:
         return path
     found = [Path(f"{path}{ending}") for ending in ENDINGS if os.path.lexists(f"{path}{ending}")]
-    return found[0] if len(found) == 1 else None
+    if len(found) > 1:
+        names = ", ".join(one.name for one in found)
+        raise fault(location, "no_signal_file", "file name", f"several files have its name ({names}); add the ending")
+    return found[0] if found else None
 
 
 def format_of(path: Path, beginning: bytes) -> Format | None:

@@ -48,6 +48,8 @@ def read_hdf5(path: str | Path, root: Path | None, hints: Hints, member: str | N
         facts = completed(_published(location, name), hints)
         shape = array.shape if member is None else array.shape[1:]
         if member is None and len(shape) == 3:
+            if not shape[0]:
+                raise fault(location, "length", "array", "it holds no recording; leave it out")
             sentence = f"its file holds {array.shape[0]:,} recordings; name one as {location.path.name}#EXAM"
             raise fault(location, "no_signal_file", "member", sentence)
         place = () if member is None else _place(location, file, array)
@@ -61,7 +63,7 @@ def members(path: Path, root: Path | None) -> list[Location]:
     location = Location(path)
     with _opened(location, root) as file:
         array = _samples(location, file)
-        if len(array.shape) != 3:
+        if len(array.shape) != 3 or not array.shape[0]:
             return [location]
         return [Location(path, str(one)) for one in _ids(location, file, array).tolist()]
 

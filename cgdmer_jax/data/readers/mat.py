@@ -10,6 +10,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -101,6 +102,8 @@ def _matrices(location: Location, content: bytes) -> Iterator[_Matrix]:
     left = MOST_BYTES
     for kind, element in _elements(memoryview(content)[_HEADER_BYTES:], order, padded=False):
         if kind == _COMPRESSED:
+            if not left:  # to zlib 0 means without a bound
+                raise _too_large(location)
             unpacking = zlib.decompressobj()
             unpacked = unpacking.decompress(element, left)
             if unpacking.unconsumed_tail:
@@ -135,14 +138,21 @@ def _elements(view: memoryview, order: str, *, padded: bool = True) -> Iterator[
         yield kind, view[begin : begin + size]
 
 
+def _next(elements: Iterator[tuple[int, memoryview]], count: int) -> list[tuple[int, memoryview]]:
+    found = list(islice(elements, count))
+    if len(found) < count:
+        raise ValueError("cut")
+    return found
+
+
 def _matrix(view: memoryview, order: str, owner: str = "") -> Iterator[_Matrix]:
     elements = _elements(view, order)
-    (_, flags), (_, shape), (_, name) = next(elements), next(elements), next(elements)
+    (_, flags), (_, shape), (_, name) = _next(elements, 3)
     word = struct.unpack_from(f"{order}I", flags)[0]
     shape = struct.unpack(f"{order}{len(shape) // 4}i", shape)
     name = owner or bytes(name).decode("latin-1")
     if word & 0xFF == _STRUCT and not owner and math.prod(shape) == 1:
-        (_, width), (_, fields) = next(elements), next(elements)
+        (_, width), (_, fields) = _next(elements, 2)
         width = struct.unpack_from(f"{order}i", width)[0]
         if width < 1:
             raise ValueError("no names")
@@ -150,7 +160,7 @@ def _matrix(view: memoryview, order: str, owner: str = "") -> Iterator[_Matrix]:
             inner = bytes(fields[start : start + width]).partition(b"\0")[0].decode("latin-1")
             yield from _matrix(field, order, f"{name}.{inner}")
     elif word & 0xFF in _NUMERIC and not word >> 8 & _COMPLEX:
-        kind, values = next(elements)
+        [(kind, values)] = _next(elements, 1)
         if kind in _VALUES:  # the smallest type that holds the values, whatever the matrix is of
             dtype = np.dtype(order + _VALUES[kind])
             if min(shape) < 0 or math.prod(shape) * dtype.itemsize != len(values):

@@ -8,13 +8,14 @@ import io
 import math
 import os
 import re
+import struct
 import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -27,6 +28,7 @@ NPY, NPZ = ".npy", ".npz"
 MAGIC = b"\x93NUMPY"
 SAMPLES = "signal"
 MOST_RECORDINGS = 1_000_000  # in a file
+MOST_PACKED_BYTES = 1 << 28  # of many recordings in a compressed array, which is unpacked from its start for each
 MOST_FACT_BYTES = 1 << 16  # of leads, rate or unit
 AGAIN = "save it again with numpy"
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -61,6 +63,8 @@ def read_numpy(path: str | Path, root: Path | None, hints: Hints, member: str | 
         facts = completed(said, hints)
         shape = array.shape if member is None else array.shape[1:]
         if member is None and len(shape) == 3:
+            if not shape[0]:
+                raise fault(location, "length", "shape", "it holds no recording; leave it out")
             sentence = f"its file holds {array.shape[0]:,} recordings; name one as {location.path.name}#0"
             raise fault(location, "length", "shape", sentence)
         number = None if member is None else _number(location, array)
@@ -79,9 +83,14 @@ def read_numpy(path: str | Path, root: Path | None, hints: Hints, member: str | 
 def members(path: Path, root: Path | None) -> list[Location]:
     """One location, or one for each number along the first of three axes."""
     with _opened(Location(path), root) as (_, array, _):
-        if len(array.shape) != 3:
+        if len(array.shape) != 3 or not array.shape[0]:
             return [Location(path)]
-        return [Location(path, str(number)) for number in range(min(array.shape[0], MOST_RECORDINGS))]
+        if array.shape[0] > MOST_RECORDINGS:
+            sentence = (
+                f"its file holds {array.shape[0]:,} recordings, but at most {MOST_RECORDINGS:,} are read; split it"
+            )
+            raise fault(Location(path), "size", "shape", sentence)
+        return [Location(path, str(number)) for number in range(array.shape[0])]
 
 
 def _number(location: Location, array: _Array) -> int:
@@ -107,12 +116,38 @@ def _opened(location: Location, root: Path | None) -> Iterator[tuple[io.Buffered
                 sizes = {name.removesuffix(NPY): entries.getinfo(name).file_size for name in entries.namelist()}
                 said = _facts(location, entries, sizes)
                 name = _samples_among(location, entries, sizes)
-                with entries.open(f"{name}{NPY}") as samples:
-                    yield samples, _checked(location, _header(location, samples), sizes[name]), said
+                entry = entries.getinfo(f"{name}{NPY}")
+                with entries.open(entry) as samples:
+                    array = _checked(location, _header(location, samples), sizes[name])
+                    if len(array.shape) != 3 or entry.compress_type != zipfile.ZIP_STORED:
+                        _check_packed(location, array)
+                        yield samples, array, said
+                        return
+                file.seek(_start_of(file, entry) + array.start)  # zipfile would read all that comes before
+                yield file, array, said
         except RecordError:
             raise
         except _DAMAGED as error:
             raise fault(location, "format", "file", f"its file is no .npz, or a damaged one; {AGAIN}") from error
+
+
+def _check_packed(location: Location, array: _Array) -> None:
+    """Raises where the time to read all recordings of a compressed array would grow as the square of their number."""
+    if len(array.shape) == 3 and array.n_bytes > MOST_PACKED_BYTES:
+        sentence = (
+            f"its file packs {array.n_bytes:,} bytes of {array.shape[0]:,} recordings, but at most "
+            f"{MOST_PACKED_BYTES:,} are read; save it with numpy.savez, which does not pack"
+        )
+        raise fault(location, "size", "signal", sentence)
+
+
+def _start_of(file: BinaryIO, entry: zipfile.ZipInfo) -> int:
+    """First byte of an entry that is not compressed: its own header has a length that the list of entries lacks."""
+    file.seek(entry.header_offset)
+    header = file.read(30)
+    if len(header) != 30:
+        raise zipfile.BadZipFile("cut")
+    return entry.header_offset + 30 + sum(struct.unpack_from("<HH", header, 26))
 
 
 def _samples_among(location: Location, entries: zipfile.ZipFile, sizes: dict[str, int]) -> str:

@@ -3,13 +3,15 @@
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from numbers import Real
 
 import numpy as np
 
 from cgdmer_jax.data.readers.recording import RecordError, Recording
 from cgdmer_jax.data.sources.source import LabelClass, Source, SourceRecord
-from cgdmer_jax.data.splits import fold_of_patient
-from cgdmer_jax.data.tables.cells import NOTHING
+from cgdmer_jax.data.sources.table_columns import TASK_NAME
+from cgdmer_jax.data.splits import N_FOLDS, fold_of_patient
+from cgdmer_jax.data.tables.cells import written
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.given_input import (
     Signal,
@@ -51,9 +53,9 @@ def open_source(
         raise CgdmerError(f"signals has {depth(signals)} axes; give an array [record, lead, time] or a list of arrays")
     recordings = [*signals]
     n = len(recordings)
-    ids = [str(number) for number in _each(record_ids, "record_ids", n, range(n))]
-    persons = [_known(patient, "patients", place) for place, patient in enumerate(_each(patients, "patients", n, ids))]
-    tasks = {task: _task(given, task, n) for task, given in (labels or {}).items()}
+    ids = _ids(record_ids, "record_ids", n, range(n))
+    persons = _ids(patients, "patients", n, ids)
+    tasks = _tasks({} if labels is None else labels, n)
     given_folds = _each(folds, "folds", n, [fold_of_patient(person) for person in persons])
     listed = zip(
         _each(reports, "reports", n, [None] * n),
@@ -65,9 +67,9 @@ def open_source(
         SourceRecord(
             record_id=ids[place],
             patient_id=persons[place],
-            fold=int(given_folds[place]),
-            report="" if _missing(report) else plain_text(report, f"report {place}"),
-            age=None if _missing(age) else float(age),
+            fold=_fold(given_folds[place], place),
+            report="" if _missing(report) else written(plain_text(report, f"report {place}")),
+            age=_age(age, place),
             sex=_sex(sex, place),
             device=None,
             labels={task: of_record[place] for task, (_, of_record, _) in tasks.items()},
@@ -117,20 +119,47 @@ def _each(values: object, what: str, n: int, otherwise: Sequence) -> Sequence:
 
 
 def _missing(value: object) -> bool:
-    return value is None or value != value or type(value).__name__ in ("NAType", "NaTType")
+    is_nan = isinstance(value, float) and value != value
+    return value is None or is_nan or type(value).__name__ in ("NAType", "NaTType")
 
 
-def _known(value: object, what: str, place: int) -> str:
+def _ids(values: Iterable | None, what: str, n: int, otherwise: Sequence) -> list[str]:
+    return [_id(value, f"{what}[{place}]") for place, value in enumerate(_each(values, what, n, otherwise))]
+
+
+def _id(value: object, where: str) -> str:
     """An id as text; 7 and 7.0 are one, as a frame with gaps writes it."""
-    if _missing(value) or str(value).strip().casefold() in NOTHING | {""}:
-        raise CgdmerError(f"{what}[{place}] is missing; give a record whose patient is not known an id of its own")
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    if _missing(value) or not written(str(value)).strip():
+        raise CgdmerError(f"{where} is missing; give a record whose patient is not known an id of its own")
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else plain_text(str(value), where)
+
+
+def _fold(value: object, place: int) -> int:
+    if not isinstance(value, Real) or not float(value).is_integer():
+        raise CgdmerError(f"folds[{place}] is {value!r:.40}; give a whole number from 1 to {N_FOLDS}")
+    return int(value)
+
+
+def _age(value: object, place: int) -> float | None:
+    try:
+        return None if _missing(value) else float(value)
+    except (TypeError, ValueError) as error:
+        raise CgdmerError(f"ages[{place}] is no number; give years, or None where it is not known") from error
 
 
 def _sex(value: object, place: int) -> str | None:
-    if not _missing(value) and value not in SEXES:
+    if not _missing(value) and not (isinstance(value, str) and value in SEXES):
         raise CgdmerError(f'sexes[{place}] is {value!r:.40}; give "female", "male" or None')
     return None if _missing(value) else value
+
+
+def _tasks(labels: object, n: int) -> dict[str, tuple]:
+    if not isinstance(labels, Mapping):
+        raise CgdmerError(f'labels is a {type(labels).__name__}; give a mapping by task, as {{"rhythm": [...]}}')
+    for task in labels:
+        if not (isinstance(task, str) and TASK_NAME.fullmatch(task)):
+            raise CgdmerError(f'labels has the task {task!r:.80}; name it with letters, digits, "_", "-" and "."')
+    return {task: _task(given, task, n) for task, given in labels.items()}
 
 
 def _task(given: object, task: str, n: int) -> tuple[tuple[LabelClass, ...], list[tuple[str, ...] | None], bool]:
@@ -151,7 +180,8 @@ def _task(given: object, task: str, n: int) -> tuple[tuple[LabelClass, ...], lis
         names = (
             () if _missing(said) else (said,) if isinstance(said, str) else tuple(in_order(said, f"{what}[{place}]"))
         )
-        of_record.append(tuple(sorted({plain_text(name, f"{what}[{place}]").strip() for name in names})))
+        codes = {written(plain_text(name, f"{what}[{place}]")).strip() for name in names}
+        of_record.append(tuple(sorted(codes - {""})))
     every = sorted({code for codes in of_record for code in codes or ()})
     if not every:
         raise CgdmerError(f"{what} holds no label; leave the task out")

@@ -7,6 +7,7 @@ so all of it is in the test fold.
 from functools import partial
 from pathlib import Path
 
+from cgdmer_jax.data.readers import hdf5
 from cgdmer_jax.data.sources.code15 import CLASSES, REMEDY, TASK, TASKS, abnormalities
 from cgdmer_jax.data.sources.hdf5_records import read_member
 from cgdmer_jax.data.sources.patient_facts import age_of, sex_of
@@ -32,6 +33,12 @@ def open_source(root: Path, rate: int, *, follow_links: bool = False) -> Source:
         raise CgdmerError(
             f"{GOLD} has {len(gold.lines)} lines and {ATTRIBUTES} {len(people.lines)}, so it is not clear which "
             "tracing each is of; restore the published tables"
+        )
+    n_tracings = len(hdf5.members(root / tracings, None if follow_links else root))
+    if n_tracings != len(gold.lines):
+        raise CgdmerError(
+            f"{tracings} holds {n_tracings} tracings and {GOLD} has {len(gold.lines)} lines, so it is not clear which "
+            "tracing each is of; restore the published files"
         )
     return Source(
         name="code-test",

@@ -9,6 +9,7 @@ from cgdmer_jax.data.sources.source import Source
 from cgdmer_jax.data.sources.wfdb_folder import HeaderLabels
 
 MOST_NAMED = 5
+LONGEST_CODE = 18  # digits, of SNOMED CT
 
 
 def open_dx_folder(
@@ -30,7 +31,7 @@ def open_dx_folder(
     if n_without:
         remarks.append(f"{n_without:,} headers name no Dx: these recordings are judged in no task")
     if unknown:
-        told = ", ".join(f"{code} {count:,} times" for code, count in unknown.most_common(MOST_NAMED))
+        told = ", ".join(f"{_shown(code)} {count:,} times" for code, count in unknown.most_common(MOST_NAMED))
         more = f", and {len(unknown) - MOST_NAMED} more codes" if len(unknown) > MOST_NAMED else ""
         remarks.append(f"Dx codes that are in no mapping table are left out ({told}{more})")
     return Source(
@@ -46,6 +47,11 @@ def open_dx_folder(
         folder=root,
         judged=tuple(snomed_ct.TASKS),
     )
+
+
+def _shown(code: str) -> str:
+    """The code, if it is one; anything else that stands in a comment may name a patient."""
+    return code if code.isdecimal() and len(code) <= LONGEST_CODE else "no code"
 
 
 def codes_of(dx: str) -> tuple[str, ...]:

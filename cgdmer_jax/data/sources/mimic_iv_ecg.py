@@ -30,7 +30,7 @@ def open_source(root: Path, rate: int, *, follow_links: bool = False, least_word
     listed, measured = (_table(root, name) for name in (RECORDS, MEASUREMENTS))
     reports, subjects = _reports(measured)
     del measured.lines[:]  # a gigabyte, of the complete table
-    records, n_long = [], 0
+    records, n_long, n_without = [], 0, 0
     for line in listed.lines:
         record = _record(line, reports)
         if subjects.get(record.record_id, record.patient_id) != record.patient_id:
@@ -38,6 +38,7 @@ def open_source(root: Path, rate: int, *, follow_links: bool = False, least_word
                 f"study {record.record_id} is of subject {record.patient_id} in {RECORDS} and of another in "
                 f"{MEASUREMENTS}; restore the published tables"
             )
+        n_without += record.record_id not in reports
         long_enough = n_words(record.report) >= MERL_WORDS
         n_long += long_enough
         if n_words(record.report) >= least_words:
@@ -46,7 +47,7 @@ def open_source(root: Path, rate: int, *, follow_links: bool = False, least_word
         f"{n_long:,} of {len(listed.lines):,} reports have {MERL_WORDS} words or more; of the complete collection MERL "
         f"counts {MERL_COUNT:,} and leaves out the others"
     ]
-    if n_without := sum(line["study_id"].strip() not in reports for line in listed.lines):
+    if n_without:
         remarks.append(f"{n_without:,} recordings have no line in {MEASUREMENTS} and so no report")
     if least_words:
         remarks.append(f"{len(listed.lines) - len(records):,} recordings were left out for their short reports")

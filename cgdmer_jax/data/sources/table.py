@@ -4,6 +4,7 @@ Which column says what is named by the user (`table_columns.py`); nothing is gue
 """
 
 import hashlib
+import os
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -32,7 +33,7 @@ SPLITS = {
     "validation": ("val", "valid", "validation", "dev"),
     "test": ("test", "testing", "holdout"),
 }
-_WHOLE = re.compile(r"(\d+)\.0+")  # how a frame writes 15709 in a column that has a gap
+_WHOLE = re.compile(r"^(\d+)\.0+$", re.ASCII)  # how a frame writes 15709 in a column that has a gap
 
 
 class Understood(NamedTuple):
@@ -123,7 +124,7 @@ def read_listed(root: Path, hints: Hints, follow_links: bool, record: SourceReco
 
 def _location(root: Path, listed: str) -> Location:
     path, mark, member = listed.rpartition(MEMBER)
-    if mark and not (root / listed).exists():
+    if mark and not os.path.exists(root / listed):  # which says no of a name that no file can have
         return Location(listed_path(root, path, listed), member)
     return Location(listed_path(root, listed, listed))
 

@@ -10,7 +10,7 @@ from cgdmer_jax.errors import CgdmerError, suggest
 FIELDS = ("record", "patient", "report", "age", "sex", "device", "fold", "split")
 LABELS = "labels:"  # + task
 EXAMPLE = "--columns=record=file,patient=patient_id,report=report,labels:rhythm=diagnosis"
-_TASK = re.compile(r"\w[\w.-]{0,63}")
+TASK_NAME = re.compile(r"\w[\w.-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def parse_columns(text: str) -> Mapping:
         name = field.removeprefix(LABELS) if known is tasks else field
         if known is fields and field not in FIELDS:
             raise CgdmerError(f'--columns names the unknown field "{field:.80}".{suggest(field, [*FIELDS, LABELS])}')
-        if known is tasks and not _TASK.fullmatch(name):
+        if known is tasks and not TASK_NAME.fullmatch(name):
             raise CgdmerError(
                 f'--columns has the task "{name:.80}"; name it with letters, digits, "_", "-" and ".", as in {EXAMPLE}'
             )
@@ -53,4 +53,7 @@ def parse_columns(text: str) -> Mapping:
 
 def columns_of(written: str, columns: Sequence[str]) -> list[str]:
     """The columns that "A+B" means: A and B, or the one that is called so."""
-    return [written] if written in columns else [part.strip() for part in written.split("+")]
+    parts = [written] if written in columns else [part.strip() for part in written.split("+")]
+    if len({*parts}) < len(parts):
+        raise CgdmerError(f'--columns joins a column with itself ("{written:.80}"); name each once')
+    return parts

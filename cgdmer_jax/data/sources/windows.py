@@ -19,7 +19,7 @@ class WindowLocation(NamedTuple):
     """Location of a record that is one window of a recording: what the source reads, and samples from where."""
 
     recording: object
-    start: int  # sample at the recording's own rate
+    start: int | None  # sample at the recording's own rate; None: it could not be read when windows were counted
 
 
 def in_windows(source: Source, seconds: float, progress: bool) -> Source:
@@ -34,7 +34,7 @@ def in_windows(source: Source, seconds: float, progress: bool) -> Source:
             try:
                 recording = source.read(record)
             except RecordError:
-                records.append(replace(record, location=WindowLocation(record.location, 0)))
+                records.append(replace(record, location=WindowLocation(record.location, None)))
                 continue
             length = recording.signal_mv.shape[1]
             starts = starts_of(length, recording.rate, seconds, "all")
@@ -66,5 +66,8 @@ class _Windows:
             self._held = None  # the one before is not kept while the next is read
             self._held = (location, self._read(replace(record, location=location)))
         whole = self._held[1]
-        start = record.location.start
-        return replace(whole, signal_mv=whole.signal_mv[:, start : start + round(self._seconds * whole.rate)])
+        start, size = record.location.start, round(self._seconds * whole.rate)
+        if start is None and whole.signal_mv.shape[1] > size:
+            sentence = "it could not be read when its windows were counted; delete the store and convert again"
+            raise RecordError(whole.path, "windows", "unreadable", sentence)
+        return replace(whole, signal_mv=whole.signal_mv[:, start or 0 : (start or 0) + size])

@@ -120,6 +120,8 @@ def convert(
     if windows == "all":
         source = in_windows(source, seconds, progress)
         job = replace(job, n_rows=len(source.records), read=source.read)
+        _check_source(source)  # again, of more records with other ids
+        _check_settings(job, processes)
     settings = settings_of(source, job)
     if (out / seal.DATASET).is_file():
         check_same(out, settings, settings_of_sealed(out))
@@ -290,7 +292,7 @@ def _seal(source: Source, job: ShardJob, settings: dict[str, Any], partial: bool
         "cleaning_version": settings["cleaning_version"],
         "licence": source.licence,
         "citation": source.citation,
-        "remarks": [*source.remarks, *_longer(kept_notes, job)],
+        "remarks": [*source.remarks, *_longer(kept_notes, job), *_copies(source, record_notes)],
         "source": {
             "rate": source.rate,
             "tables": source.tables,
@@ -313,6 +315,21 @@ def _longer(notes: list[dict[str, Any]], job: ShardJob) -> list[str]:
     n_longer = sum(note["longer"] for note in notes)
     kept = f"their {'central' if job.windows == 'centre' else 'first'} {job.seconds:g} s are kept"
     return [f"{n_longer:,} records are longer than {job.seconds:g} s; {kept}"] * (n_longer > 0)
+
+
+def _copies(source: Source, notes: list[dict[str, Any]]) -> list[str]:
+    """A remark when the same samples train and score, as of a file that is listed under two names; else none."""
+    of_samples: dict[str, SourceRecord] = {}
+    pairs = []
+    for record, note in zip(source.records, notes, strict=True):
+        if "problem" not in note:
+            first = of_samples.setdefault(note["signal_sha256"], record)
+            if first.fold != record.fold:
+                pairs.append((first.record_id, record.record_id))
+    if not pairs:
+        return []
+    told = f"{len(pairs):,} records have the very samples of another one in another fold"
+    return [f"{told} (such as {pairs[0][0]} and {pairs[0][1]}); give copies one patient"]
 
 
 def _marked(notes: list[dict[str, Any]]) -> dict[str, int]:

@@ -26,6 +26,8 @@ def store_of_arrays(
             f"{out / 'rejected.csv'} says why",
             stacklevel=3,
         )
+    for remark in summary.remarks[len(source.remarks) :]:  # of what the conversion did not keep
+        warnings.warn(remark, stacklevel=3)
     store = open_store(out)
     store.verify()
     return store

@@ -113,7 +113,8 @@ class Store:
         - `record_ids`, `patients`: an id a record; without patients each is one of its own. `folds`: 1 to 10.
         - `store_rate`, `seconds`, `filter`, `derive_limb_leads`: as of `convert`. `cleaning`: file of own rules.
 
-        Warns of rejected recordings. Raises CgdmerError where lists are of other lengths or settings out of range.
+        Warns of rejected recordings, and of longer ones, which are cut. Raises CgdmerError where lists are of other
+        lengths or settings out of range.
         """
         from cgdmer_jax.data.store.from_arrays import store_of_arrays  # which itself opens what it has made
 

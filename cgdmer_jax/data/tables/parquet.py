@@ -87,4 +87,10 @@ def _is_text(kind: pa.DataType) -> bool:
 def _texts(values: pa.Array) -> list[str | None]:
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
-    return values.cast(pa.string()).to_pylist()
+    texts = values.cast(pa.string()).to_pylist()
+    return [_plain(text) for text in texts] if pa.types.is_floating(values.type) else texts
+
+
+def _plain(text: str | None) -> str | None:
+    """A whole number without exponent, as an id is written: Arrow makes 1.5e+10 of 15 thousand million."""
+    return str(int(float(text))) if text and "e+1" in text and float(text).is_integer() else text

@@ -6,6 +6,7 @@ No sentence shows a cell: it may be a patient's report.
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from cgdmer_jax.json_file import read_bounded
 # MIMIC-IV-ECG, the largest open collection with reports, has 800,035 lines of 260 bytes; PTB-XL's 21,799 have 300.
 MOST_LINES = 1_000_000
 MOST_BYTES = 1 << 28
-
+_NO_NAME = re.compile(r"[+-]?\d|.{61}", re.DOTALL)  # a number, a date or a text: a line of cells, not of names
 
 Needed = Sequence[str] | Callable[[tuple[str, ...]], Sequence[str]]
 Keep = Callable[[tuple[str, ...]], dict[str, int]]  # the columns of a file -> those that are kept, with their places
@@ -84,6 +85,8 @@ def _kept(columns: tuple[str, ...], needed: Needed, file: Path, remedy: str) -> 
     needed = needed(columns) if callable(needed) else needed
     for column in needed:
         if column not in columns:
+            if any(map(_NO_NAME.match, columns)):  # perhaps of a patient: nothing of it is shown
+                raise CgdmerError(f'{file} has no column "{column}", perhaps since its first line names none; {remedy}')
             nearest = suggest(column, [name for name in columns if name]) if any(columns) else ""
             raise CgdmerError(f'{file} has no column "{column}"; {remedy}{nearest and "."}{nearest}')
     named = [column for column in columns if column or column in needed]  # Excel leaves columns without a name

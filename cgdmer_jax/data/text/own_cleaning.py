@@ -115,7 +115,11 @@ def _checked(value: object, where: str) -> Cleaning:
 
 
 def _rule(rule: object, where: str, lower_case: bool) -> dict[str, str]:
-    if not isinstance(rule, dict) or tuple(rule) not in KINDS or not all(isinstance(one, str) for one in rule.values()):
+    if (
+        not isinstance(rule, dict)
+        or tuple(sorted(rule)) not in KINDS
+        or not all(isinstance(one, str) for one in rule.values())
+    ):
         kinds = ", ".join("{" + ", ".join(f'"{name}": "..."' for name in kind) + "}" for kind in KINDS)
         raise CgdmerError(f"{where} is none; write one of {kinds}")
     if lower_case:  # as the text is when the rule comes to it

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from cgdmer_jax.data.readers.recording import RecordError, Recording
+from cgdmer_jax.data.readers.recording import RecordError, Recording, Waves
 from cgdmer_jax.data.sources.source import Source, SourceRecord
 from cgdmer_jax.progress import progress_bar
 from cgdmer_jax.waveform.windows import starts_of
@@ -67,4 +67,12 @@ class _Windows:
             self._held = (location, self._read(replace(record, location=location)))
         whole = self._held[1]
         start = record.location.start
-        return replace(whole, signal_mv=whole.signal_mv[:, start : start + round(self._seconds * whole.rate)])
+        signal_mv = whole.signal_mv[:, start : start + round(self._seconds * whole.rate)]
+        return replace(whole, signal_mv=signal_mv, waves=_from(start, whole.waves))
+
+
+def _from(start: int, waves: Waves | None) -> Waves | None:
+    """The waves in samples of a window; what was left out of them is told of the first one alone."""
+    if waves is None or start == 0:
+        return waves
+    return Waves(tuple(wave.moved(lambda sample: sample - start) for wave in waves.waves))

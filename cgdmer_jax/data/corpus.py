@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Int16, Int32, Int64, Shaped
+from jaxtyping import Bool, Int16, Int32, Int64
 
 from cgdmer_jax.batch import NO_TEXT
 from cgdmer_jax.contract import CONVERSION
 from cgdmer_jax.data.sources.source import LabelClass
 from cgdmer_jax.data.splits import in_folds, split_folds
 from cgdmer_jax.data.store.store import MARKS, Store, open_store
+from cgdmer_jax.data.wave_classes import RecordColumns
 from cgdmer_jax.errors import CgdmerError, suggest
 
 
@@ -39,7 +40,7 @@ class Corpus:
         self.length = _joined(stores, lambda store: store.column("valid_length")).astype(np.int32)
         self.fold = _joined(stores, lambda store: store.column("fold"))
         self.texts, self.text_id = _numbered_texts(stores)
-        self.record_columns: dict[str, Shaped[np.ndarray, "record ..."]] = {}  # what every batch also holds
+        self.record_columns: RecordColumns = {}  # what every batch also holds
 
     def rows(self, lines: Int64[np.ndarray, "record"]) -> Int32[np.ndarray, "record"]:
         """Array rows of these lines, counted through all stores."""
@@ -56,7 +57,7 @@ class Corpus:
             signal[places] = self.stores[number].read(self._rows_in_store[lines[places]])
         return signal
 
-    def with_record_columns(self, columns: dict[str, Shaped[np.ndarray, "record ..."]]) -> "Corpus":
+    def with_record_columns(self, columns: RecordColumns) -> "Corpus":
         """This corpus, whose batches also hold these tables, a line of each for a line of the corpus."""
         corpus = copy.copy(self)
         corpus.record_columns = columns

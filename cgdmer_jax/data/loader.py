@@ -14,6 +14,7 @@ from jaxtyping import Bool, Int16, Int32, Int64, Shaped
 
 from cgdmer_jax.batch import NO_TEXT, Batch, filled_up
 from cgdmer_jax.data.referenced import Referenced
+from cgdmer_jax.data.wave_classes import RecordColumns
 from cgdmer_jax.errors import CgdmerError
 
 AHEAD = 2  # batches that the background thread reads before they are asked for
@@ -33,7 +34,7 @@ class Records(Protocol):
     lead_mask: Bool[np.ndarray, "record lead"]
     length: Int32[np.ndarray, "record"]
     text_id: Int32[np.ndarray, "record"]
-    record_columns: dict[str, Shaped[np.ndarray, "record ..."]]  # see record_columns.py
+    record_columns: RecordColumns  # see record_columns.py
 
     def rows(self, lines: Lines) -> Int32[np.ndarray, "record"]: ...
 

@@ -1,6 +1,8 @@
 """A recording as every reader returns it, and the error that names one."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float32
@@ -45,6 +47,33 @@ class RecordError(CgdmerError):
         return type(self), (self.record, self.field, self.problem, self._sentence)
 
 
+WAVES = ("annotated", "P", "QRS", "T")  # `Wave.wave` is a place in these
+ANNOTATED = 0
+
+
+class Wave(NamedTuple):
+    """One wave that somebody marked in a lead, or a stretch of the lead in which all of them are marked."""
+
+    lead: int  # place in LEADS
+    wave: int  # place in WAVES
+    onset: int  # sample
+    peak: int | None  # None: of a stretch
+    offset: int  # the last sample
+
+    def moved(self, to: Callable[[int], int]) -> "Wave":
+        """The same with its samples counted in another way."""
+        peak = None if self.peak is None else to(self.peak)
+        return Wave(self.lead, self.wave, to(self.onset), peak, to(self.offset))
+
+
+class Waves(NamedTuple):
+    """The waves of a recording, lead by lead, each stretch before its own, and what of their marks was left out."""
+
+    waves: tuple[Wave, ...]
+    n_left_out: int = 0  # marks that belong to no whole wave
+    unread: tuple[str, ...] = ()  # a sentence for each lead whose marks cannot be read
+
+
 @dataclass(frozen=True)
 class Recording:
     """One record as a reader returns it.
@@ -54,6 +83,7 @@ class Recording:
     - `names`: lead names along the first axis, as the file spells them.
     - `path`: where it was read.
     - `extra_leads`: signals outside the twelve leads, which are not read.
+    - `waves`: marks of P, QRS and T, in samples; None where the collection has none.
     """
 
     signal_mv: Float32[np.ndarray, "lead time"]
@@ -61,3 +91,4 @@ class Recording:
     names: tuple[str, ...]  # as the file spells them
     path: str
     extra_leads: tuple[str, ...] = ()  # signals outside the twelve leads, in whatever unit: not read
+    waves: Waves | None = None

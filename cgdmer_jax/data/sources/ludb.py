@@ -1,21 +1,26 @@
 """LUDB 1.0.1, Lobachevsky University Electrocardiography Database (Kalyakulina et al. 2020): a record of each subject.
 
-Labels are the statements of ludb.csv. The annotations of P, QRS and T in the files beside the recordings (.i, .ii, ...)
-are not kept: a store has no column for them.
+Labels are the statements of ludb.csv. The marks of P, QRS and T lie beside the recordings, a file a lead (.i, ...).
 """
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from cgdmer_jax.data.readers.record_files import listed_path
+from cgdmer_jax.data.readers.recording import Recording
+from cgdmer_jax.data.readers.wfdb_annotations import read_waves
 from cgdmer_jax.data.sources import wfdb_folder
 from cgdmer_jax.data.sources.patient_facts import age_of, sex_of
 from cgdmer_jax.data.sources.source import LabelClass, Source, SourceRecord
 from cgdmer_jax.data.splits import fold_of_patient
 from cgdmer_jax.data.tables.table import TableFile, read_table
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.waveform.lead_names import LEADS
 
 TABLE = "ludb.csv"
 REMEDY = "restore the published table"
+ENDINGS = {lead: lead.lower() for lead in LEADS}  # of the files of marks
 WALLS = ("anterior wall", "lateral wall", "septal", "inferior wall", "posterior wall", "apical")
 # task -> its column, what stands before a statement, and the beginnings of statements in lower case, one a class.
 TASKS: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -123,13 +128,22 @@ def open_source(root: Path, rate: int, *, follow_links: bool = False) -> Source:
             task: tuple(LabelClass(code, NAMES.get(code, code)) for code in codes)
             for task, (_, _, codes) in TASKS.items()
         },
-        read=partial(wfdb_folder.read_recording, root, follow_links),
+        read=partial(_read, root, follow_links),
         tables={TABLE: table.sha256},
         rate=500.0,
-        remarks=["the annotations of P, QRS and T beside the recordings are not kept"],
         folder=root / "data",
+        waves=True,
         judged=tuple(TASKS),
     )
+
+
+def _read(root: Path, follow_links: bool, record: SourceRecord) -> Recording:
+    """The recording with its waves; a file of marks that cannot be read costs those of its lead alone."""
+    recording = wfdb_folder.read_recording(root, follow_links, record)
+    path = listed_path(root, record.location, record.record_id)
+    length = recording.signal_mv.shape[1]
+    waves = read_waves(path, ENDINGS, recording.rate, length, None if follow_links else root)
+    return replace(recording, waves=waves)
 
 
 def _record(table: TableFile, place: int, line: dict[str, str]) -> SourceRecord:

@@ -47,4 +47,5 @@ class Source:
     remarks: list[str] = field(default_factory=list)  # what a user should know of this folder, one sentence each
     folder: Path | None = None  # of the recordings; while it is gone no missing file is a record's own fault
     own_cleaning: str | None = None  # rules of data/text/own_cleaning.py, in place of those that its name stands for
+    waves: bool = False  # whether recordings come with the marks of their waves
     judged: tuple[str, ...] = ()  # tasks in which () says that a record is of none of the classes, and so is scored

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from cgdmer_jax.data.readers.recording import RecordError, Recording
+from cgdmer_jax.data.readers.recording import RecordError, Recording, Waves
 from cgdmer_jax.data.sources.source import Source, SourceRecord
 from cgdmer_jax.progress import progress_bar
 from cgdmer_jax.waveform.windows import starts_of
@@ -70,4 +70,12 @@ class _Windows:
         if start is None and whole.signal_mv.shape[1] > size:
             sentence = "it could not be read when its windows were counted; delete the store and convert again"
             raise RecordError(whole.path, "windows", "unreadable", sentence)
-        return replace(whole, signal_mv=whole.signal_mv[:, start or 0 : (start or 0) + size])
+        start = start or 0
+        return replace(whole, signal_mv=whole.signal_mv[:, start : start + size], waves=_from(start, whole.waves))
+
+
+def _from(start: int, waves: Waves | None) -> Waves | None:
+    """The waves in samples of a window; what was left out of them is told of the first one alone."""
+    if waves is None or start == 0:
+        return waves
+    return Waves(tuple(wave.moved(lambda sample: sample - start) for wave in waves.waves))

@@ -44,6 +44,7 @@ from cgdmer_jax.data.store.unfinished import (
     unfinished_store,
 )
 from cgdmer_jax.data.store.unread import check_before_seal, check_nothing_came_back, is_unread, readable
+from cgdmer_jax.data.store.waves import wave_remarks
 from cgdmer_jax.data.tables.cells import written
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.progress import progress_bar
@@ -292,7 +293,12 @@ def _seal(source: Source, job: ShardJob, settings: dict[str, Any], partial: bool
         "cleaning_version": settings["cleaning_version"],
         "licence": source.licence,
         "citation": source.citation,
-        "remarks": [*source.remarks, *_longer(kept_notes, job), *_copies(source, record_notes)],
+        "remarks": [
+            *source.remarks,
+            *wave_remarks(kept_notes),
+            *_longer(kept_notes, job),
+            *_copies(source, record_notes),
+        ],
         "source": {
             "rate": source.rate,
             "tables": source.tables,

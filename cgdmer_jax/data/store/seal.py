@@ -25,6 +25,7 @@ DATASET = "dataset.json"
 RECORDS = "records.parquet"
 REPORTS = "reports.parquet"
 REJECTED = "rejected.csv"
+WAVES = "waves.parquet"  # of a collection whose waves are marked
 SIGNAL = "signal"
 ARRAY = "signal/zarr.json"
 TABLES = (RECORDS, REPORTS, REJECTED)
@@ -154,9 +155,14 @@ def check_bytes(folder: Path, info: dict[str, Any]) -> None:
             raise _broken(info, entry, "differs from the seal's sha256")
 
 
+def table_entry(info: dict[str, Any], name: str) -> dict[str, Any] | None:
+    """Seal entry of a table; None where the store has none of that name."""
+    return next((entry for entry in info["seal"]["tables"] if entry["file"] == name), None)
+
+
 def table_bytes(folder: Path, info: dict[str, Any], name: str) -> bytes:
     """Content of a table, compared with the seal before anybody parses it."""
-    entry = info["seal"]["tables"][TABLES.index(name)]
+    entry = table_entry(info, name)
     path = inside(folder, name)
     try:
         content = path.read_bytes()

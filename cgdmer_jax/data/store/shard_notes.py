@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cgdmer_jax.data.store import seal
+from cgdmer_jax.data.store.waves import are_wave_notes
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.sealed_json import read_sealed, sealed
 from cgdmer_jax.whole_file import write_whole
@@ -53,7 +54,7 @@ def _is_note(note: object) -> bool:
         return False
     if "problem" in note:
         return note.keys() == {"problem", "reason"} and all(type(value) is str for value in note.values())
-    if note.keys() != _FITS.keys():
+    if note.keys() - {"waves"} != _FITS.keys() or ("waves" in note and not are_wave_notes(note["waves"])):
         return False
     return all(fits(note[name]) for name, fits in _FITS.items())
 

@@ -24,6 +24,7 @@ from cgdmer_jax.data.sources.source import SourceRecord
 from cgdmer_jax.data.store import seal
 from cgdmer_jax.data.store.shard_notes import write_notes
 from cgdmer_jax.data.store.unread import check_still_there
+from cgdmer_jax.data.store.waves import wave_notes
 from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.waveform.conditioning import WaveformError, condition
 from cgdmer_jax.waveform.windows import split
@@ -99,7 +100,11 @@ def _convert_record(job: ShardJob, record: SourceRecord, row: np.ndarray) -> dic
         return {"problem": error.problem, "reason": str(error).replace(f"{folder}/", "")[:LONGEST_REASON]}
     row[:] = conditioned.signal
     quality, agreement = conditioned.quality, conditioned.agreement
-    return {
+    marked = {}
+    if recording.waves is not None:
+        waves = wave_notes(recording.waves, window.start_s, recording.rate, job.rate, job.n_samples)
+        marked = {"waves": waves}
+    return marked | {
         "lead_mask": conditioned.lead_mask.tolist(),
         "lead_flagged": quality.flagged.tolist(),
         "lead_implausible": quality.implausible.tolist(),

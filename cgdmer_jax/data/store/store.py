@@ -19,6 +19,7 @@ from cgdmer_jax.data.sources.source import LabelClass
 from cgdmer_jax.data.store import seal
 from cgdmer_jax.data.store.bounded_table import BoundedTable
 from cgdmer_jax.data.store.store_info import read_info
+from cgdmer_jax.data.store.waves import WAVE_SCHEMA, misfit, most_wave_bytes
 from cgdmer_jax.errors import CgdmerError, suggest
 
 MARKS = (
@@ -169,6 +170,20 @@ class Store:
         return tuple(column.to_pylist())
 
     @cached_property
+    def waves(self) -> pa.Table | None:
+        """Marked waves, a line each: row, lead, wave (1 P, 2 QRS, 3 T; 0: a stretch that is annotated), samples."""
+        if seal.table_entry(self.info, seal.WAVES) is None:
+            return None
+        most_bytes = most_wave_bytes(self.n_rows, self.info["seconds"])
+        table = self._table(seal.WAVES, WAVE_SCHEMA, most_bytes).read(WAVE_SCHEMA.names)
+        fault = misfit(table, self.n_rows)
+        if fault is None and not np.isin(table.column("row").to_numpy(), self.column("row")).all():
+            fault = "has waves of rejected records"
+        if fault:
+            raise _unfit(self.info, seal.WAVES, fault)
+        return table
+
+    @cached_property
     def _records_file(self) -> BoundedTable:
         most_bytes = (1 << 24) + RECORD_BYTES * self.n_rows
         file = self._table(seal.RECORDS, record_schema(self.tasks), most_bytes)
@@ -181,7 +196,7 @@ class Store:
         return file
 
     def _lines(self, name: str) -> int:
-        return self.info["seal"]["tables"][seal.TABLES.index(name)]["lines"]
+        return seal.table_entry(self.info, name)["lines"]
 
     def _table(self, name: str, schema: pa.Schema, most_bytes: int) -> BoundedTable:
         content = seal.table_bytes(self.path, self.info, name)

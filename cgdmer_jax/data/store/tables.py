@@ -1,4 +1,4 @@
-"""The tables of a store as conversion writes them: records, distinct reports, rejected records.
+"""The tables of a store as conversion writes them: records, distinct reports, rejected records, waves.
 
 See docs/design.md, "Store".
 """
@@ -15,12 +15,13 @@ from cgdmer_jax.batch import NO_TEXT
 from cgdmer_jax.data.sources.source import Source
 from cgdmer_jax.data.store import seal
 from cgdmer_jax.data.store.store import LABEL_COLUMN, REPORT_SCHEMA, record_schema
+from cgdmer_jax.data.store.waves import wave_table
 from cgdmer_jax.data.text.own_cleaning import cleaned
 from cgdmer_jax.whole_file import write_whole
 
 
 def write_tables(source: Source, out: Path, notes: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
-    """Writes the three tables; returns their seal entries and the number of records without clinical text.
+    """Writes the tables; returns their seal entries and the number of records without clinical text.
 
     `notes` has one entry a listed record.
 
@@ -43,7 +44,8 @@ def write_tables(source: Source, out: Path, notes: list[dict[str, Any]]) -> tupl
             "device": record.device,
             "text_id": NO_TEXT if text is None else text_ids.setdefault(text, len(text_ids)),
         }
-        lines.append(line | note | {LABEL_COLUMN + task: record.labels[task] for task in source.tasks})
+        of_record = {name: value for name, value in note.items() if name != "waves"}
+        lines.append(line | of_record | {LABEL_COLUMN + task: record.labels[task] for task in source.tasks})
     records = pa.Table.from_pylist(lines, schema=record_schema(tuple(source.tasks)))
     reports = pa.table({"text_id": list(text_ids.values()), "text": list(text_ids)}, schema=REPORT_SCHEMA)
     write_whole(out / seal.RECORDS, _parquet(records))
@@ -54,6 +56,10 @@ def write_tables(source: Source, out: Path, notes: list[dict[str, Any]]) -> tupl
         seal.seal_table(out, seal.REPORTS, len(text_ids)),
         seal.seal_table(out, seal.REJECTED, len(rejected)),
     ]
+    if source.waves:
+        waves = wave_table(notes)
+        write_whole(out / seal.WAVES, _parquet(waves))
+        entries.append(seal.seal_table(out, seal.WAVES, len(waves)))
     return entries, sum(line["text_id"] == NO_TEXT for line in lines)
 
 

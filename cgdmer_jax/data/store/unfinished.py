@@ -35,6 +35,8 @@ def settings_of(source: Source, job: ShardJob) -> dict[str, Any]:
     for record in source.records:
         listing.update(json.dumps(vars(record), sort_keys=True, default=str).encode())
     header = [source.name, source.rate, source.tables, task_classes(source), *source.judged]
+    if source.waves:
+        header.append(seal.WAVES)
     listing.update(json.dumps(header, sort_keys=True).encode())
     return {
         "format_version": seal.FORMAT_VERSION,

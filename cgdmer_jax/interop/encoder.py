@@ -253,6 +253,7 @@ class Encoder:
 
     def _cleaned(self, text: object, where: str) -> str:
         # The rules of the collection that was trained on; the rules common to all come first in each.
-        cleaned = cleaned_text(text, where, self.contract.trained_on[0].name)
+        first = self.contract.trained_on[0]
+        cleaned = cleaned_text(text, where, first.name, first.own_cleaning)
         check_known(self._tokenizer, cleaned, where, self.max_tokens)
         return cleaned

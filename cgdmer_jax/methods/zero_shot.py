@@ -1,10 +1,10 @@
-"""Zero-shot scores of any method that declares text: the one place where prompts become the vector of a class."""
+"""Zero-shot classes of any method that declares text: the one place where prompts become the vector of a class.
+
+A recording's score of a class is the cosine: the product of its feature `aligned` with that vector.
+"""
 
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int32
-
-from cgdmer_jax.batch import Batch
-from cgdmer_jax.methods.protocol import Method, Variables
+from jaxtyping import Array, Float
 
 
 def class_vectors(embedded: Float[Array | np.ndarray, "klass prompt embedding"]):
@@ -12,17 +12,3 @@ def class_vectors(embedded: Float[Array | np.ndarray, "klass prompt embedding"])
     xp = embedded.__array_namespace__()
     mean = embedded.mean(1)
     return mean / xp.sqrt(xp.maximum((mean * mean).sum(1, keepdims=True), 1e-12))
-
-
-def scores(
-    method: Method,
-    variables: Variables,
-    batch: Batch,
-    tokens: Int32[Array | np.ndarray, "klass prompt token"],
-    token_mask: Bool[Array | np.ndarray, "klass prompt token"],
-) -> Float[Array, "batch klass"]:
-    """Cosine of each recording to the vector of each class."""
-    classes, prompts, width = tokens.shape
-    flat = method.embed_text(variables, tokens.reshape(-1, width), token_mask.reshape(-1, width))
-    vectors = class_vectors(flat.reshape(classes, prompts, -1))
-    return method.embed_ecg(variables, batch)["aligned"] @ vectors.T

@@ -34,7 +34,7 @@ SCALINGS = ("record_std", "lead_std", "fixed_mv", "record_minmax")
 CONVERSION = ("rate", "seconds", "filter", "derive_limb_leads")
 # Fields that a file of an earlier version does not have, and what they were then.
 _BEFORE = {"derive_limb_leads": False}
-_TRAINED_ON_BEFORE = {"n_patients": None, "patient_hmac_sha256": []}
+_TRAINED_ON_BEFORE = {"n_patients": None, "patient_hmac_sha256": [], "own_cleaning": None}
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class TrainedOn(Checked):
     signal_sha256: tuple[str, ...] = setting(REQUIRED, "hash of each recording")
     n_patients: int | None = setting(None, "number of patients; null where it is that of the hashes", least=0)
     patient_hmac_sha256: tuple[str, ...] = setting((), "in a model folder, of the owner's key, on request")
+    own_cleaning: str | None = setting(None, "rules for its reports; null = those that go with its name")
 
     def __repr__(self) -> str:
         hashes = ", ".join(f"{field}=<{len(getattr(self, field)):,}>" for field in HASHES)
@@ -99,7 +100,11 @@ class InputContract(Checked):
 
     def to_json(self) -> str:
         """The contract as JSON text, fields in a fixed order."""
-        return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False) + "\n"
+        fields = dataclasses.asdict(self)
+        for store in fields["trained_on"]:
+            if store["own_cleaning"] is None:  # as before there were such rules
+                del store["own_cleaning"]
+        return json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "InputContract":

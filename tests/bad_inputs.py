@@ -91,6 +91,7 @@ from tests.bad_stores import (
     store_with,
     unpacks,
 )
+from tests.bad_tables import one_byte, own_table, prompts, workbook
 from tests.outcome import Outcome, raised
 from tests.waveform.test_conditioning import heart
 
@@ -121,8 +122,24 @@ CASES = (
     Case("a header that announces no signal", recording(header("_lr 12 ", "_lr 0 ")), 0, "no recording in it"),
     Case("a lead of changed sign", recording(header("0 AVR\n", "0 -aVR\n")), 0, "it is aVR with its sign changed"),
     Case("a Git LFS pointer in place of a signal file", recording(pointer), 0, "run git lfs pull"),
-    Case("a table in UTF-16", recording(table(lambda text: text.encode("utf-16"))), 1, "is UTF-16"),
     Case("a table cut short", recording(table(lambda text: text.encode()[:-40])), 1, "is cut inside its last line"),
+    Case("own table: a column that is not there", own_table("record=fil"), 1, 'no column "fil"; .* mean "file"'),
+    Case("own table: a field that is none", own_table("record=file,sexx=sex"), 1, 'field "sexx". Did you mean "sex"'),
+    Case("own table: an age that is no number", own_table(age="old"), 1, 'line 3, column "age": no age of 0 to 150'),
+    Case("own table: a sex in other words", own_table(sex="Frau"), 1, 'line 3, column "sex": no sex that is known'),
+    Case("own table: a split in other words", own_table("record=file,split=part", part="x"), 1, "no split; write"),
+    Case("own table: a record without a patient", own_table(person="nan"), 1, "no patient is named; give"),
+    Case("own table: a recording listed twice", own_table(file="ecg/r0"), 1, "line 3 names the same recording again"),
+    Case("own table: a label neither 0 nor 1", own_table("record=file,labels:x=AF+SB", SB="2"), 1, "nor 1, as a class"),
+    Case("own table: free text as labels", own_table("record=file,labels:x=text", text="x" * 300), 1, "more than 200"),
+    Case("own table: a file that is not there", own_table(file="ecg/gone"), 0, "gone.hea does not exist"),
+    Case("own table: a path out of the folder", own_table(file="../r1"), 0, "is not below the folder of the table"),
+    Case("own table: a damaged letter", own_table(spoil=one_byte), 1, r"UTF-8 and damaged \(byte 0xff in line 6\)"),
+    Case("own table: an Excel workbook", own_table(spoil=workbook), 1, "an Excel workbook .* save the sheet as CSV"),
+    Case("own table: columns without the files", own_table("patient=person"), 1, "which column holds the files"),
+    Case("own table: the name of PTB-XL", own_table(more="--name=ptbxl"), 1, "name of a public collection"),
+    Case("own cleaning rules: an expression", own_table(more="--cleaning=FOLDER/rules.json"), 1, "rule 1 is none"),
+    Case("own prompts: unequal numbers of phrasings", prompts, None, r"unequal numbers .* \(own: 1, 2\)"),
     Case("sampling rate 0", recording(header(" 12 100 ", " 12 0 ")), 0, 'its rate is "0"'),
     Case("gain 0", recording(header("1000.0(0)/mV", "0(0)/mV")), 0, "is uncalibrated"),
     Case("header missing", recording(no_header), 0, r"00002_lr\.hea does not exist"),
@@ -155,7 +172,7 @@ CASES = (
     ),
     Case("a folder in place of a signal file (embed)", lambda f: embedding(f, no_signal_but_a_folder), 0, "1 left out"),
     Case("a recording of 30 s (embed)", lambda f: embedding(f, half_a_minute), 0, "r2: its first 10 of 30 s are used"),
-    Case("a recording of another format (embed)", lambda f: embedding(f, another_format), 0, r"1 \.edf: left out"),
+    Case("a recording of another format (embed)", lambda f: embedding(f, another_format), 0, r"1 \.dcm: left out"),
     Case(
         "output in what is no folder (embed)",
         lambda f: embedding(f, a_file_in_the_way, out="file/e.npz"),

@@ -105,7 +105,7 @@ def half_a_minute(record: Path) -> None:
 
 
 def another_format(record: Path) -> None:
-    record.with_suffix(".dat").rename(record.with_suffix(".edf"))
+    record.with_suffix(".dat").rename(record.with_suffix(".dcm"))
     record.with_suffix(".hea").unlink()
 
 

@@ -1,7 +1,7 @@
-"""Reads every real record of ../shared/data beside wfdb: `python -m tests.read_real_records [FOLDER]`.
+"""Reads every real recording of ../shared/data beside wfdb and scipy: `python -m tests.read_real_records [FOLDER]`.
 
 FOLDER is where `../shared/data/unpack` unpacked; without it a temporary one is filled. Prints, by collection, how many
-records are read, equal to wfdb and refused, with the reasons; ends with 1 if one differs by half a microvolt.
+recordings are read, equal to the oracle and refused, with the reasons; ends with 1 if one differs by half a microvolt.
 """
 
 import subprocess
@@ -12,10 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import wfdb
+from scipy.io import loadmat
 
-from cgdmer_jax.data.readers.recording import Recording
-from cgdmer_jax.data.readers.wfdb import RecordError, read_wfdb
-from cgdmer_jax.waveform.conditioning import canonical_lead
+from cgdmer_jax.data.readers.formats import read_recording
+from cgdmer_jax.data.readers.found_records import find_recordings
+from cgdmer_jax.data.readers.recording import RecordError, Recording
+from cgdmer_jax.waveform.conditioning import LEADS, canonical_lead
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 IN_MV = {"V": 1000.0, "mV": 1.0, "mv": 1.0, "uV": 0.001}
@@ -23,7 +25,11 @@ HALF_A_MICROVOLT = 0.0005
 
 
 def oracle_mv(path: Path) -> dict[str, np.ndarray]:
-    """The twelve leads as wfdb reads them, by name, in millivolts."""
+    """The twelve leads as wfdb or scipy reads them, by name, in millivolts."""
+    if path.suffix == ".mat":  # CPSC2018's own, and CODE-15 % as ECG-FM has it
+        content = loadmat(path)
+        signal_mv = content["feats"] if "feats" in content else content["ECG"]["data"][0, 0]
+        return dict(zip(LEADS, signal_mv.astype(np.float32), strict=True))
     try:
         record = wfdb.rdrecord(str(path))
     except wfdb.io.header.HeaderSyntaxError:  # six of CinC 2020 have ".mat" in the record name: by hand
@@ -45,32 +51,36 @@ def largest_difference_mv(recording: Recording, expected_mv: dict[str, np.ndarra
     return float(np.nanmax(np.abs(expected - recording.signal_mv), initial=0.0)) if same_gaps else np.inf
 
 
-def walk(folder: Path) -> dict[str, Counter]:
-    """Counts by collection (the first folder) of every header below the folder."""
+def walk(folder: Path) -> tuple[dict[str, Counter], float]:
+    """Counts by collection (the first folders) of every recording that is found, and the largest difference in mV."""
     counts: dict[str, Counter] = defaultdict(Counter)
-    for header in sorted(folder.rglob("*.hea")):
-        path = header.with_suffix("")
-        collection = "/".join(header.relative_to(folder).parts[:2])
+    found, largest_mv = find_recordings(folder), 0.0
+    for sentence in found.sentences:
+        print(sentence)
+    for location in found.recordings:
+        collection = "/".join(location.path.relative_to(folder).parts[:-1][:2])
         counts[collection]["records"] += 1
         try:
-            recording = read_wfdb(path)
+            recording = read_recording(location)
         except RecordError as error:
             counts[collection][f"refused: {error.problem}"] += 1
             continue
         counts[collection]["extra signals"] += len(recording.extra_leads)
-        difference_mv = largest_difference_mv(recording, oracle_mv(path))
+        difference_mv = largest_difference_mv(recording, oracle_mv(location.path))
+        largest_mv = max(largest_mv, difference_mv)
         counts[collection]["equal" if difference_mv < HALF_A_MICROVOLT else "DIFFERENT"] += 1
-    return counts
+    return counts, largest_mv
 
 
 def main(folder: Path) -> int:
     if not any(folder.iterdir()):
         subprocess.run([SHARED / "unpack", folder], check=True)
-    counts = walk(folder)
+    counts, largest_mv = walk(folder)
     for collection, found in sorted(counts.items()):
         print(f"{collection}: {', '.join(f'{name} {number:,}' for name, number in found.items() if number)}")
     total = sum(counts.values(), Counter())
-    print(f"in all: {', '.join(f'{name} {number:,}' for name, number in total.items())}")
+    told = ", ".join(f"{name} {number:,}" for name, number in total.items())
+    print(f"in all: {told}; largest difference {1000 * largest_mv:.2g} uV")
     return 1 if total["DIFFERENT"] else 0
 
 

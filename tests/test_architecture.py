@@ -35,16 +35,16 @@ ALLOWED: dict[str, set[str]] = {
     "__main__": {"cli"},
     "waveform": set(),
     "contract": {"waveform", "given_input"},
-    "data.csv_table": set(),
+    "data.tables": set(),
     "data.splits": set(),
     "data.readers": {"waveform"},
     "data.synthetic": set(),
     "data.wfdb_reader": {"data.readers"},  # an import path of version 0.1, until 0.2
-    "data.sources": {"data.readers", "data.splits", "data.csv_table", "data.synthetic", "waveform"},
+    "data.sources": {"data.readers", "data.splits", "data.tables", "data.synthetic", "waveform", "given_input"},
     "data.text": set(),
-    "data.store": {"data.text", "data.sources", "data.readers", "data.splits", "data.csv_table"}
+    "data.store": {"data.text", "data.sources", "data.readers", "data.splits", "data.tables"}
     | {"waveform", "contract", "batch"},
-    "data": {"data.store", "data.sources", "data.text", "data.splits", "data.csv_table", "contract", "batch"},
+    "data": {"data.store", "data.sources", "data.text", "data.splits", "data.tables", "contract", "batch"},
     "models": set(),
     "methods": {"models", "batch"},
     "training": {"methods.protocol", "batch", "contract", "config", "early_stop", "metrics_file", "renamed_fields"},

@@ -111,16 +111,16 @@ def test_the_command_gets_the_words_after_its_name(monkeypatch):
     monkeypatch.setattr(cli, "importlib", modules)
     monkeypatch.setattr(cli, "run", lambda main, words, *, resumes: (got.append(resumes), main(words)))
     monkeypatch.setattr(early_stop, "listen_in", lambda words: got.append(words))
-    for name in ("convert", "embed"):
+    for name in ("convert", "export_model"):
         monkeypatch.setattr(sys, "argv", ["/bin/cgdmer", name, "--a=1", "--help"])
         cli.main()
     assert got == [
         ["experiments.convert"],
         True,
         ("cgdmer_jax.commands.convert", ["--a=1", "--help"]),
-        ["experiments.embed"],
+        ["experiments.export_model"],
         False,
-        ("cgdmer_jax.commands.embed", ["--a=1", "--help"]),
+        ("cgdmer_jax.commands.export_model", ["--a=1", "--help"]),
     ]
 
 

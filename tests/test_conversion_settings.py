@@ -30,7 +30,8 @@ RATE = 500.0
 BASE = {"rate": 100.0, "seconds": 2.0, "filter": "none", "derive_limb_leads": False}
 # Each setting with another value. 2.003 s are 200.3 samples: the crop before resampling is not that of 2 s.
 OTHER = {"rate": 125.0, "seconds": 2.003, "filter": "bandpass_0.5_40", "derive_limb_leads": True}
-CHANGES_NO_SAMPLE = {"source", "out", "processes", "progress", "rows_per_shard", "partial"}
+# `windows` says which seconds of a recording are taken, not what becomes of them.
+CHANGES_NO_SAMPLE = {"source", "out", "processes", "progress", "rows_per_shard", "partial", "windows"}
 
 
 def recording(row: int) -> np.ndarray:
@@ -63,9 +64,10 @@ def test_each_setting_of_a_conversion_is_in_the_contract_or_changes_no_sample():
     assert chain == {"target_rate", *CONVERSION} - {"rate"}
     assert set(inspect.signature(convert).parameters) == {*CONVERSION, *CHANGES_NO_SAMPLE}
     of_job = {field.name for field in dataclasses.fields(ShardJob)}
-    assert of_job - {*CONVERSION} <= {"out", "rows_per_shard", "n_rows", "read", "folder"}
+    assert of_job - {*CONVERSION} <= {"out", "rows_per_shard", "n_rows", "read", "folder", "windows"}
     job = ShardJob(Path("out"), **BASE, rows_per_shard=1, n_rows=40, read=read)
-    beside = {"format_version", "name", "cleaning_version", "rows_per_shard", "source_fingerprint"}
+    beside = {"format_version", "name", "cleaning_version", "own_cleaning", "windows"}
+    beside |= {"rows_per_shard", "source_fingerprint"}
     assert settings_of(make_source(), job).keys() == {*CONVERSION, *beside}
     assert set(CONVERSION) == BASE.keys() == OTHER.keys() <= {field.name for field in dataclasses.fields(InputContract)}
 

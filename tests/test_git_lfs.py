@@ -2,8 +2,8 @@
 
 import pytest
 
-from cgdmer_jax.data.csv_table import read_csv
 from cgdmer_jax.data.store.store import open_store
+from cgdmer_jax.data.tables.table import read_table
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.git_lfs import POINTER, is_pointer, refuse_pointer
 from cgdmer_jax.interop.pretrained import load
@@ -20,7 +20,7 @@ CONTENT = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\ns
     ("name", "read"),
     [
         ("config.json", lambda path: read_json(path, remedy="copy it again")),
-        ("table.csv", lambda path: read_csv(path, ("a",), "restore it")),
+        ("table.csv", lambda path: read_table(path, ("a",), "restore it")),
         ("arrays.npz", lambda path: read_arrays(path, remedy="copy it again")),
         ("model.safetensors", lambda path: open_tensors(path.parent)),
         ("pytorch_model.bin", lambda path: open_tensors(path.parent)),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cgdmer_jax.data.csv_table import read_csv
+from cgdmer_jax.data.tables.table import read_table
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.torch_file import torch_tensors
 from cgdmer_jax.json_file import read_json
@@ -44,7 +44,7 @@ def test_a_file_is_opened_and_what_would_wait_for_a_writer_is_an_error(tmp_path)
         lambda pipe: read_metrics(pipe),
         lambda pipe: read_arrays(pipe, remedy="evaluate again"),
         lambda pipe: read_json(pipe, remedy="copy it again"),
-        lambda pipe: read_csv(pipe, (), "restore it"),
+        lambda pipe: read_table(pipe, (), "restore it"),
         lambda pipe: torch_tensors(pipe, without_torch="", no_state_dict=""),
     ],
 )

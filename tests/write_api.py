@@ -34,6 +34,9 @@ SECTIONS = {
         Public("cgdmer_jax.interop.sklearn_features", "EcgFeatures", called=True),
     ],
     "Reading recordings": [
+        Public("cgdmer_jax.data.readers.formats", "read_recording"),
+        Public("cgdmer_jax.data.readers.reader", "Location"),
+        Public("cgdmer_jax.data.readers.reader", "Hints"),
         Public("cgdmer_jax.data.readers.wfdb", "read_wfdb"),
         Public("cgdmer_jax.data.readers.recording", "Recording"),
         Public("cgdmer_jax.data.readers.recording", "RecordError"),

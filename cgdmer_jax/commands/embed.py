@@ -1,11 +1,14 @@
-"""Embeds every WFDB record of a folder with a model folder; no training, no labels, no table needed.
+"""Embeds every recording of a folder with a model folder; no training, no labels, no table needed.
 
+WFDB, EDF, HDF5, CSV, NumPy and MATLAB files are read; --rate, --leads and --unit say what a file does not say itself.
 A record that cannot be used is left out and named with the reason; of the others, what looks wrong is told and kept.
 Of a recording longer than the model's window the first seconds are used, or with --windows others.
 """
 
 from cgdmer_jax import cli, path_arguments
-from cgdmer_jax.recipes.embed_recordings import embed_folder
+from cgdmer_jax.data.readers.formats import Hints
+from cgdmer_jax.recipes.embed_recordings import MEAN, embed_folder
+from cgdmer_jax.waveform.conditioning import UNITS_IN_MV
 from cgdmer_jax.waveform.windows import WINDOWS
 
 EXAMPLE = "python -m experiments.embed --model=models/quickstart --records=FOLDER --out=embeddings.npz"
@@ -20,7 +23,7 @@ def main(words: list[str]) -> int:
         help="model folder of experiments.export_model, or hf://owner/name@revision",
     )
     parser.add_argument(
-        "--records", type=path_arguments.input_folder, required=True, help="folder of WFDB records, searched whole"
+        "--records", type=path_arguments.input_folder, required=True, help="folder of recordings, searched whole"
     )
     parser.add_argument(
         "--out",
@@ -32,9 +35,14 @@ def main(words: list[str]) -> int:
     parser.add_argument(
         "--windows",
         default="first",
-        choices=WINDOWS,
-        help="of recordings longer than the model's window (default first)",
+        choices=(*WINDOWS, MEAN),
+        help="of recordings longer than the model's window (default first); mean: of all of them one vector",
     )
+    parser.add_argument("--rate", type=float, help="Hz, of recordings whose files do not say it")
+    parser.add_argument("--leads", help="names in their order, as I,II,V1, where the files do not say them")
+    parser.add_argument("--unit", choices=UNITS_IN_MV, help="of the samples, where the files do not say it")
     args = parser.parse_args(words)
-    print(embed_folder(args.model, args.records, args.out, feature=args.feature, windows=args.windows))
+    hints = Hints(args.rate, tuple(args.leads.split(",")) if args.leads else None, args.unit)
+    told = embed_folder(args.model, args.records, args.out, feature=args.feature, windows=args.windows, hints=hints)
+    print(told)
     return 0

@@ -35,6 +35,9 @@ def main(words: list[str]) -> int:
         "always runs (default: all)",
     )
     parser.add_argument("--case", help="record shown on the report's patient page (default: the first one scored)")
+    parser.add_argument(
+        "--prompts", type=path_arguments.path, help="JSON file of your own zero-shot prompts (docs/own_data.md)"
+    )
     args = parser.parse_args(words)
     evaluate(
         Path(args.run),
@@ -48,5 +51,6 @@ def main(words: list[str]) -> int:
         protocol=args.protocol,
         tables=args.tables,
         case=args.case,
+        prompts=args.prompts,
     )
     return 0

@@ -113,6 +113,10 @@ class Corpus:
         self.classes(task)
         return _joined(self.stores, lambda store: store.labels(task))
 
+    def labelled(self, task: str) -> Bool[np.ndarray, "record"]:
+        """True of the lines that somebody judged for this task."""
+        return _joined(self.stores, lambda store: store.labelled(task))
+
 
 def open_corpus(paths: Sequence[str]) -> Corpus:
     """Opens the stores of one run (`data.stores`)."""

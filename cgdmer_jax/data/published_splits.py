@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int8
 
-from cgdmer_jax.data.csv_table import read_csv
 from cgdmer_jax.data.splits import N_FOLDS, fold_of_patient, in_folds, probe_folds
+from cgdmer_jax.data.tables.table import read_table
 from cgdmer_jax.data.text.prompts import RESTORE
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.json_file import parse_json, read_bounded
@@ -154,7 +154,7 @@ def _read(folder: Path, task: str, part: str) -> Part:
     file = folder / f"{layout.stem}_{part}.csv"
     if not os.path.isfile(file):
         raise CgdmerError(f"{file} is missing; {TABLES_ARE}")
-    table = read_csv(file, (), "restore the published table")
+    table = read_table(file, (), "restore the published table")
     classes, lines = table.columns[layout.n_before :], table.lines
     values = [[line[name] for name in classes] for line in lines]
     for number, of_line in enumerate(values, start=2):

@@ -34,6 +34,15 @@ def fold_of_patient(patient_id: str) -> int:
     return int.from_bytes(digest[:8], "big") % N_FOLDS + 1
 
 
+def fold_of_split(split: str, patient_id: str, with_validation: bool = True) -> int:
+    """Fold of a patient whose split is given; of a collection without validation a ninth of `train` serves as that."""
+    if split != "train":
+        return SPLITS[split][0]
+    digest = hashlib.sha256(patient_id.encode()).digest()
+    folds = SPLITS["train"] if with_validation else SPLITS["train"] + SPLITS["validation"]
+    return folds[int.from_bytes(digest[:8], "big") % len(folds)]
+
+
 def split_folds(split: str) -> tuple[int, ...]:
     """Folds of `train`, `validation` or `test`."""
     if split not in SPLITS:

@@ -12,7 +12,7 @@ from cgdmer_jax.evaluation.outcome import Outcome, score, together
 from cgdmer_jax.evaluation.subject import Subject, Task
 from cgdmer_jax.metrics.features import convolve, draw_kernels, hand36
 from cgdmer_jax.metrics.results import Scored, paired_row
-from cgdmer_jax.metrics.ridge import fit_ridge
+from cgdmer_jax.metrics.ridge import Ridge, choose_penalty, fit_ridge_paths
 from cgdmer_jax.metrics.score_key import ScoreKey
 
 CONVOLUTIONS = ("random_convolutions", "ridge")  # method and feature of its rows
@@ -26,12 +26,27 @@ def score_floors(subject: Subject, convolved: Convolved) -> Outcome:
     plain = hand36(corpus.read(lines), corpus.lead_mask[lines], corpus.length[lines]).astype(np.float64)
     setting = replace(subject.base, method=HAND36[0], feature=HAND36[1])
     amplitudes = fit_and_score(setting, subject.tasks, [plain])
-    return together([amplitudes, *(_score_ridge(subject, task, convolved) for task in subject.tasks)])
+    ridges = _fit_ridges(subject.tasks, convolved)
+    return together(
+        [amplitudes, *(_score_ridge(subject, task, ridges[task.name], convolved) for task in subject.tasks)]
+    )
 
 
-def _score_ridge(subject: Subject, task: Task, x: Convolved) -> Outcome:
+def _fit_ridges(tasks: Sequence[Task], x: Convolved) -> dict[str, Ridge]:
+    """By the task's name; tasks that are fitted on the same records, as PTB-XL's `super` and `sub`, share the cost."""
+    of_records: dict[bytes, list[Task]] = {}
+    for task in tasks:
+        of_records.setdefault(task.fit.tobytes(), []).append(task)
+    made = {}
+    for same in of_records.values():
+        fit = same[0].fit
+        for task, path in zip(same, fit_ridge_paths(x[fit], [task.labels[fit] for task in same]), strict=True):
+            made[task.name] = choose_penalty(path, x[task.choose], task.labels[task.choose])
+    return made
+
+
+def _score_ridge(subject: Subject, task: Task, fitted: Ridge, x: Convolved) -> Outcome:
     method, feature = CONVOLUTIONS
-    fitted = fit_ridge(x[task.fit], task.labels[task.fit], x[task.choose], task.labels[task.choose])
     return score(
         replace(subject.base, task=task.name, method=method, feature=feature, feature_dim=x.shape[1]),
         [fitted.scores(x[task.score])],

@@ -1,13 +1,15 @@
 """Features of the records of an evaluation, made once and cached, and the probes of the headline feature."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import jax
 import numpy as np
 from jaxtyping import Float64
 
 from cgdmer_jax import provenance
+from cgdmer_jax.evaluation.in_threads import in_threads
 from cgdmer_jax.evaluation.subject import Subject, Task
 from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.metrics.probe import Probe, fit_probe
@@ -24,6 +26,9 @@ class Embedded:
     """
 
     features_of: Callable  # variables, batch -> the same features; compiled
+    texts_of: (
+        Callable | None
+    )  # variables, tokens, their mask -> vectors beside `aligned`; None of a method without text
     own: dict[str, FeatureArray]
     random: tuple[dict[str, FeatureArray], ...]  # one a seed: 0, 1, ...
 
@@ -62,15 +67,22 @@ def embed_records(subject: Subject, features: tuple[str, ...], random_seeds: int
         made(f"random{seed}-{config}", trained_run.random_variables(run, seed), f"embed, random weights {seed}")
         for seed in range(random_seeds)
     ]
-    return Embedded(features_of, own, tuple(random))
+    texts_of = jax.jit(run.method.embed_text) if run.method.declared.text else None
+    return Embedded(features_of, texts_of, own, tuple(random))
 
 
 def fit_headline(subject: Subject, embedded: Embedded, feature: str) -> Headline:
     """Fits the probe of each task on the trained encoder's feature."""
     x = embedded.own[feature]
-    return Headline(feature, x, {task.name: fit_task(task, x) for task in subject.tasks})
+    probes = fit_probes([(task, x) for task in subject.tasks])
+    return Headline(feature, x, {task.name: probe for task, probe in zip(subject.tasks, probes, strict=True)})
 
 
-def fit_task(task: Task, x: FeatureArray) -> Probe:
-    """Fitted on the records to fit on, its strength chosen on those to choose on."""
-    return fit_probe(x[task.fit], task.labels[task.fit], x[task.choose], task.labels[task.choose])
+def fit_probes(wanted: Sequence[tuple[Task, FeatureArray]]) -> list[Probe]:
+    """Each fitted on the task's records to fit on, its strength chosen on those to choose on."""
+
+    def fit(one: tuple[Task, FeatureArray]) -> Probe:
+        task, x = one
+        return fit_probe(x[task.fit], task.labels[task.fit], x[task.choose], task.labels[task.choose])
+
+    return in_threads(fit, wanted)

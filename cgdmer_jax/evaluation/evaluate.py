@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from cgdmer_jax import provenance
 from cgdmer_jax.data.published_splits import published_prompts_sha256, tables_sha256
-from cgdmer_jax.data.text.prompts import prompts_sha256
+from cgdmer_jax.data.text.own_prompts import read_prompts
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.evaluation.baselines import convolutions, differences
 from cgdmer_jax.evaluation.embedded import embed_records, fit_headline
@@ -21,6 +22,8 @@ from cgdmer_jax.evaluation.parts import CONVOLVED, MERL_PARTS, NEED_TASKS, NEED_
 from cgdmer_jax.evaluation.reconstruction import reconstructor
 from cgdmer_jax.evaluation.report_contents import check_extras, gather_contents
 from cgdmer_jax.evaluation.subject import Subject, clean_records, prepare, with_case
+from cgdmer_jax.evaluation.time_line import TimeLine
+from cgdmer_jax.evaluation.zero_shot import prompt_set
 from cgdmer_jax.metrics.protocols import MACRO
 from cgdmer_jax.metrics.results import RESULTS, read_results, write_results
 from cgdmer_jax.metrics.score_key import ScoreKey
@@ -36,8 +39,7 @@ from cgdmer_jax.whole_file import sha256_of
 FEATURES = ("main", "encoder", "shared", "specific")
 TEST_READS = "test_reads.jsonl"  # in the run folder
 EMBEDDED = "synthetic"  # made anew by anyone: reading its test split spends nothing
-Given, Made = TypeVar("Given"), TypeVar("Made")
-Seconds = dict[str, float]  # of everything that was made and of each part, in order
+Inputs = TypeVar("Inputs")
 
 
 class Asked(NamedTuple):
@@ -50,11 +52,11 @@ class Asked(NamedTuple):
 
 
 class Evaluated(NamedTuple):
-    """Rows, omissions and seconds of a finished evaluation, as they were written."""
+    """Rows and omissions of a finished evaluation, as they were written, and its seconds."""
 
     rows: tuple[dict, ...]
     left_out: tuple[str, ...]
-    seconds: Seconds
+    seconds: dict[str, float]  # on the clock, of everything that was made and of each part, in order
 
 
 def evaluate(
@@ -70,6 +72,7 @@ def evaluate(
     protocol: str = "clean",
     tables: Path | None = None,
     case: str | None = None,
+    prompts: Path | None = None,
 ) -> Evaluated:
     """Scores a run on a store; writes results.json, predictions.npz, report.json and report.html, and prints the table.
 
@@ -81,17 +84,22 @@ def evaluate(
     - `parts`: what is computed, of docs/evaluation.md; None = all.
     - `protocol`: "clean", or "merl" with `tables`, the folder of its published splits.
     - `case`: the record whose page the report has; None = the first one scored.
+    - `prompts`: JSON file of zero-shot prompts (docs/own_data.md); None = those of the collection.
 
     Raises CgdmerError, before anything is computed, where run, store, parts, features or case do not fit each other and
     where nothing can be written.
     """
     known = PARTS if protocol == "clean" else MERL_PARTS
     check_request(protocol, tables, parts or (), features or (), case)
+    if prompts is not None and protocol == "merl":
+        raise CgdmerError("--prompts: protocol merl has prompts of its own; leave it out")
+    own_prompts = None if prompts is None else read_prompts(prompts)
     if kernels < 1 or random_seeds < 0:
         raise CgdmerError(f"--kernels={kernels} --random_seeds={random_seeds}: expected at least 1 and at least 0")
-    begun = time.monotonic()
+    line = TimeLine()
     sort = merl_records(tables) if tables else clean_records
     subject = prepare(run, store, split, checkpoint, protocol=protocol, sort=sort)
+    subject = replace(subject, own_prompts=own_prompts)
     if case is not None:
         subject = with_case(subject, case)
     chosen = tuple(name for name in known if parts is None or name in (*parts, "probe"))
@@ -104,72 +112,67 @@ def evaluate(
     other = other_protocol(subject, clean_folder)
     if subject.overlap:
         print(f"{subject.overlap}: every figure is marked seen_in_training")
-    line = provenance.command_line()
+    command = provenance.command_line()
     if split == "test" and subject.base.store != EMBEDDED:
-        note_test_read(subject, line)  # before the first figure: an evaluation that fails half way has been a look
+        note_test_read(subject, command)  # before the first figure: an evaluation that fails half way has been a look
 
-    seconds: Seconds = {}
     if tables:
-        scored, clean = score_merl(subject, asked, cache, tables, seconds), None
+        scored, clean = score_merl(subject, asked, cache, tables, line), None
     else:
-        scored, clean = score_clean(subject, asked, cache, seconds)
+        scored, clean = score_clean(subject, asked, cache, line)
     outcome = together([Outcome(left_out=(*subject.left_out, *lacking)), scored])
-    facts |= {"seconds": seconds, "left_out": outcome.left_out}
-    write_results(out / RESULTS, line, outcome.rows, facts)
+    facts |= {"seconds": {**line.seconds}, "cpu_seconds": {**line.cpu_seconds}, "left_out": outcome.left_out}
+    write_results(out / RESULTS, command, outcome.rows, facts)
     save_predictions(subject, outcome.predictions, out / "predictions.npz")
-    write_contents(out, gather_contents(subject, clean, facts["prompts"], sha256_of(out / RESULTS)))
-    report = make_report(out)
-    tell([*outcome.rows, *other], subject.base.method, seconds, time.monotonic() - begun, report)
-    return Evaluated(outcome.rows, outcome.left_out, seconds)
+    report = line.timed("report", lambda: write_report(out, subject, clean, facts["prompts"]))
+    tell([*outcome.rows, *other], subject.base.method, line, report)
+    return Evaluated(outcome.rows, outcome.left_out, line.seconds)
 
 
-def score_clean(subject: Subject, asked: Asked, cache: Path, seconds: Seconds) -> tuple[Outcome, CleanInputs]:
+def score_clean(subject: Subject, asked: Asked, cache: Path, line: TimeLine) -> tuple[Outcome, CleanInputs]:
     """Protocol `clean`: features, headline probes, what several parts share, the parts, their paired differences."""
     headline = asked.features[0]
-    embedded = timed(seconds, "embed", lambda: embed_records(subject, asked.features, asked.random_seeds, cache))
-    fitted = timed(seconds, "headline", lambda: fit_headline(subject, embedded, headline))
+    embedded = line.timed("embed", lambda: embed_records(subject, asked.features, asked.random_seeds, cache))
+    fitted = line.timed("headline", lambda: fit_headline(subject, embedded, headline))
     convolved = None
     if subject.tasks and set(CONVOLVED) & set(asked.parts):
-        convolved = timed(seconds, "convolutions", lambda: convolutions(subject, asked.kernels))
+        convolved = line.timed("convolutions", lambda: convolutions(subject, asked.kernels))
     run = subject.trained
     reconstruct = reconstructor(run.method, run.variables, run.contract.samples)
     given = CleanInputs(subject, embedded, fitted, convolved, reconstruct, asked.features, cache)
-    scored = together(run_part(name, PARTS[name], given, subject, seconds) for name in asked.parts)
+    scored = together(run_part(name, PARTS[name], given, subject, line) for name in asked.parts)
     paired = differences(scored.scored, subject.tasks, (subject.base.method, headline))
     return together([scored, paired]), given
 
 
-def score_merl(subject: Subject, asked: Asked, cache: Path, tables: Path, seconds: Seconds) -> Outcome:
+def score_merl(subject: Subject, asked: Asked, cache: Path, tables: Path, line: TimeLine) -> Outcome:
     """Protocol `merl`: features, the parts, and the rows of the collections that this store is not."""
-    embedded = timed(seconds, "embed", lambda: embed_records(subject, asked.features, asked.random_seeds, cache))
+    embedded = line.timed("embed", lambda: embed_records(subject, asked.features, asked.random_seeds, cache))
     given = MerlInputs(subject, embedded, asked.features[0], tables)
-    scored = together(run_part(name, MERL_PARTS[name], given, subject, seconds) for name in asked.parts)
+    scored = together(run_part(name, MERL_PARTS[name], given, subject, line) for name in asked.parts)
     return together([scored, no_signals(subject, scored.rows)])
 
 
-def run_part(name: str, part: Callable[[Given], Outcome], given: Given, subject: Subject, seconds: Seconds) -> Outcome:
+def run_part(name: str, part: Callable[[Inputs], Outcome], given: Inputs, subject: Subject, line: TimeLine) -> Outcome:
     """One part; what store or method do not have is left out."""
     if name in NEED_TEXT and not subject.trained.method.declared.text:
         return without(f"part {name}", f"{subject.base.method} reads no text")
     if name in NEED_TASKS and not subject.tasks:
         return without(f"part {name}", "the store has no task that can be scored")
-    return timed(seconds, name, lambda: part(given))
+    return line.timed(name, lambda: part(given))
 
 
-def timed(seconds: Seconds, name: str, make: Callable[[], Made]) -> Made:
-    """Returns what `make` returns; says that it begins, and notes the seconds it took."""
-    print(f"evaluating: {name}")
-    start = time.monotonic()
-    made = make()
-    seconds[name] = round(time.monotonic() - start, 1)
-    return made
+def write_report(out: Path, subject: Subject, clean: CleanInputs | None, prompts: str | None) -> Path:
+    """Writes report.json and report.html beside results.json; returns the page."""
+    write_contents(out, gather_contents(subject, clean, prompts, sha256_of(out / RESULTS)))
+    return make_report(out)
 
 
-def tell(rows: Sequence[dict], own_method: str, seconds: Seconds, total: float, report: Path) -> None:
+def tell(rows: Sequence[dict], own_method: str, line: TimeLine, report: Path) -> None:
     """Prints the first table of the report, protocol by protocol, what it says in words, and what took how long."""
     rows = sorted(rows, key=lambda row: list(MACRO).index(row["protocol"]))
     print("\n".join([text_table(rows), *found(rows, own_method)]))
-    print(f"{', '.join(f'{name} {s:.0f} s' for name, s in seconds.items())}; {total:.0f} s in all")
+    print(line)
     print(f"report: {report}")
 
 
@@ -220,7 +223,7 @@ def origin(subject: Subject, tables: Path | None) -> dict:
         "checkpoint": run.checkpoint,
         "trained_at": run.folder.starts()[-1]["commit"],
         "store": subject.corpus.fingerprint,
-        "prompts": published_prompts_sha256(tables) if tables else prompts_sha256(subject.base.store),  # None: has none
+        "prompts": published_prompts_sha256(tables) if tables else prompt_set(subject).sha256,  # None: has none
     } | ({"tables": tables_sha256(tables, subject.base.store)} if tables else {})
 
 

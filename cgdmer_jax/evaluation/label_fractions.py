@@ -8,6 +8,7 @@ import numpy as np
 
 from cgdmer_jax.evaluation.baselines import CONVOLUTIONS, Convolved
 from cgdmer_jax.evaluation.embedded import Embedded
+from cgdmer_jax.evaluation.in_threads import in_threads
 from cgdmer_jax.evaluation.outcome import Outcome, score, together, without
 from cgdmer_jax.evaluation.subject import Subject, Task
 from cgdmer_jax.metrics.probe import fit_probe_path
@@ -79,10 +80,11 @@ def _scores(task: Task, one: Fitted, draws: list) -> dict[str, list[np.ndarray]]
     """Scores of each seed, the strength chosen on the whole validation part and on its cut."""
     of_choose, of_score = one.x[task.choose], one.x[task.score]
     labels = task.labels[task.choose]
-    made: dict[str, list[np.ndarray]] = {kind: [] for kind in VAL_LABELS}
-    for records, cut in draws:
+
+    def of_draw(draw: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        records, cut = draw
         path = one.fit(one.x[records], task.labels[records])
         judged, scored = path.scores(of_choose), path.scores(of_score)
-        made["full"].append(scored[path.best(judged, labels)])
-        made["cut"].append(scored[path.best(judged[:, cut], labels[cut])])
-    return made
+        return scored[path.best(judged, labels)], scored[path.best(judged[:, cut], labels[cut])]
+
+    return dict(zip(VAL_LABELS, map(list, zip(*in_threads(of_draw, draws), strict=True)), strict=True))

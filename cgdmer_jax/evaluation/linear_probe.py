@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
-from cgdmer_jax.evaluation.embedded import Embedded, Headline, fit_task
+from cgdmer_jax.evaluation.embedded import Embedded, Headline, fit_probes
 from cgdmer_jax.evaluation.outcome import Outcome, score, together
 from cgdmer_jax.evaluation.subject import Subject, Task
 from cgdmer_jax.metrics.probe import Probe
@@ -15,13 +15,11 @@ from cgdmer_jax.metrics.results import Setting
 
 def score_probes(subject: Subject, embedded: Embedded, headline: Headline, features: tuple[str, ...]) -> Outcome:
     """The trained encoder, every feature; then the same architecture with random weights, the headline feature."""
-    made = []
+    made, tasks = [], subject.tasks
     for name in features:
-        x, setting = embedded.own[name], replace(subject.base, feature=name)
-        fitted = headline.probes if name == headline.feature else {t.name: fit_task(t, x) for t in subject.tasks}
-        made += [
-            _score(setting, task, [fitted[task.name]], [x], interval=name == headline.feature) for task in subject.tasks
-        ]
+        x, setting, first = embedded.own[name], replace(subject.base, feature=name), name == headline.feature
+        probes = [headline.probes[t.name] for t in tasks] if first else fit_probes([(t, x) for t in tasks])
+        made += [_score(setting, task, [probe], [x], interval=first) for task, probe in zip(tasks, probes, strict=True)]
     if embedded.random:
         setting = replace(subject.base, method="random_weights", feature=headline.feature)
         made.append(fit_and_score(setting, subject.tasks, [of_seed[headline.feature] for of_seed in embedded.random]))
@@ -32,7 +30,9 @@ def fit_and_score(
     setting: Setting, tasks: Sequence[Task], seeds: Sequence[Float[np.ndarray, "record feature"]]
 ) -> Outcome:
     """Probes one feature (one array a seed) on every task, with intervals."""
-    return together(_score(setting, task, [fit_task(task, x) for x in seeds], seeds, interval=True) for task in tasks)
+    probes = iter(fit_probes([(task, x) for task in tasks for x in seeds]))
+    of_tasks = [(task, [next(probes) for _ in seeds]) for task in tasks]
+    return together(_score(setting, task, of_seeds, seeds, interval=True) for task, of_seeds in of_tasks)
 
 
 def _score(

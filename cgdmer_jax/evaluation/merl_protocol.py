@@ -13,7 +13,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.embedded import Embedded
 from cgdmer_jax.evaluation.outcome import Outcome, leave_out, score, together, without
 from cgdmer_jax.evaluation.subject import Sorted, Subject, Task, split_lines, unscorable
-from cgdmer_jax.evaluation.zero_shot import make_scorer, of_task, scores_of, tokens_of, zero_shot_setting
+from cgdmer_jax.evaluation.zero_shot import of_task, scores_of, tokens_of, zero_shot_setting
 from cgdmer_jax.metrics import bootstrap, metrics
 from cgdmer_jax.metrics.protocols import FRACTIONS, MAX_TEST, SEED, enough_to_draw, no_signal_rows, published_draw
 from cgdmer_jax.metrics.results import Setting, plain_row
@@ -135,7 +135,7 @@ def _f1_rows(setting: Setting, scores: list[np.ndarray], labels: np.ndarray) -> 
     return rows
 
 
-def score_merl_zero_shot(subject: Subject, aligned_width: int, tables: Path) -> Outcome:
+def score_merl_zero_shot(subject: Subject, embedded: Embedded, tables: Path) -> Outcome:
     """The release's prompts, one a class, under the names of the scored table's own header."""
     prompts = read_published(tables)
     tasks, left_out = [], []
@@ -149,9 +149,9 @@ def score_merl_zero_shot(subject: Subject, aligned_width: int, tables: Path) -> 
     if not tasks:
         return told
     texts = [[prompts[name]] for task in tasks for name in task.classes]
-    sets = {CKEPE: tokens_of(subject, texts, CKEPE)}
-    scores = scores_of(subject, make_scorer(subject.trained.method), subject.trained.variables, sets)[CKEPE]
-    setting = replace(zero_shot_setting(subject, aligned_width), variant=CKEPE)
+    tokens = tokens_of(subject, texts, CKEPE)
+    scores = scores_of(subject, embedded, subject.trained.variables, embedded.own, tokens)
+    setting = replace(zero_shot_setting(subject, embedded.aligned_width), variant=CKEPE)
     made = (_score(setting, task, [of_task(subject, tasks, scores, task)], interval=True) for task in tasks)
     return together([told, *made])
 

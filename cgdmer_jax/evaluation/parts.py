@@ -45,12 +45,7 @@ class MerlInputs:
 # In the order in which they run.
 PARTS: dict[str, Callable[[CleanInputs], Outcome]] = {
     "probe": lambda x: score_probes(x.subject, x.embedded, x.headline, x.features),
-    "zero_shot": lambda x: together(
-        (
-            score_zero_shot(x.subject, x.embedded.aligned_width, len(x.embedded.random)),
-            score_queries(x.subject, len(x.embedded.random)),
-        )
-    ),
+    "zero_shot": lambda x: together((score_zero_shot(x.subject, x.embedded), score_queries(x.subject, x.embedded))),
     "floors": lambda x: score_floors(x.subject, x.convolved),
     "retrieval": lambda x: score_retrieval(x.subject, x.embedded),
     "missing_leads": lambda x: score_missing_leads(x.subject, x.headline, x.embedded.features_of, x.cache),
@@ -60,7 +55,7 @@ PARTS: dict[str, Callable[[CleanInputs], Outcome]] = {
 }
 MERL_PARTS: dict[str, Callable[[MerlInputs], Outcome]] = {
     "probe": lambda x: score_sgd_probes(x.subject, x.embedded, x.headline),
-    "zero_shot": lambda x: score_merl_zero_shot(x.subject, x.embedded.aligned_width, x.tables),
+    "zero_shot": lambda x: score_merl_zero_shot(x.subject, x.embedded, x.tables),
 }
 NEED_TEXT = ("zero_shot", "retrieval")
 NEED_TASKS = ("zero_shot", "floors", "missing_leads", "groups", "label_fractions")

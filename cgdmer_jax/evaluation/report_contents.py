@@ -105,12 +105,12 @@ def _fitted(task: Task, probe: Probe) -> str:
 
 def _reports(subject: Subject, embedded: Embedded, at: int) -> Neighbours | None:
     """Distinct reports of the training folds; None where there is none, and for a method without text."""
-    if not subject.trained.method.declared.text:
+    if embedded.texts_of is None:
         return None
     ids = np.unique(training_reports(subject.corpus))
     if not len(ids):
         return None
-    vectors = embed_texts(subject.table, jax.jit(subject.trained.method.embed_text), subject.trained.variables, ids)
+    vectors = embed_texts(subject.table, embedded.texts_of, subject.trained.variables, ids)
     among = of_training(subject.trained.contract, subject.corpus, subject.base)
     return nearest_reports(subject.corpus, ids, vectors, embedded.own["aligned"][at], among)
 

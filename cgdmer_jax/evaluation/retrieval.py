@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import jax
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -34,13 +33,12 @@ def score_retrieval(subject: Subject, embedded: Embedded) -> Outcome:
     queries = {"ecg_to_text": subject.corpus.patient_id[lines[at]], "text_to_ecg": np.arange(len(ids))}
     gallery = {"ecg_to_text": len(ids), "text_to_ecg": len(at)}
 
-    embed_text = jax.jit(run.method.embed_text)
     random = [(trained_run.random_variables(run, seed), of_seed) for seed, of_seed in enumerate(embedded.random)]
     rows = []
     for method, seeds in ((subject.base.method, [(run.variables, embedded.own)]), ("random_weights", random)):
         ranks: dict[str, list[np.ndarray]] = {variant: [] for variant in queries}
         for variables, features in seeds:
-            ecg, text = features["aligned"][at], embed_texts(subject.table, embed_text, variables, ids)
+            ecg, text = features["aligned"][at], embed_texts(subject.table, embedded.texts_of, variables, ids)
             ranks["ecg_to_text"].append(ecg_to_text_ranks(ecg, text, own))
             ranks["text_to_ecg"].append(text_to_ecg_ranks(ecg, text, own))
         for variant, of_seeds in ranks.items():

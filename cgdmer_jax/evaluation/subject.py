@@ -9,6 +9,7 @@ import numpy as np
 
 from cgdmer_jax.data.corpus import Corpus, open_corpus
 from cgdmer_jax.data.splits import ProbeFolds, in_folds, probe_folds
+from cgdmer_jax.data.text.own_prompts import PromptSet
 from cgdmer_jax.data.token_table import TokenTable, token_table
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.leaks import Overlap, find_overlap
@@ -53,6 +54,7 @@ class Subject:
     overlap: Overlap  # of the scored records with what the run was trained on
     left_out: tuple[str, ...] = ()  # tasks that this store cannot score, and why
     case: str | None = None  # the record whose pages the report has; None = the first one scored
+    own_prompts: PromptSet | None = None  # of the user's file; None = those of the collection
 
     @property
     def of_reports(self) -> str:
@@ -158,11 +160,11 @@ def unscorable(task: Task) -> str | None:
 
 
 def make_task(corpus: Corpus, name: str, lines: np.ndarray, folds: ProbeFolds) -> Task:
-    """Records without any label of the task are left out, as the published protocols do."""
-    labels = corpus.labels(name)[lines]
+    """Records that nobody judged for the task are left out; of PTB-XL, as published, all without a label of it."""
+    labels, labelled = corpus.labels(name)[lines], corpus.labelled(name)[lines]
     fold = corpus.fold[lines]
     fit, choose, score = (
-        np.flatnonzero(labels.any(1) & in_folds(fold, part)) for part in (folds.fit, folds.choose, folds.score)
+        np.flatnonzero(labelled & in_folds(fold, part)) for part in (folds.fit, folds.choose, folds.score)
     )
     patients = corpus.patient_id[lines][score]
     weights = bootstrap.patient_weights(patients, bootstrap.N_RESAMPLES, seed=0)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from tokenizers import Tokenizer
 
-from cgdmer_jax.data.text.cleaning import clean
+from cgdmer_jax.data.text.own_cleaning import cleaned
 from cgdmer_jax.data.text.special_tokens import special_token_ids
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.given_input import in_order, plain_text
@@ -35,17 +35,17 @@ def given_phrasings(prompts: object) -> dict[str, list[str]]:
     return phrasings
 
 
-def cleaned_text(text: object, where: str, collection: str) -> str:
-    """The text by the cleaning rules of that collection; refuses what is no text, too long or holds none."""
+def cleaned_text(text: object, where: str, collection: str, own_cleaning: str | None = None) -> str:
+    """The text by these rules, or those of the collection; refuses what is no text, too long or holds none."""
     text = plain_text(text, where)
     if len(text) > MOST_CHARACTERS:
         raise CgdmerError(
             f"{where} has {len(text):,} characters, at most {MOST_CHARACTERS:,} are read; give the report alone"
         )
-    cleaned = clean(text, collection)
-    if cleaned is None:
+    clinical = cleaned(text, collection, own_cleaning)
+    if clinical is None:
         raise CgdmerError(f"{where} holds no clinical text; leave it out")
-    return cleaned
+    return clinical
 
 
 def check_known(tokenizer: Tokenizer, text: str, where: str, most_tokens: int) -> None:

@@ -15,6 +15,7 @@ from cgdmer_jax import __version__
 from cgdmer_jax.batch import blank_batch
 from cgdmer_jax.contract import InputContract
 from cgdmer_jax.data.text.cleaning import CLEANING_VERSION
+from cgdmer_jax.data.text.own_cleaning import check_rules
 from cgdmer_jax.data.text.special_tokens import full_stop_id, vocabulary_size
 from cgdmer_jax.data.text.tokenizer import TOKENIZER_FILE, load_tokenizer, save_tokenizer, tokenizer_sha256
 from cgdmer_jax.errors import CgdmerError, reason_of
@@ -111,6 +112,9 @@ def load(name: str | Path) -> Encoder:
             f"{folder} cleans reports by version {contract.cleaning_version}, this program by {CLEANING_VERSION}; "
             f"install the cgdmer_jax that wrote it ({config['package_version']})"
         )
+    for store in contract.trained_on:
+        if store.own_cleaning is not None:
+            check_rules(store.own_cleaning, f"{folder / INPUT}: own_cleaning of store {store.name}")
     tokenizer = load_tokenizer(folder)
     if tokenizer_sha256(tokenizer) != contract.tokenizer_sha256:
         raise CgdmerError(f"{folder / TOKENIZER_FILE} is not the tokenizer of this model (sha256 in {INPUT}); {REMEDY}")

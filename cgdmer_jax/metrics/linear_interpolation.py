@@ -54,15 +54,18 @@ def interpolate(
 ) -> Float32[np.ndarray, "record lead time"]:
     """Visible samples as they are, each other one's conditional mean given the visible ones of its window."""
 
+    # Samples of two tokens side by side, so that those of the visible ones are copied block by block.
+    blocks = np.ascontiguousarray(fitted.covariance.transpose(0, 2, 1, 3))
+
     def one(record: int) -> np.ndarray:
-        return _interpolate_one(fitted, signal_mv[record], visible[record])
+        return _interpolate_one(fitted, blocks, signal_mv[record], visible[record])
 
     # The systems are small: one thread each, and the pool has the cores.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(n_threads) as pool:
         return np.stack(list(pool.map(one, range(len(signal_mv)))))
 
 
-def _interpolate_one(fitted, signal_mv, visible):
+def _interpolate_one(fitted, blocks, signal_mv, visible):
     n_leads, n_patches = visible.shape
     p, reach = fitted.patch_samples, fitted.reach
     wide = 2 * reach + 1
@@ -80,17 +83,21 @@ def _interpolate_one(fitted, signal_mv, visible):
         columns = np.flatnonzero(of_patch == number)
         if len(known) and len(wanted):
             given = values[columns][:, known].reshape(len(columns), -1).T
-            solved = _solve(fitted.covariance, known, given)
-            cross = fitted.covariance[centre[wanted]][:, :, known].reshape(len(wanted) * p, -1)
+            solved = _solve(_between(blocks, known, known), given)
+            cross = _between(blocks, centre[wanted], known)
             made[np.ix_(wanted, columns)] = (cross @ solved).reshape(len(wanted), p, -1).transpose(0, 2, 1)
     return (made + mean[:, :, None]).reshape(n_leads, -1).astype(np.float32)
 
 
-def _solve(covariance, known, given):
+def _between(blocks, rows, columns):
+    """Covariance of the samples of these tokens with those of others."""
+    n = blocks.shape[2]
+    return blocks[rows[:, None], columns].transpose(0, 2, 1, 3).reshape(len(rows) * n, len(columns) * n)
+
+
+def _solve(square, given):
     """(C_SS + ridge)^-1 given, of the known tokens' samples."""
-    size = len(known) * covariance.shape[1]
-    square = covariance[known][:, :, known].reshape(size, size)
-    square[np.diag_indices(size)] += RIDGE_MV2
+    square[np.diag_indices_from(square)] += RIDGE_MV2
     return np.linalg.solve(square, given)
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from cgdmer_jax.metrics.bootstrap import bootstrap_auprc, bootstrap_auroc
+from cgdmer_jax.metrics.bootstrap import bootstrap_auroc, bootstrap_both
 
 ENOUGH_POSITIVES = 10  # classes of `macro_ge10`: with fewer, one record moves the figure too far
 ECE_BINS = 15
@@ -19,11 +19,12 @@ def auroc(
     return bootstrap_auroc(scores, labels, np.ones((1, len(scores)), np.int16))[0]
 
 
-def auprc(
+def auroc_and_auprc(
     scores: Float[np.ndarray, "record klass"], labels: Bool[np.ndarray, "record klass"]
-) -> Float[np.ndarray, "klass"]:
-    """Average precision: sum over thresholds of recall gained times precision there."""
-    return bootstrap_auprc(scores, labels, np.ones((1, len(scores)), np.int16))[0]
+) -> tuple[Float[np.ndarray, "klass"], Float[np.ndarray, "klass"]]:
+    """AUROC and average precision (the sum over thresholds of recall gained times precision there)."""
+    of_area, of_precision = bootstrap_both(scores, labels, np.ones((1, len(scores)), np.int16))
+    return of_area[0], of_precision[0]
 
 
 def brier(

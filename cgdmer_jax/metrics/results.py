@@ -87,31 +87,35 @@ def rows_for_scores(
     """
     learned = np.ones(len(classes), bool) if defined is None else defined
     table = _Table(setting, classes, labels.sum(0), len(labels), len(scores), learned)
-    sampled = {}
-    for name, point, resampled in (
-        ("auroc", metrics.auroc, bootstrap.bootstrap_auroc),
-        ("auprc", metrics.auprc, bootstrap.bootstrap_auprc),
-    ):
-        values = np.stack([point(one, labels) for one in scores])
-        wanted = weights is not None and (name == "auroc" or not macro_only)
-        # For the macro AUROC alone, classes outside of it need no resamples.
-        resampled_classes = table.enough if macro_only else learned
-        samples = _resample(resampled, scores, labels, weights, resampled_classes) if wanted else None
-        sampled[name] = table.add(name, values, samples, macro_only)
+    auroc_samples = auprc_samples = None
+    if weights is not None and macro_only:  # classes outside of the macro need no resamples
+        (auroc_samples,) = _resample(_auroc_alone, scores, labels, weights, table.enough)
+    elif weights is not None:
+        auroc_samples, auprc_samples = _resample(bootstrap.bootstrap_both, scores, labels, weights, learned)
+    aurocs, auprcs = zip(*(metrics.auroc_and_auprc(one, labels) for one in scores), strict=True)
+    value, samples = table.add("auroc", np.stack(aurocs), auroc_samples, macro_only)
+    table.add("auprc", np.stack(auprcs), auprc_samples, macro_only)
     if probabilities:
         table.add("brier", np.stack([metrics.brier(one, labels) for one in scores]), None)
         table.add("ece", np.stack([metrics.ece(one, labels) for one in scores]), None)
-    value, samples = sampled["auroc"]
     return Scored(setting, table.rows, value, samples, weights)
 
 
+def _auroc_alone(scores, labels, weights):
+    return (bootstrap.bootstrap_auroc(scores, labels, weights),)
+
+
 def _resample(resampled, scores, labels, weights, classes):
-    """[resample, class] of a figure, each resample with the scores of the training seed it draws; NaN elsewhere."""
+    """[figure, resample, class], each resample with the scores of the training seed it draws; NaN elsewhere."""
     chosen = bootstrap.seed_of_resample(len(scores), len(weights), SEED)
-    samples = np.full((len(weights), labels.shape[1]), np.nan)
-    for seed, one in enumerate(scores):
-        mine = np.flatnonzero(chosen == seed)
-        samples[np.ix_(mine, classes)] = resampled(one[:, classes], labels[:, classes], weights[mine])
+    of_seeds = [np.flatnonzero(chosen == seed) for seed in range(len(scores))]
+    made = [
+        resampled(one[:, classes], labels[:, classes], weights[mine])
+        for one, mine in zip(scores, of_seeds, strict=True)
+    ]
+    samples = np.full((len(made[0]), len(weights), labels.shape[1]), np.nan)
+    for mine, figures in zip(of_seeds, made, strict=True):
+        samples[:, mine[:, None], classes] = figures
     return samples
 
 

@@ -41,8 +41,7 @@ class RidgePath:
 
     def best(self, scores: Float64[np.ndarray, "penalty record klass"], y: Bool[np.ndarray, "record klass"]) -> int:
         """Index of the penalty with the highest merit on these validation records."""
-        merits = self.merits(scores, y)
-        return int(np.nanargmax(merits)) if np.isfinite(merits).any() else 0
+        return _highest(self.merits(scores, y))
 
 
 @dataclass(frozen=True)
@@ -74,55 +73,75 @@ def fit_ridge_path(
     penalties: Sequence[float] = PENALTIES,
 ) -> RidgePath:
     """Standardises on the training draw and fits every penalty."""
+    return fit_ridge_paths(x, [y], penalties=penalties)[0]
+
+
+def fit_ridge_paths(
+    x: Float[np.ndarray, "record feature"],
+    ys: Sequence[Bool[np.ndarray, "record _"]],
+    *,
+    penalties: Sequence[float] = PENALTIES,
+) -> list[RidgePath]:
+    """The same of several sets of classes of the same records, which share the Gram matrix and its factors."""
     mean, std = moments(x, "training")
-    rate = y.mean(0)
-    target = 2.0 * (y - rate)
-    return RidgePath(_solve(x, mean, std, target, penalties), 2 * rate - 1, mean, std, (rate > 0) & (rate < 1))
+    rates = [y.mean(0) for y in ys]
+    targets = [2.0 * (y - rate) for y, rate in zip(ys, rates, strict=True)]
+    weights = _solve(x, mean, std, targets, penalties)
+    return [
+        RidgePath(of_set, 2 * rate - 1, mean, std, (rate > 0) & (rate < 1))
+        for of_set, rate in zip(weights, rates, strict=True)
+    ]
 
 
-def fit_ridge(
-    x_train: Float[np.ndarray, "record feature"],
-    y_train: Bool[np.ndarray, "record klass"],
+def choose_penalty(
+    path: RidgePath,
     x_valid: Float[np.ndarray, "other feature"],
     y_valid: Bool[np.ndarray, "other klass"],
     *,
     penalties: Sequence[float] = PENALTIES,
 ) -> Ridge:
-    """Keeps the penalty of highest mean validation AUROC."""
+    """Keeps the one of highest mean validation AUROC; `penalties` are those of the path."""
     check_features(x_valid, "validation")
-    path = fit_ridge_path(x_train, y_train, penalties=penalties)
-    scores = path.scores(x_valid)
-    best = path.best(scores, y_valid)
-    return Ridge(path, best, float(penalties[best]), tuple(path.merits(scores, y_valid)))
+    merits = path.merits(path.scores(x_valid), y_valid)
+    best = _highest(merits)
+    return Ridge(path, best, float(penalties[best]), tuple(merits))
 
 
-def _solve(x, mean, std, target, penalties):
-    """Weights [penalty, feature, class] from the smaller Gram matrix: of features or of records.
+def _highest(merits: Sequence[float]) -> int:
+    return int(np.nanargmax(merits)) if np.isfinite(merits).any() else 0
+
+
+def _solve(x, mean, std, targets, penalties):
+    """Of each target the weights [penalty, feature, class], from the smaller Gram matrix: of features or of records.
 
     It works in the features' own precision: the rounding of a float32 Gram matrix of 17,084 records (largest
     eigenvalue below 1e8, so a few units) is small beside the penalties.
     """
-    n_features, n_classes = x.shape[1], target.shape[1]
+    n_features = x.shape[1]
     if len(x) >= n_features:
-        gram, right = np.zeros((n_features, n_features), x.dtype), np.zeros((n_features, n_classes))
+        gram = np.zeros((n_features, n_features), x.dtype)
+        rights = [np.zeros((n_features, target.shape[1])) for target in targets]
         for first in range(0, len(x), BLOCK):
             block = _standard(x[first : first + BLOCK], mean, std)
             gram += block.T @ block
-            right += block.T @ target[first : first + BLOCK].astype(x.dtype)
-        return np.stack([_solve_positive(gram, penalty, right) for penalty in penalties])
+            for right, target in zip(rights, targets, strict=True):
+                right += block.T @ target[first : first + BLOCK].astype(x.dtype)
+        solved = [_solve_positive(gram, penalty, rights) for penalty in penalties]
+        return [np.stack(of_penalties) for of_penalties in zip(*solved, strict=True)]
     standard = _standard(x, mean, std)
     gram = standard @ standard.T
-    dual = np.concatenate([_solve_positive(gram, penalty, target) for penalty in penalties], axis=1)
-    return (standard.T @ dual.astype(x.dtype)).reshape(n_features, len(penalties), n_classes).transpose(1, 0, 2)
+    solved = [_solve_positive(gram, penalty, targets) for penalty in penalties]
+    duals = [np.concatenate(of_penalties, axis=1).astype(x.dtype) for of_penalties in zip(*solved, strict=True)]
+    return [(standard.T @ dual).reshape(n_features, len(penalties), -1).transpose(1, 0, 2) for dual in duals]
 
 
 def _standard(x, mean, std):
     return ((x - mean.astype(x.dtype)) / std.astype(x.dtype)).astype(x.dtype)
 
 
-def _solve_positive(gram, penalty, right):
-    """(gram + penalty)^-1 right."""
+def _solve_positive(gram, penalty, rights):
+    """(gram + penalty)^-1 right, of each right."""
     shifted = gram.copy()
     shifted[np.diag_indices_from(shifted)] += penalty
     factor = cho_factor(shifted, lower=True, overwrite_a=True, check_finite=False)
-    return cho_solve(factor, right.astype(gram.dtype)).astype(np.float64)
+    return [cho_solve(factor, right.astype(gram.dtype)).astype(np.float64) for right in rights]

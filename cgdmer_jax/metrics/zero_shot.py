@@ -1,18 +1,7 @@
-"""Zero-shot scores batch by batch (the class vector is the method's), and whether negation is understood."""
-
-from collections.abc import Callable, Iterable
+"""Whether negation is understood: an affirmed finding against its own negation."""
 
 import numpy as np
 from jaxtyping import Bool, Float
-
-from cgdmer_jax.batch import Batch
-
-
-def collect_scores(
-    scores: Callable[[Batch], Float[np.ndarray, "batch klass"]], batches: Iterable[tuple[Batch, int]]
-) -> Float[np.ndarray, "record klass"]:
-    """Scores of all records from (batch, number of real records in it), padding cut off."""
-    return np.concatenate([np.asarray(scores(batch))[:n_real] for batch, n_real in batches])
 
 
 def affirmed_share(

@@ -197,4 +197,10 @@ def _trained_on(corpus: Corpus, number: int, lines: Int64[np.ndarray, "record"])
     own = lines[(lines >= corpus.first_lines[number]) & (lines < corpus.first_lines[number + 1])]
     patients = {patient_sha256(patient) for patient in corpus.patient_id[own]}
     signals = set(corpus.column("signal_sha256")[own])
-    return TrainedOn(store.namespace, store.fingerprint, tuple(sorted(patients)), tuple(sorted(signals)))
+    return TrainedOn(
+        store.namespace,
+        store.fingerprint,
+        tuple(sorted(patients)),
+        tuple(sorted(signals)),
+        own_cleaning=store.info.get("own_cleaning"),
+    )

@@ -14,8 +14,9 @@ import tqdm
 from cgdmer_jax import path_arguments, provenance
 from cgdmer_jax.contract import InputContract, Prepared, prepare
 from cgdmer_jax.data.loader import read_ahead
-from cgdmer_jax.data.readers.found_records import HEADER, SIGNALS, find_records, name_of
-from cgdmer_jax.data.readers.wfdb import read_wfdb
+from cgdmer_jax.data.readers.formats import FORMATS, NO_HINTS, Hints, Location, read_recording
+from cgdmer_jax.data.readers.found_records import find_recordings, name_of_recording
+from cgdmer_jax.data.readers.wfdb import HEADER, SIGNALS
 from cgdmer_jax.errors import CgdmerError, visible
 from cgdmer_jax.interop.encoder import Encoder
 from cgdmer_jax.interop.pretrained import content_sha256, load
@@ -27,8 +28,16 @@ from cgdmer_jax.waveform.windows import split
 from cgdmer_jax.whole_file import whole_file
 
 ENDING = ".npz"
+MEAN = "mean"  # in place of one of the windows
 RECORDS_AHEAD = 8  # prepared before they are asked for: two batches on a CPU
 RECORDS_A_PART = 1024  # what a kill costs at most, in seconds some five
+
+
+class Named(NamedTuple):
+    """A recording and what it is called in the output."""
+
+    name: str
+    location: Location
 
 
 class PreparedWindow(NamedTuple):
@@ -48,19 +57,23 @@ class ReadRecord(NamedTuple):
     n_windows_left_out: int  # none of a record that is left out whole
 
 
-def embed_folder(model: str, records: Path, out: Path, *, feature: str = "main", windows: str = "first") -> str:
-    """Embeds every WFDB record below a folder; the sentence that sums it up.
+def embed_folder(
+    model: str, records: Path, out: Path, *, feature: str = "main", windows: str = "first", hints: Hints = NO_HINTS
+) -> str:
+    """Embeds every recording below a folder, whatever its format; the sentence that sums it up.
 
     - `model`: model folder, or hf://owner/name@revision.
     - `records`: folder, searched whole. What cannot be used in it is left out and printed with the reason.
     - `out`: .npz file to write: record [n], start_s [n] (seconds), embedding [n, feature].
     - `feature`: name of the feature (docs/evaluation.md).
-    - `windows`: which ones of a recording longer than the model's window (waveform/windows.py).
+    - `windows`: which ones of a recording longer than the model's window (waveform/windows.py), or "mean": one vector
+      a recording, the mean over all its windows.
+    - `hints`: rate, leads and unit of the recordings whose files do not say them.
 
     Stopped at any moment, the same call continues: what is done lies in a folder beside `out` until all is.
 
-    Raises CgdmerError where the folder holds no WFDB record or none that can be used, and where `out` was begun with
-    another model, feature, choice of windows or list of records.
+    Raises CgdmerError where the folder holds no recording or none that can be used, and where `out` was begun with
+    another model, feature, choice of windows, hints or list of records.
     """
     if out.suffix != ENDING:
         raise CgdmerError(f"--out={out} does not end in {ENDING}; name a file that does")
@@ -68,40 +81,53 @@ def embed_folder(model: str, records: Path, out: Path, *, feature: str = "main",
     print(f"reading the model {model}")
     encoder = load(model)
     encoder.check_feature(feature)
-    found = find_records(records)
+    found = find_recordings(records)
     for sentence in found.sentences:
         print(visible(sentence))
-    if not found.records:
-        raise CgdmerError(f"{records} holds no WFDB record (.hea); give the folder that does")
-    parts = [found.records[at : at + RECORDS_A_PART] for at in range(0, len(found.records), RECORDS_A_PART)]
+    if not found.recordings:
+        raise CgdmerError(f"{records} holds no recording ({', '.join(FORMATS)}); give the folder that does")
+    named = [Named(name_of_recording(location, records), location) for location in found.recordings]
+    parts = [named[at : at + RECORDS_A_PART] for at in range(0, len(named), RECORDS_A_PART)]
     begun_with = {
         "model": content_sha256(model),
         "feature": feature,
         "choice of windows": windows,
-        "list of records": _sha256_of_list(found.records, records),
+        "rate, leads or unit": json.dumps([hints.rate, hints.leads, hints.unit]),
+        "list of records": _sha256_of_list(named),
         "version of the program or device": json.dumps([provenance.code_sha256(), *_computed_by()]),
     }
     with unfinished_rows(out, begun_with) as unfinished:
         done = []
-        with progress_bar(len(found.records), "record", "embed") as bar:
-            for number, paths in enumerate(parts):
+        with progress_bar(len(named), "record", "embed") as bar:
+            for number, some in enumerate(parts):
                 part = unfinished.read(number)
                 if part is None:
-                    part = _embed_part(encoder, paths, records, feature, windows, bar)
+                    part = _embed_part(encoder, some, hints, feature, "all" if windows == MEAN else windows, bar)
                     unfinished.write(number, part)
                 else:
-                    bar.update(len(paths))
+                    bar.update(len(some))
                     for sentence in part["told"].tolist():
                         tell(bar, sentence)
                 done.append(part)
         rows = {name: np.concatenate([part[name] for part in done]) for name in done[0]}
         if not len(rows["record"]):
             unfinished.remove()
-            raise CgdmerError(f"none of the {len(found.records)} records of {records} can be used: see above")
+            raise CgdmerError(f"none of the {len(named)} records of {records} can be used: see above")
+        if windows == MEAN:
+            rows |= _means(rows)
         with whole_file(out) as file:
             np.savez(file, **{name: rows[name] for name in ("record", "start_s", "embedding")})
         unfinished.remove()
-    return f"{out}: {_summary(rows, feature, len(found.records), found.n_left_out)}"
+    return f"{out}: {_summary(rows, feature, len(named), found.n_left_out)}"
+
+
+def _means(rows: RowsOfPart) -> RowsOfPart:
+    """One row a recording: the mean over its windows, which follow each other."""
+    names, first, counts = np.unique(rows["record"], return_index=True, return_counts=True)
+    order = np.argsort(first)
+    sums = np.add.reduceat(rows["embedding"].astype(np.float64), first[order])
+    means = (sums / counts[order, None]).astype(np.float32)
+    return {"record": names[order], "start_s": rows["start_s"][first[order]], "embedding": means}
 
 
 def _summary(rows: RowsOfPart, feature: str, n_records: int, n_not_read: int) -> str:
@@ -119,14 +145,14 @@ def _computed_by() -> list[str]:
     return [jax.__version__, jax.devices()[0].device_kind]
 
 
-def _sha256_of_list(paths: list[Path], root: Path) -> str:
-    """Hash of names, sizes and times of the records' files: of the header, and of what may lie beside it."""
+def _sha256_of_list(named: list[Named]) -> str:
+    """Hash of names, sizes and times of the recordings' files: of WFDB the header, and what may lie beside it."""
     listing = hashlib.sha256()
-    for path in paths:
-        found = [name_of(path, root)]
-        for ending in (HEADER, *sorted(SIGNALS)):
+    for name, location in named:
+        found = [name]
+        for ending in ("", HEADER, *sorted(SIGNALS)):
             try:
-                status = os.stat(f"{path}{ending}")
+                status = os.stat(f"{location.path}{ending}")
             except OSError:  # not there, or to be named when it is read
                 continue
             found += [ending, status.st_size, status.st_mtime_ns]
@@ -135,7 +161,7 @@ def _sha256_of_list(paths: list[Path], root: Path) -> str:
 
 
 def _embed_part(
-    encoder: Encoder, paths: list[Path], root: Path, feature: str, which: str, bar: tqdm.tqdm
+    encoder: Encoder, named: list[Named], hints: Hints, feature: str, which: str, bar: tqdm.tqdm
 ) -> RowsOfPart:
     """Arrays by row (record, start_s, embedding), by record (suspicious, n_windows_left_out) and sentences (told)."""
     of_records: list[ReadRecord] = []  # without their windows
@@ -143,7 +169,7 @@ def _embed_part(
 
     def prepared() -> Iterator[Prepared]:
         # A thread reads and prepares while the model computes.
-        for made in read_ahead(lambda path: _prepare_record(encoder.contract, path, root, which), paths, RECORDS_AHEAD):
+        for made in read_ahead(lambda one: _prepare_record(encoder.contract, one, hints, which), named, RECORDS_AHEAD):
             bar.update()
             for sentence in made.told:
                 tell(bar, sentence)
@@ -162,11 +188,11 @@ def _embed_part(
     }
 
 
-def _prepare_record(contract: InputContract, path: Path, root: Path, which: str) -> ReadRecord:
+def _prepare_record(contract: InputContract, named: Named, hints: Hints, which: str) -> ReadRecord:
     """The windows of a record that can be used; says of the others why they are not."""
-    name = name_of(path, root)
+    name = named.name
     try:
-        recording = read_wfdb(path)
+        recording = read_recording(named.location, hints=hints)
         parts = split(recording.signal_mv, recording.rate, contract.seconds, which)
     except CgdmerError as error:
         return ReadRecord(name, [], [f"{name}: left out: {error}"], False, 0)

@@ -29,17 +29,26 @@ def split(
     signal: Shaped[np.ndarray, "lead time"], rate: float | int, seconds: float | int, which: str = "first"
 ) -> Split:
     """Windows of `seconds`; of `all`, the last may be shorter, down to what is accepted as a recording."""
-    if which not in WINDOWS:
-        raise CgdmerError(f'there are no windows "{which}".{suggest(str(which), WINDOWS)}')
     length, size = signal.shape[-1], max(1, round(seconds * rate))
+    starts = starts_of(length, rate, seconds, which)
     if length <= size:
-        return Split([Window(0.0, signal)], None)
-    if which == "all":
-        starts = [start for start in range(0, length, size) if length - start >= SHORTEST_SECONDS * rate]
+        words = None
+    elif which == "all":
         rest = length - starts[-1] - size
         words = f"its last {rest / rate:g} s are too short for a window and are not used" if rest > 0 else None
     else:
-        starts = [0 if which == "first" else (length - size) // 2]
         place = "first" if which == "first" else "central"
         words = f"its {place} {seconds:g} of {length / rate:g} s are used"
     return Split([Window(start / rate, signal[..., start : start + size]) for start in starts], words)
+
+
+def starts_of(length: int, rate: float | int, seconds: float | int, which: str) -> list[int]:
+    """Sample at which each window begins, in a recording of `length` samples."""
+    if which not in WINDOWS:
+        raise CgdmerError(f'there are no windows "{which}".{suggest(str(which), WINDOWS)}')
+    size = max(1, round(seconds * rate))
+    if length <= size or which == "first":
+        return [0]
+    if which == "centre":
+        return [(length - size) // 2]
+    return [start for start in range(0, length, size) if length - start >= SHORTEST_SECONDS * rate]

@@ -13,13 +13,13 @@ from cgdmer_jax.recipes import embed_recordings
 if __name__ == "__main__":
     number, words = int(sys.argv[1]), sys.argv[2:]
     embed_recordings.RECORDS_A_PART = 2
-    read, seen = embed_recordings.read_wfdb, []
+    read, seen = embed_recordings.read_recording, []
 
-    def read_wfdb(path):
-        seen.append(path)
+    def read_recording(location, **given):
+        seen.append(location)
         if len(seen) == number:
             os.kill(os.getpid(), signal.SIGKILL)
-        return read(path)
+        return read(location, **given)
 
-    embed_recordings.read_wfdb = read_wfdb
+    embed_recordings.read_recording = read_recording
     sys.exit(main(words))

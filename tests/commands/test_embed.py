@@ -13,6 +13,7 @@ from cgdmer_jax.recipes.embed_recordings import embed_folder
 from cgdmer_jax.waveform.conditioning import LEADS
 from tests.bad_recordings import clean, swapped
 from tests.data.ptbxl_root import write_record
+from tests.data.written_recordings import write_code, write_edf
 from tests.interop.small_model import write_small_model
 
 
@@ -77,8 +78,28 @@ def test_a_record_that_cannot_be_read_is_left_out_and_costs_the_others_nothing(f
     printed = capsys.readouterr().out
     for name in ("long", "folder", "gone", "own", "pipe"):
         assert f"{name}: left out: record" in printed
-    assert "1 .edf: left out: no WFDB record" in printed
+    assert "x.edf: left out: record" in printed and "ends inside the header" in printed
     assert "2 records, 32 wide; 6 left out" in printed  # everything that was there
+
+
+def test_recordings_of_every_format_are_embedded_under_the_name_of_their_file(folder, records, capsys):
+    digital = clean(2, seconds=10).T
+    np.save(records / "two.npy", np.stack([digital, digital]))
+    for name, write in (("b", write_edf), ("c", write_code)):
+        (records / name).mkdir()
+        finer = [np.interp(np.arange(4000) / 4, np.arange(1000), row) for row in digital]
+        write(records / name, np.rint(finer).astype("<i2"))
+    (records / "labels.csv").write_text("record,label\na,NORM\n")
+    made, exam = embedded(folder, records, "--rate=400", "--unit=uV"), "c/exams_part0.hdf5#1169160"
+    assert "two.npy#0: left out: record" in (printed := capsys.readouterr().out)
+    assert "its file does not say the leads of its samples; say it with --leads" in printed
+    assert "other files, which are no recordings: 1 .csv" in printed
+    assert "3 records, 32 wide; 4 left out" in printed
+    assert made["record"].tolist() == ["a", "b/r.edf", exam]
+    np.testing.assert_allclose(made["embedding"][1], made["embedding"][2], atol=1e-4)
+    made = embedded(folder, records, "--rate=100", "--unit=uV", f"--leads={','.join(LEADS)}")
+    assert made["record"].tolist() == ["a", "b/r.edf", exam, "two.npy#0", "two.npy#1"]
+    np.testing.assert_array_equal(made["embedding"][3], made["embedding"][4])
 
 
 def test_the_name_of_a_signal_does_not_steer_the_terminal(folder, records, capsys):
@@ -105,6 +126,10 @@ def test_of_a_long_recording_the_first_seconds_are_used_and_that_is_told(folder,
     centre = embedded(folder, records, "--windows=centre")
     assert centre["start_s"].tolist() == [0, 10.75]
     assert "long: its central 10 of 31.5 s are used" in capsys.readouterr().out
+    mean = embedded(folder, records, "--windows=mean")
+    assert mean["record"].tolist() == ["a", "long"] and mean["start_s"].tolist() == [0, 0]
+    np.testing.assert_allclose(mean["embedding"][0], every["embedding"][0], atol=1e-6)
+    np.testing.assert_allclose(mean["embedding"][1], every["embedding"][1:].mean(axis=0), atol=1e-6)
 
 
 def test_a_window_that_cannot_be_used_is_left_out_and_the_short_rest_is_named(folder, records, capsys):
@@ -150,7 +175,7 @@ def test_the_home_folder_and_a_folder_that_is_not_there_yet_serve_as_output(fold
 
 def test_a_folder_without_records_is_refused(folder, tmp_path):
     words = [f"--model={folder / 'model'}", f"--records={tmp_path}", f"--out={tmp_path / 'e.npz'}"]
-    with pytest.raises(CgdmerError, match="holds no WFDB record"):
+    with pytest.raises(CgdmerError, match=r"holds no recording \(WFDB, EDF"):
         main(words)
     (tmp_path / "x.hea").write_text("nothing")
     with pytest.raises(CgdmerError, match="none of the 1 records"):

@@ -62,9 +62,11 @@ def test_a_killed_embedding_continues_to_the_same_bytes(folder, tmp_path, parts_
     assert n_whole >= 1  # and more only where the thread that reads was held up
     killed(folder, out, 1)  # whatever is done is not read again, so this is a later record
     seen = []
-    read = embed_recordings.read_wfdb
+    read = embed_recordings.read_recording
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(embed_recordings, "read_wfdb", lambda path: (seen.append(path.name), read(path))[1])
+        patch.setattr(
+            embed_recordings, "read_recording", lambda at, **given: (seen.append(at.path.name), read(at, **given))[1]
+        )
         assert main(words(folder, out)) == 0
     assert "r0" not in seen and "r8" in seen
     assert out.read_bytes() == undisturbed.read_bytes()

@@ -14,7 +14,8 @@ from cgdmer_jax.errors import CgdmerError
 
 ALL = [
     (collection, task, code, language, phrasings)
-    for collection in ("ptbxl", "synthetic")
+    for collection in sorted(path.stem for path in prompts.FOLDER.glob("*.json"))
+    if prompts.holder(collection) == collection
     for task, classes in prompts.load_prompts(collection).items()
     for code, languages in classes.items()
     for language, phrasings in languages.items()

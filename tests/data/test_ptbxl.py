@@ -167,23 +167,29 @@ def test_of_many_recordings_that_the_table_does_not_list_a_few_are_named(tmp_pat
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (
-            lambda text: text.encode("latin-1"),
-            r"is not UTF-8 \(byte 0xfc in line 3, .*\); save it as UTF-8, or restore",
-        ),
-        (lambda text: text.encode("utf-16"), "is UTF-16, .*; save it as UTF-8, or restore"),
+        (lambda text: text.encode() + b"\xff\n", r"is UTF-8 and damaged \(byte 0xff in line 5\); .*restore"),
         (lambda text: text.encode()[:-40], r"is cut inside its last line \(4\); restore"),
         (lambda text: text.replace("records500/00000/00003_hr", '"x').encode(), r"is no CSV .*unexpected end of data"),
     ],
 )
 @pytest.mark.parametrize("read", [read_reports, lambda root: open_source(root, 100)])
-def test_a_table_in_another_encoding_or_cut_is_one_sentence(tmp_path, read, spoil, words):
+def test_a_damaged_or_cut_table_is_one_sentence(tmp_path, read, spoil, words):
     root = write_root(tmp_path / "root", [line(1), line(2, report="geringfügig"), line(3)])
     file = root / "ptbxl_database.csv"
     file.write_bytes(spoil(file.read_bytes().decode()))
     with pytest.raises(CgdmerError, match=rf"ptbxl_database\.csv {words}") as caught:
         read(root)
     assert "\n" not in str(caught.value) and "geringf" not in str(caught.value)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_a_table_that_a_spreadsheet_saved_anew_says_the_same(tmp_path, encoding):
+    root = write_root(tmp_path / "root", [line(1), line(2, report="geringfügig"), line(3)])
+    before, file = open_source(root, 100), root / "ptbxl_database.csv"
+    file.write_bytes(file.read_bytes().decode().encode(encoding))
+    after = open_source(root, 100)
+    assert after.records == before.records
+    assert [remark for remark in after.remarks if "Windows-1252" in remark] == after.remarks[: encoding == "latin-1"]
 
 
 def test_a_table_whose_last_line_lacks_its_end_is_read(tmp_path):

@@ -11,7 +11,7 @@ import wfdb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cgdmer_jax.data.readers.found_records import find_records
+from cgdmer_jax.data.readers.found_records import find_recordings
 from cgdmer_jax.data.readers.wfdb import RecordError, read_wfdb
 from cgdmer_jax.data.readers.wfdb_formats import FLAC_BITS, INVALID, LARGEST_PADDING, PACKED, n_bytes
 from cgdmer_jax.data.readers.wfdb_header import read_header
@@ -218,9 +218,9 @@ def test_a_name_with_an_umlaut_is_found_however_it_is_spelled(tmp_path, in_heade
     (tmp_path / os.fsdecode(spelled(on_disk) + b".hea")).write_bytes(header)
     path.with_suffix(".dat").rename(tmp_path / os.fsdecode(spelled(on_disk) + b".dat"))
     path.with_suffix(".hea").unlink()
-    found = find_records(tmp_path)
-    assert len(found.records) == 1 and not found.sentences
-    for asked in (found.records[0], tmp_path / "müller", tmp_path / unicodedata.normalize("NFD", "müller")):
+    found = find_recordings(tmp_path)
+    assert len(found.recordings) == 1 and not found.sentences
+    for asked in (found.recordings[0].path, tmp_path / "müller", tmp_path / unicodedata.normalize("NFD", "müller")):
         np.testing.assert_array_equal(read_wfdb(asked).signal_mv, expected_mv)
 
 
@@ -229,7 +229,7 @@ def test_a_signal_file_of_another_name_with_an_umlaut_is_not_left_out(tmp_path):
     path.with_suffix(".dat").rename(tmp_path / unicodedata.normalize("NFD", "größe (1).b.dat").replace(" ", "_"))
     rewrite(path, "r1.dat", "größe_(1).b.dat")
     assert read_wfdb(path).names == ("I", "V1")
-    found = find_records(tmp_path)
+    found = find_recordings(tmp_path)
     assert not found.sentences and found.n_left_out == 0
 
 

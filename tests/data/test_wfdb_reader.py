@@ -13,8 +13,8 @@ import wfdb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cgdmer_jax.data.readers.checks import MOST_SAMPLES
 from cgdmer_jax.data.readers.wfdb import RECORD_PROBLEMS, RecordError, read_wfdb
-from cgdmer_jax.data.readers.wfdb_header import MOST_SAMPLES
 from cgdmer_jax.waveform.conditioning import LEADS
 from tests.data.wfdb_records import HEADER, write
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -13,12 +14,18 @@ from sklearn.metrics import roc_auc_score
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.data.sources import synthetic
 from cgdmer_jax.data.store.convert import convert
+from cgdmer_jax.data.text.cleaning import clean
+from cgdmer_jax.data.text.prompts import load_prompts
+from cgdmer_jax.data.text.tokenizer import encode
+from cgdmer_jax.data.token_table import token_table
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.evaluate import evaluate
 from cgdmer_jax.evaluation.parts import PARTS
 from cgdmer_jax.metrics.results import read_results
 from cgdmer_jax.models.masking.slots import STRATEGIES
+from cgdmer_jax.recipes.build import read_batches
 from cgdmer_jax.recipes.pretrain import pretrain
+from cgdmer_jax.recipes.trained_run import load_run
 from configs import quickstart
 from tests.report.test_page import Page
 from tests.sealed_files import rewrite
@@ -89,6 +96,24 @@ def test_a_figure_can_be_computed_again_from_the_predictions_alone(evaluated):
         assert row["value"] == pytest.approx(roc_auc_score(labels[:, k], scores[:, k]), abs=1e-4)
 
 
+def test_zero_shot_scores_are_cosines_to_the_mean_of_the_prompts_as_the_method_embeds_them(evaluated):
+    run, store = evaluated
+    trained, corpus = load_run(run, None), open_corpus((str(store),))
+    saved = np.load(run / "evaluation/synthetic/validation/predictions.npz")
+    line_of = {str(name): line for line, name in enumerate(corpus.column("record_id"))}
+    lines = np.array([line_of[name] for name in saved["findings/record_id"][:8]])
+    table = token_table(corpus, trained.tokenizer, trained.config.data.max_tokens)
+    batch, _ = next(iter(read_batches(corpus, lines, table, len(lines))))
+    ecg = np.asarray(jax.jit(trained.method.embed_ecg)(trained.variables, batch)["aligned"], np.float64)
+    prompts = load_prompts("synthetic")["findings"]
+    for k, code in enumerate(saved["findings/classes"][:3]):
+        texts = [clean(text, "synthetic") for text in prompts[code]["en"]]
+        tokens, mask, _ = encode(trained.tokenizer, texts, trained.config.data.max_tokens)
+        mean = np.asarray(jax.jit(trained.method.embed_text)(trained.variables, tokens, mask), np.float64).mean(0)
+        wanted = ecg @ mean / np.linalg.norm(mean)
+        np.testing.assert_allclose(saved["findings/zero_shot/cgdmer/aligned/en"][:8, k], wanted, atol=1e-5)
+
+
 def test_predictions_hold_every_seed_so_that_the_mean_over_seeds_can_be_computed_again(evaluated):
     saved = np.load(evaluated[0] / "evaluation/synthetic/validation/predictions.npz")
     scores, labels = saved["findings/probe/random_weights/main"], saved["findings/labels"]
@@ -110,6 +135,8 @@ def test_results_say_which_run_checkpoint_and_commit_they_come_from(evaluated):
     assert len(origin["checkpoint"]) == len(origin["prompts"]) == 64
     assert list(origin["seconds"]) == ["embed", "headline", "convolutions", *PARTS]
     assert sum(origin["seconds"].values()) > 1
+    assert origin["cpu_seconds"].keys() == origin["seconds"].keys()
+    assert sum(origin["cpu_seconds"].values()) > 1
     assert origin["trained_at"] == json.loads((run / "environment.json").read_text())[0]["commit"]
 
 

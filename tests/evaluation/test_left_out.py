@@ -106,7 +106,7 @@ def test_a_collection_without_prompts_or_reports_has_all_that_needs_neither(fold
     monkeypatch.setitem(RULES, "csn", {})
     store = write_store(tmp_path / "csn", [None] * 120, name="csn", codes=FINDINGS)
     state = evaluate(folder / "run", store, "validation", **ASKED)
-    assert state.seconds.keys() == {"embed", "headline", "convolutions", *PARTS}
+    assert state.seconds.keys() == {"embed", "headline", "convolutions", *PARTS, "report"}
     assert {row["evaluation"] for row in state.rows} == {"probe", "missing_leads"}
     assert [text.partition(":")[0] for text in state.left_out] == [
         "zero-shot of task findings", "part retrieval", "part reconstruction",

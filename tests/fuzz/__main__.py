@@ -17,7 +17,8 @@ from tests.fuzz.target import CHANGED, FAULT, HARMLESS, NAMED, Try
 from tests.fuzz.worker import Job, Peak, target_of, tries, watched
 
 EXAMPLE = "python -m tests.fuzz --target=wfdb --seconds=600 --seed=0 --out=results/fuzzing-wfdb.json"
-TARGETS = ("wfdb", "store", "model", "run", "ptbxl", "command", "text", "torch_file")
+READERS = ("wfdb", "edf", "hdf5", "csv", "numpy", "mat")
+TARGETS = (*READERS, "store", "model", "run", "ptbxl", "table", "command", "text", "torch_file")
 OUTCOMES = (NAMED, HARMLESS, CHANGED, FAULT)
 MOST_SHOWN = 200
 

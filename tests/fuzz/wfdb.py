@@ -6,7 +6,7 @@ import numpy as np
 import wfdb
 from scipy.io import savemat
 
-from cgdmer_jax.data.readers.found_records import find_records, name_of
+from cgdmer_jax.data.readers.found_records import find_recordings, name_of_recording
 from cgdmer_jax.data.readers.wfdb import read_wfdb
 from cgdmer_jax.waveform.conditioning import LEADS
 from tests.data.wfdb_records import write
@@ -36,8 +36,8 @@ def make(folder: Path) -> None:
 
 
 def read(folder: Path) -> Values:
-    found = find_records(folder)
-    names = [name_of(path, folder) for path in found.records]
+    found = find_recordings(folder)
+    names = [name_of_recording(path, folder) for path in found.recordings]
     assert all(len(sentence) < 500 for sentence in found.sentences)
     record = read_wfdb(folder / "r", folder)
     assert 50 <= record.rate <= 10_000 and len(record.names) == len(record.signal_mv) == len(set(record.names))

@@ -3,7 +3,6 @@
 import dataclasses
 import pickle
 import warnings
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +16,7 @@ from cgdmer_jax.data.text.tokenizer import encode
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.given_texts import given_phrasings
 from cgdmer_jax.interop.pretrained import load, save_model
-from cgdmer_jax.methods import zero_shot
+from cgdmer_jax.methods.zero_shot import class_vectors
 from cgdmer_jax.waveform.conditioning import LEADS
 from tests.bad_recordings import clean, swapped
 
@@ -276,9 +275,9 @@ def test_prompts_in_pieces_give_what_the_method_gives_at_once(exported, encoder,
         lead_mask=np.ones((5, 12), bool),
         length=np.full(5, 1000, np.int32),
     )
-    shape = (75, 2, -1)
-    by_class = tokens.reshape(shape), mask.reshape(shape)
-    at_once = jax.jit(partial(zero_shot.scores, encoder._method))(exported["variables"], batch, *by_class)
+    made = jax.jit(encoder._method.embed_text)(exported["variables"], tokens, mask)
+    ecg = jax.jit(encoder._method.embed_ecg)(exported["variables"], batch)["aligned"]
+    at_once = ecg @ class_vectors(made.reshape(75, 2, -1)).T
     found = encoder.zero_shot(recordings_mv, prompts, 500, LEADS, "mV")
     assert found.shape == (5, 75) and np.std(found) > 0.01
     np.testing.assert_allclose(found, at_once, atol=1e-5)

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from cgdmer_jax.batch import NO_TEXT, Batch
-from cgdmer_jax.methods import zero_shot
 from cgdmer_jax.methods.cgdmer.method import CgDmer, CgDmerConfig, CgDmerDraws
 from cgdmer_jax.methods.cgdmer.network import ModalityTokens
 from cgdmer_jax.methods.protocol import Variables
@@ -196,7 +195,6 @@ def compiled(method) -> SimpleNamespace:
         "embed_patches": method.embed_patches,
         "embed_text": method.embed_text,
         "reconstruct": method.reconstruct,
-        "scores": partial(zero_shot.scores, method),
     }
     return SimpleNamespace(**{name: jax.jit(function) for name, function in functions.items()})
 

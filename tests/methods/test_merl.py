@@ -1,7 +1,6 @@
 """MERL on the contract: what its encoder sees, which pairs count, what is frozen and what moves."""
 
 import dataclasses
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +10,6 @@ import pytest
 from cgdmer_jax.batch import NO_TEXT
 from cgdmer_jax.config import from_fields
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.methods import zero_shot
 from cgdmer_jax.methods.merl.config import MerlConfig
 from cgdmer_jax.methods.merl.method import TEXT_VECTORS
 from cgdmer_jax.methods.merl.network import ResNetSize, VitSize
@@ -167,15 +165,6 @@ def test_lead_dropout_takes_leads_in_training_and_the_default_takes_none(batch):
     dropped = draws_of(make_merl(lead_dropout=0.99), batch).lead_mask
     assert np.all(dropped <= batch.lead_mask) and np.all(dropped.any(1))
     assert int(dropped.sum()) < int(batch.lead_mask.sum())
-
-
-def test_zero_shot_scores_are_cosines_to_the_mean_of_a_classs_prompts(resnet, resnet_weights, batch):
-    tokens, mask = batch.tokens[:6].reshape(3, 2, -1), batch.token_mask[:6].reshape(3, 2, -1)
-    scores = jax.jit(partial(zero_shot.scores, resnet))(resnet_weights, batch, tokens, mask)
-    ecg = np.asarray(resnet.embed_ecg(resnet_weights, batch)["aligned"])
-    text = np.asarray(resnet.embed_text(resnet_weights, batch.tokens[:6], batch.token_mask[:6])).reshape(3, 2, -1)
-    mean = text.mean(1)
-    np.testing.assert_allclose(scores, ecg @ (mean / np.linalg.norm(mean, axis=1, keepdims=True)).T, atol=1e-5)
 
 
 def test_half_precision_stays_near_and_keeps_float32_statistics(batch):

@@ -19,8 +19,9 @@ def case():
 @pytest.mark.parametrize(
     ("ours", "theirs"),
     [
+        (lambda *case: bootstrap.bootstrap_both(*case)[0], roc_auc_score),
+        (lambda *case: bootstrap.bootstrap_both(*case)[1], average_precision_score),
         (bootstrap.bootstrap_auroc, roc_auc_score),
-        (bootstrap.bootstrap_auprc, average_precision_score),
     ],
 )
 def test_every_resample_equals_scikit_learn_on_repeated_records(case, ours, theirs):
@@ -30,10 +31,18 @@ def test_every_resample_equals_scikit_learn_on_repeated_records(case, ours, thei
         rows = np.repeat(np.arange(len(scores)), weight)
         for k in range(labels.shape[1]):
             y = labels[rows, k]
-            if not y.any() or (y.all() and ours is bootstrap.bootstrap_auroc):
+            if not y.any() or (y.all() and theirs is roc_auc_score):
                 assert np.isnan(values[resample, k])
             else:
                 np.testing.assert_allclose(values[resample, k], theirs(y, scores[rows, k]), atol=1e-12)
+
+
+def test_a_class_of_positives_alone_has_a_precision_of_one_and_no_auroc(case):
+    _, scores, labels, weights = case
+    every = np.ones_like(labels)
+    auroc, auprc = bootstrap.bootstrap_both(scores, every, weights)
+    assert np.isnan(auroc).all()
+    np.testing.assert_array_equal(auprc, 1.0)
 
 
 def test_a_patient_is_drawn_with_all_their_records(case):

@@ -5,7 +5,12 @@ import pytest
 from sklearn.linear_model import Ridge as SklearnRidge
 from sklearn.metrics import roc_auc_score
 
-from cgdmer_jax.metrics.ridge import fit_ridge, fit_ridge_path
+from cgdmer_jax.metrics.ridge import PENALTIES, choose_penalty, fit_ridge_path, fit_ridge_paths
+
+
+def fit_ridge(x_train, y_train, x_valid, y_valid, *, penalties=PENALTIES):
+    path = fit_ridge_path(x_train, y_train, penalties=penalties)
+    return choose_penalty(path, x_valid, y_valid, penalties=penalties)
 
 
 def case(n_features):
@@ -67,3 +72,15 @@ def test_path_holds_every_penalty_and_chooses_on_whatever_validation_it_is_given
     cut = np.arange(0, 100, 3)
     chosen = fit_ridge(x[:200], y[:200], x[200:][cut], y[200:][cut], penalties=penalties)
     assert penalties[path.best(scores[:, cut], y[200:][cut])] == chosen.penalty
+
+
+@pytest.mark.parametrize("n_features", [20, 500])
+def test_sets_of_classes_of_the_same_records_are_fitted_together_as_each_alone(n_features):
+    x, y = case(n_features)
+    together = fit_ridge_paths(x[:200], [y[:200, :1], y[:200, 1:]], penalties=(3.0, 300.0))
+    for path, classes in zip(together, (slice(0, 1), slice(1, 3)), strict=True):
+        standard = (x - x[:200].mean(0)) / x[:200].std(0)
+        for scores, penalty in zip(path.scores(x[200:]), (3.0, 300.0), strict=True):
+            model = SklearnRidge(alpha=penalty).fit(standard[:200], 2.0 * y[:200, classes] - 1)
+            wanted = model.predict(standard[200:]).reshape(100, -1)
+            np.testing.assert_allclose(scores, wanted, atol=1e-9)

@@ -10,19 +10,19 @@ from cgdmer_jax.errors import CgdmerError
 # Why a record was refused; `.problem` of a RecordError is one of these.
 RECORD_PROBLEMS = {
     "no_header": "the header file does not exist",
-    "no_signal_file": "a signal file that the header names does not exist",
+    "no_signal_file": "the recording's file, or one that its header names, does not exist or does not hold it",
     "unreadable": "a file is there and cannot be read (permission, disk, something else than a file)",
-    "outside": "a path leads out of the collection's folder",
-    "header": "the header does not follow the WFDB form",
-    "multi_segment": "the header lists other records instead of signals",
-    "size": "the header announces more than 64 signals or an hour at 1 kHz",
+    "outside": "a path leads out of the collection's folder, or the samples lie in another file",
+    "header": "what the file says of its samples does not follow the form",
+    "multi_segment": "the recording has several segments, or pauses",
+    "size": "the file announces more than 64 signals or an hour at 1 kHz",
     "rate": "the sampling rate is absent, 0, outside 50..10,000 Hz or not the collection's",
-    "length": "the number of samples is not what the signal file holds, or the file holds none",
-    "format": "the storage format is not read, or the signal file is not of it",
+    "length": "the number of samples is not what the file holds, or it holds none, or in another shape",
+    "format": "the storage format is not read, or the file is not of it",
     "gain": "the gain of a lead is absent, 0 or no number: the lead is uncalibrated",
-    "unit": "the unit of a lead is not V, mV or uV",
+    "unit": "the unit of a lead is absent, or not V, mV or uV",
     "lead_names": "two signals carry the name of one lead",
-    "unknown_leads": "no signal carries the name of a standard lead",
+    "unknown_leads": "no signal carries the name of a standard lead, or none is named",
     "checksum": "the samples do not add up to the header's checksum",
 }
 
@@ -30,7 +30,8 @@ RECORD_PROBLEMS = {
 class RecordError(CgdmerError):
     """A record that cannot be trusted, a CgdmerError; one sentence says which, where and what to do.
 
-    `record`: its path. `field`: the header field. `problem`: a key of RECORD_PROBLEMS, such as "checksum" or "rate".
+    `record`: its path. `field`: of the header, or what stands for it. `problem`: a key of RECORD_PROBLEMS, such as
+    "checksum" or "rate".
     """
 
     def __init__(self, record: str, field: str, problem: str, sentence: str):
@@ -50,13 +51,13 @@ class Recording:
 
     - `signal_mv`: float32 millivolts [lead, time]; NaN where nothing was measured.
     - `rate`: sampling rate in Hz.
-    - `names`: lead names along the first axis, as the header spells them.
+    - `names`: lead names along the first axis, as the file spells them.
     - `path`: where it was read.
     - `extra_leads`: signals outside the twelve leads, which are not read.
     """
 
     signal_mv: Float32[np.ndarray, "lead time"]
     rate: float  # hertz
-    names: tuple[str, ...]  # as the header spells them
+    names: tuple[str, ...]  # as the file spells them
     path: str
     extra_leads: tuple[str, ...] = ()  # signals outside the twelve leads, in whatever unit: not read

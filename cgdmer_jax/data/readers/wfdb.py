@@ -11,14 +11,17 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Integer
 
+from cgdmer_jax.data.readers.checks import check_bounds
+from cgdmer_jax.data.readers.reader import Format
 from cgdmer_jax.data.readers.record_files import beside
 from cgdmer_jax.data.readers.recording import RECORD_PROBLEMS, RecordError, Recording
 from cgdmer_jax.data.readers.wfdb_formats import INVALID
-from cgdmer_jax.data.readers.wfdb_header import Header, SignalLine, check_bounds, read_header
+from cgdmer_jax.data.readers.wfdb_header import Header, SignalLine, read_header
 from cgdmer_jax.data.readers.wfdb_signal_file import SignalFile, check_length, length_of, pieces
 from cgdmer_jax.waveform.conditioning import UNITS_IN_MV
 
 HEADER = ".hea"
+SIGNALS = {".dat", ".mat"}
 
 __all__ = ["RECORD_PROBLEMS", "RecordError", "Recording", "read_wfdb"]
 
@@ -69,7 +72,7 @@ def _shortest(path: Path, header: Header, files: list[SignalFile]) -> int:
     if length < 1:
         sentence = "its header gives no length, and its signal file holds no sample; fetch the record again"
         raise RecordError(str(path), "length", "length", sentence)
-    check_bounds(path, len(header.signals), length)
+    check_bounds(str(path), len(header.signals), length)
     return length
 
 
@@ -99,3 +102,10 @@ def _check_checksums(path: Path, lines: tuple[SignalLine, ...], totals: Integer[
                 "fetch the record again"
             )
             raise RecordError(str(path), "checksum", "checksum", sentence)
+
+
+FORMAT = Format(
+    endings=(HEADER,),
+    fits=lambda beginning: False,  # a header is text
+    read=lambda location, root, hints: read_wfdb(location.path, root),
+)

@@ -9,23 +9,21 @@ hold patient fields).
 """
 
 import codecs
+import math
 import os
 import re
 import unicodedata
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cgdmer_jax.data.readers.checks import check_bounds, check_names, check_rate, short_name, unit_of
 from cgdmer_jax.data.readers.record_files import beside, open_record_file, refuse_pointer, text_of
 from cgdmer_jax.data.readers.recording import RecordError
 from cgdmer_jax.data.readers.wfdb_formats import INVALID
-from cgdmer_jax.waveform.conditioning import UNITS_IN_MV, WaveformError, canonical_unit
-from cgdmer_jax.waveform.lead_names import canonical_lead, no_lead_among
+from cgdmer_jax.waveform.lead_names import canonical_lead
 
-MOST_SIGNALS = 64
-MOST_SAMPLES = 3_600_000  # an hour at 1 kHz
 MOST_HEADER_BYTES = 1_000_000
-LONGEST_NAME = 80  # of a signal, letters; a longer one is cut, and so none of a lead
-RATES_HZ = (50.0, 10_000.0)
+CORRECT = "correct the header"
 GAINS = (1e-9, 1e12)  # digital units a physical one: beyond, samples of any format are infinite or all the same
 
 _LINE_END = re.compile(r"\r\n|\n|\r")  # and nothing else that Unicode knows: a comment may hold anything
@@ -100,7 +98,7 @@ def read_header(path: Path, root: Path | None = None) -> Header:
     signals = [_signal_line(path, k, line) for k, line in enumerate(fields) if line[0] in files_with_leads]
     extra_leads = [line[8] for line in fields if canonical_lead(line[8]) is None]
     header = Header(rate, length, tuple(_checksums(signals, length)), tuple(extra_leads))
-    _check_leads(path, header)
+    check_names(str(path), [line.name for line in signals], extra_leads, CORRECT)
     _check_layout(path, header)
     return header
 
@@ -134,29 +132,18 @@ def _record_line(path: Path, fields: list[str]) -> tuple[int, float, int | None]
     if n_signals < 1:
         sentence = f"its header announces {n_signals} signals, so there is no recording in it; leave the record out"
         raise RecordError(str(path), "number of signals", "header", sentence)
-    rate = _RATE.fullmatch(given_rate)
-    if rate is None or not RATES_HZ[0] <= float(rate[1]) <= RATES_HZ[1]:
-        if not given_rate:  # header(5) would assume 250 Hz
-            sentence = "its header gives no sampling rate; write the number of hertz after the number of signals"
-            raise RecordError(str(path), "rate", "rate", sentence)
-        sentence = f'its rate is "{given_rate:.80}", expected {RATES_HZ[0]:g} to {RATES_HZ[1]:g} Hz; correct the header'
+    if not given_rate:  # header(5) would assume 250 Hz
+        sentence = "its header gives no sampling rate; write the number of hertz after the number of signals"
         raise RecordError(str(path), "rate", "rate", sentence)
+    form = _RATE.fullmatch(given_rate)
+    rate = float(form[1]) if form else math.nan
+    check_rate(str(path), rate, given_rate, CORRECT)
     length = _whole_number(path, "length", given_length or "0", "length")
     if length < 0:
         sentence = f'its length is "{given_length}", expected a number of samples; correct the header'
         raise RecordError(str(path), "length", "length", sentence)
-    check_bounds(path, n_signals, length)
-    return n_signals, float(rate[1]), length or None  # header(5): 0 says as little as none
-
-
-def check_bounds(path: Path, n_signals: int, length: int) -> None:
-    """Raises where a record is larger than what is read."""
-    if n_signals > MOST_SIGNALS or length > MOST_SAMPLES:
-        sentence = (
-            f"it has {n_signals} signals of {length:,} samples, but at most "
-            f"{MOST_SIGNALS} of {MOST_SAMPLES:,} are read; cut the record"
-        )
-        raise RecordError(str(path), "length", "size", sentence)
+    check_bounds(str(path), n_signals, length)
+    return n_signals, rate, length or None  # header(5): 0 says as little as none
 
 
 def _without_marks(name: str) -> str:
@@ -174,9 +161,7 @@ def _checksums(signals: list[SignalLine], length: int | None) -> list[SignalLine
 def _signal_fields(place: int, line: str) -> list[str]:
     """The nine fields of a signal line, "" where one is not given; the last is the name."""
     *fields, name = [*_fields(line, 9), *[""] * 8][:9]
-    if len(name) > LONGEST_NAME:
-        name = f"{name[: LONGEST_NAME - 1]}\u2026"
-    return [*fields, name or f"signal {place + 1} (without name)"]
+    return [*fields, short_name(name) or f"signal {place + 1} (without name)"]
 
 
 def _signal_line(path: Path, place: int, fields: list[str]) -> SignalLine:
@@ -208,28 +193,9 @@ def _calibration(path: Path, fields: list[str]) -> GainCalibration:
     if gain is None or not GAINS[0] <= abs(float(gain[1])) <= GAINS[1]:
         sentence = f'lead "{name}" has gain "{calibration:.80}" and so is uncalibrated; correct the header'
         raise RecordError(str(path), "gain", "gain", sentence)
-    try:
-        unit = canonical_unit(gain[3] or "mV")  # header(5): millivolts when no unit is written
-    except WaveformError as fault:
-        sentence = f'lead "{name}" is in "{gain[3]:.80}", expected {", ".join(UNITS_IN_MV)}; correct the header'
-        raise RecordError(str(path), "unit", "unit", sentence) from fault
+    unit = unit_of(str(path), name, gain[3] or "mV", CORRECT)  # header(5): millivolts when no unit is written
     zero = _whole_number(path, "ADC zero", adc_zero or "0", "header")
     return GainCalibration(float(gain[1]), int(gain[2]) if gain[2] else zero, unit)
-
-
-def _check_leads(path: Path, header: Header) -> None:
-    """At least one of the twelve leads, and none of them twice."""
-    found: dict[str, str] = {}
-    for line in header.signals:
-        lead = canonical_lead(line.name)
-        if lead in found:
-            sentence = f'signals "{found[lead]}" and "{line.name}" are both lead {lead}; correct the header'
-            raise RecordError(str(path), "lead name", "lead_names", sentence)
-        if lead is not None:
-            found[lead] = line.name
-    if not found:
-        sentence = no_lead_among(header.extra_leads, " in the header")
-        raise RecordError(str(path), "lead name", "unknown_leads", sentence)
 
 
 def _check_layout(path: Path, header: Header) -> None:

@@ -12,12 +12,13 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
-from cgdmer_jax.data.csv_table import CsvTable, read_csv
 from cgdmer_jax.data.readers.record_files import listed_path
 from cgdmer_jax.data.readers.recording import Recording
 from cgdmer_jax.data.readers.wfdb import RecordError, read_wfdb
 from cgdmer_jax.data.sources.source import OLDEST, LabelClass, Source, SourceRecord
 from cgdmer_jax.data.splits import N_FOLDS
+from cgdmer_jax.data.tables.cells import number
+from cgdmer_jax.data.tables.table import TableFile, read_table
 from cgdmer_jax.errors import CgdmerError
 
 LICENCE = "CC BY 4.0"
@@ -45,8 +46,6 @@ RESTORE = "restore the published table"
 _CODES = re.compile(r"\{(?:'[^'\\]*': *\d+(?:\.\d+)?(?:, *(?=')|(?=\})))*\}", re.ASCII)
 MOST_NAMED = 3
 MOST_WITHDRAWN = 38  # recordings of 1.0.1 that the table of 1.0.2 lacks
-# How pandas and spreadsheets write a number; float() also reads 15_709, digits of other scripts, and words.
-_NUMBER = re.compile(r"[+-]?(\d{1,30}(\.\d{0,30})?|\.\d{1,30})([eE][+-]?\d{1,2})?", re.ASCII)
 AGE_UNKNOWN = 300.0  # how 1.0.3 writes "above 89 or missing"
 SEX = {0: "male", 1: "female"}
 SUPER_NAMES = {
@@ -93,7 +92,7 @@ def open_source(root: Path, rate: int, *, follow_links: bool = False) -> Source:
     class_of = _classes_of_codes(statements.lines)
     folder, column = FOLDERS[folder_rate]
     records = [_record(line, class_of, column) for line in database.lines]
-    remarks += _unlisted(root, folder, records)
+    remarks += [*database.remarks, *_unlisted(root, folder, records)]
     return Source(
         name="ptbxl",
         licence=LICENCE,
@@ -123,10 +122,10 @@ def read_recording(root: Path, rate: float, follow_links: bool, record: SourceRe
     return recording
 
 
-def _table(root: Path, name: str) -> CsvTable:
+def _table(root: Path, name: str) -> TableFile:
     if not os.path.isfile(root / name):
         raise CgdmerError(f"{name} is not in {root}; --root is the folder of PTB-XL that holds {DATABASE}")
-    return read_csv(root / name, NEEDED[name], RESTORE)
+    return read_table(root / name, NEEDED[name], RESTORE)
 
 
 def _choose_folder(root: Path, rate: int) -> tuple[int, list[str]]:
@@ -236,17 +235,17 @@ def _fold(line: dict[str, str]) -> int:
 
 
 def _whole_number(line: dict[str, str], column: str) -> int:
-    number = _number(line, column)
-    if number != number.to_integral_value():
+    value = _number(line, column)
+    if value != value.to_integral_value():
         raise _unreadable(line, column)
-    return int(number)
+    return int(value)
 
 
 def _number(line: dict[str, str], column: str) -> Decimal:
-    """Exact: a float would round a patient's long number to another patient's."""
-    if not _NUMBER.fullmatch(line[column].strip()):
+    value = number(line[column])
+    if value is None:
         raise _unreadable(line, column)
-    return Decimal(line[column].strip())
+    return value
 
 
 def _unreadable(line: dict[str, str], column: str) -> CgdmerError:

@@ -28,7 +28,7 @@ class SourceRecord:
     age: float | None  # years, 0 to OLDEST; None = unknown
     sex: str | None  # "male", "female" or None
     device: str | None
-    labels: dict[str, tuple[str, ...]]  # task -> codes; () when no label of that task
+    labels: dict[str, tuple[str, ...] | None]  # task -> codes; () when no label of that task, None when not judged
     location: object  # what the source's `read` needs, such as a relative path or an index
 
 
@@ -43,6 +43,8 @@ class Source:
     tasks: dict[str, tuple[LabelClass, ...]]  # task -> its classes in canonical order
     read: Callable[[SourceRecord], Recording]
     tables: dict[str, str]  # file name -> sha256 of every table that was read
-    rate: float  # Hz of the recordings as they are read
+    rate: float | None  # Hz of the recordings as they are read; None where each has its own
     remarks: list[str] = field(default_factory=list)  # what a user should know of this folder, one sentence each
     folder: Path | None = None  # of the recordings; while it is gone no missing file is a record's own fault
+    own_cleaning: str | None = None  # rules of data/text/own_cleaning.py, in place of those that its name stands for
+    judged: tuple[str, ...] = ()  # tasks in which () says that a record is of none of the classes, and so is scored

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,8 @@ import numpy as np
 import tensorstore as ts
 
 from cgdmer_jax.contract import MOST_SAMPLES
-from cgdmer_jax.data.csv_table import written
 from cgdmer_jax.data.sources.source import OLDEST, Source, SourceRecord
+from cgdmer_jax.data.sources.windows import in_windows
 from cgdmer_jax.data.splits import check_patients_stay_in_one_fold
 from cgdmer_jax.data.store import seal
 from cgdmer_jax.data.store.shard_notes import PARTIAL, is_done, read_notes
@@ -32,7 +32,7 @@ from cgdmer_jax.data.store.shard_writer import (
     start_worker,
 )
 from cgdmer_jax.data.store.store import LONGEST_REPORT, MARKS, most_report_bytes
-from cgdmer_jax.data.store.store_info import read_info, sealed_info
+from cgdmer_jax.data.store.store_info import UNSAID, read_info, sealed_info
 from cgdmer_jax.data.store.tables import write_tables
 from cgdmer_jax.data.store.unfinished import (
     check_disk_space,
@@ -44,9 +44,11 @@ from cgdmer_jax.data.store.unfinished import (
     unfinished_store,
 )
 from cgdmer_jax.data.store.unread import check_before_seal, check_nothing_came_back, is_unread, readable
+from cgdmer_jax.data.tables.cells import written
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.progress import progress_bar
 from cgdmer_jax.waveform.conditioning import FILTERS, LEADS
+from cgdmer_jax.waveform.windows import WINDOWS
 from cgdmer_jax.whole_file import write_whole
 
 MOST_SHARD_BYTES = 1 << 32  # of samples, which each process holds of the shard that it writes
@@ -91,6 +93,7 @@ def convert(
     progress: bool = True,
     rows_per_shard: int = seal.ROWS_PER_SHARD,
     partial: bool = False,
+    windows: str = "first",
 ) -> Summary:
     """Converts every record of a collection into a store, or continues to do so; equal input gives equal bytes.
 
@@ -102,16 +105,21 @@ def convert(
     - `processes`: that read at the same time. `progress`: whether a bar is shown.
     - `rows_per_shard`: records of one file; only tests change it.
     - `partial`: whether many of the listed records may lack their files.
+    - `windows`: of a longer recording: its "first" seconds, those at its "centre", or "all" of them, a record each.
 
     Records that cannot be trusted are counted by problem, not raised. Raises CgdmerError where a setting is out of
     range, where `out` holds a store of other settings, where the disk is too small, and where nothing can be read.
     """
     began = time.perf_counter()
     _check_source(source)
-    n_rows = len(source.records)
+    if windows not in WINDOWS:
+        raise CgdmerError(f'there are no windows "{windows}".{suggest(windows, WINDOWS)}')
     conditioning = (float(rate), float(seconds), filter, derive_limb_leads)
-    job = ShardJob(out, *conditioning, rows_per_shard, n_rows, source.read, source.folder)
+    job = ShardJob(out, *conditioning, rows_per_shard, len(source.records), source.read, source.folder, windows)
     _check_settings(job, processes)
+    if windows == "all":
+        source = in_windows(source, seconds, progress)
+        job = replace(job, n_rows=len(source.records), read=source.read)
     settings = settings_of(source, job)
     if (out / seal.DATASET).is_file():
         check_same(out, settings, settings_of_sealed(out))
@@ -282,7 +290,7 @@ def _seal(source: Source, job: ShardJob, settings: dict[str, Any], partial: bool
         "cleaning_version": settings["cleaning_version"],
         "licence": source.licence,
         "citation": source.citation,
-        "remarks": [*source.remarks, *_longer(kept_notes, job.seconds)],
+        "remarks": [*source.remarks, *_longer(kept_notes, job)],
         "source": {
             "rate": source.rate,
             "tables": source.tables,
@@ -295,13 +303,16 @@ def _seal(source: Source, job: ShardJob, settings: dict[str, Any], partial: bool
             "shards": [shard["seal"] for shard in notes],
         },
     }
+    said = {"own_cleaning": source.own_cleaning, "windows": job.windows, "judged": list(source.judged)}
+    info |= {field: value for field, value in said.items() if value and value != UNSAID.get(field)}
     write_whole(job.out / seal.DATASET, sealed_info(info))
 
 
-def _longer(notes: list[dict[str, Any]], seconds: float) -> list[str]:
+def _longer(notes: list[dict[str, Any]], job: ShardJob) -> list[str]:
     """A remark when recordings were cut, else none."""
     n_longer = sum(note["longer"] for note in notes)
-    return [f"{n_longer:,} records are longer than {seconds:g} s; their first {seconds:g} s are kept"] * (n_longer > 0)
+    kept = f"their {'central' if job.windows == 'centre' else 'first'} {job.seconds:g} s are kept"
+    return [f"{n_longer:,} records are longer than {job.seconds:g} s; {kept}"] * (n_longer > 0)
 
 
 def _marked(notes: list[dict[str, Any]]) -> dict[str, int]:

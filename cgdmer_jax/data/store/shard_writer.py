@@ -26,6 +26,7 @@ from cgdmer_jax.data.store.shard_notes import write_notes
 from cgdmer_jax.data.store.unread import check_still_there
 from cgdmer_jax.errors import CgdmerError, reason_of
 from cgdmer_jax.waveform.conditioning import WaveformError, condition
+from cgdmer_jax.waveform.windows import split
 
 LONGEST_REASON = 1000  # letters; a path may have thousands
 
@@ -43,6 +44,7 @@ class ShardJob:
     n_rows: int
     read: Callable[[SourceRecord], Recording]
     folder: Path | None = None  # of the recordings
+    windows: str = "first"  # what is kept of a longer recording; of "all", `read` gives one
 
     @property
     def n_samples(self) -> int:
@@ -78,8 +80,9 @@ def _convert_record(job: ShardJob, record: SourceRecord, row: np.ndarray) -> dic
     """Fills the record's row [lead, sample] in microvolts; a rejected record leaves it zero and says why."""
     try:
         recording = job.read(record)
+        [window], passed_over = split(recording.signal_mv, recording.rate, job.seconds, job.windows)
         conditioned = condition(
-            recording.signal_mv,
+            window.signal,
             recording.rate,
             recording.names,
             "mV",
@@ -111,7 +114,7 @@ def _convert_record(job: ShardJob, record: SourceRecord, row: np.ndarray) -> dic
         "limb_leads_disagree": agreement.disagree,
         "samples_filled": int(np.sum(conditioned.n_filled)),
         "valid_length": int(conditioned.valid_length),
-        "longer": recording.signal_mv.shape[1] > round(job.seconds * recording.rate),
+        "longer": passed_over is not None,
         "signal_sha256": signal_sha256(row),
         "extra_leads": list(dict.fromkeys(recording.extra_leads + conditioned.extra_leads)),
     }

@@ -3,6 +3,7 @@
 See docs/design.md, "Store".
 """
 
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, final
@@ -60,6 +61,7 @@ def record_schema(tasks: tuple[str, ...]) -> pa.Schema:
         ("valid_length", pa.int32()),  # samples before the padding
         ("signal_sha256", pa.string()),  # of the stored samples, its first 64 bits: for leak checks
         ("text_id", pa.int32()),  # index into reports.parquet; -1 = no clinical text
+        # Codes; of a task that dataset.json calls judged, none is "of no class" and null "not judged".
         *((LABEL_COLUMN + task, pa.list_(pa.string())) for task in tasks),
     ]
     return pa.schema(columns)
@@ -78,6 +80,48 @@ class Store:
         self.info = info
         self.fingerprint = fingerprint
         self._array = array
+
+    @staticmethod
+    def from_arrays(
+        out: Path | str,
+        signals: object,
+        *,
+        rate: float | int,
+        leads: Iterable[str],
+        unit: str,
+        reports: Iterable | None = None,
+        labels: Mapping | None = None,
+        patients: Iterable | None = None,
+        folds: Iterable | None = None,
+        ages: Iterable | None = None,
+        sexes: Iterable | None = None,
+        record_ids: Iterable | None = None,
+        name: str = "arrays",
+        store_rate: float | int = 100,
+        seconds: float | int = 10.0,
+        filter: str = "none",
+        derive_limb_leads: bool = False,
+        cleaning: Path | str | None = None,
+    ) -> "Store":
+        """A new, verified store of recordings in memory, made by the conversion that every collection goes through.
+
+        - `out`: folder of the store. `name`: of the collection; its patients are kept apart by it.
+        - `signals`: an array [record, lead, time], or a list of arrays [lead, time], of whatever library.
+        - `rate`: their rate in Hz. `leads`: names along their lead axis. `unit`: V, mV or uV.
+        - `reports`, `ages` (years), `sexes` ("female", "male"): one a record, None where it is not known.
+        - `labels`: task -> classes of each record (a name, several, or None), or task -> class -> 0 or 1 a record.
+        - `record_ids`, `patients`: an id a record; without patients each is one of its own. `folds`: 1 to 10.
+        - `store_rate`, `seconds`, `filter`, `derive_limb_leads`: as of `convert`. `cleaning`: file of own rules.
+
+        Warns of rejected recordings. Raises CgdmerError where lists are of other lengths or settings out of range.
+        """
+        from cgdmer_jax.data.store.from_arrays import store_of_arrays  # which itself opens what it has made
+
+        given = {"rate": rate, "leads": leads, "unit": unit, "reports": reports, "labels": labels}
+        given |= {"patients": patients, "folds": folds, "ages": ages, "sexes": sexes, "record_ids": record_ids}
+        settings = {"rate": store_rate, "seconds": seconds, "filter": filter, "derive_limb_leads": derive_limb_leads}
+        rules = None if cleaning is None else Path(cleaning)
+        return store_of_arrays(Path(out), signals, name, rules, given, settings)
 
     @property
     def namespace(self) -> str:
@@ -177,6 +221,17 @@ class Store:
         table = np.zeros((len(lists), len(codes)), dtype=bool)
         table[pc.list_parent_indices(lists).to_numpy(), columns.to_numpy()] = True
         return table
+
+    def labelled(self, task: str) -> Bool[np.ndarray, "record"]:
+        """[record]: True of the records that somebody judged for this `task`, in the order of `records`.
+
+        These are all with a label of it; in a store that says so also those that are of none of its classes.
+        Raises CgdmerError for an unknown task.
+        """
+        if task not in self.info.get("judged", ()):
+            return self.labels(task).any(axis=1)
+        lists = self._records_file.read([LABEL_COLUMN + task]).column(0)
+        return lists.is_valid().to_numpy()
 
     def read(self, rows: Integer[np.ndarray, "n"]) -> Int16[np.ndarray, "n 12 time"]:
         """int16 microvolts [record, 12, time] of these rows; leads I, II, III, aVR, aVL, aVF, V1 to V6, absent = 0.

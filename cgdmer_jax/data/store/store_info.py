@@ -13,6 +13,7 @@ from typing import Any
 from cgdmer_jax.contract import UNIT
 from cgdmer_jax.data.store import seal
 from cgdmer_jax.data.store.shard_notes import PARTIAL
+from cgdmer_jax.data.text.own_cleaning import check_rules
 from cgdmer_jax.errors import CgdmerError, near_path
 from cgdmer_jax.json_file import read_json
 from cgdmer_jax.sealed_json import SEAL, sealed, unsealed
@@ -47,6 +48,11 @@ _FIELDS = {
         "shards": [_FILE | {"first_record_crc32c": str}],
     },
 }
+# Fields that a store has only where there is something to say: cleaning rules of its own (data/text/own_cleaning.py),
+# which window of a longer recording is kept where it is not the first,
+# and the tasks in which a record without a label was judged to be of none of the classes.
+OPTIONAL = {"own_cleaning": str, "windows": str, "judged": [str]}
+UNSAID = {"windows": "first"}
 
 
 def read_info(path: Path) -> tuple[dict[str, Any], str]:
@@ -81,6 +87,8 @@ def read_info(path: Path) -> tuple[dict[str, Any], str]:
     info = unsealed(info, file, remedy=_REMEDY)
     if problem := next(_problems(info), None):
         raise CgdmerError(f"{file} cannot be right: {problem}; {_REMEDY}")
+    if "own_cleaning" in info:
+        check_rules(info["own_cleaning"], f"{file}: own_cleaning")
     return info, _fingerprint(info)
 
 
@@ -99,7 +107,7 @@ def _fingerprint(info: dict[str, Any]) -> str:
 
 
 def _problems(info: dict[str, Any]) -> Iterator[str]:
-    for field, shape in _FIELDS.items():
+    for field, shape in (_FIELDS | {name: shape for name, shape in OPTIONAL.items() if name in info}).items():
         yield from _misfits(info[field], shape, field)
     for field, value, known in (
         ("unit", info["unit"], [UNIT]),

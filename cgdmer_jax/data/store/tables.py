@@ -15,7 +15,7 @@ from cgdmer_jax.batch import NO_TEXT
 from cgdmer_jax.data.sources.source import Source
 from cgdmer_jax.data.store import seal
 from cgdmer_jax.data.store.store import LABEL_COLUMN, REPORT_SCHEMA, record_schema
-from cgdmer_jax.data.text.cleaning import clean
+from cgdmer_jax.data.text.own_cleaning import cleaned
 from cgdmer_jax.whole_file import write_whole
 
 
@@ -32,7 +32,7 @@ def write_tables(source: Source, out: Path, notes: list[dict[str, Any]]) -> tupl
         if "problem" in note:
             rejected.append((row, record.record_id, note["problem"], note["reason"]))
             continue
-        text = clean(record.report, source.name)
+        text = cleaned(record.report, source.name, source.own_cleaning)
         line = {
             "row": row,
             "record_id": record.record_id,

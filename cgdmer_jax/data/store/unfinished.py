@@ -18,7 +18,7 @@ from cgdmer_jax.data.sources.source import Source
 from cgdmer_jax.data.store import seal
 from cgdmer_jax.data.store.shard_notes import PARTIAL
 from cgdmer_jax.data.store.shard_writer import ShardJob
-from cgdmer_jax.data.store.store_info import read_info
+from cgdmer_jax.data.store.store_info import UNSAID, read_info
 from cgdmer_jax.data.text.cleaning import CLEANING_VERSION
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.json_file import read_json
@@ -34,7 +34,7 @@ def settings_of(source: Source, job: ShardJob) -> dict[str, Any]:
     listing = hashlib.sha256()
     for record in source.records:
         listing.update(json.dumps(vars(record), sort_keys=True, default=str).encode())
-    header = [source.name, source.rate, source.tables, task_classes(source)]
+    header = [source.name, source.rate, source.tables, task_classes(source), *source.judged]
     listing.update(json.dumps(header, sort_keys=True).encode())
     return {
         "format_version": seal.FORMAT_VERSION,
@@ -44,6 +44,8 @@ def settings_of(source: Source, job: ShardJob) -> dict[str, Any]:
         "filter": job.filter,
         "derive_limb_leads": job.derive_limb_leads,
         "cleaning_version": CLEANING_VERSION,
+        "own_cleaning": source.own_cleaning,
+        "windows": job.windows,
         "rows_per_shard": job.rows_per_shard,
         "source_fingerprint": listing.hexdigest(),
     }
@@ -65,6 +67,7 @@ def settings_of_sealed(out: Path) -> dict[str, Any]:
 
 def check_same(out: Path, settings: dict[str, Any], found: dict[str, Any]) -> None:
     """Raises when the folder was begun with other settings or from another listing of records."""
+    found = UNSAID | found
     for field, value in settings.items():
         if field != "format_version" and found.get(field) != value:  # stores of every readable version are the same
             raise CgdmerError(

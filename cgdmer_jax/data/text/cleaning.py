@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 
+from cgdmer_jax.data.text.prompts import has_prompts
 from cgdmer_jax.errors import CgdmerError, suggest
 
 CLEANING_VERSION = 1  # raise it whenever any text would come out differently
@@ -57,6 +58,21 @@ def _ptbxl_trace_only(text: str) -> str:
     return re.sub(r"^trace only(?: requested)?\.?$", "", text)
 
 
+def _mimic_ecg(text: str) -> str:
+    """'ekg' and 'ecg' stand for the same word."""
+    return text.replace("ekg", "ecg")
+
+
+def _mimic_marks(text: str) -> str:
+    """Drops the machine's '***' and '===' around a report, as MERL does; those inside it stay."""
+    return text.strip(" *=-")
+
+
+def _mimic_full_stop(text: str) -> str:
+    """Ends the last statement as the others end, as MERL does."""
+    return text if not text or text.endswith(".") else f"{text}."
+
+
 # Applied in this order; every text of every source goes through the common ones first.
 COMMON: dict[str, Callable[[str], str]] = {"lower_case": _lower_case, "single_blanks": _single_blanks}
 RULES: dict[str, dict[str, Callable[[str], str]]] = {
@@ -67,11 +83,14 @@ RULES: dict[str, dict[str, Callable[[str], str]]] = {
         "software_mark": _ptbxl_software_mark,
         "trace_only": _ptbxl_trace_only,
     },
+    "mimic-iv-ecg": COMMON | {"ecg": _mimic_ecg, "marks": _mimic_marks, "full_stop": _mimic_full_stop},
     "synthetic": COMMON,
 }
 
 
 def _rules(source_name: str) -> dict[str, Callable[[str], str]]:
+    if source_name not in RULES and has_prompts(source_name):
+        return COMMON  # a collection without reports, whose prompts alone are cleaned
     if source_name not in RULES:
         raise CgdmerError(
             f'no cleaning rules for the reports of source "{source_name}"; '

@@ -60,7 +60,9 @@ def has_prompts(collection: str) -> bool:
 
 def prompts_sha256(collection: str) -> str | None:
     """Hash of the prompt file, which results carry: a reworded prompt is another evaluation. None without a file."""
-    return hashlib.sha256(_file(collection).read_bytes()).hexdigest() if has_prompts(collection) else None
+    if not has_prompts(collection):
+        return None
+    return hashlib.sha256(_file(holder(collection)).read_bytes()).hexdigest()
 
 
 def _collections() -> list[str]:
@@ -76,5 +78,10 @@ def _file(collection: str) -> Path:
     return FOLDER / f"{collection}.json"
 
 
+def holder(collection: str) -> str:
+    """Name of the file that has its prompts: collections of one vocabulary share them ("same_as")."""
+    return read_json(_file(collection), remedy="correct it").get("same_as", collection)
+
+
 def _content(collection: str) -> dict:
-    return read_json(_file(collection), remedy="correct it")
+    return read_json(_file(holder(collection)), remedy="correct it")

@@ -1,0 +1,57 @@
+"""Arrays to recordings, for the formats that hold samples and may say nothing else."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from cgdmer_jax.data.readers.checks import check_bounds, check_rate, places_of_leads, short_name, unit_of
+from cgdmer_jax.data.readers.reader import Hints, Location, fault
+from cgdmer_jax.data.readers.recording import Recording
+from cgdmer_jax.waveform.conditioning import UNITS_IN_MV
+
+CORRECT = "correct the file, or what is said of it"
+_NUMERIC = "iuf"  # kinds of NumPy
+
+
+def completed(said: Hints, hints: Hints) -> Hints:
+    """What a file says of itself, and from the hints what it does not say."""
+    return Hints(
+        rate=hints.rate if said.rate is None else said.rate,
+        leads=hints.leads if said.leads is None else said.leads,
+        unit=hints.unit if said.unit is None else said.unit,
+    )
+
+
+def check_array(location: Location, shape: Sequence[int], dtype: np.dtype, facts: Hints) -> int:
+    """Checks an array before it is read, [lead, time] or [time, lead]; gives the axis of the leads."""
+    for field, value in (("rate", facts.rate), ("leads", facts.leads), ("unit", facts.unit)):
+        if value is None:
+            problem = "unknown_leads" if field == "leads" else field
+            sentence = f"its file does not say the {field} of its samples; say it with --{field}"
+            raise fault(location, problem, field, sentence)
+    if dtype.kind not in _NUMERIC:
+        raise fault(location, "format", "dtype", f"its samples are of type {dtype}, expected numbers; {CORRECT}")
+    n_names = len(facts.leads)
+    if len(shape) != 2 or n_names not in shape:
+        sentence = f"its samples have shape {[*shape]}, expected [{n_names} named leads, time]; {CORRECT}"
+        raise fault(location, "length", "shape", sentence)
+    axis = 0 if shape[0] == n_names else 1
+    check_bounds(str(location), n_names, shape[1 - axis])
+    if not shape[1 - axis]:
+        raise fault(location, "length", "shape", "it holds no sample; leave it out")
+    return axis
+
+
+def recording_of(location: Location, signal: np.ndarray, facts: Hints) -> Recording:
+    """The leads of an array of any numeric type in float32 millivolts; what is not finite was not measured."""
+    axis = check_array(location, signal.shape, signal.dtype, facts)
+    record, names = str(location), tuple(short_name(name) for name in facts.leads)
+    check_rate(record, facts.rate, f"{facts.rate:g}", CORRECT)
+    places = places_of_leads(record, names, CORRECT)
+    unit = unit_of(record, names[places[0]], facts.unit, CORRECT)
+    leads = signal[places] if axis == 0 else signal[:, places].T
+    with np.errstate(over="ignore", invalid="ignore"):
+        signal_mv = (leads.astype(np.float64) * UNITS_IN_MV[unit]).astype(np.float32, order="C")
+    signal_mv[~np.isfinite(signal_mv)] = np.nan
+    extra = tuple(name for place, name in enumerate(names) if place not in places)
+    return Recording(signal_mv, float(facts.rate), tuple(names[place] for place in places), record, extra)

@@ -1,0 +1,70 @@
+"""Recordings longer than a store's window as one record for each window, in place of the first one alone.
+
+To know how many there are, every recording is read once before the conversion begins.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+from cgdmer_jax.data.readers.recording import RecordError, Recording
+from cgdmer_jax.data.sources.source import Source, SourceRecord
+from cgdmer_jax.progress import progress_bar
+from cgdmer_jax.waveform.windows import starts_of
+
+MARK = "@"  # between a recording's id and the second at which a window begins
+
+
+class WindowLocation(NamedTuple):
+    """Location of a record that is one window of a recording: what the source reads, and samples from where."""
+
+    recording: object
+    start: int  # sample at the recording's own rate
+
+
+def in_windows(source: Source, seconds: float, progress: bool) -> Source:
+    """The source with a record for each window of `seconds`; patient, report and labels are those of the recording.
+
+    A recording that cannot be read stays one record, whose conversion says why.
+    """
+    records, n_long, n_passed_over = [], 0, 0
+    with progress_bar(len(source.records), "record", "measure", shown=progress) as bar:
+        for record in source.records:
+            bar.update()
+            try:
+                recording = source.read(record)
+            except RecordError:
+                records.append(replace(record, location=WindowLocation(record.location, 0)))
+                continue
+            length = recording.signal_mv.shape[1]
+            starts = starts_of(length, recording.rate, seconds, "all")
+            n_long += length > round(seconds * recording.rate)
+            n_passed_over += length > starts[-1] + round(seconds * recording.rate)
+            for start in starts:
+                at = f"{MARK}{start / recording.rate:g}s" if len(starts) > 1 else ""
+                placed = WindowLocation(record.location, start)
+                records.append(replace(record, record_id=f"{record.record_id}{at}", location=placed))
+    remarks = list(source.remarks)
+    if n_long:
+        remark = f"{n_long:,} recordings are longer than {seconds:g} s and became one record for each window"
+        if n_passed_over:
+            remark += f"; the last part of {n_passed_over:,} of them is too short for a window and is not used"
+        remarks.append(remark)
+    return replace(source, records=records, read=_Windows(source.read, seconds), remarks=remarks)
+
+
+class _Windows:
+    """Reader of windows; holds the last recording, since the windows of one follow each other."""
+
+    def __init__(self, read: Callable[[SourceRecord], Recording], seconds: float):
+        self._read, self._seconds = read, seconds
+        self._held: tuple[object, Recording] | None = None
+
+    def __call__(self, record: SourceRecord) -> Recording:
+        location = record.location.recording
+        if self._held is None or self._held[0] != location:
+            self._held = None  # the one before is not kept while the next is read
+            self._held = (location, self._read(replace(record, location=location)))
+        whole = self._held[1]
+        start = record.location.start
+        return replace(whole, signal_mv=whole.signal_mv[:, start : start + round(self._seconds * whole.rate)])

@@ -35,7 +35,9 @@ class PassOutputs(NamedTuple):
     logits: Float[Array, "batch entity"] | None
 
 
-def one_pass(apply: Callable, config: KMerlConfig, queries: Float[Array, "entity vector"] | None, read: ReadBatch) -> PassOutputs:
+def one_pass(
+    apply: Callable, config: KMerlConfig, queries: Float[Array, "entity vector"] | None, read: ReadBatch
+) -> PassOutputs:
     """Nothing here looks from one record to another; `apply` is a function of the network by name."""
     tokens = apply(read.patches, read.kept, method="ecg_tokens")
     ecg = text = logits = None

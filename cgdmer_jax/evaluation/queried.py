@@ -7,14 +7,15 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from cgdmer_jax.batch import Batch
 from cgdmer_jax.data.text.entities import Entity, shipped_table
+from cgdmer_jax.evaluation.embedded import Embedded
 from cgdmer_jax.evaluation.outcome import Outcome, score, together
 from cgdmer_jax.evaluation.subject import Subject, Task
 from cgdmer_jax.evaluation.zero_shot import of_task, tokens_of
-from cgdmer_jax.methods import zero_shot
+from cgdmer_jax.methods import batched
 from cgdmer_jax.methods.protocol import Variables
-from cgdmer_jax.recipes import embedding, trained_run
+from cgdmer_jax.methods.zero_shot import class_answers
+from cgdmer_jax.recipes import build, embedding, trained_run
 
 FEATURE = "queries"
 NAMES, SEEN, UNSEEN = "names", "names_seen", "names_unseen"  # variants: all classes, and parts of them
@@ -28,23 +29,27 @@ class Question(NamedTuple):
     seen: bool
 
 
-def score_queries(subject: Subject, random_seeds: int) -> Outcome:
+def score_queries(subject: Subject, embedded: Embedded) -> Outcome:
     """A row set for all classes, for those whose name was trained and for the others; nothing of other methods."""
     run, tasks = subject.trained, subject.tasks
     if not (run.method.declared.queries and tasks):
         return Outcome()
     asked = {task.name: questions_of(subject, task) for task in tasks}
-    tokens = tokens_of(subject, [[one.text] for task in tasks for one in asked[task.name]], NAMES)
-
-    @jax.jit
-    def answers(variables: Variables, batch: Batch) -> dict:
-        return {NAMES: zero_shot.answers(run.method, variables, batch, *tokens)}
-
-    lines = subject.lines[subject.scored_records()]
-    own, *random = (
-        embedding.embed(answers, variables, subject.corpus, lines, subject.table, "zero-shot by name")[NAMES]
-        for variables in (run.variables, *(trained_run.random_variables(run, seed) for seed in range(random_seeds)))
+    tokens, mask = (
+        part[:, 0] for part in tokens_of(subject, [[q.text] for task in tasks for q in asked[task.name]], NAMES)
     )
+    query_texts, query_ecg = jax.jit(run.method.query_texts), jax.jit(run.method.query_ecg)
+    lines = subject.lines[subject.scored_records()]
+
+    def answers_of(variables: Variables) -> np.ndarray:
+        """Logits [record that any task scores, class of any task]."""
+        queries = batched.embed_texts(query_texts, variables, lambda some: (tokens[some], mask[some]), len(tokens))
+        batches = build.read_batches(subject.corpus, lines, subject.table, embedding.EVALUATION_BATCH)
+        made = batched.embed_recordings(lambda v, b: {FEATURE: query_ecg(v, b, queries)}, variables, batches)
+        return class_answers(made[FEATURE], len(tokens))
+
+    own = answers_of(run.variables)
+    random = [answers_of(trained_run.random_variables(run, seed)) for seed in range(len(embedded.random))]
     made = []
     for task in tasks:
         seen = np.array([one.seen for one in asked[task.name]])

@@ -19,7 +19,7 @@ from cgdmer_jax.interop.given_texts import Prompts, check_known, cleaned_text, g
 from cgdmer_jax.interop.program import Program
 from cgdmer_jax.methods.batched import Texts, embed_recordings, embed_texts, records_at_once
 from cgdmer_jax.methods.protocol import Embedder, Variables
-from cgdmer_jax.methods.zero_shot import class_vectors
+from cgdmer_jax.methods.zero_shot import class_answers, class_vectors
 
 TEXTS_AT_ONCE = 64  # in use they are few
 
@@ -225,7 +225,7 @@ class Encoder:
         return (made[0] if is_one(signal) and windows != "all" else made), remarks
 
     def _answering(self, prompts: Prompts) -> Callable[[Iterable[Prepared]], np.ndarray]:
-        """Prepared recordings -> logits [record, class], as methods/zero_shot.py makes them."""
+        """Prepared recordings -> logits [record, class]."""
         phrasings = given_phrasings(prompts)
         queries = self._text_vectors(self._cleaned_phrasings(phrasings), self._query_texts)
 
@@ -236,7 +236,7 @@ class Encoder:
             batches = self._batches(self._fitting(prepared), records_at_once())
             made = embed_recordings(answered, self._variables, batches)
             logits = made.get("answers", np.zeros((0, len(queries)), np.float32))
-            return logits.reshape(len(logits), len(phrasings), -1).mean(2)
+            return class_answers(logits, len(phrasings))
 
         return compute
 

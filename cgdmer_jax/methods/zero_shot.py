@@ -1,14 +1,11 @@
 """Zero-shot classes: the one place where prompts become the vector of a class, and answers the score of one.
 
-A recording's score of a class is the cosine, the product of its feature `aligned` with that vector; of a method that
-declares `queries` it is the answer.
+Of a method that declares text, a recording's score of a class is the cosine: the product of its feature `aligned` with
+that vector. One that declares `queries` answers each prompt by itself.
 """
 
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int32
-
-from cgdmer_jax.batch import Batch
-from cgdmer_jax.methods.protocol import Queried, Variables
+from jaxtyping import Array, Float
 
 
 def class_vectors(embedded: Float[Array | np.ndarray, "klass prompt embedding"]):
@@ -18,14 +15,6 @@ def class_vectors(embedded: Float[Array | np.ndarray, "klass prompt embedding"])
     return mean / xp.sqrt(xp.maximum((mean * mean).sum(1, keepdims=True), 1e-12))
 
 
-def answers(
-    method: Queried,
-    variables: Variables,
-    batch: Batch,
-    tokens: Int32[Array | np.ndarray, "klass prompt token"],
-    token_mask: Bool[Array | np.ndarray, "klass prompt token"],
-) -> Float[Array, "batch klass"]:
-    """Logit of each class for each recording, the mean over its prompts; of a method that declares `queries`."""
-    classes, prompts, width = tokens.shape
-    queries = method.query_texts(variables, tokens.reshape(-1, width), token_mask.reshape(-1, width))
-    return method.query_ecg(variables, batch, queries).reshape(-1, classes, prompts).mean(2)
+def class_answers(logits: Float[np.ndarray, "record prompt"], n_classes: int) -> Float[np.ndarray, "record klass"]:
+    """The mean over each class's prompts, which stand class by class."""
+    return logits.reshape(len(logits), n_classes, -1).mean(2)

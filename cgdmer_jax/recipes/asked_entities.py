@@ -8,8 +8,8 @@ from tokenizers import Tokenizer
 from cgdmer_jax.batch import NO_TEXT
 from cgdmer_jax.data.corpus import Corpus
 from cgdmer_jax.data.entity_tables import PHRASES, Extraction, by_phrases, read_entities
-from cgdmer_jax.data.text.cleaning import clean
 from cgdmer_jax.data.text.entities import NOT_MENTIONED, PRESENT, shipped_table
+from cgdmer_jax.data.text.own_cleaning import cleaned
 from cgdmer_jax.data.text.tokenizer import encode
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.recipes.entity_questions import PROMPT_VERSION
@@ -45,8 +45,9 @@ def with_entities(config: ConfigDict, corpus: Corpus, tokenizer: Tokenizer) -> C
             f"{config.method_name} learns from such statements; give stores with reports in English or German"
         )
     names = [name for name, _ in chosen]
-    cleaned = [clean(name, corpus.stores[0].namespace) or name for name in names]
-    tokens, mask, n_cut = encode(tokenizer, cleaned, config.data.max_tokens)
+    rules = corpus.stores[0].namespace, corpus.stores[0].info.get("own_cleaning")
+    read = [cleaned(name, *rules) or name for name in names]
+    tokens, mask, n_cut = encode(tokenizer, read, config.data.max_tokens)
     if n_cut:
         raise CgdmerError(
             f"config.data.max_tokens is {config.data.max_tokens}, but the names of {n_cut} entities have more word "

@@ -17,7 +17,7 @@ from cgdmer_jax.methods.losses.entities import entity_loss
 from cgdmer_jax.models.masking.slots import Slots
 
 
-class Read(NamedTuple):
+class ReadBatch(NamedTuple):
     """Everything of a step that has an axis of records, as one pass reads it."""
 
     patches: Float[Array, "batch token sample"]
@@ -27,7 +27,7 @@ class Read(NamedTuple):
     vectors: Float[Array, "batch vector"] | None  # of the reports, where a table has them
 
 
-class Given(NamedTuple):
+class PassOutputs(NamedTuple):
     """Inputs of the loss terms; one that no term reads is None."""
 
     ecg: Float[Array, "batch embedding"] | None
@@ -35,7 +35,9 @@ class Given(NamedTuple):
     logits: Float[Array, "batch entity"] | None
 
 
-def one_pass(apply: Callable, config: KMerlConfig, queries: Float[Array, "entity vector"] | None, read: Read) -> Given:
+def one_pass(
+    apply: Callable, config: KMerlConfig, queries: Float[Array, "entity vector"] | None, read: ReadBatch
+) -> PassOutputs:
     """Nothing here looks from one record to another; `apply` is a function of the network by name."""
     tokens = apply(read.patches, read.kept, method="ecg_tokens")
     ecg = text = logits = None
@@ -47,13 +49,13 @@ def one_pass(apply: Callable, config: KMerlConfig, queries: Float[Array, "entity
         text = apply(vectors, method="align_text")
     if queries is not None:
         logits = apply(queries, tokens, read.kept.length, method="answer")
-    return Given(ecg, text, logits)
+    return PassOutputs(ecg, text, logits)
 
 
 def knowledge_loss(
     apply: Callable,
     config: KMerlConfig,
-    read: Read,
+    read: ReadBatch,
     text_id: Int[Array, "batch"],
     states: Int[Array, "batch entity"],
     names: tuple[Int32[Array, "entity word"], Int32[Array, "entity"]],

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int32, PRNGKeyArray
 from cgdmer_jax.batch import Batch
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.kmerl.config import KMerlConfig, KMerlDraws
-from cgdmer_jax.methods.kmerl.loss import Read, knowledge_loss
+from cgdmer_jax.methods.kmerl.loss import ReadBatch, knowledge_loss
 from cgdmer_jax.methods.kmerl.network import KMerlNetwork
 from cgdmer_jax.methods.losses.entities import positive_weights
 from cgdmer_jax.methods.protocol import Aux, Declared, Variables
@@ -177,7 +177,7 @@ class KMerl:
             return self._apply(variables, *args, method=method)
 
         n_tokens = batch.token_mask.sum(1, dtype=jnp.int32)
-        read = Read(patches, draws.kept, batch.tokens, n_tokens, batch.text_columns.get(TEXT_VECTORS))
+        read = ReadBatch(patches, draws.kept, batch.tokens, n_tokens, batch.text_columns.get(TEXT_VECTORS))
         weight = positive_weights(jnp.asarray(self.entities.shares, float), self.config.positive_weight)
         states, names = batch.text_columns[ENTITIES], tuple(jnp.asarray(part) for part in self._names)
         total, terms = knowledge_loss(apply, self.config, read, batch.text_id, states, names, weight)

@@ -12,6 +12,7 @@ from pandas import DataFrame
 
 from cgdmer_jax import load
 from cgdmer_jax.waveform.conditioning import LEADS
+from tests.bad_entities import chatter, key_not_set, key_wanted, moved, no_address
 from tests.bad_models import (
     a_file_in_the_way,
     another_format,
@@ -293,6 +294,15 @@ CASES = (
         None,
         "is meant, write hf",
     ),
+    Case(
+        "entities: an address of a language model without http", no_address, 1, "--endpoint is no address of the form"
+    ),
+    Case(
+        "entities: the variable of a key that is not set", key_not_set, 1, "KEY_THAT_IS_NOT_SET .* is empty or not set"
+    ),
+    Case("entities: a language model that wants a key", key_wanted, 1, "status 401; name the environment variable"),
+    Case("entities: a language model that has moved", moved, 1, "status 307; it moves elsewhere, and nothing is sent"),
+    Case("entities: a language model that chats", chatter, 1, "reports have no valid answer after 3 tries each"),
     Case("a hub address without revision", hub_without_revision, None, "is not of the form .* give the commit"),
     Case("text encoder: a hub address without network", hub_without_network, None, "the network, or place"),
 )

@@ -13,6 +13,7 @@ from cgdmer_jax.config import from_fields, load_config
 from cgdmer_jax.data.corpus import Corpus, open_corpus
 from cgdmer_jax.data.token_table import token_table
 from cgdmer_jax.recipes import build
+from cgdmer_jax.recipes.asked_entities import with_entities
 from cgdmer_jax.recipes.pretrain import make_loader
 from cgdmer_jax.recipes.pretrained_text import tower_name, with_architecture
 from cgdmer_jax.training.optimizer import OptimizerConfig, make_optimizer, rate_factor
@@ -54,6 +55,7 @@ def parts_of(spec: str, corpus: Corpus, folder: Path, overrides: Sequence[str] =
         config.method.text_trained = min(config.method.text_trained, 1)  # it has two blocks
     config, tower = with_architecture(config, RunFolder(folder / "run"))
     tokenizer = tower.tokenizer if tower else build.make_tokenizer(config, corpus)
+    config = with_entities(config, corpus, tokenizer)
     contract = build.make_contract(corpus, tokenizer, config.method.scaling)
     return config, tokenizer, contract, build.make_method(config, contract, tokenizer)
 
@@ -73,6 +75,7 @@ def in_the_checkout(monkeypatch):
 def test_the_files_that_are_tested_are_all_there_are():
     assert specs() == [
         *(f"configs/cgdmer.py:{size}" for size in ("quickstart", "nano", "tiny", "small", "base", "minilm")),
+        *(f"configs/kmerl.py:{size}" for size in ("nano,most_leads", "nano,few_leads", "tiny", "small", "base")),
         *(f"configs/merl.py:resnet18,{preset}" for preset in ("released", "paper", "lead_dropout")),
         *(f"configs/merl.py:{size}" for size in ("resnet34", "resnet50", "vit_tiny", "vit_small", "vit_middle")),
         "configs/merl.py:vit_base",

@@ -44,6 +44,11 @@ SECTIONS = {
         Public("cgdmer_jax.data.store.store", "open_store"),
         Public("cgdmer_jax.data.store.store", "Store"),
     ],
+    "Findings in reports": [
+        Public("cgdmer_jax.data.text.entities", "shipped_table"),
+        Public("cgdmer_jax.data.text.entities", "EntityTable"),
+        Public("cgdmer_jax.recipes.extract_entities", "extract_entities"),
+    ],
     "Training and scoring": [
         Public("cgdmer_jax.config", "load_config"),
         Public("cgdmer_jax.recipes.pretrain", "pretrain"),

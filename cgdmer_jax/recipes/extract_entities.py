@@ -18,9 +18,11 @@ from cgdmer_jax.recipes.model_entities import answers_of, by_model, extract_by_m
 
 
 def extract_entities(stores: Sequence[str], endpoint: Endpoint | None = None, at_once: int = 1) -> list[dict]:
-    """Writes the findings beside each store, by the phrase table or by the model of an endpoint.
+    """Writes the findings of each distinct report beside its store; returns counts, a row an entity.
 
-    Returns how many distinct reports state each entity. `at_once`: questions under way at the endpoint.
+    `stores`: folders that `convert` made. `endpoint`: of a language model that is asked in place of the phrase table
+    (`interop.chat_endpoint.endpoint_at`). `at_once`: questions under way there. Raises CgdmerError where a store has no
+    reports or cannot be written to, and where the model gives no valid answer; what it answered is kept.
     """
     corpus, table = _opened(stores), shipped_table()
     if endpoint is None:

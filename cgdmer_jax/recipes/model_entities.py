@@ -21,7 +21,7 @@ from cgdmer_jax.recipes.model_answers import AnswerFile
 
 ANSWER_TRIES = 3  # of a question whose answer is not in the form that was asked for
 SHOWN = 3  # texts that a dry run shows
-MOST_NAMED = 5
+MOST_WITHOUT = 50  # reports without a valid answer, after which no more are asked about
 
 
 def by_model(table: EntityTable, endpoint: Endpoint) -> Extraction:
@@ -53,15 +53,18 @@ def extract_by_model(
                     answers.add(texts[number], future.result())
                 except BadAnswerError as error:
                     without[number] = str(error)
+                    if len(without) == MOST_WITHOUT:  # it will not do better with the others
+                        break
                 bar.update(1)
     finally:
         ended.set()
         pool.shutdown(wait=True, cancel_futures=True)
     if without:
-        named = "; ".join(f"text {number}: {problem}" for number, problem in sorted(without.items())[:MOST_NAMED])
+        number = min(without)
         raise CgdmerError(
-            f"{len(without)} of {len(texts)} reports have no valid answer after {ANSWER_TRIES} tries each ({named}); "
-            "run the same command again, which asks about these alone, or take another --model"
+            f"{len(without)} of {len(texts)} reports have no valid answer after {ANSWER_TRIES} tries each (the first, "
+            f"text {number}: {without[number]}); run the same command again, which keeps what was answered, or take "
+            "another --model"
         )
     return np.stack([answers[text] for text in texts])
 

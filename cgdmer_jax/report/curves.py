@@ -11,6 +11,7 @@ CURVES = {
     "Cross reconstruction": {"training": "cross", "validation": "validation_cross"},
     "Report words": {"training": "text", "validation": "validation_text"},
     "Alignment": {"training": "align", "validation": "validation_align"},
+    "Entities": {"training": "entities", "validation": "validation_entities"},
     "Disentangling": {"training": "disentangle", "validation": "validation_disentangle"},
     "Retrieval": {"recall at 10": "validation_ecg_to_text_recall_at_10"},
 }

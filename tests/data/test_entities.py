@@ -56,6 +56,8 @@ GERMAN = {
     "kein linksschenkelblock, aber av-block i": "-lbbb +first_degree_av_block",
     "st-hebung nicht nachweisbar": "-st_elevation",
     "q in iii nicht signifikant": "-q_waves",
+    "q in v1, avr nicht sign. ekg pathologisch": "-q_waves +abnormal_ecg",
+    "kein hinweis im ekg für le": "-pulmonary_embolism",
     "perikarditis unwahrscheinlich": "-pericarditis",
     "pq-zeit verkürzt, jedoch keine sichere deltawelle": "+short_pr -pre_excitation",
     "verdacht auf p-sinistrocardiale lagetyp normal": "?left_atrial_enlargement +normal_axis",

@@ -1,6 +1,7 @@
 """The query network: what PyTorch's own layers give, and each question answered by itself."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -19,14 +20,15 @@ def arguments():
 
 @pytest.fixture(scope="module")
 def params(arguments):
-    shapes = jax.eval_shape(QueryDecoder(SIZE).init, jax.random.key(0), *arguments, LENGTH)["params"]
+    shapes = jax.eval_shape(QueryDecoder(SIZE).init, jax.random.key(0), *arguments, jnp.asarray(LENGTH))["params"]
     draw = np.random.default_rng(1)
     return jax.tree.map(lambda x: draw.normal(0, 0.4, x.shape).astype(np.float32), shapes)
 
 
 @pytest.fixture(scope="module")
 def answers(params):
-    return jax.jit(lambda queries, tokens: QueryDecoder(SIZE).apply({"params": params}, queries, tokens, LENGTH))
+    length = jnp.asarray(LENGTH)
+    return jax.jit(lambda queries, tokens: QueryDecoder(SIZE).apply({"params": params}, queries, tokens, length))
 
 
 def test_logits_and_their_gradients_are_those_of_a_decoder_of_torchs_layers(params, arguments, answers):
@@ -62,8 +64,8 @@ def test_logits_and_their_gradients_are_those_of_a_decoder_of_torchs_layers(para
     expected.square().sum().backward()
 
     found, back = jax.vjp(answers, *arguments)
-    np.testing.assert_allclose(found, expected.detach(), rtol=1e-4, atol=1e-5)
-    for own, theirs in zip(back(2 * found), (queries.grad, tokens.grad), strict=True):
+    np.testing.assert_allclose(found, expected.detach().numpy(), rtol=1e-4, atol=1e-5)
+    for own, theirs in zip(back(2 * found), (queries.grad.numpy(), tokens.grad.numpy()), strict=True):
         np.testing.assert_allclose(own, theirs, rtol=1e-3, atol=1e-4 * np.abs(theirs).max())
 
 

@@ -8,13 +8,17 @@ import pytest
 
 import cgdmer_jax
 from cgdmer_jax.commands import evaluate, export_model
+from cgdmer_jax.contract import prepare
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.data.text.entities import PRESENT, shipped_table
+from cgdmer_jax.data.text.tokenizer import encode
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.metrics_file import read_metrics
+from cgdmer_jax.recipes import build
 from cgdmer_jax.recipes.extract_entities import extract_entities
 from cgdmer_jax.recipes.pretrain import pretrain
 from cgdmer_jax.recipes.trained_run import load_run
+from cgdmer_jax.waveform.conditioning import LEADS
 from configs import kmerl
 from tests.data.small_stores import write_store
 from tests.small_runs import ROOT, make_store
@@ -117,29 +121,23 @@ def test_a_model_folder_answers_as_the_run_does_with_any_leads(run, store, tmp_p
     monkeypatch.chdir(ROOT)
     assert export_model.main([f"--run={run}", f"--out={tmp_path / 'model'}"]) == 0
     encoder, trained = cgdmer_jax.load(tmp_path / "model"), load_run(run, None)
-    corpus = open_corpus((str(store),))
-    lines = np.arange(3)
-    signal = corpus.read(lines).astype(np.float32)
-    leads, names = list(encoder.contract.leads), ["atrial fibrillation", "sinus rhythm"]
-    scores = encoder.zero_shot(signal, {n: n for n in names}, encoder.contract.rate, leads, "uV")
-    tokens = [trained.tokenizer.encode(name).ids for name in names]
-    ids = np.zeros((2, max(map(len, tokens))), np.int32)
-    for row, own in zip(ids, tokens, strict=True):
-        row[: len(own)] = own
-    mask = np.arange(ids.shape[1]) < np.array([[len(own)] for own in tokens])
-    from cgdmer_jax.recipes import build
-
-    batch = build.blank_batch_of(3, trained.contract, 4)._replace(
-        signal=corpus.read(lines), lead_mask=corpus.lead_mask[lines], length=corpus.length[lines]
-    )
-    queries = jax.jit(trained.method.query_texts)(trained.variables, ids, mask)
-    expected = jax.jit(trained.method.query_ecg)(trained.variables, batch, queries)
-    np.testing.assert_allclose(scores, expected, rtol=1e-3, atol=1e-4)
-    for few in (["II"], ["I", "II", "V2"]):
-        one = encoder.zero_shot(
-            signal[0, [leads.index(lead) for lead in few]], {names[0]: names[0]}, encoder.contract.rate, few, "uV"
+    signals, rate = open_corpus((str(store),)).read(np.arange(3)).astype(np.float32), trained.contract.rate
+    names = ["atrial fibrillation", "sinus rhythm"]
+    tokens, mask, _ = encode(trained.tokenizer, names, 36)
+    queries = jax.jit(trained.method.query_texts)(trained.variables, tokens, mask)
+    for leads in (LEADS, ("I", "II", "V2"), ("II",)):
+        given = signals[:, [LEADS.index(lead) for lead in leads]]
+        scores = encoder.zero_shot(given, {name: name for name in names}, rate, leads, "uV")
+        prepared = [prepare(trained.contract, one, rate, leads, "uV") for one in given]
+        batch = build.blank_batch_of(3, trained.contract, 4)._replace(
+            signal=np.stack([one.signal for one in prepared]),
+            lead_mask=np.stack([one.lead_mask for one in prepared]),
+            length=np.array([one.length for one in prepared], np.int32),
         )
-        assert one.shape == (1,) and np.isfinite(one).all() and abs(one[0] - scores[0, 0]) > 1e-6
+        assert np.all(batch.lead_mask.sum(1) <= len(leads))
+        expected = jax.jit(trained.method.query_ecg)(trained.variables, batch, queries)
+        np.testing.assert_allclose(scores, expected, rtol=1e-3, atol=1e-4)
+        assert scores.shape == (3, 2) and np.ptp(scores[:, 0]) > 1e-6
 
 
 def test_reports_that_state_nothing_are_refused_with_what_to_do(tmp_path):

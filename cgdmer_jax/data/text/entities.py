@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Int8
 
 from cgdmer_jax.data.text.phrases import PhraseTrie, expanded
-from cgdmer_jax.data.text.scopes import CUES, Cue, Finding, Mention, resolved
+from cgdmer_jax.data.text.scopes import CUES, Cue, Mention, Statement, resolved
 from cgdmer_jax.json_file import parse_json
 
 VERSION = 1
@@ -35,10 +35,15 @@ class Entity(NamedTuple):
     group: str
     is_a: tuple[str, ...]  # keys of what it is a kind of
     scp: tuple[str, ...]  # SCP codes of PTB-XL that say the same
+    scp_within: tuple[str, ...]  # or that say something wider
 
 
 class EntityTable:
-    """The shipped entities, their phrases and the words around them."""
+    """Entities, their phrases and the words around them, made by `shipped_table`.
+
+    `entities`: each with key, name and SCP codes, in the order of all tables. `keys`: theirs. `version`: of code and
+    files. `sha256`: of the files.
+    """
 
     def __init__(self, entities: bytes, cues: bytes):
         listed = parse_json(entities, FOLDER / ENTITIES, remedy="restore the published file")
@@ -46,7 +51,9 @@ class EntityTable:
         self.sha256 = hashlib.sha256(entities + b"\0" + cues).hexdigest()
         self.version = f"{VERSION}.{listed['version']}.{around['version']}"
         self.entities = tuple(
-            Entity(key, one["name"], one["group"], tuple(one.get("is_a", ())), tuple(one["scp"]))
+            Entity(
+                key, one["name"], one["group"], *(tuple(one.get(name, ())) for name in ("is_a", "scp", "scp_within"))
+            )
             for key, one in listed["entities"].items()
         )
         self.keys = tuple(entity.key for entity in self.entities)
@@ -55,17 +62,17 @@ class EntityTable:
             self._add(around[cue], around["words"], Cue(cue))
         for number, one in enumerate(listed["entities"].values()):
             for language in LANGUAGES:
-                self._add(one.get(language, ()), listed["words"], Finding(number, False))
-            self._add(one.get("uncertain", ()), listed["words"], Finding(number, True))
+                self._add(one.get(language, ()), listed["words"], Statement(number, False))
+            self._add(one.get("uncertain", ()), listed["words"], Statement(number, True))
         self._kinds = [[self.keys.index(key) for key in entity.is_a] for entity in self.entities]
         self._widest_first = sorted(range(len(self.keys)), key=self._depth)
 
     def mentions(self, text: str) -> list[Mention]:
-        """Each statement of an entity in the text, in order."""
+        """Each statement of an entity in a `text`, in order: its number, whether it is denied or hedged, its words."""
         return resolved(text, self._phrases)
 
     def findings(self, text: str) -> Int8[np.ndarray, "entity"]:
-        """ABSENT, NOT_MENTIONED, PRESENT or UNCERTAIN for each entity.
+        """int8 [entity]: -1 absent, 0 not mentioned, 1 present, 2 uncertain in that `text` (one report).
 
         Of several statements what is affirmed holds before what is hedged, and that before what is denied, whatever
         their order. What an entity is a kind of is at least as certain as itself; with a kind all below it are denied.
@@ -80,11 +87,11 @@ class EntityTable:
         return np.array(state, np.int8)
 
     def table(self, texts: Iterable[str]) -> Int8[np.ndarray, "text entity"]:
-        """The findings of each text."""
+        """int8 [text, entity]: the findings of each of the `texts`."""
         rows = [self.findings(text) for text in texts]
         return np.stack(rows) if rows else np.zeros((0, len(self.entities)), np.int8)
 
-    def _add(self, patterns: Iterable[str], words: dict[str, str], meaning: Finding | Cue) -> None:
+    def _add(self, patterns: Iterable[str], words: dict[str, str], meaning: Statement | Cue) -> None:
         for pattern in patterns:
             for phrase in expanded(pattern, words):
                 self._phrases.add(phrase, meaning)
@@ -103,5 +110,5 @@ class EntityTable:
 
 @functools.cache
 def shipped_table() -> EntityTable:
-    """The table of finding_phrases/."""
+    """The `EntityTable` that comes with the package, read once."""
     return EntityTable((FOLDER / ENTITIES).read_bytes(), (FOLDER / CUES_FILE).read_bytes())

@@ -15,7 +15,7 @@ _TOKEN = re.compile(r"[^\W_]+|[.,;:!?()/&+]")
 _SPELLED = str.maketrans({"ä": "e", "æ": "e", "ö": "oe", "ø": "oe", "ü": "ue", "ß": "ss", "-": " "})
 
 
-class Found(NamedTuple):
+class Span(NamedTuple):
     """Tokens first..last-1 of a text: a phrase with its meanings, or one token that begins none."""
 
     first: int
@@ -70,7 +70,7 @@ class PhraseTrie:
         if meaning not in meanings:
             meanings.append(meaning)
 
-    def find(self, tokens: list[str]) -> list[Found]:
+    def find(self, tokens: list[str]) -> list[Span]:
         """Whole text in order: at each place the longest phrase that begins there, else the token alone."""
         found, place = [], 0
         while place < len(tokens):
@@ -81,6 +81,6 @@ class PhraseTrie:
                     break
                 if "" in node:
                     meanings, last = tuple(node[""]), ahead + 1
-            found.append(Found(place, last, meanings))
+            found.append(Span(place, last, meanings))
             place = last
         return found

@@ -22,7 +22,7 @@ APART = 2  # words between findings that are joined
 _FREE = re.compile(r"i{1,3}|av[rlf]|v\d|\d{1,2}|[fl]|leads?|ableitungen?|in|also")
 
 
-class Finding(NamedTuple):
+class Statement(NamedTuple):
     """What a phrase of the table of entities means."""
 
     entity: int
@@ -47,7 +47,7 @@ class Mention(NamedTuple):
 class _Piece:
     """A phrase or a word of the text, in order."""
 
-    def __init__(self, does: frozenset[str], findings: tuple[Finding, ...], words: str, costs: int):
+    def __init__(self, does: frozenset[str], findings: tuple[Statement, ...], words: str, costs: int):
         self.does = does
         self.findings = findings
         self.words = words
@@ -81,7 +81,7 @@ def _pieces(text: str, phrases: PhraseTrie) -> Iterator[_Piece]:
     found = phrases.find(tokens)
     for number, (first, last, meanings) in enumerate(found):
         words = " ".join(tokens[first:last])
-        findings = tuple(one for one in meanings if isinstance(one, Finding))
+        findings = tuple(one for one in meanings if isinstance(one, Statement))
         does = frozenset() if findings else frozenset(one.does for one in meanings if isinstance(one, Cue))
         is_free = not meanings and _FREE.fullmatch(words)
         if words == "," and number + 1 < len(found):  # of "v4, 5"

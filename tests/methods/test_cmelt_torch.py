@@ -26,7 +26,7 @@ def of_torch(x):
 def test_the_sigmoid_contrast_is_log_sigmoid_over_all_pairs_with_replaced_ones_on_the_diagonal_negative(
     scale, bias, unit
 ):
-    """The first is the released one: plain products, the diagonal 2 aligned - 1, all else -1, over B^2 (here over B)."""
+    """First the released one: plain products, the diagonal 2 aligned - 1, all else -1, over B^2 (here over B)."""
     ecg, text = (x / np.linalg.norm(x, axis=1, keepdims=True) if unit else x for x in (ECG, TEXT))
     theirs = of_torch(ecg), of_torch(text)
     signs = 2 * torch.diag(torch.tensor(~REPLACED, dtype=torch.float64)) - 1

@@ -120,7 +120,6 @@ def test_the_released_switches_and_a_t5_train_with_negatives_by_an_encoders_vect
     config = config_of(store, "literal")
     config.method.update(text_tower=str(tower))
     config.method.negatives.encoder = str(tower)
-    del config.data.min_patients
     config.optimizer.steps = 2
     with pytest.raises(CgdmerError, match=r"make it with python -m experiments\.encode_texts .*--pooling=mean"):
         pretrain(config, tmp_path / "run")

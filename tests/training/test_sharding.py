@@ -28,9 +28,9 @@ def compare(name: str) -> dict:
     from cgdmer_jax.batch import Batch
     from cgdmer_jax.methods.protocol import Variables
     from cgdmer_jax.training import placement
+    from tests.methods.cmelt_small import make_cmelt, table_of
     from tests.methods.conftest import CONFIG as METHOD_CONFIG
     from tests.methods.conftest import N_TOKENS, SAMPLES, VOCABULARY, make_method
-    from tests.methods.cmelt_small import make_cmelt, table_of
     from tests.methods.kmerl_small import NAMES, make_kmerl
 
     # Where the exact gradient is 0, float32 leaves rounding that no two orders of summing share.

@@ -1,6 +1,7 @@
 """The contrast and the matching of C-MELT are those of plain torch, with gradients."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -13,7 +14,7 @@ from tests.methods.graded import graded  # noqa: E402
 B, WIDTH = 12, 7
 DRAW = np.random.default_rng(0)
 ECG, TEXT = DRAW.normal(size=(2, B, WIDTH)).astype(np.float32)
-OWN = np.arange(B)
+OWN = np.arange(B, dtype=np.int32)
 REPLACED = DRAW.random(B) < 0.5
 READ = np.where(REPLACED, OWN + 100, OWN)  # no text twice: the released code knows none
 
@@ -33,7 +34,8 @@ def test_the_sigmoid_contrast_is_log_sigmoid_over_all_pairs_with_replaced_ones_o
     expected = -torch.nn.functional.logsigmoid(signs * (scale * theirs[0] @ theirs[1].T + bias)).sum() / B
     expected.backward()
 
-    value, gradient = graded(siglip, (0, 1))(ecg, text, read_pairs(OWN, READ), np.float32(scale), np.float32(bias))
+    pairs = read_pairs(jnp.asarray(OWN), jnp.asarray(READ))
+    value, gradient = graded(siglip, (0, 1))(ecg, text, pairs, np.float32(scale), np.float32(bias))
     np.testing.assert_allclose(value, expected.item(), rtol=1e-5)
     for one, other in zip(gradient, theirs, strict=True):
         np.testing.assert_allclose(one, other.grad.numpy(), rtol=1e-4, atol=1e-6)
@@ -46,6 +48,6 @@ def test_matching_is_the_cross_entropy_of_two_classes_over_records_with_a_report
     labels = torch.tensor(~REPLACED).long()
     expected = torch.nn.functional.cross_entropy(theirs[torch.tensor(live)], labels[torch.tensor(live)])
     expected.backward()
-    value, gradient = jax.value_and_grad(match_loss)(logits, ~REPLACED, live)
+    value, gradient = jax.value_and_grad(match_loss)(*map(jnp.asarray, (logits, ~REPLACED, live)))
     np.testing.assert_allclose(value, expected.item(), rtol=1e-5)
     np.testing.assert_allclose(gradient, theirs.grad.numpy(), rtol=1e-4, atol=1e-7)

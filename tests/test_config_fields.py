@@ -17,7 +17,7 @@ from cgdmer_jax.methods import METHODS
 from cgdmer_jax.recipes import pretrain as pretrain_recipe
 from cgdmer_jax.recipes.config_fields import ASKED, Config, check_fields, check_stored, fields_of, groups
 from cgdmer_jax.recipes.trained_run import load_run
-from configs import cgdmer, kmerl, masked_text, merl
+from configs import cgdmer, cmelt, kmerl, masked_text, merl
 from tests.test_configs import TEXT_ALONE, specs
 from tests.test_contract import CONTRACT
 from tests.write_config_fields import PAGE, nested, page
@@ -175,7 +175,7 @@ def test_a_config_older_than_a_field_goes_on_without_it():
     check_fields(config)
 
 
-@pytest.mark.parametrize("module", [cgdmer, kmerl, merl, masked_text], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [cgdmer, cmelt, kmerl, merl, masked_text], ids=lambda module: module.__name__)
 def test_a_config_file_states_only_what_it_changes(module):
     kinds = groups(module.get_config().method_name)
     stated = {

@@ -26,7 +26,7 @@ the `config.json` of a run or model folder.
 SECTIONS = {
     "All configs": [("", Config)],
     **{f"`method` of {name}": [("method.", kind)] for name, (_, kind) in METHODS.items()},
-    "`data` of cgdmer, kmerl and merl": [("data.", DataConfig)],
+    "`data` of cgdmer, cmelt, kmerl and merl": [("data.", DataConfig)],
     "`data` of masked_text": [("data.", ReportsConfig)],
     "`optimizer`": [("optimizer.", OptimizerConfig)],
     "`run`": [("run.", RunConfig)],

@@ -1,13 +1,14 @@
 """A table by text that names lines of another one, which would be too large were they written out."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Int, Int32, Shaped
 
 
-class Referenced(NamedTuple):
-    """A table by text whose lines are taken from another one: line t holds `lines[index[t]]`, gathered when read."""
+@dataclass(frozen=True)
+class Referenced:
+    """Line t holds `lines[index[t]]`, gathered when it is read; otherwise as an array."""
 
     lines: Shaped[np.ndarray, "line value"]
     index: Int32[np.ndarray, "text reference"]

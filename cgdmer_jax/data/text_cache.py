@@ -10,7 +10,7 @@ from cgdmer_jax.json_file import parse_json
 from cgdmer_jax.npz_file import read_arrays, write_arrays
 
 CACHE = "cache"  # folder of a store; no part of its seal, and gone with it
-Key = dict[str, str | int]
+Key = dict[str, str | int | float]
 
 
 def read_cache(path: Path, key: Key, *, what: str, remedy: str, most_bytes: int | None = None) -> dict[str, np.ndarray]:

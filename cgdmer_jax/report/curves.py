@@ -12,6 +12,7 @@ CURVES = {
     "Report words": {"training": "text", "validation": "validation_text"},
     "Alignment": {"training": "align", "validation": "validation_align"},
     "Entities": {"training": "entities", "validation": "validation_entities"},
+    "Report matching": {"training": "match", "validation": "validation_match"},
     "Disentangling": {"training": "disentangle", "validation": "validation_disentangle"},
     "Retrieval": {"recall at 10": "validation_ecg_to_text_recall_at_10"},
 }

@@ -46,7 +46,7 @@ def table_of(text_id: np.ndarray, seed: int = 7) -> np.ndarray:
     table = np.zeros((len(text_id), 3, 2 + N_TOKENS), np.int32)
     for record, number in np.ndindex(table.shape[:2]):
         if text_id[record] != NO_TEXT:
-            length = draw.integers(3, N_TOKENS + 1)
+            length = draw.integers(5, N_TOKENS + 1)
             words = draw.integers(5, VOCABULARY, length - 2)
             table[record, number, : 2 + length] = [FIRST_ID + 3 * text_id[record] + number, length, 2, *words, 3]
     return table

@@ -13,6 +13,7 @@ from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.models.text.tower import describe
 from cgdmer_jax.training.optimizer import make_optimizer, parameter_path, rate_factor
 from tests.methods import conftest as small
+from tests.methods.cmelt_small import make_cmelt
 from tests.methods.merl_small import make_merl
 from tests.methods.test_masked_text import batch as reports
 from tests.methods.test_masked_text import method_of
@@ -38,7 +39,16 @@ def merl(module, trained: int):
     return make_merl(text_architecture=architecture(module), text_trained=trained, text_pooling="mean")
 
 
-METHODS = {"masked_text": lambda module, trained: method_of(trained, module), "cgdmer": cgdmer, "merl": merl}
+def cmelt(module, trained: int):
+    return make_cmelt(text_tower="a folder", text_architecture=architecture(module), text_trained=trained)
+
+
+METHODS = {
+    "masked_text": lambda module, trained: method_of(trained, module),
+    "cgdmer": cgdmer,
+    "cmelt": cmelt,
+    "merl": merl,
+}
 
 
 @pytest.mark.parametrize("trained", [0, 1, -1])

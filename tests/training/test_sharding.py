@@ -28,6 +28,7 @@ def compare(name: str) -> dict:
     from cgdmer_jax.batch import Batch
     from cgdmer_jax.methods.protocol import Variables
     from cgdmer_jax.training import placement
+    from tests.methods.cmelt_small import make_cmelt, table_of
     from tests.methods.conftest import CONFIG as METHOD_CONFIG
     from tests.methods.conftest import N_TOKENS, SAMPLES, VOCABULARY, make_method
     from tests.methods.kmerl_small import NAMES, make_kmerl
@@ -35,12 +36,19 @@ def compare(name: str) -> dict:
     # Where the exact gradient is 0, float32 leaves rounding that no two orders of summing share.
     makers = {
         "cgdmer": lambda: make_method(dataclasses.replace(METHOD_CONFIG, dtype="float64")),
+        "cmelt": lambda: make_cmelt(dtype="float64"),
         "kmerl": lambda: make_kmerl(dtype="float64"),
     }
     method = makers[name]()
     draw = np.random.default_rng(0)
     n = 16
     tokens = draw.integers(5, VOCABULARY, (n, N_TOKENS)).astype(np.int32)
+    text_id = np.arange(n, dtype=np.int32) // 2
+    columns = {
+        "cgdmer": {},
+        "cmelt": {"negatives": table_of(text_id)},
+        "kmerl": {"entities": draw.integers(-1, 3, (n, len(NAMES))).astype(np.int8)},
+    }
     length = draw.integers(SAMPLES // 2, SAMPLES + 1, n).astype(np.int32)
     lead_mask = np.arange(12) < draw.integers(3, 13, n)[:, None]
     signal = draw.normal(0, 500, (n, 12, SAMPLES)) * lead_mask[:, :, None]
@@ -51,8 +59,8 @@ def compare(name: str) -> dict:
         row=np.arange(n, dtype=np.int32),
         tokens=tokens,
         token_mask=np.ones((n, N_TOKENS), bool),
-        text_id=np.arange(n, dtype=np.int32) // 2,
-        text_columns={"entities": draw.integers(-1, 3, (n, len(NAMES))).astype(np.int8)} if name == "kmerl" else {},
+        text_id=text_id,
+        text_columns=columns[name],
         record_columns={"labels:toy": np.arange(n)[:, None] % 3 == np.arange(3)},
     ).check()
     key = jax.random.key(0)
@@ -104,7 +112,7 @@ def compare(name: str) -> dict:
     }
 
 
-@pytest.mark.parametrize(("name", "n_hosts"), [("cgdmer", 1), ("cgdmer", 2), ("kmerl", 1)])
+@pytest.mark.parametrize(("name", "n_hosts"), [("cgdmer", 1), ("cgdmer", 2), ("cmelt", 1), ("kmerl", 1)])
 def test_eight_devices_give_the_loss_and_every_gradient_of_one_with_parameters_split_or_not(name, n_hosts, tmp_path):
     words = ["-m", "tests.training.test_sharding"]
     with hosts(tmp_path, *[words] * n_hosts, devices=8 // n_hosts, JAX_ENABLE_X64="1", METHOD=name) as started:

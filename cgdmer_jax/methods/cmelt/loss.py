@@ -18,10 +18,8 @@ from cgdmer_jax.methods.losses.reconstruction import masked_average
 from cgdmer_jax.models.heads import unit
 from cgdmer_jax.models.masking.slots import Slots
 
-Apply = Callable  # (*arguments, method=name) -> what that function of the network gives with the step's parameters
 
-
-class StepInputs(NamedTuple):
+class SeenRecords(NamedTuple):
     """Everything of a step that has an axis of records, as the passes read it."""
 
     patches: Float[Array, "batch patch sample lead"]  # what the encoder sees
@@ -35,7 +33,7 @@ class StepInputs(NamedTuple):
     hidden_words: Int32[Array, "batch slot"]
 
 
-class Passed(NamedTuple):
+class HeadOutputs(NamedTuple):
     """Inputs of the loss terms; a field that no term reads is None."""
 
     ecg_error: Float[Array, "batch query"] | None
@@ -44,7 +42,7 @@ class Passed(NamedTuple):
     features: tuple[Float[Array, "batch width"], Float[Array, "batch width"]] | None  # of ECG and report
 
 
-def passes(apply: Apply, config: CMeltConfig, records: StepInputs) -> Passed:
+def passes(apply: Callable, config: CMeltConfig, records: SeenRecords) -> HeadOutputs:
     """Nothing here looks from one record to another."""
     ecg = apply(records.patches, records.kept, method="ecg_tokens")
     text = apply(records.words, records.n_words, method="text_tokens")
@@ -62,7 +60,7 @@ def passes(apply: Apply, config: CMeltConfig, records: StepInputs) -> Passed:
         match_logits = apply(last, method="match")
     if config.weight_align > 0:
         features = apply("ecg", ecg, method="feature"), apply("text", text, method="feature")
-    return Passed(ecg_error, word_error, match_logits, features)
+    return HeadOutputs(ecg_error, word_error, match_logits, features)
 
 
 def masked_mean_over_leads(
@@ -74,9 +72,12 @@ def masked_mean_over_leads(
 
 
 def cmelt_loss(
-    apply: Apply, config: CMeltConfig, records: StepInputs, batch: Batch, draws: CMeltDraws
+    apply: Callable, config: CMeltConfig, records: SeenRecords, batch: Batch, draws: CMeltDraws
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
-    """The loss of the global batch and its terms by name."""
+    """The loss of the global batch and its terms by name.
+
+    `apply`: (*arguments, method=name) -> what that function of the network gives with the step's parameters.
+    """
     passed = in_chunks(partial(passes, apply, config), records, config.microbatches)
     pairs = matching.read_pairs(batch.text_id, draws.read.text_id)
     terms = {}
@@ -98,7 +99,7 @@ def cmelt_loss(
 
 
 def _alignment(
-    apply: Apply,
+    apply: Callable,
     config: CMeltConfig,
     ecg: Float[Array, "batch width"],
     text: Float[Array, "batch width"],

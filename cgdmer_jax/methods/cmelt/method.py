@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, Int32, PRNGKeyArray
 from cgdmer_jax.batch import NO_TEXT, Batch
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.cmelt.config import SIGLIP, CMeltConfig, CMeltDraws, ReadReports
-from cgdmer_jax.methods.cmelt.loss import StepInputs, cmelt_loss
+from cgdmer_jax.methods.cmelt.loss import SeenRecords, cmelt_loss
 from cgdmer_jax.methods.cmelt.network import CMeltNetwork
 from cgdmer_jax.methods.protocol import Aux, Declared, Variables
 from cgdmer_jax.models.ecg.scaling import scale, standardised
@@ -117,7 +117,7 @@ class CMelt:
         """The same, from what the encoder sees."""
         clean = cut(standardised(batch.signal, batch.lead_mask, batch.length), self.patch_samples)
         read, masked = draws.read, draws.masked
-        records = StepInputs(
+        records = SeenRecords(
             patches,
             take_patches(clean, draws.hidden),
             batch.lead_mask,

@@ -1,6 +1,7 @@
 """Embeds every recording of a folder with a model folder; no training, no labels, no table needed.
 
-WFDB, EDF, HDF5, CSV, NumPy and MATLAB files are read; --rate, --leads and --unit say what a file does not say itself.
+WFDB, EDF, HDF5, CSV, NumPy and MATLAB files are read; --recording_rate, --leads and --unit say what a file does not
+say itself.
 A record that cannot be used is left out and named with the reason; of the others, what looks wrong is told and kept.
 Of a recording longer than the model's window the first seconds are used, or with --windows others.
 """
@@ -38,7 +39,9 @@ def main(words: list[str]) -> int:
         choices=(*WINDOWS, MEAN),
         help="of recordings longer than the model's window (default first); mean: of all of them one vector",
     )
-    parser.add_argument("--rate", type=float, help="Hz, of recordings whose files do not say it")
+    parser.add_argument(
+        "--recording_rate", "--rate", dest="rate", type=float, help="Hz, of recordings whose files do not say it"
+    )
     parser.add_argument("--leads", help="names in their order, as I,II,V1, where the files do not say them")
     parser.add_argument("--unit", choices=UNITS_IN_MV, help="of the samples, where the files do not say it")
     args = parser.parse_args(words)

@@ -97,7 +97,7 @@ def test_recordings_of_every_format_are_embedded_under_the_name_of_their_file(fo
     assert "3 records, 32 wide; 4 left out" in printed
     assert made["record"].tolist() == ["a", "b/r.edf", exam]
     np.testing.assert_allclose(made["embedding"][1], made["embedding"][2], atol=1e-4)
-    made = embedded(folder, records, "--rate=100", "--unit=uV", f"--leads={','.join(LEADS)}")
+    made = embedded(folder, records, "--recording_rate=100", "--unit=uV", f"--leads={','.join(LEADS)}")
     assert made["record"].tolist() == ["a", "b/r.edf", exam, "two.npy#0", "two.npy#1"]
     np.testing.assert_array_equal(made["embedding"][3], made["embedding"][4])
 

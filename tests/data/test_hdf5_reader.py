@@ -80,7 +80,7 @@ BAD = [
     ("format", {"ecg": np.ones((12, 100), complex)}, None, "its samples are of type complex128"),
     ("length", {"ecg": np.ones((11, 100))}, None, "have shape [11, 100], expected [12 named leads, time]"),
     ("length", {"ecg": np.ones((12, 0))}, None, "it holds no sample"),
-    ("rate", {"own": np.ones((12, 100))}, None, "does not say the rate of its samples; say it with --rate"),
+    ("rate", {"own": np.ones((12, 100))}, None, "does not say the rate of its samples; say it with --recording_rate"),
 ]
 
 

@@ -142,9 +142,8 @@ def test_a_file_that_cannot_be_trusted_is_refused_by_its_own_problem(
 def test_what_neither_file_nor_hint_says_is_asked_for(tmp_path, unsaid, problem):
     facts = {"rate": 500.0, "leads": ("I", "V1"), "unit": "uV"}
     del facts[unsaid]
-    with pytest.raises(
-        RecordError, match=f"does not say the {unsaid} of its samples; say it with --{unsaid}"
-    ) as caught:
+    flag = {"rate": "--recording_rate"}.get(unsaid, f"--{unsaid}")
+    with pytest.raises(RecordError, match=f"does not say the {unsaid} of its samples; say it with {flag}$") as caught:
         read_numpy(write(tmp_path, npy(SIGNAL)), None, Hints(**facts))
     assert caught.value.problem == problem
     for value, words in ((0.0, 'rate is "0"'), (float("nan"), 'rate is "nan"')):

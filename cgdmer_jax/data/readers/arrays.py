@@ -11,6 +11,7 @@ from cgdmer_jax.data.readers.wfdb_formats import INVALID
 from cgdmer_jax.waveform.conditioning import UNITS_IN_MV
 
 CORRECT = "correct the file, or what is said of it"
+FLAGS = {"rate": "--recording_rate", "leads": "--leads", "unit": "--unit"}  # of convert and embed: what files leave out
 _NUMERIC = "iuf"  # kinds of NumPy
 
 
@@ -28,7 +29,7 @@ def check_array(location: Location, shape: Sequence[int], dtype: np.dtype, facts
     for field, value in (("rate", facts.rate), ("leads", facts.leads), ("unit", facts.unit)):
         if value is None:
             problem = "unknown_leads" if field == "leads" else field
-            sentence = f"its file does not say the {field} of its samples; say it with --{field}"
+            sentence = f"its file does not say the {field} of its samples; say it with {FLAGS[field]}"
             raise fault(location, problem, field, sentence)
     if dtype.kind not in _NUMERIC:
         raise fault(location, "format", "dtype", f"its samples are of type {dtype}, expected numbers; {CORRECT}")

@@ -17,7 +17,7 @@ import pyarrow as pa
 from jaxtyping import Float
 from pyarrow import csv as arrow_csv
 
-from cgdmer_jax.data.readers.arrays import completed, recording_of
+from cgdmer_jax.data.readers.arrays import FLAGS, completed, recording_of
 from cgdmer_jax.data.readers.checks import RATES_HZ, check_bounds, check_names, unit_of
 from cgdmer_jax.data.readers.csv_layout import (
     NOTHING,
@@ -169,7 +169,7 @@ def _rate(location: Location, column: CsvColumn, times: Float[np.ndarray, " line
     rate = (len(seconds) - 1) / seconds[-1] if len(seconds) > 1 and seconds[-1] > 0 else math.nan
     if not RATES_HZ[0] <= rate <= RATES_HZ[1]:
         sentence = f'its column "{column.name}" gives no rate of {RATES_HZ[0]:g} to {RATES_HZ[1]:g} Hz'
-        remedy = "call it time_s or time_ms, whichever it is, or say the rate with --rate"
+        remedy = f"call it time_s or time_ms, whichever it is, or say the rate with {FLAGS['rate']}"
         raise fault(location, "rate", "time", f"{sentence}; {remedy}")
     places = np.arange(len(seconds))
     for one in (float(round(rate)), rate):  # times are rounded, rates are round

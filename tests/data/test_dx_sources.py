@@ -84,7 +84,7 @@ def test_every_real_header_gives_exactly_its_codes_age_and_sex(challenge):
         assert record.age == (None if age == "NaN" else float(age))
         found += codes
     assert len(set(found)) == 54 and len(found) == 299  # ../shared/data/README.md: 54 codes occur
-    assert "3 headers name no Dx: these recordings are judged in no task" in source.remarks
+    assert "3 headers name no code of Dx: these recordings are judged in no task" in source.remarks
 
 
 @pytest.mark.shared_data
@@ -142,6 +142,11 @@ def test_codes_of_no_table_are_named_and_no_label(tmp_path):
     source = SOURCES["csn"](tmp_path, 100, False)
     assert source.records[0].labels["dx"] == ("426783006",)
     assert "Dx codes that are in no mapping table are left out (999999999 1 times, no code 1 times)" in source.remarks
+
+
+def test_what_is_no_code_judges_nothing():
+    assert set(snomed_ct.labels_of(["Unknown"]).values()) == {None}
+    assert set(snomed_ct.labels_of(["Unknown", "999999999"]).values()) == {()}
 
 
 def test_codes_that_the_challenge_takes_for_one_are_one_scored_class(tmp_path):

@@ -160,6 +160,7 @@ def test_yes_and_no_are_those_that_programs_write():
         ("", 'has no column "a"; restore it$'),
         ("b,c\n1,2\n", r'has no column "a"; restore it\. Known: b, c\.$'),
         ("ab,c\n1,2\n", r'has no column "a"; restore it\. Did you mean "ab"\?$'),
+        ("1dAVb,c\n1,2\n", r'has no column "a"; restore it\. Known: 1dAVb, c\.$'),
         ("Muster,Erika,1950-01-01\n", 'has no column "a", perhaps since its first line names none; restore it$'),
         ("id,The patient Erika Muster has been in our care since the summer of 1990\n", "its first line names none; "),
         ("a,a\n1,2\n", r'two columns of one name \("a"\)'),

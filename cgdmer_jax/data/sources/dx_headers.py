@@ -22,14 +22,15 @@ def open_dx_folder(
     def labels_of(facts: dict[str, str]) -> HeaderLabels:
         nonlocal n_without
         codes = codes_of(facts["Dx"])
-        n_without += not codes
+        labels = snomed_ct.labels_of(codes)
+        n_without += all(of_task is None for of_task in labels.values())
         unknown.update(code for code in codes if code not in snomed_ct.CONDITIONS)
-        return snomed_ct.labels_of(codes)
+        return labels
 
     listing = wfdb_folder.list_records(root, ["Dx"], labels_of, wfdb_folder.own_patient, follow_links=follow_links)
     remarks = [*listing.remarks, wfdb_folder.OWN_PATIENTS]
     if n_without:
-        remarks.append(f"{n_without:,} headers name no Dx: these recordings are judged in no task")
+        remarks.append(f"{n_without:,} headers name no code of Dx: these recordings are judged in no task")
     if unknown:
         told = ", ".join(f"{_shown(code)} {count:,} times" for code, count in unknown.most_common(MOST_NAMED))
         more = f", and {len(unknown) - MOST_NAMED} more codes" if len(unknown) > MOST_NAMED else ""

@@ -187,9 +187,9 @@ _SCORED_AS = {code: "|".join(codes) for codes in SCORED for code in codes}
 def labels_of(codes: Collection[str]) -> dict[str, tuple[str, ...] | None]:
     """Labels by task of a recording that has these codes; one that is no condition of the tables is in none.
 
-    Without any code nobody judged the recording.
+    Without any code nobody judged the recording; "Unknown" is none.
     """
-    if not codes:
+    if not any(code.isdecimal() for code in codes):
         return dict.fromkeys(TASKS)
     known = [code for code in CONDITIONS if code in {*codes}]
     scored = [_SCORED_AS[code] for code in known if code in _SCORED_AS]

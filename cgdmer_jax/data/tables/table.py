@@ -20,7 +20,8 @@ from cgdmer_jax.json_file import read_bounded
 # MIMIC-IV-ECG, the largest open collection with reports, has 800,035 lines of 260 bytes; PTB-XL's 21,799 have 300.
 MOST_LINES = 1_000_000
 MOST_BYTES = 1 << 28
-_NO_NAME = re.compile(r"[+-]?\d|.{61}", re.DOTALL)  # a number, a date or a text: a line of cells, not of names
+# A number, a date or a long text: a line of cells, not of names.
+_NO_NAME = re.compile(r"[+-]?\d[\d.,:/ T-]*Z?|.{61,}", re.DOTALL)
 
 Needed = Sequence[str] | Callable[[tuple[str, ...]], Sequence[str]]
 Keep = Callable[[tuple[str, ...]], dict[str, int]]  # the columns of a file -> those that are kept, with their places
@@ -85,7 +86,7 @@ def _kept(columns: tuple[str, ...], needed: Needed, file: Path, remedy: str) -> 
     needed = needed(columns) if callable(needed) else needed
     for column in needed:
         if column not in columns:
-            if any(map(_NO_NAME.match, columns)):  # perhaps of a patient: nothing of it is shown
+            if any(map(_NO_NAME.fullmatch, columns)):  # perhaps of a patient: nothing of it is shown
                 raise CgdmerError(f'{file} has no column "{column}", perhaps since its first line names none; {remedy}')
             nearest = suggest(column, [name for name in columns if name]) if any(columns) else ""
             raise CgdmerError(f'{file} has no column "{column}"; {remedy}{nearest and "."}{nearest}')

@@ -42,7 +42,7 @@ class EntityTable:
     """Entities, their phrases and the words around them, made by `shipped_table`.
 
     `entities`: each with key, name and SCP codes, in the order of all tables. `keys`: theirs. `version`: of code and
-    files. `sha256`: of the files.
+    files. `sha256`: of the files. Making one raises CgdmerError where a file is damaged; reading a text never does.
     """
 
     def __init__(self, entities: bytes, cues: bytes):
@@ -110,5 +110,5 @@ class EntityTable:
 
 @functools.cache
 def shipped_table() -> EntityTable:
-    """The `EntityTable` that comes with the package, read once."""
+    """The `EntityTable` that comes with the package, read once. Raises CgdmerError where a file of it is damaged."""
     return EntityTable((FOLDER / ENTITIES).read_bytes(), (FOLDER / CUES_FILE).read_bytes())

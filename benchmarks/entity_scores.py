@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from cgdmer_jax import path_arguments
-from cgdmer_jax.data.csv_table import read_csv
+from cgdmer_jax.data.tables.table import read_table
 from cgdmer_jax.data.text.cleaning import clean
 from cgdmer_jax.data.text.entities import ABSENT, NOT_MENTIONED, PRESENT, UNCERTAIN, Entity, EntityTable, shipped_table
 from cgdmer_jax.data.text.languages import language
@@ -27,7 +27,7 @@ from cgdmer_jax.provenance import write_figures
 
 def read_records(root: Path) -> tuple[list[str], list[dict[str, float]]]:
     """Cleaned report ("" where there is none) and SCP codes with their likelihoods (percent) of every record."""
-    lines = read_csv(root / "ptbxl_database.csv", ["report", "scp_codes"], "restore the published table").lines
+    lines = read_table(root / "ptbxl_database.csv", ["report", "scp_codes"], "restore the published table").lines
     reports = [clean(line["report"], "ptbxl") or "" for line in lines]
     return reports, [ast.literal_eval(line["scp_codes"]) for line in lines]
 

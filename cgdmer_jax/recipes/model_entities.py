@@ -72,8 +72,8 @@ def extract_by_model(
 def planned(table: EntityTable, endpoint: Endpoint, texts: Sequence[str], answers: AnswerFile) -> str:
     """A dry run in words: what would be sent where. Holds report texts: for the user's own screen alone."""
     unasked = [text for text in texts if text not in answers]
-    first = [question(table, text) for text in unasked]
-    letters = sum(len(message["content"]) for messages in first for message in messages)
+    shown = [question(table, text) for text in unasked[:SHOWN]]
+    letters = sum(len(shown[0][0]["content"]) + len(text) for text in unasked)
     way = " over HTTP, which can be read on its way" if endpoint.is_open else ""
     lines = [
         f"would be sent to {endpoint.url}{way}, model {endpoint.model}, key {'given' if endpoint.key else 'none'}:",
@@ -81,9 +81,9 @@ def planned(table: EntityTable, endpoint: Endpoint, texts: Sequence[str], answer
         f"twice: {2 * len(unasked)} questions, {letters:,} characters in the first pass",
         *([f"  through the proxy {endpoint.proxy}"] if endpoint.proxy else []),
     ]
-    if first:
-        lines += [f"with each report: {visible(first[0][0]['content'])}", f"the first {len(first[:SHOWN])} reports:"]
-        lines += [f"  {visible(messages[-1]['content'])}" for messages in first[:SHOWN]]
+    if shown:
+        lines += [f"with each report: {visible(shown[0][0]['content'])}", f"the first {len(shown)} reports:"]
+        lines += [f"  {visible(messages[-1]['content'])}" for messages in shown]
     return "\n".join([*lines, "nothing was sent"])
 
 

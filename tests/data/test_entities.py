@@ -59,6 +59,7 @@ ENGLISH |= {
 }
 GERMAN = {
     "jedoch keine sichere deltawelle": "-pre_excitation",
+    "inferiorer myokardschaden nicht auszuschliessen": "?inferior_infarction",
     "q in ii,iii,avf (nicht signifikant) normales ekg": "-q_waves +normal_ecg",
     "kein neg t über der brustwand": "-t_inversion",
     "sinusrhythmus lagetyp normal normales ekg": "+sinus_rhythm +normal_axis +normal_ecg",

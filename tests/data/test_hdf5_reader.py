@@ -60,7 +60,15 @@ def test_a_gap_is_a_gap_and_hints_are_of_files_that_no_publisher_describes(tmp_p
     assert (read.rate, read.names) == (250, ("V1", "II"))
     np.testing.assert_array_equal(read.signal_mv, [[1000, np.nan, np.nan], [4000, 5000, 6000]])
     path = write(tmp_path, ecg=np.ones((12, 500)))
-    assert read_hdf5(path, None, Hints(250.0, ("V1", "II"), "V")).rate == 500
+    assert read_hdf5(path, None, Hints(500.0, None, "mV")).rate == 500
+    for problem, hints in (
+        ("rate", Hints(250.0)),
+        ("unknown_leads", Hints(leads=("V1", "II"))),
+        ("unit", Hints(unit="V")),
+    ):
+        with pytest.raises(RecordError, match='array "ecg" is that of a published layout') as raised:
+            read_hdf5(path, None, hints)
+        assert raised.value.problem == problem
 
 
 ONE = np.ones((1, 500, 12), np.float32)

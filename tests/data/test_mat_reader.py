@@ -44,15 +44,17 @@ def test_a_matrix_of_any_type_is_read_as_by_scipy(tmp_path, packed, dtype):
 def test_of_a_struct_the_samples_alone_are_read(tmp_path):
     signal = np.random.default_rng(0).normal(size=(12, 600))
     path = write(tmp_path, mat(True, ECG={"sex": "Female", "age": 58, "data": signal}))
-    read = read_mat(path, None, Hints(100.0, ("I",), "uV"))  # the layout says it
+    read = read_mat(path, None, Hints(unit="mV"))
     assert read.rate == 500 and len(read.names) == 12
     np.testing.assert_array_equal(read.signal_mv, signal.astype("f4"))
+    with pytest.raises(RecordError, match='array "ECG.data" is that of a published layout with rate 500'):
+        read_mat(path, None, Hints(100.0))
 
 
 def test_a_rate_beside_the_samples_is_theirs(tmp_path):
     feats = np.random.default_rng(0).normal(size=(12, 600)).astype("f4")
     path = write(tmp_path, mat(feats=feats, curr_sample_rate=400, org_sample_rate=1000))
-    assert read_mat(path, None, TWO).rate == 400
+    assert read_mat(path, None, Hints(500.0)).rate == 400
     with pytest.raises(RecordError, match="does not say the rate"):
         read_mat(write(tmp_path, mat(feats=feats)), None, Hints())
 

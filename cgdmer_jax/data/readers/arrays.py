@@ -24,6 +24,20 @@ def completed(said: Hints, hints: Hints) -> Hints:
     )
 
 
+def as_published(location: Location, name: str, published: Hints, hints: Hints) -> Hints:
+    """What a publisher says of arrays of that name; hints that say something else mean that it is another's array."""
+    for field in FLAGS:
+        known, given = getattr(published, field), getattr(hints, field)
+        if None not in (known, given) and known != given:
+            shown = ",".join(known) if field == "leads" else known
+            sentence = (
+                f'its array "{name}" is that of a published layout with {field} {shown}, and {FLAGS[field]} says '
+                f"something else; rename the array if it is your own, or leave {FLAGS[field]} out"
+            )
+            raise fault(location, "unknown_leads" if field == "leads" else field, field, sentence)
+    return completed(published, hints)
+
+
 def check_array(location: Location, shape: Sequence[int], dtype: np.dtype, facts: Hints) -> int:
     """Checks an array before it is read, [lead, time] or [time, lead]; gives the axis of the leads."""
     for field, value in (("rate", facts.rate), ("leads", facts.leads), ("unit", facts.unit)):

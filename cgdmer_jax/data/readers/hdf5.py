@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Integer, Shaped
 
-from cgdmer_jax.data.readers.arrays import check_array, completed, recording_of
+from cgdmer_jax.data.readers.arrays import as_published, check_array, recording_of
 from cgdmer_jax.data.readers.reader import Format, Hints, Location, fault, open_recording
 from cgdmer_jax.data.readers.recording import RecordError, Recording
 from cgdmer_jax.waveform.lead_names import LEADS
@@ -45,7 +45,7 @@ def read_hdf5(path: str | Path, root: Path | None, hints: Hints, member: str | N
     with _opened(location, root) as file:
         array = _samples(location, file)
         name = array.name.removeprefix("/")
-        facts = completed(_published(location, name), hints)
+        facts = as_published(location, name, _published(location, name), hints)
         shape = array.shape if member is None else array.shape[1:]
         if member is None and len(shape) == 3:
             if not shape[0]:

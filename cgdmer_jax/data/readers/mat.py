@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Shaped
 
-from cgdmer_jax.data.readers.arrays import completed, recording_of
+from cgdmer_jax.data.readers.arrays import as_published, completed, recording_of
 from cgdmer_jax.data.readers.reader import Format, Hints, Location, fault, open_recording
 from cgdmer_jax.data.readers.recording import RecordError, Recording
 from cgdmer_jax.waveform.lead_names import LEADS
@@ -77,8 +77,9 @@ def read_mat(path: str | Path, root: Path | None, hints: Hints) -> Recording:
     except (struct.error, zlib.error, IndexError, ValueError) as error:
         raise fault(location, "format", "file", f"its file is damaged; {AGAIN}") from error
     name = _samples_among(location, found)
-    facts = completed(Hints(_rate_beside(found)), LAYOUTS[name] if name in LAYOUTS else hints)
-    return recording_of(location, found[name].array(), completed(facts, hints))
+    said = Hints(_rate_beside(found))
+    facts = completed(said, as_published(location, name, LAYOUTS.get(name, Hints()), hints))
+    return recording_of(location, found[name].array(), facts)
 
 
 def _samples_among(location: Location, found: dict[str, _Matrix]) -> str:

@@ -47,7 +47,7 @@ def test_of_a_struct_the_samples_alone_are_read(tmp_path):
     read = read_mat(path, None, Hints(unit="mV"))
     assert read.rate == 500 and len(read.names) == 12
     np.testing.assert_array_equal(read.signal_mv, signal.astype("f4"))
-    with pytest.raises(RecordError, match='array "ECG.data" is that of a published layout with rate 500'):
+    with pytest.raises(RecordError, match=r'array "ECG\.data" is that of a published layout with rate 500'):
         read_mat(path, None, Hints(100.0))
 
 

@@ -38,7 +38,7 @@ for first, last, number in ((300, 2399, 0), (300, 399, 1), (900, 1099, 2), (2200
 
 
 def read(n_left_out, record):
-    ramp_mv = (100.0 + np.arange(LENGTH)) / 1000 * (record.record_id != "flat")
+    ramp_mv = (100.0 + np.arange(LENGTH)) / 1000 * (record.location != "flat")
     waves = Waves(WAVES, n_left_out, ("record r: r.v1 ends before the mark of its end",) * n_left_out)
     return Recording(np.tile(ramp_mv, (12, 1)).astype(np.float32), float(RATE), LEADS, record.location, waves=waves)
 
@@ -95,8 +95,9 @@ def test_windows_move_the_marks_and_what_a_window_cuts_keeps_its_own_edges(tmp_p
     marked(tmp_path / "centre", seconds=2, windows="centre")
     np.testing.assert_array_equal(lead_ii(tmp_path / "centre")[0], LEAD_II[750:1750])
     _, store = marked(tmp_path / "all", seconds=2, windows="all")
-    assert list(store.column("record_id")) == ["a@0s", "a@2s", "b@0s", "b@2s"]
-    np.testing.assert_array_equal(lead_ii(tmp_path / "all"), [LEAD_II[:1000], LEAD_II[1000:2000]] * 2)
+    padded = np.append(LEAD_II[2000:], np.full(500, -1))
+    assert list(store.column("record_id")) == [f"{name}@{second}s" for name in "ab" for second in (0, 2, 4)]
+    np.testing.assert_array_equal(lead_ii(tmp_path / "all"), [LEAD_II[:1000], LEAD_II[1000:2000], padded] * 2)
 
 
 @pytest.mark.parametrize("windows", ["first", "all"])

@@ -141,7 +141,7 @@ def _gather(corpus: Records, lines: Lines, tokens: Tokens, token_mask: TokenMask
     text_id = corpus.text_id[lines]
     with_text = text_id != NO_TEXT
 
-    def of_lines(table: np.ndarray) -> np.ndarray:
+    def of_lines(table: np.ndarray | Referenced) -> np.ndarray:
         rows = np.zeros((len(lines), *table.shape[1:]), table.dtype)
         rows[with_text] = table[text_id[with_text]]
         return rows

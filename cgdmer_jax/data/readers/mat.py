@@ -76,7 +76,7 @@ def read_mat(path: str | Path, root: Path | None, hints: Hints) -> Recording:
     except (struct.error, zlib.error, IndexError, ValueError) as error:
         raise fault(location, "format", "file", f"its file is damaged; {AGAIN}") from error
     name = _samples_among(location, found)
-    facts = completed(Hints(_rate_beside(found)), LAYOUTS[name] if name in LAYOUTS else hints)
+    facts = completed(Hints(_rate_beside(found)), LAYOUTS.get(name, Hints()))
     return recording_of(location, found[name].array(), completed(facts, hints))
 
 

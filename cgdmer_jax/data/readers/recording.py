@@ -54,6 +54,7 @@ class Recording:
     - `names`: lead names along the first axis, as the file spells them.
     - `path`: where it was read.
     - `extra_leads`: signals outside the twelve leads, which are not read.
+    - `unit_given`: of its samples, as the caller said it; None where the file says it.
     """
 
     signal_mv: Float32[np.ndarray, "lead time"]
@@ -61,3 +62,4 @@ class Recording:
     names: tuple[str, ...]  # as the file spells them
     path: str
     extra_leads: tuple[str, ...] = ()  # signals outside the twelve leads, in whatever unit: not read
+    unit_given: str | None = None

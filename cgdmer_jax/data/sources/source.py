@@ -1,12 +1,13 @@
 """Types of a collection: its records, their classes, and how a record is read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cgdmer_jax.data.readers.recording import Recording
 
 OLDEST = 150  # years
+HINTS = "hints"  # among the hashes of tables: of what --recording_rate, --leads and --unit say
 
 
 @dataclass(frozen=True)
@@ -47,4 +48,5 @@ class Source:
     remarks: list[str] = field(default_factory=list)  # what a user should know of this folder, one sentence each
     folder: Path | None = None  # of the recordings; while it is gone no missing file is a record's own fault
     own_cleaning: str | None = None  # rules of data/text/own_cleaning.py, in place of those that its name stands for
+    lines: Sequence[int] | None = None  # of a user's table, where each record stands: rejected.csv has them
     judged: tuple[str, ...] = ()  # tasks in which () says that a record is of none of the classes, and so is scored

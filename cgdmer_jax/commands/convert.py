@@ -13,7 +13,7 @@ from cgdmer_jax.data.sources import SOURCES
 from cgdmer_jax.data.store.convert import convert
 from cgdmer_jax.data.store.store import open_store
 from cgdmer_jax.provenance import write_figures
-from cgdmer_jax.recipes import own_data
+from cgdmer_jax.recipes import own_data, own_data_shown
 from cgdmer_jax.recipes.conversion import SYNTHETIC, describe, measured, open_source
 from cgdmer_jax.waveform.conditioning import FILTERS
 from cgdmer_jax.waveform.windows import WINDOWS
@@ -75,8 +75,10 @@ def main(words: list[str]) -> int:
         if args.source == own_data.TABLE:
             understood = own_data.open_own_data(args)
             if args.dry_run:
-                print(own_data.show(understood))
+                own_data_shown.show(understood, args.partial)
                 return 0
+            if not args.out.exists():  # else what went away may come back, and a finished store is only looked through
+                own_data.check_some_file_is_there(understood)
             source = understood.source
         else:
             own_data.check_no_flags(args)

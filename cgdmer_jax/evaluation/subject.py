@@ -125,7 +125,9 @@ def prepare(
         seen_in_training=bool(overlap),
         protocol=protocol,
     )
-    reasons = {task.name: unscorable(task) for task in records.tasks}
+    folds = probe_folds(split) if protocol == "clean" else None  # of merl the published tables give the roles
+    n_labelled = {name: int(corpus.labelled(name).sum()) for name in corpus.stores[0].tasks}
+    reasons = {task.name: unscorable(task, n_labelled.get(task.name, 0), folds) for task in records.tasks}
     tasks = tuple(task for task in records.tasks if reasons[task.name] is None)
     left_out = tuple(leave_out(f"task {name}", reason) for name, reason in reasons.items() if reason)
     subject = Subject(loaded, corpus, table, records.lines, tasks, base, overlap, left_out)
@@ -152,11 +154,24 @@ def with_case(subject: Subject, record: str) -> Subject:
     return replace(subject, case=record)
 
 
-def unscorable(task: Task) -> str | None:
-    """Why this store cannot score the task; a role without a single record is the only reason."""
+def unscorable(task: Task, n_labelled: int = 0, folds: ProbeFolds | None = None) -> str | None:
+    """Why this store cannot score the task; a role without a single record is the only reason.
+
+    `n_labelled`: records of the whole store that have a label of it. `folds`: of the roles, where folds give them.
+    """
     roles = {"to fit on": task.fit, "to choose on": task.choose, "to score": task.score}
     empty = [name for name, records in roles.items() if not len(records)]
-    return f"the store has no labelled records of it {' and '.join(empty)}" if empty else None
+    if not empty:
+        return None
+    if not n_labelled or folds is None:
+        return f"the store has no labelled records of it {' and '.join(empty)}"
+    of_role = dict(zip(roles, folds, strict=True))
+    places = " or ".join(f"{_told(of_role[name])} ({name})" for name in empty)
+    return f"of its {n_labelled:,} labelled records none is in {places}"
+
+
+def _told(folds: tuple[int, ...]) -> str:
+    return f"fold {folds[0]}" if len(folds) == 1 else f"folds {folds[0]} to {folds[-1]}"
 
 
 def make_task(corpus: Corpus, name: str, lines: np.ndarray, folds: ProbeFolds) -> Task:

@@ -20,13 +20,15 @@ class StoreFacts:
 
 @dataclass(frozen=True)
 class Figure:
-    """One macro AUROC of the table, with its 95 % interval over patients."""
+    """One macro AUROC of the table, with its 95 % interval over patients; `value` is None where too few positives
+    were scored.
+    """
 
     what: str  # "probe on main", "random weights", "zero-shot, de prompts"
     store: str
     split: str
     task: str
-    value: float
+    value: float | None
     low: float | None
     high: float | None
     n: int
@@ -104,6 +106,28 @@ def _figures(figures: Sequence[Figure]) -> str:
     if not figures:
         none = "None: this checkpoint was not evaluated before the export; evaluate it and export again."
         return f"## Figures\n\n{none}\n"
+    return "## Figures\n\n" + "\n".join(part for part in (_defined(figures), _undefined(figures)) if part)
+
+
+def _undefined(figures: Sequence[Figure]) -> str:
+    """A line for each store and split of which a task has no figure at all."""
+    tasks: dict[tuple[str, str], dict[str, bool]] = {}
+    for one in figures:
+        of_split = tasks.setdefault((one.store, one.split), {})
+        of_split[one.task] = of_split.get(one.task, False) or one.value is not None
+    lines = [
+        f"Evaluated on {store}, {split}, without a figure of {' and '.join(name for name in of if not of[name])}: a "
+        "class needs 10 positives among the scored records.\n"
+        for (store, split), of in tasks.items()
+        if not all(of.values())
+    ]
+    return "\n".join(lines)
+
+
+def _defined(figures: Sequence[Figure]) -> str:
+    figures = [one for one in figures if one.value is not None]
+    if not figures:
+        return ""
     lines = ["| what | store, split | task | macro AUROC [95 %] | records | marks |", "|---|---|---|---|---|---|"]
     for one in figures:
         interval = "" if one.low is None else f" [{one.low:.3f}, {one.high:.3f}]"
@@ -111,7 +135,7 @@ def _figures(figures: Sequence[Figure]) -> str:
             f"| {one.what} | {one.store}, {one.split} | {one.task} | {one.value:.3f}{interval} | {one.n:,} | "
             f"{', '.join(one.marks)} |"
         )
-    return "## Figures\n\nClasses with at least 10 positives; intervals over patients.\n\n" + "\n".join(lines) + "\n"
+    return "Classes with at least 10 positives; intervals over patients.\n\n" + "\n".join(lines) + "\n"
 
 
 def _limits(contract: InputContract, figures: Sequence[Figure]) -> str:
@@ -122,6 +146,6 @@ def _limits(contract: InputContract, figures: Sequence[Figure]) -> str:
         "A zero-shot score is a similarity, not a probability, and depends on the wording of the prompt.",
         "Reports were the training signal: their mistakes, habits and omissions are learnt too.",
     ]
-    if not any("out" in one.marks for one in figures):
+    if not any("out" in one.marks and one.value is not None for one in figures):
         limits.append("No figure above is from another collection: how it transfers is not measured.")
     return "## Limits\n\n" + "".join(f"- {limit}\n" for limit in limits)

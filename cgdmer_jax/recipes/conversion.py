@@ -6,10 +6,12 @@ from cgdmer_jax import path_arguments
 from cgdmer_jax.data.sources import SOURCES
 from cgdmer_jax.data.sources.source import Source
 from cgdmer_jax.data.store.convert import Summary
+from cgdmer_jax.data.store.store import Store, open_store
 from cgdmer_jax.errors import CgdmerError, suggest, visible
 from cgdmer_jax.waveform.lead_names import opposite_of
 
 SYNTHETIC = "synthetic"
+N_NAMED = 3  # records with the same mark
 
 # What conversion marks, by column of records.parquet; nothing of it is changed.
 FOUND = {
@@ -41,9 +43,12 @@ def open_source(
 def describe(summary: Summary, out: Path) -> str:
     """The summary printed at the end."""
     n_rejected = sum(summary.rejected.values())
-    lines = [f"{out}: {summary.n_records:,} records in {summary.n_rows:,} rows, {n_rejected:,} rejected"]
+    lines = [f"{out}: {_records(summary.n_records)} in {summary.n_rows:,} rows, {n_rejected:,} rejected"]
     lines += [f"  {problem}: {count:,} (see rejected.csv)" for problem, count in summary.rejected.items()]
-    lines += [f"  {_records(count)}: {FOUND[column]}" for column, count in summary.quality.items() if count]
+    store = open_store(out)
+    for column, count in summary.quality.items():
+        if count:
+            lines.append(f"  {_records(count)}: {FOUND[column]}{_first(store, column)}")
     lines += [
         f'  {_records(count)}: signal "{name}" is none of the twelve leads and is not kept{_why(name)}'
         for name, count in summary.extra_leads.items()
@@ -57,6 +62,16 @@ def describe(summary: Summary, out: Path) -> str:
     else:
         lines.append("  it is complete and its bytes agree with its seal; nothing was converted")
     return visible("\n".join(lines))  # names of signals come from the files
+
+
+def _first(store: Store, column: str) -> str:
+    """The first records that the column of records.parquet marks; none of those that only lack a report."""
+    if column == "no_report":
+        return ""
+    marked = ~store.column("lead_mask") if column == "lead_absent" else store.column(column)
+    ids = store.column("record_id")[marked.reshape(len(marked), -1).any(axis=1)]
+    more = ", ..." if len(ids) > N_NAMED else ""
+    return f"; in records.parquet: {', '.join(ids[:N_NAMED])}{more}"
 
 
 def _records(count: int) -> str:

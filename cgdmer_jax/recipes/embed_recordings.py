@@ -22,6 +22,7 @@ from cgdmer_jax.interop.encoder import Encoder
 from cgdmer_jax.interop.pretrained import content_sha256, load
 from cgdmer_jax.progress import progress_bar, tell
 from cgdmer_jax.recipes.unfinished_rows import RowsOfPart, unfinished_rows
+from cgdmer_jax.waveform.conditioning import told_in_unit
 from cgdmer_jax.waveform.lead_names import inverted
 from cgdmer_jax.waveform.quality_notes import remarks
 from cgdmer_jax.waveform.windows import split
@@ -202,7 +203,7 @@ def _prepare_record(contract: InputContract, named: Named, hints: Hints, which: 
         try:
             prepared = prepare(contract, part.signal, recording.rate, recording.names, "mV")
         except CgdmerError as error:
-            told.append(f"{where}: left out: {error}")
+            told.append(f"{where}: left out: {told_in_unit(error, recording.unit_given)}")
             continue
         found = remarks_of(prepared, recording.extra_leads if part is parts.windows[0] else ())
         told += [f"{where}: {what}" for what in found]

@@ -101,22 +101,27 @@ def _facts(part: TrainedOn, info: dict | None) -> StoreFacts:
 
 
 def figures(run: Trained) -> list[Figure]:
-    """Macro AUROC of the whole under protocol clean, of every evaluation of this very checkpoint."""
+    """Macro AUROC of the whole under protocol clean, of every evaluation of this very checkpoint.
+
+    An evaluation that could score no task is one without a value.
+    """
     found = []
     for path in sorted(run.folder.evaluation.rglob(RESULTS)):
         results = read_results(path)
         if results["origin"].get("checkpoint") != run.checkpoint:
             continue
-        store = path.relative_to(run.folder.evaluation).parts[0]  # two stores of a collection are told apart
-        found += [
+        store, split, *_ = path.relative_to(run.folder.evaluation).parts  # two stores of a collection are told apart
+        shown = [
             _figure(row, store)
             for row in results["rows"]
             if row["evaluation"] in SHOWN
             and row["protocol"] == "clean"
             and (row["class"], row["metric"], row["group"], row["leads"]) == ("macro_ge10", "auroc", "all", "all")
             and row["label_fraction"] == 1.0
-            and row["value"] is not None
         ]
+        if not shown and all(row["protocol"] == "clean" for row in results["rows"]):
+            shown = [Figure("", store, split, "any task", None, None, None, 0, ())]
+        found += shown
     return list(dict.fromkeys(found))  # the last checkpoint may have been asked for by its step too
 
 

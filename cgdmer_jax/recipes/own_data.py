@@ -1,25 +1,22 @@
-"""One's own recordings and their table, as the flags of `convert` name them, and what a dry run shows of them."""
+"""One's own recordings and their table, as the flags of `convert` name them."""
 
 import argparse
 import re
-from collections import Counter
 from pathlib import Path
 
 from cgdmer_jax import path_arguments
 from cgdmer_jax.data.readers.formats import Hints
-from cgdmer_jax.data.readers.recording import RecordError
-from cgdmer_jax.data.sources.source import Source, SourceRecord
+from cgdmer_jax.data.sources.source import SourceRecord
 from cgdmer_jax.data.sources.table import Understood, open_table
 from cgdmer_jax.data.sources.table_columns import EXAMPLE, FIELDS, parse_columns
-from cgdmer_jax.data.splits import SPLITS, check_patients_stay_in_one_fold
+from cgdmer_jax.data.sources.table_files import better_root, none_is_there
 from cgdmer_jax.data.store.own_name import check_own_name
-from cgdmer_jax.data.text.own_cleaning import cleaned, cleaning_sha256, no_rules, read_cleaning
-from cgdmer_jax.errors import CgdmerError, visible
+from cgdmer_jax.data.text.own_cleaning import no_rules, read_cleaning
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.waveform.conditioning import WaveformError, canonical_unit
 
 TABLE = "table"
 FLAGS = ("table", "columns", "name", "cleaning", "recording_rate", "leads", "unit")
-N_SHOWN = 5
-LONGEST_SHOWN = 60  # letters of a report in a dry run
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -35,8 +32,17 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     own.add_argument("--cleaning", type=path_arguments.path, help="JSON file of rules that clean the reports")
     own.add_argument("--recording_rate", type=float, help="Hz of recordings whose files do not say it")
     own.add_argument("--leads", help="names of their leads in order, by comma")
-    own.add_argument("--unit", help="of their samples: V, mV or uV")
+    own.add_argument("--unit", type=_unit, help="of their samples: V, mV or uV")
     own.add_argument("--dry_run", action="store_true", help="show what the first lines mean, and write nothing")
+
+
+def _unit(text: str) -> str:
+    """The unit as it was written, which the fingerprint of a store holds."""
+    try:
+        canonical_unit(text)
+    except WaveformError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def open_own_data(args: argparse.Namespace) -> Understood:
@@ -72,57 +78,25 @@ def _name(given: str | None, file: Path) -> str:
     return name
 
 
-def show(understood: Understood) -> str:
-    """What the table was understood to say: its form, tasks and folds, and its first lines with their recordings."""
-    source, table = understood.source, understood.table
-    persons, folds = zip(*((record.patient_id, record.fold) for record in source.records), strict=True)
-    check_patients_stay_in_one_fold(persons, folds, source.name)  # as the conversion will
-    n_patients = len({*persons})
-    lines = [
-        f"{table.file}: {table.form.told}, {len(source.records):,} recordings of {n_patients:,} patients, "
-        f'collection "{source.name}"',
-        f"  splits: {_splits(source.records)}",
-        f"  cleaning rules {cleaning_sha256(source.own_cleaning)[:12]}",
-    ]
-    lines += [f"  {remark}" for remark in source.remarks]
-    for task, labels in understood.labels.items():
-        counts = Counter(code for codes in labels.of_line for code in codes or ())
-        told = ", ".join(f"{label.code} {counts[label.code]:,}" for label in labels.classes)
-        lines.append(f"  labels of {task} ({labels.told}): {told}")
-    for number, record in zip(table.numbers, source.records[:N_SHOWN], strict=False):
-        fields = {
-            "patient": record.patient_id,
-            "fold": record.fold,
-            "age": record.age,
-            "sex": record.sex,
-            "device": record.device,
-            **{
-                task: "not labelled" if codes is None else " + ".join(codes) or "-"
-                for task, codes in record.labels.items()
-            },
-        }
-        told = ", ".join(f"{field} {value}" for field, value in fields.items() if value is not None)
-        lines.append(f"line {number}: {record.record_id}: {told}")
-        lines.append(f"  recording: {_recording(source, record)}")
-        if record.report.strip():
-            report = cleaned(record.report, source.name, source.own_cleaning) or ""
-            shown = (
-                report if len(report) <= LONGEST_SHOWN else f"{report[:LONGEST_SHOWN]}... ({len(report)} characters)"
-            )
-            lines.append(f'  report: "{shown}"')
-    lines.append("nothing was written (--dry_run)")
-    return visible("\n".join(lines))
+def check_some_file_is_there(understood: Understood) -> None:
+    """Refuses a table of which not one file is below the root, before a store is begun."""
+    source = understood.source
+    if none_is_there(source.folder, source.records):
+        raise CgdmerError(wrong_root(understood, source.records))
 
 
-def _recording(source: Source, record: SourceRecord) -> str:
-    try:
-        recording = source.read(record)
-    except RecordError as error:
-        return f"cannot be read: {error}"
-    seconds = recording.signal_mv.shape[1] / recording.rate
-    return f"{len(recording.names)} leads ({', '.join(recording.names)}), {seconds:g} s at {recording.rate:g} Hz"
+def wrong_root(understood: Understood, absent: list[SourceRecord], more: str = "") -> str:
+    """The sentence on a table whose files are not below the root, with the folder below which they are.
 
-
-def _splits(records: list[SourceRecord]) -> str:
-    counts = Counter(record.fold for record in records)
-    return ", ".join(f"{split} {sum(counts[fold] for fold in folds):,}" for split, folds in SPLITS.items())
+    `more`: another remedy.
+    """
+    source = understood.source
+    near = better_root(source.folder, absent)
+    n = len(source.records)
+    if len(absent) == n:
+        told = f'none of the {n:,} files that column "{understood.file_column}" names lies below {source.folder}'
+    else:
+        told = f'{len(absent):,} of the {n:,} files that column "{understood.file_column}" names are not below '
+        told += str(source.folder)
+    told += "; give --root the folder from which its paths start, or correct the table" + more
+    return told + (f". Did you mean --root={near}?" if near else "")

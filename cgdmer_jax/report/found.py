@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from cgdmer_jax.metrics.metrics import ENOUGH_POSITIVES
 from cgdmer_jax.metrics.protocols import MACRO, has_no_signals
 from cgdmer_jax.report.shown import escape
 from cgdmer_jax.report.tables import Row, only, select, values_of
@@ -16,7 +17,10 @@ BASELINES = {
     "chance": "chance",
 }
 NO_BASELINE = "No baseline was scored beside it, and without one the figure says little."
-UNDEFINED = "undefined (too few positives)"
+UNDEFINED = {  # by the class of the mean
+    "macro_ge10": f"undefined (a class needs {ENOUGH_POSITIVES} positives among the scored records and some to fit on)",
+    "macro_all": "undefined (a class needs positives and negatives among the scored records)",
+}
 NONE_DEFINED = "The baselines are undefined too."
 NOTHING = "Neither labels nor reports were scored."
 SEEN = " (some of the scored patients or recordings were trained on)"
@@ -171,7 +175,7 @@ def _seen(rows) -> str:
 
 def _figure(row: Row) -> str:
     if row["value"] is None:
-        return UNDEFINED
+        return UNDEFINED.get(row["class"], "undefined")
     return _value(row) + ("" if row["low"] is None else f" [{row['low']:.3f}, {row['high']:.3f}]")
 
 

@@ -40,16 +40,19 @@ WAVEFORM_PROBLEMS = {
 
 
 class WaveformError(CgdmerError):
-    """A signal that cannot become the store's form; `problem` is a key of WAVEFORM_PROBLEMS."""
+    """A signal that cannot become the store's form; `problem` is a key of WAVEFORM_PROBLEMS.
 
-    def __init__(self, problem: str, sentence: str):
+    `amplitude_mv`: of an unlikely amplitude, the leads' median peak-to-peak.
+    """
+
+    def __init__(self, problem: str, sentence: str, amplitude_mv: float | None = None):
         assert problem in WAVEFORM_PROBLEMS, problem
         super().__init__(sentence)
-        self.problem = problem
+        self.problem, self.amplitude_mv = problem, amplitude_mv
 
     def __reduce__(self):
         # Errors cross process borders in conversion; the default would call __init__ with one argument.
-        return type(self), (self.problem, str(self))
+        return type(self), (self.problem, str(self), self.amplitude_mv)
 
 
 @dataclass(frozen=True)
@@ -249,12 +252,27 @@ def _refuse_unlikely_amplitude(signal_mv: Float[np.ndarray, "lead time"], unit: 
     lowest, highest = AMPLITUDE_MV
     if lowest <= amplitude_mv <= highest:
         return
+    raise WaveformError("amplitude", _unlikely(amplitude_mv, unit), amplitude_mv)
+
+
+def told_in_unit(error: CgdmerError, unit: str | None) -> str:
+    """The sentence of an error; of an unlikely amplitude, with the unit that `--unit` gave in place of millivolts.
+
+    `unit`: None where the recording itself says it.
+    """
+    if unit is None or not isinstance(error, WaveformError) or error.amplitude_mv is None:
+        return str(error)
+    return _unlikely(error.amplitude_mv, canonical_unit(unit), " (--unit)")
+
+
+def _unlikely(amplitude_mv: float, unit: str, by: str = "") -> str:
+    """The sentence on an amplitude; `by`: what gave the unit."""
+    lowest, highest = AMPLITUDE_MV
     given = amplitude_mv / UNITS_IN_MV[unit]
     usual_lowest, usual_highest = USUAL_AMPLITUDE_MV
     likely = [name for name, in_mv in UNITS_IN_MV.items() if usual_lowest <= given * in_mv <= usual_highest]
     advice = f'the unit is more likely "{likely[0]}"' if likely else "check gain and unit"
-    raise WaveformError(
-        "amplitude",
-        f"signal given in {unit} has a median peak-to-peak of {amplitude_mv:.3g} mV, expected "
-        f"{lowest:g}..{highest:g} mV; {advice}",
+    return (
+        f"signal given in {unit}{by} has a median peak-to-peak of {amplitude_mv:.3g} mV, expected "
+        f"{lowest:g}..{highest:g} mV; {advice}"
     )

@@ -28,7 +28,7 @@ def test_the_command_prints_counts_reasons_and_remarks(tmp_path, capsys):
     arguments = ["--source=ptbxl", f"--root={root}", f"--out={tmp_path / 'store'}", "--seconds=2"]
     assert main([*arguments, "--processes=1"]) == 0
     printed = capsys.readouterr().out
-    assert "1 records in 2 rows, 1 rejected" in printed and "no_header: 1 (see rejected.csv)" in printed
+    assert "1 record in 2 rows, 1 rejected" in printed and "no_header: 1 (see rejected.csv)" in printed
     assert "1 recordings in records100 are not in ptbxl_database.csv" in printed
     assert "2 records converted in" in printed and "records/s" in printed
     assert main([*arguments, "--processes=1"]) == 0

@@ -71,7 +71,7 @@ def test_what_frames_and_arrays_write_for_nothing_is_nothing(tmp_path):
 def test_other_samples_in_the_same_folder_are_refused(tmp_path):
     Store.from_arrays(tmp_path / "store", SIGNALS, **ABOUT)
     assert Store.from_arrays(tmp_path / "store", SIGNALS.copy(), **ABOUT).n_records == 4
-    with pytest.raises(CgdmerError, match="was begun with source_fingerprint"):
+    with pytest.raises(CgdmerError, match="was begun from another list of records"):
         Store.from_arrays(tmp_path / "store", SIGNALS + 1, **ABOUT)
 
 

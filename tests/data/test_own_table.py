@@ -1,5 +1,6 @@
 """A table of one's own says of each recording what its columns were named to say, or one sentence says why not."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,8 @@ def test_a_dry_run_shows_the_first_lines_and_writes_nothing(tmp_path, capsys):
     assert 'labels of rhythm (column "diagnosis", classes separated by ";"): AF 6, SB 3' in printed
     assert "line 2: ecg/r0: patient p0, fold" in printed and "12 leads (I, II, III, AVR" in printed
     assert "recording: cannot be read: record" in printed and "line 7" not in printed
+    assert f"files: 7 of 8 are below {root}; missing: line 3 (ecg/r1)\n" in printed
+    assert "of 8 records: reports 8, ages 8, sexes 8" in printed and "1 of the first 5 recordings could" in printed
     assert max(map(len, printed.split("\n"))) < 300 and "(389 characters)" in printed
 
 
@@ -122,7 +125,29 @@ def test_a_recording_that_is_not_there_or_elsewhere_is_rejected_and_the_others_k
     convert(root, table, COLUMNS, f"--out={tmp_path / 'store'}", "--partial")
     assert open_store(tmp_path / "store").column("record_id").tolist() == ["ecg/r0", "ecg/r2.hea"]
     rejected = (tmp_path / "store" / "rejected.csv").read_text()
-    assert "ecg/gone,no_header" in rejected and "../r,outside" in rejected
+    assert "row,line,record_id,problem,reason\n1,3,ecg/gone,no_signal_file,record gone: no file is called" in rejected
+    assert "2,4,../r,outside" in rejected
+
+
+def test_a_unit_that_contradicts_the_amplitudes_is_the_one_that_was_given(tmp_path):
+    root, table = write_own(tmp_path / "own", 3)
+    convert(root, table, COLUMNS, f"--out={tmp_path / 'store'}", "--unit=uV")
+    (line,) = csv.DictReader((tmp_path / "store/rejected.csv").read_text().splitlines())
+    assert (line["line"], line["record_id"], line["problem"]) == ("3", "ecg/r1", "amplitude")
+    assert line["reason"].startswith("signal given in uV (--unit) has a median peak-to-peak of 0.00")
+    assert line["reason"].endswith('expected 0.02..30 mV; the unit is more likely "mV"')
+
+
+def test_what_conversion_marks_is_told_with_the_first_records(tmp_path, capsys):
+    root, table = write_own(tmp_path / "own", 8)
+    for number in (1, 3, 5, 7):
+        signal = np.load(root / f"ecg/r{number}.npy")
+        signal[4] = 0
+        np.save(root / f"ecg/r{number}.npy", signal)
+    convert(root, table, COLUMNS, f"--out={tmp_path / 'store'}")
+    printed = capsys.readouterr().out
+    assert "4 records: a lead that was not recorded, flat or clipped, and is left out (lead_mask)" in printed
+    assert "(lead_mask); in records.parquet: ecg/r1, ecg/r3, ecg/r5, ...\n" in printed
 
 
 def test_numbers_with_decimal_commas_and_ids_with_a_needless_0_are_read(tmp_path):
@@ -162,8 +187,17 @@ def test_other_hints_are_another_store(tmp_path):
     root, table = write_own(tmp_path / "own", 3)
     out = f"--out={tmp_path / 'store'}"
     convert(root, table, COLUMNS, out)
-    with pytest.raises(CgdmerError, match="was begun with source_fingerprint"):
+    with pytest.raises(
+        CgdmerError, match=r"begun from another list of records \(other --recording_rate, --leads or --unit\)"
+    ):
         convert(root, table, COLUMNS, out, "--recording_rate=200")
+    with pytest.raises(CgdmerError, match=r"begun from another list of records \(other --columns\)"):
+        convert(root, table, "record=file", out)
+    with pytest.raises(CgdmerError, match=r"begun with --filter=none, this command has bandpass_0\.5_40"):
+        convert(root, table, COLUMNS, out, "--filter=bandpass_0.5_40")
+    write_table(table, lines_of(2))
+    with pytest.raises(CgdmerError, match=r"begun from another list of records \(own\.csv has changed\)"):
+        convert(root, table, COLUMNS, out)
 
 
 CELLS = {"age": 3, "sex": 4, "AF": 6, "part": 8}
@@ -172,7 +206,7 @@ CELLS = {"age": 3, "sex": 4, "AF": 6, "part": 8}
 @pytest.mark.parametrize(
     ("columns", "cell", "value", "words"),
     [
-        ("record=fil", None, "", r'own\.csv has no column "fil"; .* Did you mean "file"\?'),
+        ("record=fil", None, "", r'has no column "fil"; name one that it has with --columns\. Did you mean "file"\?'),
         ("record=file,age=age", "age", "old", r'own\.csv: line 3, column "age": no age of 0 to 150; correct'),
         ("record=file,age=age", "age", "151", r'line 3, column "age": no age of 0 to 150'),
         ("record=file,sex=sex", "sex", "xy", r'line 3, column "sex": no sex that is known; write "female"'),
@@ -200,7 +234,7 @@ def test_a_cell_that_cannot_be_meant_is_named_by_line_and_column(tmp_path, colum
     ("text", "words"),
     [
         ("patient=p", r"does not say which column holds the files \(record=\.\.\.\)"),
-        ("record=f,pateint=p", r'unknown field "pateint"\. Did you mean "patient"'),
+        ("record=f,pateint=p", r'unknown field "pateint"; known: record, .*, labels:TASK\. Did you mean "patient"'),
         ("record=f,report", 'has "report", which names no column'),
         ("record=f,fold=a,split=b", "names fold and split"),
         ("record=f,record=g", "names record twice; join columns by"),
@@ -230,6 +264,7 @@ def test_a_column_whose_name_has_a_comma_stands_in_quotes():
             'the name of the collection is "a/b"',
         ),
         (["--source=table", "--root=.", "--table=ptbxl.csv", "--columns=record=f"], "name of a public collection"),
+        (["--source=table", "--root=.", "--unit=Millivolt"], r'--unit: unit is "Millivolt", expected V, mV, uV'),
     ],
 )
 def test_flags_that_do_not_go_together_are_told(tmp_path, words, told):

@@ -136,7 +136,7 @@ def test_missing_files_that_pile_up_are_not_sealed_unless_the_collection_is_part
 )
 def test_how_many_records_may_lack_their_files(n_records, n_missing):
     """Two of twelve are a folder that was not copied; two of a hundred are two records."""
-    assert n_missing <= unread._most_unread(n_records) < n_missing + 1
+    assert n_missing <= unread.most_unread(n_records) < n_missing + 1
 
 
 def test_a_sealed_store_says_that_what_it_lacks_can_be_read_now(root, tmp_path, whole):

@@ -1,16 +1,20 @@
 """A part that cannot be scored is left out by name; all others keep the figures that they have without it."""
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from cgdmer_jax.data.sources import ptbxl
+from cgdmer_jax.data.splits import probe_folds
 from cgdmer_jax.data.store.convert import convert
 from cgdmer_jax.data.text.cleaning import RULES
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation import evaluate as evaluation
 from cgdmer_jax.evaluation.evaluate import evaluate
 from cgdmer_jax.evaluation.parts import PARTS
+from cgdmer_jax.evaluation.subject import Task, unscorable
 from cgdmer_jax.metrics.results import read_results
 from cgdmer_jax.recipes.pretrain import pretrain
 from tests.data.merl_tables import write_tables
@@ -68,6 +72,18 @@ def test_tasks_without_a_label_are_named_and_the_others_have_the_rows_of_a_whole
     assert f"left out: task form: {reason}" in capsys.readouterr().out
     (page,) = (run / "evaluation").glob("ptbxl-*/validation/report.html")
     assert f"task rhythm: {reason}" in page.read_text()
+
+
+def test_a_task_with_labels_in_other_folds_is_left_out_with_the_fold_that_lacks_them():
+    nothing, some = np.zeros(0, int), np.arange(3)
+    task = Task("rhythm", ["SR"], some, nothing, some, np.ones((3, 1), bool), np.ones((1, 3), np.int16))
+    folds = probe_folds("validation")
+    assert unscorable(task, 29, folds) == "of its 29 labelled records none is in fold 8 (to choose on)"
+    both = replace(task, fit=nothing)
+    told = "of its 29 labelled records none is in folds 1 to 7 (to fit on) or fold 8 (to choose on)"
+    assert unscorable(both, 29, folds) == told
+    assert unscorable(task, 0, folds) == "the store has no labelled records of it to choose on"
+    assert unscorable(replace(task, choose=some), 29, folds) is None
 
 
 def test_one_small_table_of_merl_loses_its_smallest_share_alone(folder, tmp_path):

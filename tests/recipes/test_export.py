@@ -47,7 +47,7 @@ def test_a_model_folder_is_no_run_folder(run):
         load_run(run.parent / "model", None)
 
 
-def score(run, value: float, checkpoint: str):
+def score(run, value: float | None, checkpoint: str):
     row = plain_row(SETTING, "auroc", "macro_ge10", value, n=6, n_positive=3)
     out = run / "evaluation/synthetic/test"
     write_results(out / "results.json", "python -m experiments.evaluate", [row], {"checkpoint": checkpoint})
@@ -90,6 +90,14 @@ def test_the_card_shows_figures_of_this_checkpoint_only(run):
     shutil.rmtree(run.parent / "model")
     score(run, 0.8125, "of another")
     assert "0.812" not in export(run)
+
+
+def test_the_card_of_an_evaluation_without_enough_positives_says_that(run):
+    score(run, None, load_run(run, None).checkpoint)
+    card = export(run)
+    assert "Evaluated on synthetic, test, without a figure of findings: a class needs 10 positives" in card
+    assert "not evaluated before the export" not in card and "| what |" not in card
+    assert "No figure above is from another collection" in card
 
 
 def test_a_store_that_was_removed_leaves_its_licence_unknown(run):

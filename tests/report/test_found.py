@@ -90,7 +90,8 @@ def test_too_few_positives_read_as_undefined():
     labels[:5] = True
     own, floor = scored(0.5, labels), scored(0.1, labels, method="random_weights")
     told = found([*own.rows, *floor.rows], "cgdmer")
-    assert told == ["Probe on `main`: macro AUROC undefined (too few positives) on super.", NONE_DEFINED]
+    why = "undefined (a class needs 10 positives among the scored records and some to fit on)"
+    assert told == [f"Probe on `main`: macro AUROC {why} on super.", NONE_DEFINED]
 
 
 def test_fewer_labels_groups_missing_leads_and_other_features_change_nothing():

@@ -1,6 +1,7 @@
 """Arrays to recordings, for the formats that hold samples and may say nothing else."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,12 +16,20 @@ FLAGS = {"rate": "--recording_rate", "leads": "--leads", "unit": "--unit"}  # of
 _NUMERIC = "iuf"  # kinds of NumPy
 
 
-def completed(said: Hints, hints: Hints) -> Hints:
+@dataclass(frozen=True)
+class Facts(Hints):
+    """Hints, and whether the unit among them is the caller's and not the file's."""
+
+    unit_is_given: bool = False
+
+
+def completed(said: Hints, hints: Hints) -> Facts:
     """What a file says of itself, and from the hints what it does not say."""
-    return Hints(
+    return Facts(
         rate=hints.rate if said.rate is None else said.rate,
         leads=hints.leads if said.leads is None else said.leads,
         unit=hints.unit if said.unit is None else said.unit,
+        unit_is_given=said.unit is None,
     )
 
 
@@ -58,7 +67,7 @@ def check_array(location: Location, shape: Sequence[int], dtype: np.dtype, facts
     return axis
 
 
-def recording_of(location: Location, signal: np.ndarray, facts: Hints) -> Recording:
+def recording_of(location: Location, signal: np.ndarray, facts: Facts) -> Recording:
     """The leads of an array of any numeric type in float32 millivolts; what is not finite was not measured."""
     axis = check_array(location, signal.shape, signal.dtype, facts)
     record, names = str(location), tuple(short_name(name) for name in facts.leads)
@@ -72,4 +81,5 @@ def recording_of(location: Location, signal: np.ndarray, facts: Hints) -> Record
     if leads.dtype.kind == "i" and leads.dtype.itemsize == 2:  # as WFDB and converters mark it
         signal_mv[leads == INVALID["16"]] = np.nan
     extra = tuple(name for place, name in enumerate(names) if place not in places)
-    return Recording(signal_mv, float(facts.rate), tuple(names[place] for place in places), record, extra)
+    kept = tuple(names[place] for place in places)
+    return Recording(signal_mv, float(facts.rate), kept, record, extra, unit if facts.unit_is_given else None)

@@ -84,6 +84,7 @@ class Recording:
     - `path`: where it was read.
     - `extra_leads`: signals outside the twelve leads, which are not read.
     - `waves`: marks of P, QRS and T, in samples; None where the collection has none.
+    - `unit_given`: of its samples, as the caller said it; None where the file says it.
     """
 
     signal_mv: Float32[np.ndarray, "lead time"]
@@ -92,3 +93,4 @@ class Recording:
     path: str
     extra_leads: tuple[str, ...] = ()  # signals outside the twelve leads, in whatever unit: not read
     waves: Waves | None = None
+    unit_given: str | None = None

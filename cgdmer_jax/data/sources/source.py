@@ -1,12 +1,13 @@
 """Types of a collection: its records, their classes, and how a record is read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cgdmer_jax.data.readers.recording import Recording
 
 OLDEST = 150  # years
+HINTS = "hints"  # among the hashes of tables: of what --recording_rate, --leads and --unit say
 
 
 @dataclass(frozen=True)
@@ -48,4 +49,5 @@ class Source:
     folder: Path | None = None  # of the recordings; while it is gone no missing file is a record's own fault
     own_cleaning: str | None = None  # rules of data/text/own_cleaning.py, in place of those that its name stands for
     waves: bool = False  # whether recordings come with the marks of their waves
+    lines: Sequence[int] | None = None  # of a user's table, where each record stands: rejected.csv has them
     judged: tuple[str, ...] = ()  # tasks in which () says that a record is of none of the classes, and so is scored

@@ -4,7 +4,6 @@ Which column says what is named by the user (`table_columns.py`); nothing is gue
 """
 
 import hashlib
-import os
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -13,11 +12,10 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from cgdmer_jax.data.readers.formats import Hints, Location, read_recording
-from cgdmer_jax.data.readers.record_files import listed_path
-from cgdmer_jax.data.readers.recording import Recording
-from cgdmer_jax.data.sources.source import OLDEST, Source, SourceRecord
+from cgdmer_jax.data.readers.formats import Hints
+from cgdmer_jax.data.sources.source import HINTS, OLDEST, Source, SourceRecord
 from cgdmer_jax.data.sources.table_columns import LABELS, Mapping, columns_of
+from cgdmer_jax.data.sources.table_files import read_listed
 from cgdmer_jax.data.sources.table_labels import Labels, labels_of
 from cgdmer_jax.data.splits import N_FOLDS, fold_of_patient, fold_of_split
 from cgdmer_jax.data.tables.cells import number
@@ -25,7 +23,7 @@ from cgdmer_jax.data.tables.table import TableFile, read_table
 from cgdmer_jax.errors import CgdmerError
 
 REMEDY = "correct the table, or name another with --table"
-MEMBER = "#"  # between a file that holds many recordings and the one that is meant
+REMEDY_OF_COLUMN = "name one that it has with --columns"
 SEXES = {"female": ("f", "female", "w", "weiblich", "woman"), "male": ("m", "male", "mann", "männlich", "man")}
 SEX_UNKNOWN = ("", "u", "unknown", "x", "o", "other", "d", "divers")
 SPLITS = {
@@ -37,10 +35,14 @@ _WHOLE = re.compile(r"^(\d+)\.0+$", re.ASCII)  # how a frame writes 15709 in a c
 
 
 class Understood(NamedTuple):
-    """A user's table as it was understood: the source that is converted, and what a dry run shows of it."""
+    """A user's table as it was understood: the source that is converted, and what a dry run shows of it.
+
+    `file_column`: the column that names the recordings' files.
+    """
 
     source: Source
     table: TableFile
+    file_column: str
     labels: dict[str, Labels]
 
 
@@ -66,7 +68,7 @@ def open_table(
         columns.update({field: columns_of(one, there) for field, one in named.items()})
         return list(dict.fromkeys(chain.from_iterable(columns.values())))
 
-    table = read_table(file, needed, REMEDY)
+    table = read_table(file, needed, REMEDY, REMEDY_OF_COLUMN)
     for field, of_field in columns.items():
         if len(of_field) > 1 and field != "report" and not field.startswith(LABELS):
             raise CgdmerError(f"--columns joins several columns as {field}; name one of them")
@@ -99,7 +101,7 @@ def open_table(
     ]
     tables = {file.name: table.sha256}
     if hints != Hints():
-        tables["hints"] = hashlib.sha256(repr(hints).encode()).hexdigest()
+        tables[HINTS] = hashlib.sha256(repr(hints).encode()).hexdigest()
     source = Source(
         name=name,
         licence="of the owner of the data",
@@ -112,21 +114,10 @@ def open_table(
         remarks=remarks,
         folder=root,
         own_cleaning=cleaning,
+        lines=table.numbers,
         judged=tuple(task for task, found in labels.items() if found.judged),
     )
-    return Understood(source, table, labels)
-
-
-def read_listed(root: Path, hints: Hints, follow_links: bool, record: SourceRecord) -> Recording:
-    """The recording that the table lists as PATH or PATH#MEMBER below the root."""
-    return read_recording(_location(root, record.location), None if follow_links else root, hints)
-
-
-def _location(root: Path, listed: str) -> Location:
-    path, mark, member = listed.rpartition(MEMBER)
-    if mark and not os.path.exists(root / listed):  # which says no of a name that no file can have
-        return Location(listed_path(root, path, listed), member)
-    return Location(listed_path(root, listed, listed))
+    return Understood(source, table, columns["record"][0], labels)
 
 
 def _joined(table: TableFile, columns: list[str]) -> list[str]:
@@ -207,14 +198,29 @@ def _whole_fold(cell: str) -> int:
 def _folds(table: TableFile, columns: dict[str, list[str]], patients: list[str], remarks: list[str]) -> list[int]:
     """Fold of every line; whole patients stay together where the table gives none, or the split alone."""
     if "fold" in columns:
-        return _read(table, columns["fold"], _whole_fold, f"no fold from 1 to {N_FOLDS}")
+        given = _read(table, columns["fold"], _whole_fold, f"no fold from 1 to {N_FOLDS}")
+        _check_patients(table, columns["fold"][0], "fold", patients, given)
+        return given
     if "split" not in columns:
         remarks.append("no column names folds or splits, so a tenth of the patients, by hash, is in each fold")
         return [fold_of_patient(patient) for patient in patients]
     splits = _read(
         table, columns["split"], partial(_word_of, known=SPLITS), "no split; write train, validation or test"
     )
+    _check_patients(table, columns["split"][0], "split", patients, splits)
     with_validation = "validation" in splits
     if not with_validation:
         remarks.append("no record is of the validation split: a ninth of the training patients, by hash, makes it up")
     return [fold_of_split(split, patient, with_validation) for split, patient in zip(splits, patients, strict=True)]
+
+
+def _check_patients(table: TableFile, column: str, what: str, patients: list[str], given: list) -> None:
+    """Raises where a patient has records in two folds or splits: a leak between them."""
+    first: dict[str, int] = {}
+    for place, patient in enumerate(patients):
+        other = first.setdefault(patient, place)
+        if given[other] != given[place]:
+            raise CgdmerError(
+                f"{table.at(place, column)} another {what} than line {table.numbers[other]:,}, which is of the same "
+                f"patient; give every record of a patient the same {what}"
+            )

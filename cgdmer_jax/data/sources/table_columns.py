@@ -36,7 +36,10 @@ def parse_columns(text: str) -> Mapping:
         known = tasks if field.startswith(LABELS) else fields
         name = field.removeprefix(LABELS) if known is tasks else field
         if known is fields and field not in FIELDS:
-            raise CgdmerError(f'--columns names the unknown field "{field:.80}".{suggest(field, [*FIELDS, LABELS])}')
+            known_fields = ", ".join([*FIELDS, f"{LABELS}TASK"])
+            near = suggest(field, [*FIELDS, LABELS])
+            near = near if near.startswith(" Did you") else ""
+            raise CgdmerError(f'--columns names the unknown field "{field:.80}"; known: {known_fields}.{near}')
         if known is tasks and not TASK_NAME.fullmatch(name):
             raise CgdmerError(
                 f'--columns has the task "{name:.80}"; name it with letters, digits, "_", "-" and ".", as in {EXAMPLE}'

@@ -27,14 +27,16 @@ def in_windows(source: Source, seconds: float, progress: bool) -> Source:
 
     A recording that cannot be read stays one record, whose conversion says why.
     """
-    records, n_long, n_passed_over = [], 0, 0
+    records, lines, n_long, n_passed_over = [], [], 0, 0
     with progress_bar(len(source.records), "record", "measure", shown=progress) as bar:
-        for record in source.records:
+        for place, record in enumerate(source.records):
             bar.update()
+            line = source.lines[place] if source.lines else None
             try:
                 recording = source.read(record)
             except RecordError:
                 records.append(replace(record, location=WindowLocation(record.location, None)))
+                lines.append(line)
                 continue
             length = recording.signal_mv.shape[1]
             starts = starts_of(length, recording.rate, seconds, "all")
@@ -44,13 +46,15 @@ def in_windows(source: Source, seconds: float, progress: bool) -> Source:
                 at = f"{MARK}{start / recording.rate:g}s" if len(starts) > 1 else ""
                 placed = WindowLocation(record.location, start)
                 records.append(replace(record, record_id=f"{record.record_id}{at}", location=placed))
+                lines.append(line)
     remarks = list(source.remarks)
     if n_long:
         remark = f"{n_long:,} recordings are longer than {seconds:g} s and became one record for each window"
         if n_passed_over:
             remark += f"; the last part of {n_passed_over:,} of them is too short for a window and is not used"
         remarks.append(remark)
-    return replace(source, records=records, read=_Windows(source.read, seconds), remarks=remarks)
+    read = _Windows(source.read, seconds)
+    return replace(source, records=records, read=read, remarks=remarks, lines=lines if source.lines else None)
 
 
 class _Windows:

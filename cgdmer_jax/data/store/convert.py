@@ -112,7 +112,7 @@ def convert(
     range, where `out` holds a store of other settings, where the disk is too small, and where nothing can be read.
     """
     began = time.perf_counter()
-    _check_source(source)
+    check_source(source)
     if windows not in WINDOWS:
         raise CgdmerError(f'there are no windows "{windows}".{suggest(windows, WINDOWS)}')
     conditioning = (float(rate), float(seconds), filter, derive_limb_leads)
@@ -125,7 +125,7 @@ def convert(
         _check_settings(job, processes)
     settings = settings_of(source, job)
     if (out / seal.DATASET).is_file():
-        check_same(out, settings, settings_of_sealed(out))
+        check_same(out, settings, settings_of_sealed(out), source.tables)
         if (out / PARTIAL).is_dir():  # the kill came between the seal and the end
             shutil.rmtree(out / PARTIAL)
         check_nothing_came_back(out, source)
@@ -166,7 +166,8 @@ def _check_settings(job: ShardJob, processes: int) -> None:
         raise CgdmerError(f'there is no filter "{job.filter}".{suggest(job.filter, FILTERS)}')
 
 
-def _check_source(source: Source) -> None:
+def check_source(source: Source) -> None:
+    """Raises where the list of records is one that no store can be made of."""
     if not source.records:
         raise CgdmerError(f"source {source.name} lists no records; look whether its table is the whole one")
     record_id, count = Counter(record.record_id for record in source.records).most_common(1)[0]
@@ -319,8 +320,9 @@ def _seal(source: Source, job: ShardJob, settings: dict[str, Any], partial: bool
 def _longer(notes: list[dict[str, Any]], job: ShardJob) -> list[str]:
     """A remark when recordings were cut, else none."""
     n_longer = sum(note["longer"] for note in notes)
-    kept = f"their {'central' if job.windows == 'centre' else 'first'} {job.seconds:g} s are kept"
-    return [f"{n_longer:,} records are longer than {job.seconds:g} s; {kept}"] * (n_longer > 0)
+    are, of_them = ("1 record is", "its") if n_longer == 1 else (f"{n_longer:,} records are", "their")
+    kept = f"{of_them} {'central' if job.windows == 'centre' else 'first'} {job.seconds:g} s are kept"
+    return [f"{are} longer than {job.seconds:g} s; {kept}"] * (n_longer > 0)
 
 
 def _copies(source: Source, notes: list[dict[str, Any]]) -> list[str]:

@@ -26,7 +26,7 @@ from cgdmer_jax.data.store.shard_notes import write_notes
 from cgdmer_jax.data.store.unread import check_still_there
 from cgdmer_jax.data.store.waves import wave_notes
 from cgdmer_jax.errors import CgdmerError, reason_of
-from cgdmer_jax.waveform.conditioning import WaveformError, condition
+from cgdmer_jax.waveform.conditioning import WaveformError, condition, told_in_unit
 from cgdmer_jax.waveform.windows import split
 
 LONGEST_REASON = 1000  # letters; a path may have thousands
@@ -79,8 +79,10 @@ def not_written(what: str, error: Exception) -> CgdmerError:
 
 def _convert_record(job: ShardJob, record: SourceRecord, row: np.ndarray) -> dict[str, Any]:
     """Fills the record's row [lead, sample] in microvolts; a rejected record leaves it zero and says why."""
+    unit = None
     try:
         recording = job.read(record)
+        unit = recording.unit_given
         [window], passed_over = split(recording.signal_mv, recording.rate, job.seconds, job.windows)
         conditioned = condition(
             window.signal,
@@ -93,7 +95,7 @@ def _convert_record(job: ShardJob, record: SourceRecord, row: np.ndarray) -> dic
             derive_limb_leads=job.derive_limb_leads,
         )
     except WaveformError as error:
-        return {"problem": error.problem, "reason": str(error)[:LONGEST_REASON]}
+        return {"problem": error.problem, "reason": told_in_unit(error, unit)[:LONGEST_REASON]}
     except RecordError as error:
         # Without the folder: the same recordings elsewhere give the same bytes.
         folder = str(Path(error.record).parent)

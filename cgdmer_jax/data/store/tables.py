@@ -50,7 +50,11 @@ def write_tables(source: Source, out: Path, notes: list[dict[str, Any]]) -> tupl
     reports = pa.table({"text_id": list(text_ids.values()), "text": list(text_ids)}, schema=REPORT_SCHEMA)
     write_whole(out / seal.RECORDS, _parquet(records))
     write_whole(out / seal.REPORTS, _parquet(reports))
-    write_whole(out / seal.REJECTED, _csv(("row", "record_id", "problem", "reason"), rejected))
+    header = ("row", "record_id", "problem", "reason")
+    if source.lines is not None:  # of the user's table
+        header = ("row", "line", *header[1:])
+        rejected = [(row, source.lines[row], *rest) for row, *rest in rejected]
+    write_whole(out / seal.REJECTED, _csv(header, rejected))
     entries = [
         seal.seal_table(out, seal.RECORDS, len(lines)),
         seal.seal_table(out, seal.REPORTS, len(text_ids)),

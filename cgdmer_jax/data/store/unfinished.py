@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from cgdmer_jax.data.sources.source import Source
+from cgdmer_jax.data.sources.source import HINTS, Source
 from cgdmer_jax.data.store import seal
 from cgdmer_jax.data.store.shard_notes import PARTIAL
 from cgdmer_jax.data.store.shard_writer import ShardJob
@@ -27,6 +27,15 @@ from cgdmer_jax.whole_file import UNFINISHED, write_whole
 
 SETTINGS = "settings.json"  # in the .partial folder
 LOCK = "lock"
+FLAGS = {
+    "name": "--name",
+    "rate": "--rate",
+    "seconds": "--seconds",
+    "filter": "--filter",
+    "derive_limb_leads": "--derive_limb_leads",
+    "own_cleaning": "--cleaning",
+    "windows": "--windows",
+}  # of `convert`, by field
 
 
 def settings_of(source: Source, job: ShardJob) -> dict[str, Any]:
@@ -67,15 +76,40 @@ def settings_of_sealed(out: Path) -> dict[str, Any]:
     }
 
 
-def check_same(out: Path, settings: dict[str, Any], found: dict[str, Any]) -> None:
-    """Raises when the folder was begun with other settings or from another listing of records."""
+def check_same(
+    out: Path, settings: dict[str, Any], found: dict[str, Any], tables: dict[str, str] | None = None
+) -> None:
+    """Raises when the folder was begun with other settings or from another listing of records.
+
+    `tables`: hashes of those that this command has read, which tell what is other about a listing.
+    """
     found = UNSAID | found
     for field, value in settings.items():
-        if field != "format_version" and found.get(field) != value:  # stores of every readable version are the same
-            raise CgdmerError(
-                f"{out} was begun with {field} {found.get(field)!s:.80}, this command has {value}; "
-                "name another --out, or delete that folder first"
-            )
+        if field == "format_version" or found.get(field) == value:  # stores of every readable version are the same
+            continue
+        if field == "source_fingerprint":
+            told = f"from another list of records{_what_differs(found.get('source'), tables)}"
+        elif field in FLAGS:
+            told = f"with {FLAGS[field]}={found.get(field)!s:.80}, this command has {value!s:.80}"
+        else:
+            told = f"with {field} {found.get(field)!s:.80}, this command has {value!s:.80}"
+        raise CgdmerError(f"{out} was begun {told}; name another --out, or delete that folder first")
+
+
+def _what_differs(source: Any, tables: dict[str, str] | None) -> str:
+    """Of two listings the tables that have changed, else what is made of them; empty where it cannot be told."""
+    if tables is None or not isinstance(source, dict):
+        return ""
+    theirs = source["tables"]
+    changed = [
+        f"{name} has changed" for name in tables if name != HINTS and name in theirs and theirs[name] != tables[name]
+    ]
+    changed += [f"{name} was not read" for name in sorted({*tables} - {*theirs, HINTS})]
+    if theirs.get(HINTS) != tables.get(HINTS):
+        changed.append("other --recording_rate, --leads or --unit")
+    if HINTS in {*theirs, *tables} and not changed:
+        changed.append("other --columns")
+    return f" ({', '.join(changed)})" if changed else ""
 
 
 @contextmanager

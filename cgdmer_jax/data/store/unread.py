@@ -3,7 +3,7 @@
 A disk that is unmounted during a conversion must not become a loss for good. So, of records without files:
 - a shard in which they occur looks whether the folder is there and whether what it read before still can be read;
 - a store is not sealed while one of them can be read after all, nor, unless the collection is said to be partial, when
-  they pile up (`_most_unread`);
+  they pile up (`most_unread`);
 - the next run of the same command tries every one of them again, also those of a sealed store.
 """
 
@@ -49,7 +49,7 @@ def check_before_seal(source: Source, notes: Sequence[Note], partial: bool) -> N
             f"{len(back)} record(s) of {source.name} could not be read at first and can be read now (the first: "
             f"{back[0].record_id}); run the same command again: it reads them"
         )
-    if not partial and len(unread) > _most_unread(len(notes)):
+    if not partial and len(unread) > most_unread(len(notes)):
         raise CgdmerError(
             f"{len(unread):,} of the {len(notes):,} records of {source.name} could not be read, so nothing was sealed "
             f"(the first: {unread[0][1]['reason']}); bring the files back and run the same command again, or add "
@@ -57,7 +57,7 @@ def check_before_seal(source: Source, notes: Sequence[Note], partial: bool) -> N
         )
 
 
-def _most_unread(n_records: int) -> float | int:
+def most_unread(n_records: int) -> float | int:
     """Number that may be lost one by one: 1 % of many, 10 of some hundreds, a tenth of fewer, and one of any number."""
     return max(1, min(10, n_records / 10), n_records / 100)
 

@@ -55,24 +55,29 @@ class TableFile:
         return [told] * (self.form.encoding == LATIN)
 
 
-def read_table(file: Path, needed: Needed, remedy: str) -> TableFile:
+def read_table(file: Path, needed: Needed, remedy: str, remedy_of_column: str | None = None) -> TableFile:
     """A CSV of any usual separator and encoding, or a Parquet file; told apart by its content.
 
     `needed` columns must be there, and they alone are kept (none: all): a million lines of all take gigabytes. A
     function says which, given those that there are. Every line has as many cells as the header; blank lines count for
-    nothing. `remedy` ends the sentence of an error.
+    nothing. `remedy` ends the sentence of an error, `remedy_of_column` that on a
+    column that is not there (default: the same).
     """
     content = read_bounded(file, remedy=remedy, most_bytes=MOST_BYTES)
     sha256 = hashlib.sha256(content).hexdigest()
+
+    def keep(names: tuple[str, ...]) -> dict[str, int]:
+        return _kept(names, needed, file, remedy, remedy_of_column or remedy)
+
     if content.startswith(MAGIC):
-        columns, lines = parquet_lines(content, lambda names: _kept(names, needed, file, remedy), file, remedy)
+        columns, lines = parquet_lines(content, keep, file, remedy)
         form = Form("Parquet", "")
     else:
         text, encoding = text_of(content, file, remedy)
         separator, start = separator_of(text, () if callable(needed) else needed, file)
         form = Form(encoding, separator)
         rows = _rows(text[start:], separator, 2 if start else 1, file, remedy)
-        columns, lines = _csv_lines(rows, text, lambda names: _kept(names, needed, file, remedy), file, remedy)
+        columns, lines = _csv_lines(rows, text, keep, file, remedy)
     kept, numbers = [], []
     for number, line in lines:
         if len(kept) == MOST_LINES:
@@ -82,14 +87,14 @@ def read_table(file: Path, needed: Needed, remedy: str) -> TableFile:
     return TableFile(file, columns, kept, numbers, sha256, form)
 
 
-def _kept(columns: tuple[str, ...], needed: Needed, file: Path, remedy: str) -> dict[str, int]:
+def _kept(columns: tuple[str, ...], needed: Needed, file: Path, remedy: str, remedy_of_column: str) -> dict[str, int]:
     needed = needed(columns) if callable(needed) else needed
     for column in needed:
         if column not in columns:
             if any(map(_NO_NAME.fullmatch, columns)):  # perhaps of a patient: nothing of it is shown
                 raise CgdmerError(f'{file} has no column "{column}", perhaps since its first line names none; {remedy}')
             nearest = suggest(column, [name for name in columns if name]) if any(columns) else ""
-            raise CgdmerError(f'{file} has no column "{column}"; {remedy}{nearest and "."}{nearest}')
+            raise CgdmerError(f'{file} has no column "{column}"; {remedy_of_column}{nearest and "."}{nearest}')
     named = [column for column in columns if column or column in needed]  # Excel leaves columns without a name
     if len(set(named)) < len(named):
         twice = next(column for column in named if named.count(column) > 1)

@@ -44,7 +44,7 @@ ALLOWED: dict[str, set[str]] = {
     "data.text": set(),
     "data.store": {"data.text", "data.sources", "data.readers", "data.splits", "data.tables"}
     | {"waveform", "contract", "batch"},
-    "data": {"data.store", "data.sources", "data.text", "data.splits", "data.tables", "contract", "batch"},
+    "data": {"data.store", "data.sources", "data.text", "data.splits", "data.tables", "contract", "batch", "waveform"},
     "models": set(),
     "methods": {"models", "batch"},
     "training": {"methods.protocol", "batch", "contract", "config", "early_stop", "metrics_file", "renamed_fields"},

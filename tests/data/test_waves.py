@@ -10,7 +10,7 @@ import pytest
 
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.data.loader import sequential_batches
-from cgdmer_jax.data.readers.recording import Recording, Wave, Waves
+from cgdmer_jax.data.readers.recording import MarkedWaves, Recording, Wave
 from cgdmer_jax.data.readers.wfdb_annotations import read_marks
 from cgdmer_jax.data.record_columns import with_record_columns
 from cgdmer_jax.data.sources import SOURCES
@@ -39,7 +39,7 @@ for first, last, number in ((300, 2399, 0), (300, 399, 1), (900, 1099, 2), (2200
 
 def read(n_left_out, record):
     ramp_mv = (100.0 + np.arange(LENGTH)) / 1000 * (record.location != "flat")
-    waves = Waves(WAVES, n_left_out, ("record r: r.v1 ends before the mark of its end",) * n_left_out)
+    waves = MarkedWaves(WAVES, n_left_out, ("record r: r.v1 ends before the mark of its end",) * n_left_out)
     return Recording(np.tile(ramp_mv, (12, 1)).astype(np.float32), float(RATE), LEADS, record.location, waves=waves)
 
 

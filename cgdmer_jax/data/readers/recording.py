@@ -66,7 +66,7 @@ class Wave(NamedTuple):
         return Wave(self.lead, self.wave, to(self.onset), peak, to(self.offset))
 
 
-class Waves(NamedTuple):
+class MarkedWaves(NamedTuple):
     """The waves of a recording, lead by lead, each stretch before its own, and what of their marks was left out."""
 
     waves: tuple[Wave, ...]
@@ -92,5 +92,5 @@ class Recording:
     names: tuple[str, ...]  # as the file spells them
     path: str
     extra_leads: tuple[str, ...] = ()  # signals outside the twelve leads, in whatever unit: not read
-    waves: Waves | None = None
+    waves: MarkedWaves | None = None
     unit_given: str | None = None

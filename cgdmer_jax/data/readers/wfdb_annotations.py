@@ -12,7 +12,7 @@ import numpy as np
 
 from cgdmer_jax import git_lfs
 from cgdmer_jax.data.readers.record_files import beside, open_record_file, refuse_pointer
-from cgdmer_jax.data.readers.recording import ANNOTATED, RecordError, Wave, Waves
+from cgdmer_jax.data.readers.recording import ANNOTATED, MarkedWaves, RecordError, Wave
 from cgdmer_jax.waveform.lead_names import LEADS
 
 MOST_BYTES = 1 << 20
@@ -24,7 +24,9 @@ _WHOLE = re.compile(r"\(([pNt])\)")
 _WAVES = {"p": 1, "N": 2, "t": 3}
 
 
-def read_waves(path: Path, endings: Mapping[str, str], rate: float, length: int, root: Path | None = None) -> Waves:
+def read_waves(
+    path: Path, endings: Mapping[str, str], rate: float, length: int, root: Path | None = None
+) -> MarkedWaves:
     """The waves of the record `path`, which has `length` samples a lead; `endings`: lead -> ending of its file.
 
     A file that is missing or damaged costs the waves of its lead alone. A lead counts as annotated from the first onset
@@ -39,7 +41,7 @@ def read_waves(path: Path, endings: Mapping[str, str], rate: float, length: int,
             continue
         waves += found
         n_left_out += n_marks
-    return Waves(tuple(waves), n_left_out, tuple(unread))
+    return MarkedWaves(tuple(waves), n_left_out, tuple(unread))
 
 
 def read_marks(path: Path, ending: str, root: Path | None = None) -> list[tuple[int, str]]:

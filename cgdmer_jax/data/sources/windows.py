@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from cgdmer_jax.data.readers.recording import RecordError, Recording, Waves
+from cgdmer_jax.data.readers.recording import MarkedWaves, RecordError, Recording
 from cgdmer_jax.data.sources.source import Source, SourceRecord
 from cgdmer_jax.progress import progress_bar
 from cgdmer_jax.waveform.windows import starts_of
@@ -22,7 +22,7 @@ class WindowLocation(NamedTuple):
     start: int | None  # sample at the recording's own rate; None: it could not be read when windows were counted
 
 
-def in_windows(source: Source, seconds: float, progress: bool) -> Source:
+def in_windows(source: Source, seconds: float | int, progress: bool) -> Source:
     """The source with a record for each window of `seconds`; patient, report and labels are those of the recording.
 
     A recording that cannot be read stays one record, whose conversion says why.
@@ -60,7 +60,7 @@ def in_windows(source: Source, seconds: float, progress: bool) -> Source:
 class _Windows:
     """Reader of windows; holds the last recording, since the windows of one follow each other."""
 
-    def __init__(self, read: Callable[[SourceRecord], Recording], seconds: float):
+    def __init__(self, read: Callable[[SourceRecord], Recording], seconds: float | int):
         self._read, self._seconds = read, seconds
         self._held: tuple[object, Recording] | None = None
 
@@ -78,8 +78,8 @@ class _Windows:
         return replace(whole, signal_mv=whole.signal_mv[:, start : start + size], waves=_from(start, whole.waves))
 
 
-def _from(start: int, waves: Waves | None) -> Waves | None:
+def _from(start: int, waves: MarkedWaves | None) -> MarkedWaves | None:
     """The waves in samples of a window; what was left out of them is told of the first one alone."""
     if waves is None or start == 0:
         return waves
-    return Waves(tuple(wave.moved(lambda sample: sample - start) for wave in waves.waves))
+    return MarkedWaves(tuple(wave.moved(lambda sample: sample - start) for wave in waves.waves))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from cgdmer_jax.data.readers.recording import WAVES, Wave, Waves
+from cgdmer_jax.data.readers.recording import WAVES, MarkedWaves
 from cgdmer_jax.data.readers.wfdb_annotations import NEAREST_WAVES
 from cgdmer_jax.data.store import seal
 
@@ -26,6 +26,7 @@ WAVE_SCHEMA = pa.schema(
     ]
 )
 LINE_BYTES = 20
+N_FIELDS = len(WAVE_SCHEMA) - 1  # of a line in the notes of a record
 
 
 def most_wave_bytes(n_rows: int, seconds: float) -> int:
@@ -33,7 +34,7 @@ def most_wave_bytes(n_rows: int, seconds: float) -> int:
     return (1 << 24) + n_rows * seal.N_LEADS * 2 * (round(seconds / NEAREST_WAVES) + 3) * LINE_BYTES
 
 
-def wave_notes(waves: Waves, start_s: float, rate: float, to_rate: float, n_samples: int) -> dict[str, Any]:
+def wave_notes(waves: MarkedWaves, start_s: float, rate: float, to_rate: float, n_samples: int) -> dict[str, Any]:
     """Notes of a record: what of its waves touches the samples that begin `start_s` into the recording."""
     moved = [wave.moved(lambda sample: round((sample - start_s * rate) * to_rate / rate)) for wave in waves.waves]
     kept = [list(wave) for wave in moved if wave.offset >= 0 and wave.onset < n_samples]
@@ -48,7 +49,7 @@ def are_wave_notes(value: object) -> bool:
         return False
     if type(value["n_left_out"]) is not int or not all(type(sentence) is str for sentence in value["unread"]):
         return False
-    return all(isinstance(line, list) and len(line) == len(Wave._fields) and _fits(*line) for line in value["lines"])
+    return all(isinstance(line, list) and len(line) == N_FIELDS and _fits(*line) for line in value["lines"])
 
 
 def _fits(lead: object, wave: object, onset: object, peak: object, offset: object) -> bool:

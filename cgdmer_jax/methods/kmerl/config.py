@@ -67,7 +67,7 @@ class KMerlConfig(Checked):
     scaling: str = setting("record_std", "how millivolts are scaled", choices=SCALINGS)
     lead_masking: float = setting(0.5, "share of the records that lose leads in a step", least=0, most=1)
     kept_leads: tuple[int, ...] = setting(
-        (9, 10, 11), "numbers of leads of which such a record keeps one, drawn at random", least=1, most=MOST_LEADS
+        (1, 2, 3), "numbers of leads of which such a record keeps one, drawn at random", least=1, most=MOST_LEADS
     )
     mask_ratio: float = setting(
         0.25, "share of the segments of each lead that is hidden, in each lead on its own", least=0, below=1

@@ -82,4 +82,5 @@ def recording_of(location: Location, signal: np.ndarray, facts: Facts) -> Record
         signal_mv[leads == INVALID["16"]] = np.nan
     extra = tuple(name for place, name in enumerate(names) if place not in places)
     kept = tuple(names[place] for place in places)
-    return Recording(signal_mv, float(facts.rate), kept, record, extra, unit if facts.unit_is_given else None)
+    given = unit if facts.unit_is_given else None
+    return Recording(signal_mv, float(facts.rate), kept, record, extra, unit_given=given)

@@ -6,7 +6,7 @@ from pathlib import Path
 from cgdmer_jax.data.readers import csv_recording, edf, hdf5, mat, numpy_file, wfdb
 from cgdmer_jax.data.readers.reader import Format, Hints, Location, fault, one_recording, open_recording
 from cgdmer_jax.data.readers.record_files import beside
-from cgdmer_jax.data.readers.recording import Recording
+from cgdmer_jax.data.readers.recording import RecordError, Recording
 
 __all__ = ["FORMATS", "Format", "Hints", "Location", "read_recording"]
 
@@ -68,10 +68,13 @@ def with_ending(location: Location) -> Path | None:
 def is_there(path: Path) -> bool:
     """Whether the file of a recording, or of WFDB its header, is there; its name may lack the ending."""
     record = wfdb_record(path)
-    found = with_ending(path) if record is None else None
-    if found is None:
-        return record is not None and (record != path or path.suffix != wfdb.HEADER or os.path.lexists(path))
-    return os.path.lexists(beside(found.parent, found.name))
+    if record is not None:
+        return record != path or path.suffix != wfdb.HEADER or os.path.lexists(path)
+    try:
+        found = with_ending(Location(path))
+    except RecordError:  # several are, and reading will say so
+        return True
+    return found is not None and os.path.lexists(beside(found.parent, found.name))
 
 
 def format_of(path: Path, beginning: bytes) -> Format | None:

@@ -24,7 +24,7 @@ def read_listed(root: Path, hints: Hints, follow_links: bool, record: SourceReco
     except RecordError as error:
         if error.problem not in _NOT_THERE or is_there(location.path):
             raise
-        sentence = "no file is called so, with or without an ending, or several are; correct the table, or --root"
+        sentence = "no file is called so, with or without an ending; correct the table, or --root"
         raise fault(location, "no_signal_file", "file name", sentence) from error
 
 

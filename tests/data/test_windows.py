@@ -122,7 +122,7 @@ def test_ids_that_windows_make_equal_are_refused(tmp_path):
 
 def test_a_store_goes_on_with_its_own_windows_alone(tmp_path):
     converted(tmp_path / "store", "centre")
-    with pytest.raises(CgdmerError, match="begun with windows centre, this command has first"):
+    with pytest.raises(CgdmerError, match="begun with --windows=centre, this command has first"):
         converted(tmp_path / "store", "first")
     with pytest.raises(CgdmerError, match='there are no windows "last"'):
         converted(tmp_path / "other", "last")

@@ -35,7 +35,7 @@ def open_source(
     leads: Iterable[str],
     unit: str,
     reports: Iterable | None,
-    labels: Mapping | None,
+    labels: object,
     patients: Iterable | None,
     folds: Iterable | None,
     ages: Iterable | None,

@@ -121,7 +121,7 @@ def convert(
     if windows == "all":
         source = in_windows(source, seconds, progress)
         job = replace(job, n_rows=len(source.records), read=source.read)
-        _check_source(source)  # again, of more records with other ids
+        check_source(source)  # again, of more records with other ids
         _check_settings(job, processes)
     settings = settings_of(source, job)
     if (out / seal.DATASET).is_file():

@@ -3,7 +3,7 @@
 See docs/design.md, "Store".
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, final
@@ -91,7 +91,7 @@ class Store:
         leads: Iterable[str],
         unit: str,
         reports: Iterable | None = None,
-        labels: Mapping | None = None,
+        labels: object = None,
         patients: Iterable | None = None,
         folds: Iterable | None = None,
         ages: Iterable | None = None,

@@ -130,7 +130,7 @@ def test_damaged_settings_are_named_since_nobody_knows_what_was_begun(unfinished
 def test_a_setting_of_any_length_is_told_in_a_few_words(unfinished):
     settings = unsealed(json.loads((unfinished / ".partial/settings.json").read_bytes()), "settings", remedy="")
     (unfinished / ".partial/settings.json").write_text(json.dumps(sealed(settings | {"name": [0] * 2000})))
-    with pytest.raises(CgdmerError, match=r"begun with name \[0, 0, .*, this command has synthetic") as caught:
+    with pytest.raises(CgdmerError, match=r"begun with --name=\[0, 0, .*, this command has synthetic") as caught:
         continued_bytes(unfinished)
     assert len(str(caught.value)) < 400
 
@@ -153,5 +153,5 @@ def test_a_folder_or_a_pipe_in_the_place_of_a_file_is_named(unfinished, name, ma
 
 
 def test_other_settings_are_refused_by_the_values_that_differ(unfinished):
-    with pytest.raises(CgdmerError, match=r"begun with seconds 1.2, this command has 10.0"):
+    with pytest.raises(CgdmerError, match=r"begun with --seconds=1.2, this command has 10.0"):
         convert(small_source(REPORTS, rejected=(6,)), unfinished, rate=100, progress=False, rows_per_shard=4)

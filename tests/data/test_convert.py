@@ -182,9 +182,9 @@ def test_a_finished_store_is_left_as_it_is(root, whole, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"rate": 50}, "begun with rate 100.0, this command has 50.0"),
-        ({"seconds": 1.0}, "begun with seconds 2.0, this command has 1.0"),
-        ({"filter": "bandpass_0.5_40"}, "begun with filter none, this command has bandpass_0.5_40"),
+        ({"rate": 50}, "begun with --rate=100.0, this command has 50.0"),
+        ({"seconds": 1.0}, "begun with --seconds=2.0, this command has 1.0"),
+        ({"filter": "bandpass_0.5_40"}, "begun with --filter=none, this command has bandpass_0.5_40"),
     ],
 )
 def test_a_store_made_with_other_settings_is_refused(root, whole, changes, words):

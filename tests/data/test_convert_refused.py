@@ -31,7 +31,7 @@ def test_a_store_made_from_another_table_is_refused(tmp_path, sealed):
         with pytest.raises(RuntimeError):
             convert(replace(open_source(first, 100), read=_stumble), out, rate=100, progress=False)
     second = write_root(tmp_path / "second", [line(1, report="other")])
-    with pytest.raises(CgdmerError, match=r"begun with source_fingerprint .*name another --out"):
+    with pytest.raises(CgdmerError, match=r"begun from another list of records.*name another --out"):
         convert(open_source(second, 100), out, rate=100, seconds=SECONDS if sealed else 10, progress=False,
                 rows_per_shard=ROWS_PER_SHARD if sealed else 1024)  # fmt: skip
 

@@ -83,7 +83,7 @@ def test_the_command_that_made_a_store_of_format_3_says_that_it_is_complete(stor
     seconds = N_SAMPLES / 100
     summary = convert(small_source(REPORTS), store, rate=100, seconds=seconds, progress=False, rows_per_shard=4)
     assert summary.n_converted == 0 and summary.n_records == 10
-    with pytest.raises(CgdmerError, match=r"begun with seconds 1.2, this command has 10.0"):
+    with pytest.raises(CgdmerError, match=r"begun with --seconds=1.2, this command has 10.0"):
         convert(small_source(REPORTS), store, rate=100, progress=False, rows_per_shard=4)
 
 

@@ -45,10 +45,10 @@ def describe(summary: Summary, out: Path) -> str:
     n_rejected = sum(summary.rejected.values())
     lines = [f"{out}: {_records(summary.n_records)} in {summary.n_rows:,} rows, {n_rejected:,} rejected"]
     lines += [f"  {problem}: {count:,} (see rejected.csv)" for problem, count in summary.rejected.items()]
-    store = open_store(out)
-    for column, count in summary.quality.items():
-        if count:
-            lines.append(f"  {_records(count)}: {FOUND[column]}{_first(store, column)}")
+    marked = {column: count for column, count in summary.quality.items() if count}
+    store = open_store(out) if marked else None
+    for column, count in marked.items():
+        lines.append(f"  {_records(count)}: {FOUND[column]}{_first(store, column)}")
     lines += [
         f'  {_records(count)}: signal "{name}" is none of the twelve leads and is not kept{_why(name)}'
         for name, count in summary.extra_leads.items()

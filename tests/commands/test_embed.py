@@ -90,7 +90,7 @@ def test_recordings_of_every_format_are_embedded_under_the_name_of_their_file(fo
         finer = [np.interp(np.arange(4000) / 4, np.arange(1000), row) for row in digital]
         write(records / name, np.rint(finer).astype("<i2"))
     (records / "labels.csv").write_text("record,label\na,NORM\n")
-    made, exam = embedded(folder, records, "--rate=400", "--unit=uV"), "c/exams_part0.hdf5#1169160"
+    made, exam = embedded(folder, records, "--rate=400", "--unit=mV"), "c/exams_part0.hdf5#1169160"
     assert "two.npy#0: left out: record" in (printed := capsys.readouterr().out)
     assert "its file does not say the leads of its samples; say it with --leads" in printed
     assert "other files, which are no recordings: 1 .csv" in printed
@@ -98,8 +98,9 @@ def test_recordings_of_every_format_are_embedded_under_the_name_of_their_file(fo
     assert made["record"].tolist() == ["a", "b/r.edf", exam]
     np.testing.assert_allclose(made["embedding"][1], made["embedding"][2], atol=1e-4)
     made = embedded(folder, records, "--recording_rate=100", "--unit=uV", f"--leads={','.join(LEADS)}")
-    assert made["record"].tolist() == ["a", "b/r.edf", exam, "two.npy#0", "two.npy#1"]
-    np.testing.assert_array_equal(made["embedding"][3], made["embedding"][4])
+    assert made["record"].tolist() == ["a", "b/r.edf", "two.npy#0", "two.npy#1"]
+    assert f"{exam}: left out: record" in (printed := capsys.readouterr().out) and "published layout" in printed
+    np.testing.assert_array_equal(made["embedding"][2], made["embedding"][3])
 
 
 def test_the_name_of_a_signal_does_not_steer_the_terminal(folder, records, capsys):

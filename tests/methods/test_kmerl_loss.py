@@ -128,7 +128,7 @@ def test_hidden_segments_and_lost_leads_reach_nothing(kmerl, weights, found, dra
     kept = np.zeros(patches.shape[:2], bool)
     for record, slots in enumerate(np.asarray(drawn.kept.index)):
         kept[record, slots[: int(drawn.kept.length[record])]] = True
-    assert not kept[SHORT].all() and 0.3 < kept.mean() < 0.8
+    assert not kept[SHORT].all() and 0.05 < kept.mean() < 0.8
 
     @jax.jit
     def graded(params, patches):

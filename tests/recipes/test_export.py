@@ -93,7 +93,7 @@ def test_the_card_shows_figures_of_this_checkpoint_only(run):
 
 
 def test_the_card_of_an_evaluation_without_enough_positives_says_that(run):
-    score(run, None, load_run(run, None).checkpoint)
+    score(run, float("nan"), load_run(run, None).checkpoint)
     card = export(run)
     assert "Evaluated on synthetic, test, without a figure of findings: a class needs 10 positives" in card
     assert "not evaluated before the export" not in card and "| what |" not in card

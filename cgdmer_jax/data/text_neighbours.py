@@ -94,7 +94,7 @@ def training_texts(corpus: Corpus) -> Int64[np.ndarray, "text"]:
 def kept_beside(
     corpus: Corpus, key: Key, n_texts: int, make: Callable[[], Int32[np.ndarray, "text negative"]]
 ) -> Int32[np.ndarray, "text negative"]:
-    """What `make` gives, or what it gave before for the same key; of several stores it is made at each start."""
+    """The result of `make`, kept by key for the next start; with several stores it is made each time."""
     if len(corpus.stores) > 1:  # their joint texts belong to none of them
         return make()
     store = corpus.stores[0]

@@ -13,7 +13,7 @@ Item, Made = TypeVar("Item"), TypeVar("Made")
 
 
 def in_threads(work: Callable[[Item], Made], items: Iterable[Item]) -> list[Made]:
-    """What `work` makes of each item, in order; BLAS shares the cores among those at work."""
+    """Results of `work` on each item, in order; BLAS shares the cores among those at work."""
     cores = provenance.n_cpus()
     n_threads = min(cores, AT_ONCE)
     with threadpool_limits(cores // n_threads, user_api="blas"), ThreadPoolExecutor(n_threads) as pool:

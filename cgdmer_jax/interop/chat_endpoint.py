@@ -127,7 +127,7 @@ def _content(answer: bytes) -> str:
 
 
 def _seconds(header: str | None) -> float | None:
-    """Of a Retry-After in seconds; its other form, a date, is not used."""
+    """The wait that a Retry-After in seconds asks for; its other form, a date, is not used."""
     return float(header) if header and header.isdecimal() else None
 
 

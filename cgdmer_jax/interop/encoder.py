@@ -219,7 +219,7 @@ class Encoder:
         windows: str | None,
         compute: Callable[[Iterable[Prepared]], np.ndarray],
     ) -> tuple[Float[np.ndarray, "..."], Remarks]:
-        """What is computed of the prepared signals, a row each, and what looked wrong in them."""
+        """The result of `compute` on the prepared signals, a row each, and the remarks about them."""
         remarks = Remarks()
         made = compute(prepare_all(self.contract, signal, rate, leads, unit, windows, remarks))
         return (made[0] if is_one(signal) and windows != "all" else made), remarks

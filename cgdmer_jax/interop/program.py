@@ -31,7 +31,7 @@ class Program:
         self._making = threading.Lock()  # threads that call at once wait for one compilation
 
     def result_shapes(self, *arguments: Any) -> Any:
-        """What a call would return, as shapes alone; the trace is kept for compiling."""
+        """Shapes of the result of a call; the trace is kept for compiling."""
         return self._function.eval_shape(*arguments)
 
     def __call__(self, *arguments: Any) -> Any:

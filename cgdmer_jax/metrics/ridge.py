@@ -112,7 +112,7 @@ def _highest(merits: Sequence[float]) -> int:
 
 
 def _solve(x, mean, std, targets, penalties):
-    """Of each target the weights [penalty, feature, class], from the smaller Gram matrix: of features or of records.
+    """Weights [penalty, feature, class] of each target, from the smaller Gram matrix: of features or of records.
 
     It works in the features' own precision: the rounding of a float32 Gram matrix of 17,084 records (largest
     eigenvalue below 1e8, so a few units) is small beside the penalties.

@@ -49,7 +49,7 @@ class PreparedWindow(NamedTuple):
 
 
 class ReadRecord(NamedTuple):
-    """What became of a record: its windows, sentences about it, and whether something looks wrong in what is used."""
+    """Outcome of reading a record: its windows, sentences about it, and whether something looks wrong in them."""
 
     name: str
     windows: list[PreparedWindow]

@@ -37,7 +37,7 @@ def extract_entities(stores: Sequence[str], endpoint: Endpoint | None = None, at
 
 
 def plan(stores: Sequence[str], endpoint: Endpoint) -> str:
-    """What `extract_entities` would send to the endpoint, in words."""
+    """Describes the requests that `extract_entities` would send to the endpoint."""
     corpus, table = _opened(stores), shipped_table()
     answers = answers_of(corpus.stores[0], by_model(table, endpoint), table)
     return planned(table, endpoint, corpus.texts, answers)

@@ -24,7 +24,7 @@ class Facts(Hints):
 
 
 def completed(said: Hints, hints: Hints) -> Facts:
-    """What a file says of itself, and from the hints what it does not say."""
+    """Facts stated by the file, completed from the hints."""
     return Facts(
         rate=hints.rate if said.rate is None else said.rate,
         leads=hints.leads if said.leads is None else said.leads,
@@ -34,7 +34,7 @@ def completed(said: Hints, hints: Hints) -> Facts:
 
 
 def as_published(location: Location, name: str, published: Hints, hints: Hints) -> Hints:
-    """What a publisher says of arrays of that name; hints that say something else mean that it is another's array."""
+    """Published facts about arrays of that name; a hint that contradicts them means a different array, and raises."""
     for field in FLAGS:
         known, given = getattr(published, field), getattr(hints, field)
         if None not in (known, given) and known != given:

@@ -103,7 +103,7 @@ def _samples(location: Location, file: "h5py.File") -> "h5py.Dataset":
 
 
 def _published(location: Location, name: str) -> Hints:
-    """What a publisher says of the samples of this layout."""
+    """Rate, leads and unit that the publisher of this layout gives for its samples."""
     if name == TRACINGS:
         return CODE
     return SPH if name == ECG and SPH_FILE.fullmatch(location.path.name) else Hints()

@@ -166,7 +166,7 @@ def _samples_among(location: Location, entries: zipfile.ZipFile, sizes: dict[str
 
 
 def _facts(location: Location, entries: zipfile.ZipFile, sizes: dict[str, int]) -> Hints:
-    """What the file says: `rate`, a number; `leads`, texts; `unit`, a text."""
+    """Facts that the file states: `rate`, a number; `leads`, texts; `unit`, a text."""
     rate = _fact(location, entries, sizes, "rate", lambda array: float(array) if array.dtype.kind in "iuf" else None)
     leads = _fact(location, entries, sizes, "leads", lambda array: tuple(map(_text, array.tolist())))
     unit = _fact(location, entries, sizes, "unit", lambda array: _text(array.item()))

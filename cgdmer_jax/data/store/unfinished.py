@@ -97,7 +97,7 @@ def check_same(
 
 
 def _what_differs(source: Any, tables: dict[str, str] | None) -> str:
-    """Of two listings the tables that have changed, else what is made of them; empty where it cannot be told."""
+    """Names the tables that differ between two listings, or else the options; empty where that cannot be told."""
     if tables is None or not isinstance(source, dict):
         return ""
     theirs = source["tables"]

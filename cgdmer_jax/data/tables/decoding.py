@@ -102,7 +102,7 @@ def separator_of(text: str, needed: Sequence[str], file: Path) -> tuple[str, int
 
 
 def _fit(text: str, separator: str, needed: Sequence[str]) -> tuple[int, bool, float, int]:
-    """Of several separators the one with the largest value: needed columns, lines as long as the header, columns."""
+    """Ranks separators: first by needed columns, then by lines as long as the header, then by columns."""
     rows = []
     try:
         for cells in islice(

@@ -1,4 +1,4 @@
-"""What the words around a finding do to it: deny it, hedge it, or end the reach of such a word.
+"""Words around a finding that deny it, hedge it, or end the reach of such a word.
 
 Reports of devices often have no punctuation, so a word reaches as far as one finding and those that are joined to it:
 "no st elevation or q waves", "verdacht auf p-mitrale lagetyp normal". Within a list of commas it reaches the others
@@ -23,14 +23,14 @@ _FREE = re.compile(r"i{1,3}|av[rlf]|v\d|\d{1,2}|[fl]|leads?|ableitungen?|in|also
 
 
 class Statement(NamedTuple):
-    """What a phrase of the table of entities means."""
+    """Meaning of a phrase in the table of entities."""
 
     entity: int
     hedged: bool
 
 
 class Cue(NamedTuple):
-    """What a phrase does to the findings near it: one of CUES."""
+    """Effect of a phrase on the findings near it: one of CUES."""
 
     does: str
 

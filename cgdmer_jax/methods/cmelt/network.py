@@ -116,7 +116,7 @@ class CMeltNetwork(nn.Module):
         return self.projection["text"](self.text_states(tokens, length))
 
     def feature(self, modality: str, tokens: Float[Array, "batch token width"]) -> Float[Array, "batch width"]:
-        """What alignment and probes read of one modality alone: its first token."""
+        """The first token of a modality, which alignment and probes read."""
         return jnp.tanh(self.pooler[modality](precise(tokens[:, 0])))
 
     def fuse(

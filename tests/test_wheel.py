@@ -21,6 +21,7 @@ from tests.small_runs import ROOT, SMALL
 # What a wheel could wrongly hold is in the copy too.
 TREE = ("baselines", "benchmarks", "cgdmer_jax", "configs", "experiments", "tests", "setup.cfg", "pyproject.toml")
 PAGES = ("README.md", "LICENSE")
+KEPT_TEXTS = ("prompt_texts", "finding_phrases")
 MADE = shutil.ignore_patterns("__pycache__", "*.egg-info", "build")
 RATE = 50
 QUICK = ["--features=main", "--random_seeds=0"]
@@ -120,9 +121,10 @@ def test_the_wheel_holds_the_package_its_configs_and_prompts_and_nothing_else(wh
     package = {name for name in names if name.startswith("cgdmer_jax/")}
     sources = {f"cgdmer_jax/{file.relative_to(ROOT / 'cgdmer_jax')}" for file in (ROOT / "cgdmer_jax").rglob("*.py")}
     configs = {f"cgdmer_jax/configs/{file.relative_to(ROOT / 'configs')}" for file in (ROOT / "configs").rglob("*.py")}
-    prompts = {str(file.relative_to(ROOT)) for file in (ROOT / "cgdmer_jax/data/text/prompt_texts").glob("*.json")}
-    assert {"cgdmer_jax/configs/cgdmer.py", "cgdmer_jax/configs/ablations/cgdmer.py"} <= configs and prompts
-    assert package == sources | configs | prompts
+    text = ROOT / "cgdmer_jax/data/text"
+    prompts, phrases = ({str(file.relative_to(ROOT)) for file in (text / of).glob("*.json")} for of in KEPT_TEXTS)
+    assert {"cgdmer_jax/configs/cgdmer.py", "cgdmer_jax/configs/ablations/cgdmer.py"} <= configs and prompts and phrases
+    assert package == sources | configs | prompts | phrases
     assert {name.split("/")[0] for name in names - package} == {f"cgdmer_jax-{cgdmer_jax.__version__}.dist-info"}
 
 

@@ -46,6 +46,7 @@ OPTIMIZER = {
     "warmup_fraction": 0.0,
     "beta2": 0.999,
     "weight_decay": 1e-8,
+    "decayed": "everything",  # as torch's AdamW has it
     "clip_norm": 1e6,  # that is, none
 }
 RUN = {"validation_records": 1024}

@@ -31,7 +31,13 @@ FREE = "run."  # fields that may differ when a run goes on: log, validation and 
 # Marks of what --workdir is mistaken for: by name of a file or folder in it, and then in one of its folders.
 OTHERS = {"dataset.json": "a store", "model.safetensors": "a model folder", ".git": "a project"}
 # Fields younger than some run folders, with the value that those runs had, or one that changed nothing in them.
-YOUNGER = {"data.min_patients": 1, "method.text.width": 128, "method.text.depth": 2, "method.text.heads": 4}
+YOUNGER = {
+    "data.min_patients": 1,
+    "method.text.width": 128,
+    "method.text.depth": 2,
+    "method.text.heads": 4,
+    "optimizer.decayed": "matrices",
+}
 
 
 class RunFolder:

@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, Float, Int, Int16
 STD_FLOOR_MV = 0.01
 CLIP = 20.0
 SCALINGS = ("record_std", "lead_std", "fixed_mv")
+VISIBLE = "visible_samples"  # for a method that tells which samples are hidden
 MINMAX = "record_minmax"  # has an offset, so it is no `Scaled`
 RANGE_FLOOR_MV = 0.01
 
@@ -25,17 +26,20 @@ def scale(
     lead_mask: Bool[Array, "batch lead"],
     length: Int[Array, "batch"],
     scaling: str,
+    hidden: Bool[Array, "batch lead time"] | None = None,
 ) -> Scaled:
     """Divides by `record_std` (one a record), `lead_std` (one a lead) or 1 mV (`fixed_mv`); clip 20.
 
     The standard deviations are over present leads and valid samples, floor 0.01 mV. Nothing is subtracted, so with
-    one scalar a record the lead identities (III = II - I, ...) survive.
+    one scalar a record the lead identities (III = II - I, ...) survive. `visible_samples` is `record_std` over what is
+    not `hidden`, and `log_std` then is over that as well.
     """
     live = _live(signal, lead_mask, length)
     signal_mv = jnp.where(live, signal.astype(float) * 1e-3, 0.0)  # float64 where JAX has it
-    lead_std = _std(signal_mv, live, (2,))
-    if scaling == "record_std":
-        scale_mv = jnp.broadcast_to(_std(signal_mv, live, (1, 2)), lead_std.shape)
+    measured = live & ~hidden if scaling == VISIBLE and hidden is not None else live
+    lead_std = _std(signal_mv, measured, (2,))
+    if scaling in ("record_std", VISIBLE):
+        scale_mv = jnp.broadcast_to(_std(signal_mv, measured, (1, 2)), lead_std.shape)
     elif scaling == "lead_std":
         scale_mv = lead_std
     else:
@@ -75,6 +79,6 @@ def _live(signal, lead_mask, length):
 def _std(signal_mv, live, axes: tuple[int, ...]):
     """Standard deviation over the live entries of these axes, kept as axes of one."""
     n = jnp.maximum(live.sum(axes, keepdims=True), 1)
-    mean = signal_mv.sum(axes, keepdims=True) / n
+    mean = jnp.where(live, signal_mv, 0.0).sum(axes, keepdims=True) / n
     variance = jnp.where(live, (signal_mv - mean) ** 2, 0.0).sum(axes, keepdims=True) / n
     return jnp.maximum(jnp.sqrt(variance), STD_FLOOR_MV)

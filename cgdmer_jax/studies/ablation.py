@@ -7,9 +7,9 @@ from cgdmer_jax.data.corpus import Corpus, open_corpus
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.evaluation_folders import check_writable
 from cgdmer_jax.studies.finished_runs import differs, json_path, seeds_lost
-from cgdmer_jax.studies.grid import Planned, check_makeable, choose, load_grid, plan
+from cgdmer_jax.studies.grid import Planned, check_makeable, choose, load_grid, own_references, plan
 from cgdmer_jax.studies.one_run import run_one
-from cgdmer_jax.studies.table import table_of, write_figure, write_table
+from cgdmer_jax.studies.table import StudyTable, table_of, write_figure, write_table
 
 
 def ablate(
@@ -45,7 +45,8 @@ def ablate(
     if failed is None:
         return early_stop.PREEMPTED
     finished = [path for one in planned if not differs(one, path := json_path(one, out))]
-    problems = tell(finished, grid["reference"], out / "ablation-table.json", grid_file, figure)
+    table = table_of(finished, grid["reference"], own_references(grid))
+    problems = tell(table, out / "ablation-table.json", grid_file, figure)
     if failed:
         problems += [f"{len(failed)} runs failed ({', '.join(failed)}); look above, then run the same command"]
     if problems:
@@ -80,17 +81,16 @@ def is_open(one: Planned, out: Path) -> bool:
     return bool(differing)
 
 
-def tell(finished: list[Path], reference: str, path: Path, grid: str, figure: Path) -> list[str]:
+def tell(table: StudyTable, path: Path, grid: str, figure: Path) -> list[str]:
     """Writes table and figure of all finished runs, never over a table that knows more; returns what stopped it."""
-    table = table_of(finished, reference)
     if lost := seeds_lost(path, table.rows):
         return [
             f"{path} is left as it is, since a new one would have fewer seeds ({', '.join(lost)}): their JSON is gone "
             "or of another config; run those rows again, give another --out, or take the old table away"
         ]
-    if any(row["row"] == reference for row in table.rows):
+    if any(row["row"] == table.reference for row in table.rows):
         write_table(table, path, grid)
-        write_figure(table.rows, reference, figure)
+        write_figure(table.rows, table.reference, figure)
     else:
-        print(f'no table yet: no run of the reference row "{reference}" is finished')
+        print(f'no table yet: no run of the reference row "{table.reference}" is finished')
     return []

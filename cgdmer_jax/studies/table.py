@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -24,10 +25,16 @@ SHOWN = ("auroc", "recall_at_10")  # the JSON of each run holds more
 RECONSTRUCTION = ("training", None, None, "validation_ecg")  # loss on the validation records, with the row's own masks
 
 
-def table_rows(documents: Sequence[dict], reference: str, samples: Mapping[tuple[str, int], dict]) -> list[dict]:
+def table_rows(
+    documents: Sequence[dict],
+    reference: str,
+    samples: Mapping[tuple[str, int], dict],
+    own: Mapping[str, str] = MappingProxyType({}),
+) -> list[dict]:
     """A row for each grid row, kind of figure and task: the mean over its seeds, and the difference to the reference.
 
     `samples` holds the resampled figures of each (row, seed); without those of both sides the difference stands alone.
+    `own`: rows with a reference of their own.
     """
     values = defaultdict(dict)  # (kind, task) -> row -> seed -> value
     keys = {}  # (kind, task) -> its key among the samples
@@ -47,12 +54,13 @@ def table_rows(documents: Sequence[dict], reference: str, samples: Mapping[tuple
         for name, by_seed in of_row.items():
             row = {"row": name, "n_seeds": len(by_seed), **dict(zip(KIND, kind, strict=True)), "task": task}
             row["value"] = float(np.mean(list(by_seed.values())))
-            row |= {"difference": None, "low": None, "high": None, "n_seeds_paired": 0}
-            theirs = of_row.get(reference, {})
-            if name != reference and (seeds := by_seed.keys() & theirs.keys()):
+            less = own.get(name, reference)
+            row |= {"reference": less, "difference": None, "low": None, "high": None, "n_seeds_paired": 0}
+            theirs = of_row.get(less, {})
+            if name != less and (seeds := by_seed.keys() & theirs.keys()):
                 row["n_seeds_paired"] = len(seeds)
                 row["difference"] = float(np.mean([by_seed[s] - theirs[s] for s in seeds]))
-                mine, other = (_samples_of(samples, side, seeds, wanted) for side in (name, reference))
+                mine, other = (_samples_of(samples, side, seeds, wanted) for side in (name, less))
                 if mine.keys() == other.keys() == seeds and (found := paired.paired_interval(mine, other)):
                     row |= {"low": found.low, "high": found.high}
             made.append(row)
@@ -63,7 +71,7 @@ def _samples_of(samples, row, seeds, key):
     return {seed: found[key] for seed in seeds if key in (found := samples.get((row, seed), {}))}
 
 
-def text_tables(rows: Sequence[dict]) -> str:
+def text_tables(rows: Sequence[dict], reference: str) -> str:
     """A table a kind of figure, for a terminal."""
     kinds = list(dict.fromkeys(tuple(row[field] for field in KIND) for row in rows))
     parts = []
@@ -74,9 +82,15 @@ def text_tables(rows: Sequence[dict]) -> str:
         for name in dict.fromkeys(row["row"] for row in of_kind):
             of_task = {row["task"]: row for row in of_kind if row["row"] == name}
             seeds = str(max(row["n_seeds"] for row in of_task.values()))
-            cells.append([name, seeds, *(_cell(of_task.get(task)) for task in tasks)])
+            label = _label(next(iter(of_task.values())), reference)
+            cells.append([label, seeds, *(_cell(of_task.get(task)) for task in tasks)])
         parts.append("\n".join([" ".join(part for part in kind if part), *terminal_lines(cells)]))
     return "\n\n".join(parts)
+
+
+def _label(row: dict, reference: str) -> str:
+    """Name of the row, and what it is compared with where that is not the table's reference."""
+    return row["row"] if row["reference"] == reference else f"{row['row']} less {row['reference']}"
 
 
 def _cell(row: dict | None) -> str:
@@ -106,12 +120,13 @@ class StudyTable(NamedTuple):
     not_measured: list[str]
 
 
-def table_of(paths: Sequence[Path], reference: str) -> StudyTable:
+def table_of(paths: Sequence[Path], reference: str, own: Mapping[str, str] = MappingProxyType({})) -> StudyTable:
     """From the JSON of the finished runs and the samples beside them; no run folder is asked for."""
     documents = [read_document(one) for one in paths]
     kept = {(d["row"], d["seed"]): one.with_suffix(".npz") for d, one in zip(documents, paths, strict=True)}
     samples = {which: paired.load_samples(one) for which, one in kept.items() if one.exists()}
-    return StudyTable(reference, table_rows(documents, reference, samples), not_measured(documents, reference))
+    rows = table_rows(documents, reference, samples, own)
+    return StudyTable(reference, rows, not_measured(documents, reference))
 
 
 def write_table(table: StudyTable, path: Path, grid: str) -> None:
@@ -119,7 +134,7 @@ def write_table(table: StudyTable, path: Path, grid: str) -> None:
     head = {"command": provenance.command_line(), "commit": commit(), "environment": environment()}
     head |= {"grid": short(grid), "reference": table.reference, "not_measured": table.not_measured}
     write_lines(path, head, table.rows)
-    print(text_tables(table.rows))
+    print(text_tables(table.rows, table.reference))
     print(f"not measured: {', '.join(table.not_measured)}")
     print(f"table: {path}")
 
@@ -129,7 +144,7 @@ def write_figure(rows: Sequence[dict], reference: str, path: Path) -> None:
     panels: dict[str, list[Difference]] = defaultdict(list)
     for row in rows:
         if all(row[field] == value for field, value in HEADLINE.items()) and row["difference"] is not None:
-            name, seeds = row["row"].replace("_", " "), row["n_seeds_paired"]
+            name, seeds = _label(row, reference).replace("_", " "), row["n_seeds_paired"]
             panels[row["task"]].append(Difference(name, row["difference"], row["low"], row["high"], seeds == 1))
     if not panels:
         return

@@ -36,10 +36,13 @@ def scale(
     """
     live = _live(signal, lead_mask, length)
     signal_mv = jnp.where(live, signal.astype(float) * 1e-3, 0.0)  # float64 where JAX has it
-    measured = live & ~hidden if scaling == VISIBLE and hidden is not None else live
-    lead_std = _std(signal_mv, measured, (2,))
+    seen, seen_mv = live, signal_mv
+    if scaling == VISIBLE and hidden is not None:
+        seen = live & ~hidden
+        seen_mv = jnp.where(seen, signal_mv, 0.0)
+    lead_std = _std(seen_mv, seen, (2,))
     if scaling in ("record_std", VISIBLE):
-        scale_mv = jnp.broadcast_to(_std(signal_mv, measured, (1, 2)), lead_std.shape)
+        scale_mv = jnp.broadcast_to(_std(seen_mv, seen, (1, 2)), lead_std.shape)
     elif scaling == "lead_std":
         scale_mv = lead_std
     else:
@@ -79,6 +82,6 @@ def _live(signal, lead_mask, length):
 def _std(signal_mv, live, axes: tuple[int, ...]):
     """Standard deviation over the live entries of these axes, kept as axes of one."""
     n = jnp.maximum(live.sum(axes, keepdims=True), 1)
-    mean = jnp.where(live, signal_mv, 0.0).sum(axes, keepdims=True) / n
+    mean = signal_mv.sum(axes, keepdims=True) / n
     variance = jnp.where(live, (signal_mv - mean) ** 2, 0.0).sum(axes, keepdims=True) / n
     return jnp.maximum(jnp.sqrt(variance), STD_FLOOR_MV)

@@ -50,7 +50,7 @@ def dry_run(config: ConfigDict, topology: str, accelerator: str) -> dict:
     jax.config.update("jax_num_cpu_devices", n_devices)
     mesh = sharding.make_mesh(sizes)
     sharding.check_batch_size(config.data.batch_size, mesh)
-    build.check_reads_recordings(config.method_name)
+    build.check_pretrains(config.method_name)
     config, tower = with_architecture(config, RunFolder(Path("no-run")))
     check_method(config)
     corpus = open_corpus(tuple(config.data.stores))

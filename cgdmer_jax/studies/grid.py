@@ -66,15 +66,19 @@ def plan(grid: dict, store: str) -> list[Planned]:
         for seed in row["seeds"]:
             overrides = {**grid["overrides"], **row["overrides"], "data.stores": store, "seed": seed}
             try:
-                config = load_config(grid["config"], words_of(overrides))
-                config = check_fields(config)
+                planned.append(planned_run(name, seed, grid["config"], overrides))
             except CgdmerError as error:
                 raise CgdmerError(f'grid row "{name}": {error}') from error
-            planned.append(Planned(name, seed, grid["config"], overrides, config, provenance.config_sha256(config)))
             same = next(p for p in planned if p.sha256 == planned[-1].sha256)
             if same is not planned[-1]:
                 raise CgdmerError(f'grid rows "{same.row}" and "{name}" are the same config; take one out')
     return planned
+
+
+def planned_run(row: str, seed: int, spec: str, overrides: dict[str, object]) -> Planned:
+    """That run with its config; raises on an unknown field or value."""
+    config = check_fields(load_config(spec, words_of(overrides)))
+    return Planned(row, seed, spec, overrides, config, provenance.config_sha256(config))
 
 
 def check_makeable(planned: list[Planned], corpus: Corpus) -> None:

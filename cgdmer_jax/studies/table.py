@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from cgdmer_jax import provenance
-from cgdmer_jax.metrics.score_key import key_of
+from cgdmer_jax.metrics import bootstrap
+from cgdmer_jax.metrics.score_key import ScoreKey, key_of
 from cgdmer_jax.provenance import commit, environment
 from cgdmer_jax.report.difference_plot import Difference, difference_chart
 from cgdmer_jax.report.tables import terminal_lines
@@ -24,39 +25,69 @@ SHOWN = ("auroc", "recall_at_10")  # the JSON of each run holds more
 RECONSTRUCTION = ("training", None, None, "validation_ecg")  # loss on the validation records, with the row's own masks
 
 
+class Measured(NamedTuple):
+    """One figure of one run; figures of one kind and task are compared."""
+
+    row: str
+    seed: int
+    kind: tuple[str | None, ...]
+    task: str | None
+    value: float | int
+    key: ScoreKey | None  # of its resampled figures
+
+
 def table_rows(documents: Sequence[dict], reference: str, samples: Mapping[tuple[str, int], dict]) -> list[dict]:
     """A row for each grid row, kind of figure and task: the mean over its seeds, and the difference to the reference.
 
     `samples` holds the resampled figures of each (row, seed); without those of both sides the difference stands alone.
     """
-    values = defaultdict(dict)  # (kind, task) -> row -> seed -> value
-    keys = {}  # (kind, task) -> its key among the samples
+    figures = []
     for document in documents:
-        for row in document["rows"]:
-            if row["value"] is None or row["metric"] not in SHOWN:
-                continue
-            key = (tuple(row[field] for field in KIND), row["task"])
-            values[key].setdefault(document["row"], {})[document["seed"]] = row["value"]
-            keys[key] = key_of(row)
+        which = document["row"], document["seed"]
+        figures += [
+            Measured(*which, tuple(row[field] for field in KIND), row["task"], row["value"], key_of(row))
+            for row in document["rows"]
+            if row["value"] is not None and row["metric"] in SHOWN
+        ]
         loss = document["metrics"]["validation"].get(RECONSTRUCTION[-1])
         if loss is not None:
-            values[RECONSTRUCTION, None].setdefault(document["row"], {})[document["seed"]] = loss
+            figures.append(Measured(*which, RECONSTRUCTION, None, loss, None))
+    return compared(figures, KIND, reference, samples)
+
+
+def compared(
+    figures: Sequence[Measured], fields: Sequence[str], reference: str, samples: Mapping[tuple[str, int], dict]
+) -> list[dict]:
+    """A row for each study row, kind (its `fields`) and task: the mean over its seeds, the difference to the reference.
+
+    Both with intervals where the resampled figures of every seed are known.
+    """
+    values = defaultdict(dict)  # (kind, task) -> row -> seed -> value
+    for one in figures:
+        values[one.kind, one.task].setdefault(one.row, {})[one.seed] = one.value
+    keys = {(one.kind, one.task): one.key for one in figures}
     made = []
     for (kind, task), of_row in values.items():
-        wanted = keys.get((kind, task))
+        wanted = keys[kind, task]
         for name, by_seed in of_row.items():
-            row = {"row": name, "n_seeds": len(by_seed), **dict(zip(KIND, kind, strict=True)), "task": task}
+            row = {"row": name, "n_seeds": len(by_seed), **dict(zip(fields, kind, strict=True)), "task": task}
             row["value"] = float(np.mean(list(by_seed.values())))
+            mine = _samples_of(samples, name, by_seed, wanted)
+            row |= _ends("value", paired.interval_of(mine) if mine.keys() == by_seed.keys() else None)
             row |= {"difference": None, "low": None, "high": None, "n_seeds_paired": 0}
             theirs = of_row.get(reference, {})
             if name != reference and (seeds := by_seed.keys() & theirs.keys()):
                 row["n_seeds_paired"] = len(seeds)
                 row["difference"] = float(np.mean([by_seed[s] - theirs[s] for s in seeds]))
-                mine, other = (_samples_of(samples, side, seeds, wanted) for side in (name, reference))
-                if mine.keys() == other.keys() == seeds and (found := paired.paired_interval(mine, other)):
+                sides = [_samples_of(samples, side, seeds, wanted) for side in (name, reference)]
+                if all(side.keys() == seeds for side in sides) and (found := paired.paired_interval(*sides)):
                     row |= {"low": found.low, "high": found.high}
             made.append(row)
     return made
+
+
+def _ends(name: str, found: bootstrap.Interval | None) -> dict[str, float | None]:
+    return {f"{name}_low": found.low if found else None, f"{name}_high": found.high if found else None}
 
 
 def _samples_of(samples, row, seeds, key):

@@ -30,8 +30,8 @@ def size_of(name):
 
 
 @pytest.mark.parametrize("name", SIZES)
-def test_every_published_size_gives_the_features_of_its_restatement(name, tmp_path):
-    """Width, depth and length of the recordings are those of the release."""
+def test_every_size_gives_the_features_of_its_restatement(name, tmp_path):
+    """Width, depth and length of the recordings are the size's; what lies behind them has the width of the release."""
     twins = make_twins(size_of(name), tmp_path / "w.pth", samples=5000, embedding=256, tower_width=768)
     ours, theirs = signals(2, 5000)
     made = jax.jit(lambda x: twins.apply(x, method="ecg_features", train=False))(ours)

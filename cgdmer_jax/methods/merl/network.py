@@ -74,7 +74,7 @@ class VitProjector(nn.Module):
 
 
 class MerlNetwork(nn.Module):
-    """An ECG encoder with its two ways out, the two bias-free views, and the map behind the text tower."""
+    """An ECG encoder with its two ways out, the two bias-free views, and the map behind the text encoder."""
 
     ecg: ResNetSize | VitSize
     patch_samples: int  # of a ViT's token
@@ -110,11 +110,11 @@ class MerlNetwork(nn.Module):
         """Views of one pass through the encoder; they differ by their maps, and by dropout in training."""
         return self.view1(viewed), self.view2(viewed)
 
-    def align_text(self, vectors: Float[Array, "text tower"]) -> Float[Array, "text embedding"]:
-        """The tower's vectors on the unit sphere."""
+    def align_text(self, vectors: Float[Array, "text vector"]) -> Float[Array, "text embedding"]:
+        """The text encoder's vectors on the unit sphere."""
         return unit(self.text_out(jax.nn.gelu(self.text_hidden(vectors), approximate=False)))
 
-    def __call__(self, signal: Float[Array, "batch lead time"], vectors: Float[Array, "batch tower"]):
+    def __call__(self, signal: Float[Array, "batch lead time"], vectors: Float[Array, "batch vector"]):
         """Every parameter touched once: what `init` traces."""
         features = self.ecg_features(signal, train=False)
         return self.views(features.viewed), self.align_text(vectors)

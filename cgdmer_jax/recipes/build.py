@@ -143,7 +143,7 @@ def make_contract(
     """The contract of a run on this corpus; `before` is what its first weights had seen."""
     info = corpus.stores[0].info
     lines = corpus.lines("train")
-    own = tuple(_trained_on(corpus, number, lines) for number in range(len(corpus.stores)))
+    own = tuple(trained_on(corpus, number, lines) for number in range(len(corpus.stores)))
     return InputContract(
         **{field: info[field] for field in CONVERSION},
         unit=UNIT,
@@ -210,7 +210,7 @@ def run_environment() -> dict:
     }
 
 
-def _trained_on(corpus: Corpus, number: int, lines: Int64[np.ndarray, "record"]) -> TrainedOn:
+def trained_on(corpus: Corpus, number: int, lines: Int64[np.ndarray, "record"]) -> TrainedOn:
     """Hashes of the patients and recordings of one store that lie on these lines of the corpus."""
     store = corpus.stores[number]
     own = lines[(lines >= corpus.first_lines[number]) & (lines < corpus.first_lines[number + 1])]

@@ -108,10 +108,11 @@ def stores_at_hand(run: Trained) -> list[Store]:
 def store_facts(run: Trained) -> list[StoreFacts]:
     """Licence and citation stand in the stores themselves, found by fingerprint."""
     at_hand = {store.fingerprint: store.info for store in stores_at_hand(run)}
-    return [_facts(part, at_hand.get(part.fingerprint)) for part in run.contract.trained_on]
+    return [facts_of(part, at_hand.get(part.fingerprint)) for part in run.contract.trained_on]
 
 
-def _facts(part: TrainedOn, info: dict | None) -> StoreFacts:
+def facts_of(part: TrainedOn, info: dict | None) -> StoreFacts:
+    """A store as the card tells of it; `info` where it is at hand."""
     absent = "not known here (the store was not at hand at export)"
     licence, citation = (info["licence"], info["citation"]) if info else (absent, absent)
     return StoreFacts(part.name, part.n_patients, licence, citation)

@@ -44,7 +44,7 @@ def score_finetuned(run: Path, store: str, split: str, task_name: str) -> tuple[
         note_test_read(subject, command)
     made = embedded(subject, task)
     choose, scored = made[LOGITS][: len(task.choose)], made[LOGITS][len(task.choose) :]
-    head = fit_head(task, subject.corpus.classes(task.name), choose, task.labels[task.choose])
+    head = fit_head(task.name, subject.corpus.classes(task.name), choose, task.labels[task.choose])
     write_head(folder, head, subject.trained.step, subject.trained.checkpoint)
     setting = setting_of(subject, task, made[FEATURE].shape[1])
     probabilities, labels = head.probabilities(scored), task.labels[task.score]
@@ -95,14 +95,14 @@ def setting_of(subject: Subject, task: Task, width: int) -> Setting:
 
 
 def fit_head(
-    task: Task,
+    task: str,
     classes: tuple[LabelClass, ...],
     logits: Float[np.ndarray, "record klass"],
     labels: Bool[np.ndarray, "record klass"],
 ) -> PredictionHead:
     """Calibration and thresholds of highest F1; a class that cannot be calibrated keeps its probabilities."""
     plain = PredictionHead(
-        task=task.name,
+        task=task,
         codes=tuple(label.code for label in classes),
         names=tuple(label.name for label in classes),
         calibrated=(False,) * len(classes),

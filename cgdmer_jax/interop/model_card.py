@@ -55,7 +55,7 @@ def model_card(
         _input(contract),
         _data(stores, contract, vocabulary),
         _figures(figures),
-        _limits(contract, figures),
+        _limits(contract, figures, predicts=head is not None),
         "## Origin\n\n" + "".join(f"- {name}: {value}\n" for name, value in origin.items()),
     ]
     return "\n".join(parts)
@@ -164,12 +164,14 @@ def _defined(figures: Sequence[Figure]) -> str:
     return "Classes with at least 10 positives; intervals over patients.\n\n" + "\n".join(lines) + "\n"
 
 
-def _limits(contract: InputContract, figures: Sequence[Figure]) -> str:
+def _limits(contract: InputContract, figures: Sequence[Figure], *, predicts: bool) -> str:
     names = ", ".join(store.name for store in contract.trained_on)
     limits = [
         f"It knows recordings and reports like those of {names}; other devices, populations and ways of writing were "
         "not seen.",
-        "A zero-shot score is a similarity, not a probability, and depends on the wording of the prompt.",
+        "A probability is one among recordings like those it was calibrated on, and not of those of another clinic."
+        if predicts
+        else "A zero-shot score is a similarity, not a probability, and depends on the wording of the prompt.",
         "Reports were the training signal: their mistakes, habits and omissions are learnt too.",
     ]
     if not any("out" in one.marks and one.value is not None for one in figures):

@@ -35,6 +35,8 @@ from cgdmer_jax.recipes.config_fields import DATA
 from cgdmer_jax.training.run_folder import RunFolder
 from cgdmer_jax.waveform.conditioning import LEADS
 
+TEXT_ALONE = "masked_text"  # the method that reads no recordings
+
 
 def make_method(
     config: ConfigDict,
@@ -64,8 +66,18 @@ def make_method(
 
 def check_reads_recordings(method_name: object) -> None:
     """Raises for a method of reports alone, before its config is asked for what only recordings have."""
+    if method_name == TEXT_ALONE:
+        raise _without_recordings(TEXT_ALONE)
+
+
+def check_pretrains(method_name: object) -> None:
+    """Raises for a method that has a command of its own, before its config is asked for what only the others have."""
+    check_reads_recordings(method_name)
     if isinstance(method_name, str) and method_name in DATA:
-        raise _without_recordings(method_name)
+        raise CgdmerError(
+            f'config.method_name is "{method_name}", which starts from a pretrained encoder; give it to '
+            f"experiments.{method_name} with --run or --model"
+        )
 
 
 def _without_recordings(name: str) -> CgdmerError:

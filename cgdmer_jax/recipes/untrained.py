@@ -27,7 +27,7 @@ class Untrained(NamedTuple):
 
 def untrained(config: ConfigDict, corpus: Corpus) -> Untrained:
     """From a config of `check_fields` and the stores that it names; raises on what no method takes."""
-    build.check_reads_recordings(config.method_name)
+    build.check_pretrains(config.method_name)
     config, tower = with_architecture(config, RunFolder(Path("no-run")))
     check_method(config)
     tokenizer = build.make_tokenizer(config, corpus) if tower is None else tower.tokenizer

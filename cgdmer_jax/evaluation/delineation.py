@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Int8
+from jaxtyping import Bool
 
 from cgdmer_jax import provenance
 from cgdmer_jax.data.corpus import Corpus, open_corpus
@@ -62,30 +62,22 @@ def annotated_records(corpus: Corpus) -> Bool[np.ndarray, "record"]:
 
 def fold_rows(found: Delineated, corpus: Corpus, lines: Lines) -> list[dict]:
     """A row for each figure of each wave, over all leads and of lead II."""
-    marked = corpus.record_columns[WAVES][lines]
+    marked, lengths = corpus.record_columns[WAVES][lines], corpus.length[lines].tolist()
     rows = []
     for leads, names in SCORED_LEADS.items():
-        pairs = [
-            pair
-            for name in names
-            for record, line in enumerate(lines)
-            if (pair := _of_lead(found[record], marked[record], LEADS.index(name), corpus.length[line])) is not None
+        which = [
+            (record, lead, slice(n))
+            for lead in map(LEADS.index, names)
+            for record, n in enumerate(lengths)
+            if (marked[record, lead] != NOT_ANNOTATED).any()
         ]
-        scores = score_waves([ours for ours, _ in pairs], [theirs for _, theirs in pairs], corpus.rate)
+        scores = score_waves([found[one] for one in which], [marked[one] for one in which], corpus.rate)
         rows += [
             {"leads": leads, "wave": wave, "metric": metric, "value": _number(value), "n": one.n}
             for wave, one in scores.items()
             for metric, value in one.figures.items()
         ]
     return rows
-
-
-def _of_lead(
-    found: Int8[np.ndarray, "lead time"], marked: Int8[np.ndarray, "lead time"], lead: int, length: int
-) -> tuple[Int8[np.ndarray, " time"], Int8[np.ndarray, " time"]] | None:
-    """Found and marked classes of a lead; None where nothing is marked in it."""
-    pair = found[lead, :length], marked[lead, :length]
-    return pair if (pair[1] != NOT_ANNOTATED).any() else None
 
 
 def over_folds(done: list[dict]) -> list[dict]:

@@ -22,7 +22,8 @@ MERGED_MS = 40.0  # shorter gaps within a wave are taken for noise
 EDGES = ("onset", "offset")
 
 Classes = Int[np.ndarray, " time"]
-Samples = Int[np.ndarray, " edge"]
+Leads = Sequence[Int[np.ndarray, "_"]]  # classes of several leads, each of its own length
+Samples = Int[np.ndarray, "_"]
 
 
 class Matched(NamedTuple):
@@ -81,7 +82,7 @@ class WaveScores(NamedTuple):
     n: int
 
 
-def score_waves(predicted: Sequence[Classes], marked: Sequence[Classes], rate: float) -> dict[str, WaveScores]:
+def score_waves(predicted: Leads, marked: Leads, rate: float) -> dict[str, WaveScores]:
     """Scores of each wave, over all leads given (one array a lead, of its own length), and of all waves as `macro`.
 
     `dice`: of samples. Of each edge `sensitivity`, `ppv` and `f1`, and `mean_ms` and `sd_ms` of the errors (predicted
@@ -106,7 +107,7 @@ def score_waves(predicted: Sequence[Classes], marked: Sequence[Classes], rate: f
     return scores | {"macro": WaveScores(macro, sum(one.n for one in scores.values()))}
 
 
-def dice(predicted: Sequence[Classes], marked: Sequence[Classes], wave: int) -> float:
+def dice(predicted: Leads, marked: Leads, wave: int) -> float:
     """Twice the samples of both over the samples of either, where annotated."""
     both = either = 0
     for ours, theirs in zip(predicted, marked, strict=True):
@@ -129,5 +130,5 @@ def edge_figures(found: Sequence[Matched], rate: float) -> dict[str, float]:
     }
 
 
-def _share(part: float, whole: float) -> float:
+def _share(part: int, whole: int) -> float:
     return part / whole if whole else float("nan")

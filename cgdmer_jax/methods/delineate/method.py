@@ -63,7 +63,9 @@ class Delineate:
         tokens = jax.eval_shape(encoder.ecg_token_states, shapes, blank)
         self.head = WaveHead(n_samples // tokens.valid.shape[2], 2 * round(JOINED_SECONDS * rate / 2) + 1)
         self._needed = needed_paths(
-            lambda params, state: encoder.ecg_token_states(Variables(params, state), blank).states, *shapes
+            lambda params, rest: encoder.ecg_token_states(Variables(params, rest[0]), rest[1]).states,
+            shapes.params,
+            (shapes.state, blank),
         )
         self._left_out = {path: leaf for path, leaf in flatten_dict(shapes.params).items() if path not in self._needed}
 

@@ -13,12 +13,12 @@ from cgdmer_jax.methods.cgdmer.config import CgDmerConfig, CgDmerDraws
 from cgdmer_jax.methods.cgdmer.loss import hybrid_loss
 from cgdmer_jax.methods.cgdmer.network import CgDmerNetwork
 from cgdmer_jax.methods.losses import reconstruction
-from cgdmer_jax.methods.protocol import Aux, Declared, Reconstruction, Variables
+from cgdmer_jax.methods.protocol import Aux, Declared, Reconstruction, TokenStates, Variables
 from cgdmer_jax.models.ecg.scaling import Scaled, scale
 from cgdmer_jax.models.ecg.vit import patchify, take_tokens
 from cgdmer_jax.models.frozen import held
 from cgdmer_jax.models.heads import masked_mean, masked_std, per_lead_moments
-from cgdmer_jax.models.masking.slots import Slots, all_valid, draw_masks, drop_leads, valid_tokens
+from cgdmer_jax.models.masking.slots import Slots, all_valid, draw_masks, drop_leads, on_grid, valid_tokens
 from cgdmer_jax.models.masking.words import WORD_PIECE, Text, draw_masked_tokens, draw_statements
 from cgdmer_jax.models.text import tower as text_tower
 from cgdmer_jax.models.transformer import MOST_SEQUENCE, Compute
@@ -94,6 +94,7 @@ class CgDmer:
             reconstructs=self.config.target == "signal",
             shared_specific=True,
             text_states=True,
+            tokens=True,
             rate_factors=rules,
         )
 
@@ -154,6 +155,14 @@ class CgDmer:
         """
         patches, valid = self.patches(batch, batch.lead_mask)
         return self.embed_patches(variables, patches, all_valid(valid))
+
+    def ecg_token_states(self, variables: Variables, batch: Batch) -> TokenStates:
+        """Shared and specific side by side."""
+        patches, valid = self.patches(batch, batch.lead_mask)
+        slots = all_valid(valid)
+        parts = self._apply(variables, patches, slots, method="ecg_parts")
+        both = jnp.concatenate([parts.shared, parts.specific], axis=2)
+        return TokenStates(on_grid(both, slots, *valid.shape[1:]), valid)
 
     def embed_text(
         self,

@@ -30,10 +30,11 @@ ROOT = Path(__file__).parents[1]
 
 
 TEXT_ALONE = "configs/masked_text.py"  # reads no recordings: tests/recipes/test_adapt_text.py trains it
+FINETUNE = "configs/finetune.py"  # needs an encoder: tests/recipes/test_finetune.py trains it
 
 
 def specs() -> list[str]:
-    """Every configs/FILE.py:SIZE that trains on recordings; a file without sizes is its own only one."""
+    """Every configs/FILE.py:SIZE that pretrains on recordings; a file without sizes is its own only one."""
     found = []
     for path in sorted((ROOT / "configs").glob("*.py")):
         module = importlib.import_module(f"configs.{path.stem}")
@@ -46,7 +47,7 @@ def specs() -> list[str]:
             found += [f"configs/{path.name}:{size}" for size in module.SIZES]
         elif hasattr(module, "get_config"):
             found.append(f"configs/{path.name}")
-    return [spec for spec in found if spec != TEXT_ALONE]
+    return [spec for spec in found if spec not in (TEXT_ALONE, FINETUNE)]
 
 
 def parts_of(spec: str, corpus: Corpus, folder: Path, overrides: Sequence[str] = ()):

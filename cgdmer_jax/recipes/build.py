@@ -36,6 +36,8 @@ from cgdmer_jax.recipes.config_fields import DATA, DataConfig
 from cgdmer_jax.training.run_folder import RunFolder
 from cgdmer_jax.waveform.conditioning import LEADS
 
+TEXT_ALONE = "masked_text"  # the method that reads no recordings
+
 
 def make_method(
     config: ConfigDict,
@@ -65,8 +67,18 @@ def make_method(
 
 def check_reads_recordings(method_name: object) -> None:
     """Raises for a method of reports alone, before its config is asked for what only recordings have."""
+    if method_name == TEXT_ALONE:
+        raise _without_recordings(TEXT_ALONE)
+
+
+def check_pretrains(method_name: object) -> None:
+    """Raises for a method that has a command of its own, before its config is asked for what only the others have."""
+    check_reads_recordings(method_name)
     if isinstance(method_name, str) and method_name in DATA:
-        raise _without_recordings(method_name)
+        raise CgdmerError(
+            f'config.method_name is "{method_name}", which starts from a pretrained encoder; give it to '
+            f"experiments.{method_name} with --run or --model"
+        )
 
 
 def _without_recordings(name: str) -> CgdmerError:
@@ -131,7 +143,7 @@ def make_contract(
     """The contract of a run on this corpus; `before` is what its first weights had seen."""
     info = corpus.stores[0].info
     lines = corpus.lines("train")
-    own = tuple(_trained_on(corpus, number, lines) for number in range(len(corpus.stores)))
+    own = tuple(trained_on(corpus, number, lines) for number in range(len(corpus.stores)))
     return InputContract(
         **{field: info[field] for field in CONVERSION},
         unit=UNIT,
@@ -198,7 +210,7 @@ def run_environment() -> dict:
     }
 
 
-def _trained_on(corpus: Corpus, number: int, lines: Int64[np.ndarray, "record"]) -> TrainedOn:
+def trained_on(corpus: Corpus, number: int, lines: Int64[np.ndarray, "record"]) -> TrainedOn:
     """Hashes of the patients and recordings of one store that lie on these lines of the corpus."""
     store = corpus.stores[number]
     own = lines[(lines >= corpus.first_lines[number]) & (lines < corpus.first_lines[number + 1])]

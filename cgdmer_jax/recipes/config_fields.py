@@ -8,6 +8,7 @@ from ml_collections import ConfigDict
 
 from cgdmer_jax.config import Field, explained, load_config
 from cgdmer_jax.data.sources import REPORTS
+from cgdmer_jax.data.splits import PROBE_FOLDS
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.fields import Checked, check_field, check_names, check_values, from_fields, hints_of, setting
 from cgdmer_jax.methods import METHODS
@@ -77,6 +78,29 @@ class ReportsConfig(Checked):
 
 
 @dataclass(frozen=True)
+class LabelledConfig(Checked):
+    """`config.data` of fine-tuning: each field's default and meaning."""
+
+    where = "config.data"
+
+    stores: tuple[str, ...] = setting((), "folder of the converted store whose labels are learned; one")
+    split: str = setting(
+        "validation",
+        "what is scored at the end; as for a probe it decides which folds are trained on",
+        choices=tuple(PROBE_FOLDS),
+    )
+    label_fraction: float = setting(
+        1.0, "share of the labelled patients that is trained on, drawn by the seed", above=0, most=1
+    )
+    batch_size: int = setting(
+        64, "records of one step, over all devices and hosts; at most as many as there are", least=1, most=MOST_RECORDS
+    )
+    max_tokens: int = setting(
+        64, "word pieces of a report, as the encoder has them; finetune fills it in", least=1, most=MOST_TOKENS
+    )
+
+
+@dataclass(frozen=True)
 class Config(Checked):
     """Fields outside the groups `method`, `data`, `optimizer` and `run`."""
 
@@ -92,7 +116,7 @@ class Config(Checked):
 
 
 _GROUPS = ("method", "data", "optimizer", "run")
-DATA = {"masked_text": ReportsConfig}  # of the methods that read no recordings
+DATA = {"masked_text": ReportsConfig, "finetune": LabelledConfig}  # of the methods that are not pretrained
 
 
 def groups(method_name: str, where: str = "config.method") -> dict[str, type]:

@@ -33,25 +33,14 @@ def main(words: list[str]) -> int:
     parser.add_argument("--dry_run", metavar="DATAxFSDP", help="compile for so many devices, print what it takes, stop")
     parser.add_argument("--accelerator", default="h100", help=f"of --dry_run: {', '.join(PEAK)}")
     parser.add_argument("--dry_run_out", type=path_arguments.output_file, help="JSON file of its figures")
-    several = parser.add_argument_group("several hosts (docs/pods.md)")
-    several.add_argument("--coordinator", help=f"HOST:PORT of process 0, or {hosts.CLOUD_TPU} on the VMs of a TPU")
-    several.add_argument("--processes", type=int, default=0, help="number of hosts, a process each")
-    several.add_argument("--process", type=int, default=-1, help="number of this one, from 0")
-    several.add_argument(
-        "--host_timeout", type=float, default=600.0, help="seconds to wait for the others (default 600)"
-    )
+    hosts.add_flags(parser)
     known, overrides = parser.parse_known_args(words)
     if known.dry_run:
         figures = dry_run(config.load_config(known.config, overrides), known.dry_run, known.accelerator)
         if known.dry_run_out:
             write_figures(known.dry_run_out, [figures])
         return 0
-    if known.coordinator:
-        job = hosts.given_job(known.coordinator, known.processes, known.process)
-    else:
-        job = hosts.find_job(os.environ)
-    if job is not None:
-        hosts.join(job, known.host_timeout)
+    hosts.join_by_flags(known, os.environ)
     with together():
         return start(
             known.config,

@@ -16,6 +16,7 @@ from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.given_input import in_order
 from cgdmer_jax.interop.given_signals import Remarks, Signals, counted, is_one, prepare_all
 from cgdmer_jax.interop.given_texts import Prompts, check_known, cleaned_text, given_phrasings
+from cgdmer_jax.interop.prediction_head import PredictionHead
 from cgdmer_jax.interop.program import Program
 from cgdmer_jax.methods.batched import Texts, embed_recordings, embed_texts, records_at_once
 from cgdmer_jax.methods.protocol import Embedder, Variables
@@ -28,7 +29,8 @@ class Encoder:
     """A pretrained model in use, made by `cgdmer_jax.load`. Deterministic; every record is embedded independently.
 
     `features`: width of each feature that `embed` can give, by name. `contract`: rate (Hz), length (seconds) and leads
-    that the model reads, and what it was trained on. `max_tokens`: longer texts are cut there.
+    that the model reads, and what it was trained on. `max_tokens`: longer texts are cut there. `classes` and
+    `thresholds`: of a fine-tuned model, what `predict` tells of; else empty.
 
     Arguments that the methods share:
 
@@ -48,7 +50,13 @@ class Encoder:
     """
 
     def __init__(
-        self, method: Embedder, variables: Variables, contract: InputContract, tokenizer: Tokenizer, max_tokens: int
+        self,
+        method: Embedder,
+        variables: Variables,
+        contract: InputContract,
+        tokenizer: Tokenizer,
+        max_tokens: int,
+        head: PredictionHead | None = None,
     ):
         self.contract = contract
         self._trained_signals = {sha for part in contract.trained_on for sha in part.signal_sha256}
@@ -56,6 +64,7 @@ class Encoder:
         self._method = method
         self._variables = jax.device_put(variables)
         self._tokenizer = tokenizer
+        self._head = head
         self._embed_ecg = Program(method.embed_ecg)
         self._embed_text = Program(method.embed_text) if method.declared.text else None
         # The number of questions varies, so these are compiled anew for each.
@@ -67,6 +76,16 @@ class Encoder:
         """Width of each feature that `embed` can give, by name."""
         made = self._embed_ecg.result_shapes(self._variables, self._blank_batch(records_at_once()))
         return {name: value.shape[1] for name, value in made.items()}
+
+    @property
+    def classes(self) -> dict[str, str]:
+        """Name of each class that `predict` gives, by code; empty of a model that was not fine-tuned."""
+        return {} if self._head is None else dict(zip(self._head.codes, self._head.names, strict=True))
+
+    @property
+    def thresholds(self) -> dict[str, float | None]:
+        """Probability from which on a class counts as found, by code: of highest F1 on validation; None = not known."""
+        return {} if self._head is None else dict(zip(self._head.codes, self._head.thresholds, strict=True))
 
     def __repr__(self) -> str:
         """Input and features, for a notebook."""
@@ -84,6 +103,7 @@ class Encoder:
             self.contract,
             self._tokenizer,
             self.max_tokens,
+            self._head,
         )
 
     def embed(
@@ -197,6 +217,31 @@ class Encoder:
             scores = made @ vectors.T
         remarks.warn(counted(signal, windows))
         return scores
+
+    def predict(
+        self,
+        signal: Signals,
+        rate: float | int,
+        leads: Iterable[str],
+        unit: str,
+        *,
+        windows: str | None = None,
+    ) -> dict[str, float | Float[np.ndarray, "record"]]:
+        """Probability of each class, by code: a number of one `signal`, [record] of several.
+
+        Calibrated on the records that the model was chosen on, where there were enough; compare it with `thresholds`.
+        Raises CgdmerError where the model was not fine-tuned, and as `embed` does.
+        """
+        if self._head is None:
+            raise CgdmerError(
+                "the model predicts no classes; fine-tune it on labels with experiments.finetune --model=FOLDER and "
+                "load the folder exported from that"
+            )
+        logits, remarks = self._embedded(signal, rate, leads, unit, "logits", windows)
+        found = self._head.probabilities(np.atleast_2d(logits)).T
+        remarks.warn(counted(signal, windows))
+        one = logits.ndim == 1
+        return {code: float(p[0]) if one else p for code, p in zip(self._head.codes, found, strict=True)}
 
     def _embedded(
         self,

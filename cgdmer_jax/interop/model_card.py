@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cgdmer_jax.contract import InputContract
+from cgdmer_jax.interop.prediction_head import PredictionHead
 
 DISCLAIMER = "Research software, not a medical device. No output of it may guide the care of a patient."
 
@@ -44,22 +45,41 @@ def model_card(
     figures: Sequence[Figure],
     origin: dict,
     vocabulary: str,
+    head: PredictionHead | None = None,
 ) -> str:
     """Markdown; `origin` is what config.json says of the run, `vocabulary` where the tokenizer's words are from."""
     parts = [
         f"---\nlibrary_name: cgdmer_jax\ntags: [ecg, electrocardiogram, {method}]\n---\n",
         f"# {title}\n\n{DISCLAIMER}\n",
-        _use(contract),
+        _use(contract, "" if head is None else _classes(head)),
         _input(contract),
         _data(stores, contract, vocabulary),
         _figures(figures),
-        _limits(contract, figures),
+        _limits(contract, figures, predicts=head is not None),
         "## Origin\n\n" + "".join(f"- {name}: {value}\n" for name, value in origin.items()),
     ]
     return "\n".join(parts)
 
 
-def _use(contract: InputContract) -> str:
+def _classes(head: PredictionHead) -> str:
+    """What `predict` gives."""
+    lines = [
+        f"| {code} | {name} | {'not known' if threshold is None else f'{threshold:.3f}'} | {'yes' if known else 'no'} |"
+        for code, name, threshold, known in zip(head.codes, head.names, head.thresholds, head.calibrated, strict=True)
+    ]
+    return f"""
+`predict` gives the probability of each class of the task `{head.task}`. Thresholds (of highest F1) and calibration were
+chosen on {head.n_chosen_on:,} records, and hold where findings are as frequent as among those.
+
+| code | class | threshold | calibrated |
+|---|---|---|---|
+""" + "".join(f"{one}\n" for one in lines)
+
+
+def _use(contract: InputContract, classes: str) -> str:
+    scores = 'zero_shot(signals, {"AFIB": "atrial fibrillation"}, '
+    if classes:
+        scores = "predict(signals, "
     return f"""## Use
 
 ```python
@@ -68,12 +88,12 @@ import cgdmer_jax
 encoder = cgdmer_jax.load("PATH-OF-THIS-FOLDER")
 # signals: [record, lead, time], at least {contract.rate:g} Hz
 vectors = encoder.embed(signals, rate=500, leads=("I", "II", "V1"), unit="mV")
-scores = encoder.zero_shot(signals, {{"AFIB": "atrial fibrillation"}}, rate=500, leads=("I", "II", "V1"), unit="mV")
+scores = encoder.{scores}rate=500, leads=("I", "II", "V1"), unit="mV")
 ```
 
 Nothing is guessed: a rate below {contract.rate:g} Hz, an unknown lead name or an amplitude that does not fit the
 unit is refused.
-"""
+{classes}"""
 
 
 def _input(contract: InputContract) -> str:
@@ -144,12 +164,14 @@ def _defined(figures: Sequence[Figure]) -> str:
     return "Classes with at least 10 positives; intervals over patients.\n\n" + "\n".join(lines) + "\n"
 
 
-def _limits(contract: InputContract, figures: Sequence[Figure]) -> str:
+def _limits(contract: InputContract, figures: Sequence[Figure], *, predicts: bool) -> str:
     names = ", ".join(store.name for store in contract.trained_on)
     limits = [
         f"It knows recordings and reports like those of {names}; other devices, populations and ways of writing were "
         "not seen.",
-        "A zero-shot score is a similarity, not a probability, and depends on the wording of the prompt.",
+        "A probability is one among recordings like those it was calibrated on, and not of those of another clinic."
+        if predicts
+        else "A zero-shot score is a similarity, not a probability, and depends on the wording of the prompt.",
         "Reports were the training signal: their mistakes, habits and omissions are learnt too.",
     ]
     if not any("out" in one.marks and one.value is not None for one in figures):

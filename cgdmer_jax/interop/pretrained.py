@@ -3,6 +3,7 @@
 See docs/design.md, "Model folder".
 """
 
+import dataclasses
 import json
 import warnings
 from dataclasses import dataclass
@@ -24,22 +25,24 @@ from cgdmer_jax.git_lfs import refuse_pointer
 from cgdmer_jax.interop.encoder import Encoder
 from cgdmer_jax.interop.hub import is_hub_address, local_folder, snapshot
 from cgdmer_jax.interop.model_folder import new_folder
+from cgdmer_jax.interop.prediction_head import HEAD, PredictionHead, head_from
 from cgdmer_jax.interop.weights import read_weights, write_weights
 from cgdmer_jax.json_file import own_sha256, read_json
 from cgdmer_jax.methods.make import MOST_TOKENS, make_method
-from cgdmer_jax.methods.protocol import Variables
+from cgdmer_jax.methods.protocol import Method, Variables
 from cgdmer_jax.renamed_fields import renamed
 from cgdmer_jax.whole_file import sha256_of, write_whole
 
-FORMAT_VERSION = 2
+FORMAT_VERSION, WITH_HEAD = 2, 3  # the second of a folder that has a head, too
 WEIGHTS, CONFIG, INPUT, CARD = "model.safetensors", "config.json", "input.json", "README.md"
 FILES = (WEIGHTS, CONFIG, INPUT, TOKENIZER_FILE)  # what `load` needs; the card is for people
-# Field of config.json with the sha256 of each file; version 1 had the first two.
+# Field of config.json with the sha256 of each file; version 1 had the first two, version 3 alone has the last.
 FILE_HASHES = {
     "weights_sha256": WEIGHTS,
     "input_sha256": INPUT,
     "tokenizer_sha256": TOKENIZER_FILE,
     "card_sha256": CARD,
+    "head_sha256": HEAD,
 }
 OWN_HASH = "config_sha256"  # over all other fields
 REMEDY = "copy the folder again"
@@ -49,7 +52,7 @@ REMEDY = "copy the folder again"
 class ModelConfig(Checked):
     """Fields of config.json; the fields in `method` are those of the method's own config."""
 
-    format_version: int = setting(REQUIRED, "version of the folder's form", least=1, most=FORMAT_VERSION)
+    format_version: int = setting(REQUIRED, "version of the folder's form", least=1, most=WITH_HEAD)
     package_version: str = setting(REQUIRED, "version of the package that wrote it")
     method_name: str = setting(REQUIRED, "pretraining method")
     method: dict = setting(REQUIRED, "its config")
@@ -60,9 +63,29 @@ class ModelConfig(Checked):
     input_sha256: str = setting(REQUIRED, f"hash of {INPUT}")
     tokenizer_sha256: str = setting(REQUIRED, f"hash of {TOKENIZER_FILE}")
     card_sha256: str = setting(REQUIRED, f"hash of {CARD}")
+    head_sha256: str = setting(REQUIRED, f"hash of {HEAD}")
 
 
-_FIELDS = {1: hints_of(ModelConfig).keys() - {"tokenizer_sha256", "card_sha256"}, FORMAT_VERSION: hints_of(ModelConfig)}
+_EVERY = hints_of(ModelConfig).keys()
+_FIELDS = {
+    1: _EVERY - {"tokenizer_sha256", "card_sha256", "head_sha256"},
+    FORMAT_VERSION: _EVERY - {"head_sha256"},
+    WITH_HEAD: _EVERY,
+}
+
+
+@dataclass(frozen=True)
+class Model:
+    """Contents of a model folder."""
+
+    method_name: str
+    method_fields: dict
+    method: Method
+    variables: Variables
+    contract: InputContract
+    tokenizer: Tokenizer
+    max_tokens: int
+    head: PredictionHead | None
 
 
 def save_model(
@@ -76,6 +99,7 @@ def save_model(
     tokenizer: Tokenizer,
     origin: dict,
     card: str,
+    head: PredictionHead | None = None,
 ) -> None:
     """Writes the folder, which must not exist yet: whole or not at all. `origin` tells which run it comes from."""
     with new_folder(folder) as part:
@@ -83,15 +107,18 @@ def save_model(
         write_whole(part / INPUT, contract.to_json())
         save_tokenizer(tokenizer, part)
         write_whole(part / CARD, card)
+        if head is not None:
+            write_whole(part / HEAD, json.dumps(dataclasses.asdict(head), indent=1) + "\n")
         config = {
-            "format_version": FORMAT_VERSION,
+            "format_version": FORMAT_VERSION if head is None else WITH_HEAD,
             "package_version": __version__,
             "method_name": method_name,
             "method": method_fields,
             "max_tokens": max_tokens,
             "origin": origin,
         }
-        config |= {field: _sha256(part / file) for field, file in FILE_HASHES.items()}
+        files = {field: file for field, file in FILE_HASHES.items() if file != HEAD or head is not None}
+        config |= {field: _sha256(part / file) for field, file in files.items()}
         config[OWN_HASH] = own_sha256(config, OWN_HASH)
         write_whole(part / CONFIG, json.dumps(config, indent=1) + "\n")
         load(part)  # what cannot be loaded here is not handed on
@@ -102,6 +129,12 @@ def load(name: str | Path) -> Encoder:
 
     Every file is compared with its hash before it is parsed.
     """
+    model = read_model(name)
+    return Encoder(model.method, model.variables, model.contract, model.tokenizer, model.max_tokens, model.head)
+
+
+def read_model(name: str | Path) -> Model:
+    """The same as its parts."""
     folder = _resolve(name)
     _check_complete(folder)
     config = _read_config(folder / CONFIG)
@@ -118,21 +151,32 @@ def load(name: str | Path) -> Encoder:
     tokenizer = load_tokenizer(folder)
     if tokenizer_sha256(tokenizer) != contract.tokenizer_sha256:
         raise CgdmerError(f"{folder / TOKENIZER_FILE} is not the tokenizer of this model (sha256 in {INPUT}); {REMEDY}")
-    shape = {"n_leads": len(contract.leads), "n_samples": contract.samples}
+    shape, where = {"n_leads": len(contract.leads), "n_samples": contract.samples}, f"{folder / CONFIG}: method"
+    name, max_tokens = config["method_name"], config["max_tokens"]
+    fields = renamed(config["method"], str(folder / CONFIG), "method.")
     method = make_method(
-        config["method_name"],
-        renamed(config["method"], str(folder / CONFIG), "method."),
+        name,
+        fields,
         **shape,
         rate=contract.rate,
         vocabulary=vocabulary_size(tokenizer),
-        max_tokens=config["max_tokens"],
+        max_tokens=max_tokens,
         full_stop=full_stop_id(tokenizer),
-        where=f"{folder / CONFIG}: method",
+        where=where,
         remedy=REMEDY,
     )
-    like = jax.eval_shape(method.init, jax.random.key(0), blank_batch(2, **shape, n_tokens=config["max_tokens"]))
+    like = jax.eval_shape(method.init, jax.random.key(0), blank_batch(2, **shape, n_tokens=max_tokens))
     variables = read_weights(folder / WEIGHTS, like)
-    return Encoder(method, variables, contract, tokenizer, config["max_tokens"])
+    head = _read_head(folder, fields) if "head_sha256" in config else None
+    return Model(name, fields, method, variables, contract, tokenizer, max_tokens, head)
+
+
+def _read_head(folder: Path, fields: dict) -> PredictionHead:
+    """The head, whose classes must be those of the method."""
+    head = head_from(read_json(folder / HEAD, remedy=REMEDY), f"{folder / HEAD}: ", REMEDY)
+    if list(head.codes) != list(fields.get("classes", ())):
+        raise CgdmerError(f"{folder / HEAD} has other classes than {folder / CONFIG}; {REMEDY}")
+    return head
 
 
 def content_sha256(name: str | Path) -> str:
@@ -142,7 +186,7 @@ def content_sha256(name: str | Path) -> str:
 
 def _resolve(name: str | Path) -> Path:
     if is_hub_address(name):
-        return snapshot(name, patterns=(*FILES, CARD), needed=", ".join(FILES))
+        return snapshot(name, patterns=(*FILES, CARD, HEAD), needed=", ".join(FILES))
     return local_folder(name, f"there is no model folder {name}; experiments.export_model makes one from a run folder")
 
 
@@ -184,7 +228,7 @@ def _read_config(path: Path) -> dict:
     version = config["format_version"]
     if not isinstance(version, int) or version not in _FIELDS:
         raise CgdmerError(
-            f"{path} has format version {version!r}, this program reads {' and '.join(map(str, _FIELDS))}; "
+            f"{path} has format version {version!r}, this program reads {', '.join(map(str, _FIELDS))}; "
             f"install the cgdmer_jax that wrote it ({config.get('package_version')})"
         )
     if config.keys() != set(_FIELDS[version]):

@@ -2,6 +2,8 @@
 
 from cgdmer_jax.methods.cgdmer.method import CgDmer, CgDmerConfig
 from cgdmer_jax.methods.cmelt.method import CMelt, CMeltConfig
+from cgdmer_jax.methods.finetune.config import FinetuneConfig
+from cgdmer_jax.methods.finetune.method import Finetune
 from cgdmer_jax.methods.kmerl.method import KMerl, KMerlConfig
 from cgdmer_jax.methods.masked_text import MaskedText, MaskedTextConfig
 from cgdmer_jax.methods.merl.method import Merl, MerlConfig
@@ -9,6 +11,7 @@ from cgdmer_jax.methods.merl.method import Merl, MerlConfig
 METHODS = {
     "cgdmer": (CgDmer, CgDmerConfig),
     "cmelt": (CMelt, CMeltConfig),
+    "finetune": (Finetune, FinetuneConfig),  # it wraps one of the others (make.py)
     "kmerl": (KMerl, KMerlConfig),
     "masked_text": (MaskedText, MaskedTextConfig),
     "merl": (Merl, MerlConfig),

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping
 
 from cgdmer_jax.errors import CgdmerError, suggest
-from cgdmer_jax.fields import from_fields
+from cgdmer_jax.fields import called, from_fields
 from cgdmer_jax.methods import METHODS
+from cgdmer_jax.methods.finetune.config import FinetuneConfig
+from cgdmer_jax.methods.finetune.method import Finetune
 from cgdmer_jax.methods.protocol import Method
 
 MOST_TOKENS = 1 << 20  # of a report
@@ -35,12 +37,13 @@ def make_method(
     `where` is what they are called in an error, and `remedy` ends it where they were read from a file.
     """
     method, kind = named_method(name, where)
-    return method(
-        from_fields(kind, fields, where, remedy=remedy),
-        n_leads=n_leads,
-        n_samples=n_samples,
-        rate=rate,
-        vocabulary=vocabulary,
-        max_tokens=max_tokens,
-        full_stop=full_stop,
-    )
+    config = from_fields(kind, fields, where, remedy=remedy)
+    size = {"n_leads": n_leads, "n_samples": n_samples, "rate": rate, "max_tokens": max_tokens}
+    words = {"vocabulary": vocabulary, "full_stop": full_stop}
+    if isinstance(config, FinetuneConfig):
+        inner = called(where, "encoder")
+        encoder = make_method(config.encoder_name, config.encoder, **size, **words, where=inner, remedy=remedy)
+        if isinstance(encoder, Finetune) or not encoder.declared.recordings:
+            raise CgdmerError(f'{inner}_name is "{config.encoder_name}", which is no pretrained encoder of recordings')
+        return Finetune(config, encoder, **size)
+    return method(config, **size, **words)

@@ -62,10 +62,11 @@ def judged_classes(
 
 
 class BestF1(NamedTuple):
-    """Both per class, in 0..1."""
+    """Figures per class in 0..1, NaN without a positive; `threshold` is a score: from it on a record counts."""
 
     f1: Float[np.ndarray, "klass"]
     accuracy: Float[np.ndarray, "klass"]
+    threshold: Float[np.ndarray, "klass"]
 
 
 def best_f1(scores: Float[np.ndarray, "record klass"], labels: Bool[np.ndarray, "record klass"]) -> BestF1:
@@ -74,7 +75,7 @@ def best_f1(scores: Float[np.ndarray, "record klass"], labels: Bool[np.ndarray, 
     The F1 counts the record at the threshold as positive, the accuracy does not: so the release has it.
     """
     n, n_classes = scores.shape
-    f1, accuracy = np.full(n_classes, np.nan), np.full(n_classes, np.nan)
+    f1, accuracy, threshold = np.full((3, n_classes), np.nan)
     for k in np.flatnonzero(labels.any(0)):
         order = np.argsort(-scores[:, k], kind="stable")
         falling, hits = scores[order, k], np.cumsum(labels[order, k])
@@ -82,5 +83,6 @@ def best_f1(scores: Float[np.ndarray, "record klass"], labels: Bool[np.ndarray, 
         every = 2 * hits[last] / (np.arange(1, n + 1)[last] + hits[-1])
         best = np.flatnonzero(every == every.max())[-1]  # of equal ones the lowest threshold
         f1[k] = every[best]
-        accuracy[k] = np.mean((scores[:, k] > falling[last][best]) == labels[:, k])
-    return BestF1(f1, accuracy)
+        threshold[k] = falling[last][best]
+        accuracy[k] = np.mean((scores[:, k] > threshold[k]) == labels[:, k])
+    return BestF1(f1, accuracy, threshold)

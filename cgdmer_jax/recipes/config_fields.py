@@ -8,13 +8,14 @@ from ml_collections import ConfigDict
 
 from cgdmer_jax.config import Field, explained, load_config
 from cgdmer_jax.data.sources import REPORTS
+from cgdmer_jax.data.splits import PROBE_FOLDS
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.fields import Checked, check_field, check_names, check_values, from_fields, hints_of, setting
 from cgdmer_jax.methods import METHODS
 from cgdmer_jax.methods.make import MOST_TOKENS, named_method
 from cgdmer_jax.training.optimizer import OptimizerConfig
 from cgdmer_jax.training.run_config import RunConfig
-from cgdmer_jax.training.run_folder import REMEDY, YOUNGER
+from cgdmer_jax.training.run_folder import REMEDY
 
 ASKED = "--config_help"
 NAMES = tuple[str, ...]  # type of a field that lists names; one string is a list of one
@@ -52,6 +53,7 @@ class DataConfig(Checked):
         "words in fewer patients' reports enter that WordPiece letter by letter: they may be names",
         least=0,
         most=1 << 31,
+        younger=True,
     )
     max_tokens: int = setting(
         64, "word pieces of a report; longer ones are cut, and counted", least=1, most=MOST_TOKENS
@@ -76,6 +78,29 @@ class ReportsConfig(Checked):
 
 
 @dataclass(frozen=True)
+class LabelledConfig(Checked):
+    """`config.data` of fine-tuning: each field's default and meaning."""
+
+    where = "config.data"
+
+    stores: tuple[str, ...] = setting((), "folder of the converted store whose labels are learned; one")
+    split: str = setting(
+        "validation",
+        "what is scored at the end; as for a probe it decides which folds are trained on",
+        choices=tuple(PROBE_FOLDS),
+    )
+    label_fraction: float = setting(
+        1.0, "share of the labelled patients that is trained on, drawn by the seed", above=0, most=1
+    )
+    batch_size: int = setting(
+        64, "records of one step, over all devices and hosts; at most as many as there are", least=1, most=MOST_RECORDS
+    )
+    max_tokens: int = setting(
+        64, "word pieces of a report, as the encoder has them; finetune fills it in", least=1, most=MOST_TOKENS
+    )
+
+
+@dataclass(frozen=True)
 class Config(Checked):
     """Fields outside the groups `method`, `data`, `optimizer` and `run`."""
 
@@ -91,7 +116,7 @@ class Config(Checked):
 
 
 _GROUPS = ("method", "data", "optimizer", "run")
-DATA = {"masked_text": ReportsConfig}  # of the methods that read no recordings
+DATA = {"masked_text": ReportsConfig, "finetune": LabelledConfig}  # of the methods that are not pretrained
 
 
 def groups(method_name: str, where: str = "config.method") -> dict[str, type]:
@@ -122,7 +147,7 @@ def check_fields(config: ConfigDict) -> ConfigDict:
         if not isinstance(plain[group], dict):
             raise CgdmerError(f"config.{group} is {plain[group]!r:.80}; give the fields of {kind.__name__}")
         check = check_values if group == "method" else from_fields
-        check(kind, _younger(group, kind) | plain[group], f"config.{group}")
+        check(kind, plain[group], f"config.{group}")
     return config
 
 
@@ -163,16 +188,10 @@ def check_stored(config: dict, path: Path) -> None:
         if not isinstance(values, dict):
             raise CgdmerError(f"{where}{group} is {values!r:.80}, expected the fields of {kind.__name__}; {REMEDY}")
         if group == "data":
-            check_values(kind, _younger(group, kind) | values, f"{where}{group}", remedy=REMEDY)
+            check_values(kind, values, f"{where}{group}", remedy=REMEDY)
         elif group != "method":
             for name in hints_of(kind).keys() & values.keys():
                 check_field(kind, name, values[name], f"{where}{group}.{name}", remedy=REMEDY)
-
-
-def _younger(group: str, kind: type) -> dict[str, object]:
-    """Fields of a group that an older config lacks."""
-    names = {f"{group}.{field}": field for field in hints_of(kind)}
-    return {names[name]: value for name, value in YOUNGER.items() if name in names}
 
 
 def fields_of(config: ConfigDict) -> list[Field]:

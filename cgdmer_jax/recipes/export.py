@@ -15,6 +15,7 @@ from cgdmer_jax.interop.pretrained import save_model
 from cgdmer_jax.metrics.results import RESULTS, read_results
 from cgdmer_jax.provenance import commit
 from cgdmer_jax.recipes import build
+from cgdmer_jax.recipes.finetuned_head import head_of, read_head
 from cgdmer_jax.recipes.pretrained_text import tower_name
 from cgdmer_jax.recipes.trained_run import Trained
 from cgdmer_jax.short_paths import short
@@ -22,7 +23,8 @@ from cgdmer_jax.training.run_folder import YOUNGER
 from cgdmer_jax.waveform.conditioning import SHORTEST_SECONDS
 
 LEAST_KEY = 16  # bytes
-SHOWN = ("probe", "zero_shot")
+SHOWN = ("probe", "zero_shot", "finetune")
+PLACES = ("text_tower", "encoder_from")  # fields that name a folder
 
 
 def read_key(path: Path) -> bytes:
@@ -49,24 +51,39 @@ def export_model(run: Trained, out: Path, patient_key: bytes | None = None) -> N
     }
     method = run.config.method_name
     contract = without_patients(build.completed(run.contract, stores_at_hand(run)), patient_key)
-    fields = run.config.method.to_dict()
-    if "text_tower" in fields:
-        fields["text_tower"] = short(fields["text_tower"])
+    head = head_of(run)
     save_model(
         out,
         variables=run.variables,
         method_name=method,
-        method_fields=fields,
+        method_fields=_without_places(run.config.method.to_dict()),
         max_tokens=run.config.data.max_tokens,
         contract=contract,
         tokenizer=run.tokenizer,
         origin=origin,
-        card=model_card(name, method, contract, store_facts(run), figures(run), origin, vocabulary(run.config)),
+        card=model_card(name, method, contract, store_facts(run), figures(run), origin, vocabulary(run.config), head),
+        head=head,
     )
+
+
+def chosen_step(run: Path) -> int | None:
+    """The step that a fine-tuned run was scored at; None of another run, of which the last one is taken."""
+    found = read_head(run)
+    return None if found is None else found.step
+
+
+def _without_places(fields: dict) -> dict:
+    """A method's fields without the folders of this machine."""
+    return {
+        name: _without_places(value) if isinstance(value, dict) else short(value) if name in PLACES else value
+        for name, value in fields.items()
+    }
 
 
 def vocabulary(config: ConfigDict) -> str:
     """Origin of the tokenizer's words, and whose they may be."""
+    if config.method_name == "finetune":
+        return "The tokenizer is that of the encoder that was fine-tuned; a prediction reads no text."
     if tower_name(config):
         return "The tokenizer is that of the pretrained text encoder, not made from these reports."
     if config.data.tokenizer:
@@ -92,10 +109,11 @@ def stores_at_hand(run: Trained) -> list[Store]:
 def store_facts(run: Trained) -> list[StoreFacts]:
     """Licence and citation stand in the stores themselves, found by fingerprint."""
     at_hand = {store.fingerprint: store for store in stores_at_hand(run)}
-    return [_facts(part, at_hand.get(part.fingerprint)) for part in run.contract.trained_on]
+    return [facts_of(part, at_hand.get(part.fingerprint)) for part in run.contract.trained_on]
 
 
-def _facts(part: TrainedOn, store: Store | None) -> StoreFacts:
+def facts_of(part: TrainedOn, store: Store | None) -> StoreFacts:
+    """A store as the card tells of it; `store` where it is at hand."""
     absent = "not known here (the store was not at hand at export)"
     if store is None:
         return StoreFacts(part.name, part.n_patients, absent, absent, absent)
@@ -135,7 +153,7 @@ def figures(run: Trained) -> list[Figure]:
             if row["evaluation"] in SHOWN
             and row["protocol"] == "clean"
             and (row["class"], row["metric"], row["group"], row["leads"]) == ("macro_ge10", "auroc", "all", "all")
-            and row["label_fraction"] == 1.0
+            and (row["label_fraction"] == 1.0 or row["evaluation"] == "finetune")
         ]
         if not shown and all(row["protocol"] == "clean" for row in results["rows"]):
             shown = [Figure("", store, split, "any task", None, None, None, 0, ())]

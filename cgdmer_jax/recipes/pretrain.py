@@ -91,7 +91,7 @@ def pretrain(
     run = RunFolder(workdir)
     config = build.as_begun(config, run)
     config = check_fields(config)
-    build.check_reads_recordings(config.method_name)
+    build.check_pretrains(config.method_name)
     config, tower = with_architecture(config, run)
     config = with_known_entities(config, run)
     run.check(config.to_dict(), allowed)  # first: it names another encoder than the run's

@@ -26,6 +26,7 @@ from cgdmer_jax.training.hooks import hooks_of
 from cgdmer_jax.training.log import MetricsLog, StepLogger
 from cgdmer_jax.training.mirrors import open_mirrors
 from cgdmer_jax.training.optimizer import Optimizer, OptimizerConfig, make_optimizer, schedule
+from cgdmer_jax.training.patience import Patience
 from cgdmer_jax.training.run_config import RunConfig
 from cgdmer_jax.training.run_folder import RunFolder
 from cgdmer_jax.training.sharding import place_batch
@@ -50,6 +51,7 @@ class TrainingSetup:
     tokenizer: Tokenizer
     share_a_record: float | None  # model_flops.share_a_record
     given_weights: bool  # the first weights are those of another folder, which the run shall need no more
+    patience: int = 0  # validations in a row without a lower loss that end the training; 0 = it never ends early
     before: dict[str, float] = field(default_factory=dict)  # figures of step 0, for metrics.jsonl of a new run
 
 
@@ -87,10 +89,20 @@ def train_in(
         placed = jax.tree.map(lambda x: x.sharding, parts.state)
         step = make_step(parts.method, parts.optimizer, parts.key, steps, placed)
         logger = StepLogger(log, schedule(parts.optimizer_config), parts.share_a_record)
-        hooks = hooks_of(run_config, parts.validate, parts.diagnose, checkpoints, logger)
+        patience = Patience(parts.patience, log.values("validation_loss", first))
+        hooks = hooks_of(run_config, parts.validate, parts.diagnose, checkpoints, logger, patience)
         with StopFlag() as stop:
             state, code = loop.train(
-                state, step, parts.batches, hooks, steps=steps, config=run_config, mesh=mesh, logger=logger, stop=stop
+                state,
+                step,
+                parts.batches,
+                hooks,
+                steps=steps,
+                config=run_config,
+                mesh=mesh,
+                logger=logger,
+                stop=stop,
+                enough=patience.is_over,
             )
             # First the checkpoints: one that fails on a full disk makes room for the lines that wait.
             checkpoints.wait()
@@ -99,6 +111,8 @@ def train_in(
             early_stop.from_now_on(early_stop.AFTER)
         if is_first():
             run.finish(measured(first, int(state.step), time.monotonic() - begun, config.data.batch_size))
+    if patience.is_over():
+        print(f"the validation loss has not fallen for {parts.patience} validations: the training ends here")
     if checkpoints.n_failed:
         print(f"{checkpoints.n_failed} checkpoints could not be written")
     print(f"step {int(state.step)} of {steps}; checkpoints are in {run.checkpoints}")

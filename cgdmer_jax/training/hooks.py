@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.log import StepLogger
+from cgdmer_jax.training.patience import Patience
 from cgdmer_jax.training.run_config import RunConfig
 from cgdmer_jax.training.state import TrainState, check_finite
 
@@ -30,7 +31,12 @@ class Hook:
 
 
 def hooks_of(
-    config: RunConfig, validate: Measure, diagnose: Measure, checkpoints: Checkpoints, logger: StepLogger
+    config: RunConfig,
+    validate: Measure,
+    diagnose: Measure,
+    checkpoints: Checkpoints,
+    logger: StepLogger,
+    patience: Patience,
 ) -> tuple[Hook, ...]:
     """Validation, diagnosis and checkpoint, in the order in which they come when several are due behind one step."""
     losses: dict[int, float] = {}  # of the validation behind the same step, if any: it tells which checkpoint is best
@@ -42,6 +48,7 @@ def hooks_of(
     def validation(step: int, state: TrainState) -> None:
         figures = validate(state.variables)
         losses[step] = figures["loss"]
+        patience.note(figures["loss"])
         report(step, {f"validation_{name}": value for name, value in figures.items()})
 
     def diagnosis(step: int, state: TrainState) -> None:

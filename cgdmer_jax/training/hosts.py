@@ -3,6 +3,7 @@
 One process a host drives all of that host's devices. JAX's coordination service (jax.distributed) does the rest.
 """
 
+import argparse
 import contextlib
 import os
 import re
@@ -50,6 +51,27 @@ def find_job(environment: Mapping[str, str]) -> Job | None:
         if job is not None:
             return job if job.coordinator == CLOUD_TPU or job.n_processes > 1 else None
     return None
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """The flags of a command that trains on several hosts."""
+    several = parser.add_argument_group("several hosts (docs/pods.md)")
+    several.add_argument("--coordinator", help=f"HOST:PORT of process 0, or {CLOUD_TPU} on the VMs of a TPU")
+    several.add_argument("--processes", type=int, default=0, help="number of hosts, a process each")
+    several.add_argument("--process", type=int, default=-1, help="number of this one, from 0")
+    several.add_argument(
+        "--host_timeout", type=float, default=600.0, help="seconds to wait for the others (default 600)"
+    )
+
+
+def join_by_flags(given: argparse.Namespace, environment: Mapping[str, str]) -> None:
+    """Joins the job that these flags name, else the one that the environment tells of, if any."""
+    if given.coordinator:
+        job = given_job(given.coordinator, given.processes, given.process)
+    else:
+        job = find_job(environment)
+    if job is not None:
+        join(job, given.host_timeout)
 
 
 def join(job: Job, timeout_s: float) -> None:

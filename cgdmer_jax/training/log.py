@@ -67,6 +67,11 @@ class MetricsLog:
         """The last logged step; 0 when there is none."""
         return max((record["step"] for record in read_metrics(self.path)), default=0) if self.path.exists() else 0
 
+    def values(self, name: str, last_step: int) -> list[float]:
+        """That figure of all steps up to this one, in their order."""
+        records = read_metrics(self.path) if self.path.exists() else []
+        return [record[name] for record in records if record["step"] <= last_step and name in record]
+
     def cut_after(self, step: int) -> None:
         """Drops lines of later steps, and a last line that a kill left unfinished."""
         if not self.path.exists() or not is_first():

@@ -33,15 +33,19 @@ def train(
     mesh: Mesh,
     logger: StepLogger,
     stop: StopFlag,
+    enough: Callable[[], bool] = lambda: False,
 ) -> tuple[TrainState, int]:
     """Runs to `steps`, or to the step border after `stop` is set; returns the state and the exit code.
 
     `batches(first, last)` yields this host's rows of the batches of those steps; the state must be that of the first
-    one. `hooks` run in their order, each behind the steps at which it is due.
+    one. `hooks` run in their order, each behind the steps at which it is due. The training is done, too, at the step
+    border at which `enough` says so.
     """
     first = int(state.step)
     if stop.is_set:  # while the run was set up: there is nothing new to save
         return state, PREEMPTED
+    if enough():  # it had ended when it was started again
+        return state, DONE
     trace = Trace(logger.log.path.parent / "trace" if config.trace else None)
     progress = progress_bar(
         steps, "step", COMPILING if first < steps else TRAINING, done=min(first, steps), shown=is_first()
@@ -65,9 +69,9 @@ def train(
                 if hook.due(number, last=last, stopping=stopping):
                     logger.flush()
                     hook.run(number, state)
-            if stopping:
+            if stopping or enough():
                 break
-        return state, DONE if int(state.step) >= steps else PREEMPTED
+        return state, DONE if int(state.step) >= steps or enough() else PREEMPTED
     finally:
         trace.close()
         stream.close()

@@ -138,7 +138,7 @@ def test_a_truncated_tokenizer_is_refused(copy):
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"format_version": 9}, "has format version 9, this program reads 1 and 2"),
+        ({"format_version": 9}, "has format version 9, this program reads 1, 2, 3"),
         ({"surprise": 1}, "differs in the field surprise"),
         ({"method_name": "cgdmr"}, "differs from what was exported"),
         ({"max_tokens": "36"}, "differs from what was exported"),

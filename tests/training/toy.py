@@ -15,6 +15,7 @@ from cgdmer_jax.training.hooks import hooks_of
 from cgdmer_jax.training.log import MetricsLog, StepLogger
 from cgdmer_jax.training.loop import train
 from cgdmer_jax.training.optimizer import OptimizerConfig, make_optimizer, schedule
+from cgdmer_jax.training.patience import Patience
 from cgdmer_jax.training.run_config import RunConfig
 from cgdmer_jax.training.state import TrainState, start
 from cgdmer_jax.training.step import make_step
@@ -128,7 +129,7 @@ def run(folder: Path, *, state: TrainState | None = None, stop: StopFlag | None 
         state, code = train(
             new_state() if state is None else state,
             **{"step_function": STEP, "batches": batches} | changed,
-            hooks=hooks_of(run_config, validate, diagnose, checkpoints, logger),
+            hooks=hooks_of(run_config, validate, diagnose, checkpoints, logger, Patience(0)),
             steps=CONFIG.steps,
             config=run_config,
             mesh=MESH,

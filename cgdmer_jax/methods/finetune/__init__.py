@@ -1,0 +1,1 @@
+"""Fine-tuning of any pretrained encoder on labels: config, head, augmentation, loss, method."""

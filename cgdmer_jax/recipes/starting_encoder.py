@@ -1,0 +1,52 @@
+"""The pretrained encoder that fine-tuning starts from: a run folder, or an exported model."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from cgdmer_jax.contract import InputContract
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.interop.pretrained import read_model
+from cgdmer_jax.methods.protocol import Variables
+from cgdmer_jax.recipes.trained_run import load_run
+
+
+@dataclass(frozen=True)
+class StartingEncoder:
+    """A method with weights, and the input that it was trained on."""
+
+    name: str
+    fields: dict  # of the method's config
+    variables: Variables
+    contract: InputContract
+    tokenizer: Tokenizer
+    max_tokens: int
+
+
+def encoder_of_run(run: Path) -> StartingEncoder:
+    """The last checkpoint of a run."""
+    found = load_run(run, None)
+    _check_pretrained(found.config.method_name, f"--run={run}")
+    return StartingEncoder(
+        found.config.method_name,
+        found.config.method.to_dict(),
+        found.variables,
+        found.contract,
+        found.tokenizer,
+        found.config.data.max_tokens,
+    )
+
+
+def encoder_of_model(model: str) -> StartingEncoder:
+    """A model folder, or hf://owner/name@revision."""
+    found = read_model(model)
+    _check_pretrained(found.method_name, f"--model={model}")
+    return StartingEncoder(
+        found.method_name, found.method_fields, found.variables, found.contract, found.tokenizer, found.max_tokens
+    )
+
+
+def _check_pretrained(method_name: str, given: str) -> None:
+    if method_name == "finetune":
+        raise CgdmerError(f"{given} was fine-tuned itself; give the pretrained run or model that it started from")

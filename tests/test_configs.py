@@ -42,6 +42,7 @@ def specs() -> list[str]:
             first, *others = module.SIZES
             found += [f"configs/{path.name}:{first},{preset}" for preset in module.PRESETS]
             found += [f"configs/{path.name}:{size}" for size in others]
+            found += [f"configs/{path.name}:nano,{preset}" for preset in getattr(module, "NANO_PRESETS", ()) if preset]
         elif hasattr(module, "SIZES"):
             found += [f"configs/{path.name}:{size}" for size in module.SIZES]
         elif hasattr(module, "get_config"):
@@ -81,7 +82,7 @@ def test_the_files_that_are_tested_are_all_there_are():
         *(f"configs/kmerl.py:{size}" for size in ("nano,few_leads", "nano,most_leads", "tiny", "small", "base")),
         *(f"configs/merl.py:resnet18,{preset}" for preset in ("released", "paper", "lead_dropout")),
         *(f"configs/merl.py:{size}" for size in ("resnet34", "resnet50", "vit_tiny", "vit_small", "vit_middle")),
-        "configs/merl.py:vit_base",
+        *(f"configs/merl.py:{size}" for size in ("vit_base", "nano", "nano,lead_dropout")),
         "configs/quickstart.py",
     ]
 

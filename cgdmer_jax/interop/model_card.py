@@ -17,6 +17,7 @@ class StoreFacts:
     n_patients: int  # of the training folds
     licence: str
     citation: str
+    recordings: str  # which seconds of them it holds
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ def _input(contract: InputContract) -> str:
     limb_leads = "absent limb leads are made from two others; " if contract.derive_limb_leads else ""
     return f"""## Input
 
-The first {contract.seconds:g} s at {contract.rate:g} Hz (higher rates are resampled); leads {leads}
+The first {contract.seconds:g} s at {contract.rate:g} Hz (higher rates are resampled; shorter signals are padded;
+`windows=` reads the central seconds of longer ones, or all of them in turn); leads {leads}
 by name, any of them may be absent; {limb_leads}filter {contract.filter}; scaling {contract.scaling}.
 All of it: `input.json`.
 """
@@ -113,7 +115,11 @@ def _data(stores: Sequence[StoreFacts], contract: InputContract, vocabulary: str
             "Patients stand there as HMAC-SHA256 under a key of the owner, who alone can compare them "
             "(`encoder.was_trained_on_patient`)."
         )
-    lines = [f"- {s.name}: {s.n_patients:,} patients; licence: {s.licence}; cite: {s.citation}\n" for s in stores]
+    lines = [
+        f"- {s.name}: {s.n_patients:,} patients; licence: {s.licence}; cite: {s.citation}\n"
+        f"  Recordings: {s.recordings}\n"
+        for s in stores
+    ]
     return (
         "## Trained on\n\n"
         + "".join(lines)

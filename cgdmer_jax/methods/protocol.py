@@ -27,6 +27,13 @@ class Aux(NamedTuple):
     terms: dict[str, Float[Array, ""]]
 
 
+class TokenStates(NamedTuple):
+    """Result of `ecg_token_states`: what the encoder makes of each patch of each lead, 0 where there is no token."""
+
+    states: Float[Array, "batch lead patch width"]
+    valid: Bool[Array, "batch lead patch"]
+
+
 class Reconstruction(NamedTuple):
     """Result of `reconstruct`: the recording with its hidden patches predicted, and which those are."""
 
@@ -45,7 +52,8 @@ class Declared:
     `lead_dropout`, which the evaluation sets. `shared_specific`: `embed_ecg` has `shared` and `specific`,
     `embed_text_parts(variables, tokens, token_mask)` has both and `aligned` of texts, and `temperature(variables)` is
     that of its alignment. `text_states`: `text_states(variables, tokens, token_mask) -> [text, token, width]`, those of
-    the text encoder alone. `queries`: it is a `Queried`, which answers texts by itself, beside the space of `aligned`.
+    the text encoder alone. `tokens`: it is `Tokenized`. `queries`: it is a `Queried`, which answers texts by itself,
+    beside the space of `aligned`.
 
     `text_columns`: per-text tables that `loss` reads from `batch.text_columns`; `record_columns`: per-record ones, from
     `batch.record_columns` (data/record_columns.py). `rate_factors`: rules for the optimiser (regex on the parameter
@@ -57,6 +65,7 @@ class Declared:
     reconstructs: bool = False
     shared_specific: bool = False
     text_states: bool = False
+    tokens: bool = False
     queries: bool = False
     text_columns: tuple[str, ...] = ()
     record_columns: tuple[str, ...] = ()
@@ -88,6 +97,19 @@ class Embedder(Protocol):
 
     def embed_ecg(self, variables: Variables, batch: Batch) -> dict[str, Float[Array, "batch feature"]]:
         """Features by name, the usual one `main`; deterministic, each record by itself."""
+        ...
+
+
+@runtime_checkable
+class Tokenized(Protocol):
+    """A method that declares `tokens`: its encoder has one for each lead and patch, from which `main` is pooled."""
+
+    declared: Declared
+
+    def init(self, key: PRNGKeyArray, batch: Batch) -> Variables: ...
+
+    def ecg_token_states(self, variables: Variables, batch: Batch) -> TokenStates:
+        """Deterministic, each record by itself."""
         ...
 
 

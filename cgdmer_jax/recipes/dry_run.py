@@ -10,26 +10,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import jax
-import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from cgdmer_jax.batch import Batch
-from cgdmer_jax.contract import InputContract
-from cgdmer_jax.data.corpus import Corpus, open_corpus
-from cgdmer_jax.data.record_columns import with_record_columns
+from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.fields import from_fields
-from cgdmer_jax.interop.huggingface import TextTower
 from cgdmer_jax.methods.protocol import Method
-from cgdmer_jax.recipes import build
-from cgdmer_jax.recipes.asked_entities import with_entities
-from cgdmer_jax.recipes.config_fields import check_fields, check_method
+from cgdmer_jax.recipes.config_fields import check_fields
 from cgdmer_jax.recipes.finetune import prepare
-from cgdmer_jax.recipes.pretrained_text import with_architecture
 from cgdmer_jax.recipes.starting_encoder import StartingEncoder
-from cgdmer_jax.recipes.text_columns import blank_columns
 from cgdmer_jax.recipes.training_run import state_shapes
+from cgdmer_jax.recipes.untrained import blank_with_columns, untrained
 from cgdmer_jax.recipes.utilisation import PEAK, flop_a_record
 from cgdmer_jax.training import placement, sharding
 from cgdmer_jax.training.optimizer import OptimizerConfig
@@ -47,15 +40,8 @@ def dry_run(config: ConfigDict, topology: str, accelerator: str) -> dict:
     What it returns is the same as figures.
     """
     config, mesh = check_fields(config), fake_mesh(topology, accelerator)
-    build.check_pretrains(config.method_name)
-    config, tower = with_architecture(config, RunFolder(Path("no-run")))
-    check_method(config)
-    corpus = open_corpus(tuple(config.data.stores))
-    tokenizer = build.make_tokenizer(config, corpus) if tower is None else tower.tokenizer
-    config = with_entities(config, corpus, tokenizer)
-    contract = build.make_contract(corpus, tokenizer, build.scaling_of(config))
-    method = build.make_method(config, contract, tokenizer)
-    return compiled_for(mesh, config, method, _blank_batch(config, contract, method, corpus, tower), accelerator)
+    method, batch = untrained(config, open_corpus(tuple(config.data.stores)))
+    return compiled_for(mesh, config, method, batch, accelerator)
 
 
 def dry_run_finetuning(
@@ -64,7 +50,7 @@ def dry_run_finetuning(
     """The same of fine-tuning, with the arguments of `finetune`."""
     mesh = fake_mesh(topology, accelerator)
     ready = prepare(config, RunFolder(Path("no-run")), load_encoder)
-    batch = _blank_batch(ready.config, ready.contract, ready.method, ready.corpus, None)
+    batch = blank_with_columns(ready.config, ready.contract, ready.method, ready.corpus, None)
     return compiled_for(mesh, ready.config, ready.method, batch, accelerator)
 
 
@@ -122,18 +108,6 @@ def compiled_for(mesh: Mesh, config: ConfigDict, method: Method, batch: Batch, a
         "utilisation": UTILISATION,
         "records_per_second": round(rate),
     }
-
-
-def _blank_batch(
-    config: ConfigDict, contract: InputContract, method: Method, corpus: Corpus, tower: TextTower | None
-) -> Batch:
-    """An empty batch with the columns that the method declares."""
-    size = config.data.batch_size
-    columns = with_record_columns(corpus, method.declared.record_columns).record_columns
-    blank = {name: np.zeros((size, *column.shape[1:]), column.dtype) for name, column in columns.items()}
-    return build.blank_batch_of(size, contract, config.data.max_tokens)._replace(
-        text_columns=blank_columns(config, method, tower, size), record_columns=blank
-    )
 
 
 def _sizes(topology: str) -> tuple[int, int]:

@@ -81,7 +81,8 @@ def line_chart(
 def category_chart(categories: Sequence[str], series: Mapping[str, Sequence[Point]], *, title: str) -> str:
     """Points with whiskers over named categories, one colour and mark position a series; a legend above."""
     step, height = 74, 250
-    width = LEFT + RIGHT + step * len(categories)
+    legend = [max(110.0, 30 + 6.2 * len(name)) for name in series]
+    width = max(LEFT + RIGHT + step * len(categories), LEFT + round(sum(legend)))
     ends = [end for line in series.values() for point in line for end in point if end is not None]
     if not ends:
         return ""
@@ -105,8 +106,9 @@ def category_chart(categories: Sequence[str], series: Mapping[str, Sequence[Poin
                 whisker = f"M{x:.1f} {y_of(point.low):.1f}V{y_of(point.high):.1f}"
                 parts.append(f'<path d="{whisker}" stroke="{colour}" stroke-width="1.5"/>')
             parts.append(_mark(number, x, y_of(point.value), colour))
-        parts.append(_mark(number, LEFT + 110 * number + 6, TOP - 8, colour))
-        parts.append(words_at(LEFT + 110 * number + 16, TOP - 4, name))
+        x_legend = LEFT + sum(legend[:number])
+        parts.append(_mark(number, x_legend + 6, TOP - 8, colour))
+        parts.append(words_at(x_legend + 16, TOP - 4, name))
     return "".join([*parts, "</svg>"])
 
 

@@ -3,13 +3,21 @@
 from pathlib import Path
 
 from cgdmer_jax import early_stop, path_arguments
-from cgdmer_jax.data.corpus import Corpus, open_corpus
+from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.evaluation.evaluation_folders import check_writable
-from cgdmer_jax.studies.finished_runs import differs, json_path, seeds_lost
-from cgdmer_jax.studies.grid import Planned, check_makeable, choose, load_grid, plan
-from cgdmer_jax.studies.one_run import run_one
-from cgdmer_jax.studies.table import table_of, write_figure, write_table
+from cgdmer_jax.studies.finished_runs import seeds_lost
+from cgdmer_jax.studies.grid import check_makeable, choose, load_grid, own_references, plan
+from cgdmer_jax.studies.many_runs import finished_files, open_runs, prepare, run_all
+from cgdmer_jax.studies.study import Study, is_shown
+from cgdmer_jax.studies.table import StudyTable, table_of, write_figure, write_table
+
+# Choices are made on validation, always. Floors do not differ between rows: they are computed with the final run.
+ABLATION = Study(
+    "ablation",
+    "validation",
+    ("--features=main", "--parts=probe,zero_shot,retrieval", "--random_seeds=0"),
+    lambda row, own: row["method"] == own and row["leads"] == "all" and is_shown(row),
+)
 
 
 def ablate(
@@ -31,21 +39,19 @@ def ablate(
     chosen = choose(grid, only)
     planned, corpus = plan(grid, store), open_corpus((store,))
     check_makeable(planned, corpus)
-    to_run = [one for one in planned if one.row in chosen and is_open(one, out)]
+    to_run = open_runs([one for one in planned if one.row in chosen], ABLATION, out)
     print(f"{len(to_run)} of {len(planned)} runs of the grid are to be done now")
     for one in to_run:
         print(f"  {one.row} seed {one.seed}: {', '.join(f'{n}={v}' for n, v in one.overrides.items())}")
     if dry_run:
         return 0
-    check_writable(out)
-    path_arguments.output_folder(workdir)
     path_arguments.output_file(figure)
-    early_stop.from_now_on("stopped between two runs; the same command continues with those not finished")
-    failed = run_all(to_run, corpus, workdir, out)
+    prepare(workdir, out)
+    failed = run_all(to_run, ABLATION, corpus, workdir, out)
     if failed is None:
         return early_stop.PREEMPTED
-    finished = [path for one in planned if not differs(one, path := json_path(one, out))]
-    problems = tell(finished, grid["reference"], out / "ablation-table.json", grid_file, figure)
+    table = table_of(finished_files(planned, ABLATION, out), grid["reference"], own_references(grid))
+    problems = tell(table, out / "ablation-table.json", grid_file, figure)
     if failed:
         problems += [f"{len(failed)} runs failed ({', '.join(failed)}); look above, then run the same command"]
     if problems:
@@ -53,44 +59,16 @@ def ablate(
     return 0
 
 
-def run_all(to_run: list[Planned], corpus: Corpus, workdir: Path, out: Path) -> list[str] | None:
-    """Names of the runs that failed, none of which keeps another from its turn; None where a signal stopped one."""
-    failed = []
-    for one in to_run:
-        try:
-            code = run_one(one, corpus, workdir, out)
-        except CgdmerError as error:
-            print(f"{one.row} seed {one.seed}: {error}")
-            code = 1
-        if code == early_stop.PREEMPTED:
-            return None
-        if code != 0:
-            failed.append(f"{one.row} seed {one.seed}")
-    return failed
-
-
-def is_open(one: Planned, out: Path) -> bool:
-    """Whether the run is still to be done; says why, or where its JSON is."""
-    path = json_path(one, out)
-    differing = differs(one, path)
-    if not differing:
-        print(f"{one.row} seed {one.seed}: done ({path})")
-    elif path.exists():
-        print(f"{one.row} seed {one.seed}: {path} is of another config ({'; '.join(differing)}), so it runs again")
-    return bool(differing)
-
-
-def tell(finished: list[Path], reference: str, path: Path, grid: str, figure: Path) -> list[str]:
+def tell(table: StudyTable, path: Path, grid: str, figure: Path) -> list[str]:
     """Writes table and figure of all finished runs, never over a table that knows more; returns what stopped it."""
-    table = table_of(finished, reference)
     if lost := seeds_lost(path, table.rows):
         return [
             f"{path} is left as it is, since a new one would have fewer seeds ({', '.join(lost)}): their JSON is gone "
             "or of another config; run those rows again, give another --out, or take the old table away"
         ]
-    if any(row["row"] == reference for row in table.rows):
+    if any(row["row"] == table.reference for row in table.rows):
         write_table(table, path, grid)
-        write_figure(table.rows, reference, figure)
+        write_figure(table.rows, table.reference, figure)
     else:
-        print(f'no table yet: no run of the reference row "{reference}" is finished')
+        print(f'no table yet: no run of the reference row "{table.reference}" is finished')
     return []

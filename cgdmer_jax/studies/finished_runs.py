@@ -10,6 +10,7 @@ from cgdmer_jax.json_file import read_json
 from cgdmer_jax.renamed_fields import renamed
 from cgdmer_jax.short_paths import short_fields
 from cgdmer_jax.studies.grid import Planned
+from cgdmer_jax.studies.study import Study
 from cgdmer_jax.training.run_folder import YOUNGER
 
 # Fields younger than some committed JSON, each with the value at which a run is the one it was before the field came:
@@ -27,8 +28,8 @@ NEUTRAL = YOUNGER | {
 UNLEARNED = "run."  # intervals, checkpoints, devices: a run may change them when it goes on
 
 
-def json_path(one: Planned, out: Path) -> Path:
-    return out / f"ablation-{one.row}-seed{one.seed}.json"
+def json_path(one: Planned, study: Study, out: Path) -> Path:
+    return out / f"{study.name}-{one.row}-seed{one.seed}.json"
 
 
 def read_document(path: Path) -> dict:
@@ -50,8 +51,11 @@ def differs(one: Planned, path: Path) -> list[str]:
     """Differences between the JSON and this run; none means the run is finished."""
     if not path.exists():
         return ["not run yet"]
-    before = short_fields(learned_config(read_document(path)))
     now = short_fields(json.loads(json.dumps(flat(one.config.to_dict()))))
+    document = read_document(path)
+    before = short_fields(learned_config(document))
+    for name in NEUTRAL.keys() - now.keys() - renamed(document["config"], "the JSON of a finished run").keys():
+        del before[name]  # of another method
     names = sorted(name for name in {*before, *now} if not name.startswith(UNLEARNED))
     return [f"{n}: {before.get(n)} -> {now.get(n)}" for n in names if before.get(n) != now.get(n)]
 

@@ -1,5 +1,6 @@
 """A grid file as a list of whole configs; every mistake in it is reported before anything runs."""
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 from ml_collections import ConfigDict
@@ -15,6 +16,7 @@ from cgdmer_jax.recipes.config_fields import check_fields
 
 FIELDS = {"config", "overrides", "reference", "rows"}
 ROW_FIELDS = {"overrides", "seeds"}
+OWN_REFERENCE = "reference"  # a row may name what it is compared with in place of the grid's
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,16 @@ def load_grid(path: str) -> dict:
             f"{path}: rows and overrides must be dicts; look at the grid of the package, ablations/cgdmer"
         )
     for name, row in grid["rows"].items():
-        _check_fields(row, ROW_FIELDS, f'{path}, row "{name}"')
-    if grid["reference"] not in grid["rows"]:
-        raise CgdmerError(f"{path}: reference is no row of it.{suggest(grid['reference'], grid['rows'])}")
+        _check_fields(row, ROW_FIELDS, f'{path}, row "{name}"', {OWN_REFERENCE})
+    for reference in (grid["reference"], *own_references(grid).values()):
+        if reference not in grid["rows"]:
+            raise CgdmerError(f"{path}: reference is no row of it.{suggest(reference, grid['rows'])}")
     return grid
+
+
+def own_references(grid: dict) -> dict[str, str]:
+    """Reference of each row that has one of its own."""
+    return {name: row[OWN_REFERENCE] for name, row in grid["rows"].items() if OWN_REFERENCE in row}
 
 
 def plan(grid: dict, store: str) -> list[Planned]:
@@ -66,15 +74,19 @@ def plan(grid: dict, store: str) -> list[Planned]:
         for seed in row["seeds"]:
             overrides = {**grid["overrides"], **row["overrides"], "data.stores": store, "seed": seed}
             try:
-                config = load_config(grid["config"], words_of(overrides))
-                config = check_fields(config)
+                planned.append(planned_run(name, seed, grid["config"], overrides))
             except CgdmerError as error:
                 raise CgdmerError(f'grid row "{name}": {error}') from error
-            planned.append(Planned(name, seed, grid["config"], overrides, config, provenance.config_sha256(config)))
             same = next(p for p in planned if p.sha256 == planned[-1].sha256)
             if same is not planned[-1]:
                 raise CgdmerError(f'grid rows "{same.row}" and "{name}" are the same config; take one out')
     return planned
+
+
+def planned_run(row: str, seed: int, spec: str, overrides: dict[str, object]) -> Planned:
+    """That run with its config; raises on an unknown field or value."""
+    config = check_fields(load_config(spec, words_of(overrides)))
+    return Planned(row, seed, spec, overrides, config, provenance.config_sha256(config))
 
 
 def check_makeable(planned: list[Planned], corpus: Corpus) -> None:
@@ -101,9 +113,9 @@ def _made_once(config: ConfigDict, corpus: Corpus) -> tuple[InputContract, Token
     return build.make_contract(corpus, tokenizer, build.scaling_of(config)), tokenizer
 
 
-def _check_fields(found: object, wanted: set[str], where: str) -> None:
+def _check_fields(found: object, wanted: set[str], where: str, optional: Set[str] = frozenset()) -> None:
     if not isinstance(found, dict):
         raise CgdmerError(f"{where} is a {type(found).__name__}, expected a dict with {', '.join(sorted(wanted))}")
-    for name in sorted(found.keys() ^ wanted):
+    for name in sorted((found.keys() ^ wanted) - optional):
         problem = "has the unknown" if name in found else "lacks the"
         raise CgdmerError(f"{where} {problem} field {name}; it holds {', '.join(sorted(wanted))}")

@@ -24,12 +24,9 @@ from cgdmer_jax.short_paths import short_fields, short_words
 from cgdmer_jax.studies import paired
 from cgdmer_jax.studies.finished_runs import json_path
 from cgdmer_jax.studies.grid import Planned
+from cgdmer_jax.studies.study import Study
 from cgdmer_jax.studies.table import write_lines
 from cgdmer_jax.training.run_folder import RunFolder
-
-SPLIT = "validation"  # choices are made there, always
-# Floors do not differ between rows: they are computed with the final run, not with each.
-EVALUATE = (f"--split={SPLIT}", "--features=main", "--parts=probe,zero_shot,retrieval", "--random_seeds=0")
 
 
 def run_folder(one: Planned, workdir: Path) -> Path:
@@ -37,12 +34,12 @@ def run_folder(one: Planned, workdir: Path) -> Path:
     return workdir / f"{one.row}-seed{one.seed}-{one.sha256[:8]}"
 
 
-def run_one(one: Planned, corpus: Corpus, workdir: Path, out: Path) -> int:
+def run_one(one: Planned, study: Study, corpus: Corpus, workdir: Path, out: Path) -> int:
     """Trains and scores in processes of their own (clean memory), then writes the JSON; the exit code."""
     run = run_folder(one, workdir)
     commands = {
         "pretrain": [*one.words(), f"--workdir={run}"],
-        "evaluate": [f"--run={run}", f"--store={corpus.stores[0].path}", *EVALUATE],
+        "evaluate": [f"--run={run}", f"--store={corpus.stores[0].path}", f"--split={study.split}", *study.evaluate],
     }
     seconds = {}
     for name, words in commands.items():
@@ -54,10 +51,11 @@ def run_one(one: Planned, corpus: Corpus, workdir: Path, out: Path) -> int:
             return code
     head = describe(one, run) | {"wall_seconds": seconds}
     head["commands"] = {n: " ".join(["python", *module_words(n), *short_words(w)]) for n, w in commands.items()}
-    rows, samples = kept_rows(run, needed_folder(run, corpus, SPLIT))
+    rows, samples = kept_rows(run, study, needed_folder(run, corpus, study.split))
     # The JSON says that the run is finished, so it comes last.
-    paired.save_samples(json_path(one, out).with_suffix(".npz"), samples)
-    write_lines(json_path(one, out), head, rows)
+    path = json_path(one, study, out)
+    paired.save_samples(path.with_suffix(".npz"), samples)
+    write_lines(path, head, rows)
     return 0
 
 
@@ -100,7 +98,7 @@ def describe(one: Planned, run: Path) -> dict:
         )
     rates = sorted(line["records_per_second"] for line in training if line["records_per_second"])
     steps = training[-1]["step"]
-    records = steps * one.config.data.batch_size
+    records, starts = steps * one.config.data.batch_size, RunFolder(run).starts()
     return {
         "row": one.row,
         "seed": one.seed,
@@ -111,7 +109,8 @@ def describe(one: Planned, run: Path) -> dict:
         "commit": commit(),
         "environment": environment(),
         "run": run.name,
-        "n_starts": len(RunFolder(run).starts()),
+        "n_starts": len(starts),
+        "training_commits": sorted({str(start.get("commit")) for start in starts}),
         "steps": steps,
         # From the median rate, so that it holds for a run of several sittings too; null for a very short one.
         "training_seconds": round(records / rates[len(rates) // 2], 1) if rates else None,
@@ -123,19 +122,13 @@ def describe(one: Planned, run: Path) -> dict:
     }
 
 
-def kept_rows(run: Path, scored: Path) -> tuple[list[dict], dict[ScoreKey, paired.Samples]]:
-    """Rows of the run itself: macro AUROC of each probe and of zero-shot with intervals, and all of retrieval.
+def kept_rows(run: Path, study: Study, scored: Path) -> tuple[list[dict], dict[ScoreKey, paired.Samples]]:
+    """Rows that the study keeps, with intervals, and the resampled figures of those that are macro AUROC.
 
     `scored` is the folder of the evaluation.
     """
     own = RunFolder(run).config()["method_name"]
-    rows = [
-        row
-        for row in read_results(scored / "results.json")["rows"]
-        if row["method"] == own
-        and (row["group"], row["leads"], row["label_fraction"]) == ("all", "all", 1.0)
-        and (row["evaluation"] == "retrieval" or (row["class"] == "macro_ge10" and row["metric"] == "auroc"))
-    ]
+    rows = [row for row in read_results(scored / "results.json")["rows"] if study.keeps(row, own)]
     file, remedy = scored / "predictions.npz", "evaluate the run again"
     arrays = read_arrays(file, remedy=remedy)
     keys = [key for key in dict.fromkeys(map(key_of, rows)) if key.text() in arrays]

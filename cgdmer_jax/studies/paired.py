@@ -46,6 +46,13 @@ def macro_samples(
     return Samples(values.astype(np.float32), basis.hexdigest())
 
 
+def interval_of(row: Mapping[int, Samples]) -> bootstrap.Interval | None:
+    """95 % of the row's macro, over patients and its seeds; None without resampled figures."""
+    if not row or not all(np.isfinite(one.values).any() for one in row.values()):
+        return None
+    return _interval(np.stack([row[seed].values.astype(np.float64) for seed in sorted(row)]))
+
+
 def paired_interval(row: Mapping[int, Samples], reference: Mapping[int, Samples]) -> bootstrap.Interval | None:
     """95 % of the row's macro less the reference's, over the seeds that both have; None where they are no pairs.
 
@@ -55,10 +62,14 @@ def paired_interval(row: Mapping[int, Samples], reference: Mapping[int, Samples]
     seeds = sorted(row.keys() & reference.keys())
     if not seeds or len({side[seed].basis for side in (row, reference) for seed in seeds}) > 1:
         return None
-    differences = np.stack([row[seed].values.astype(np.float64) - reference[seed].values for seed in seeds])
-    n_resamples = differences.shape[1]
-    chosen = bootstrap.seed_of_resample(len(seeds), n_resamples, SEED)
-    return bootstrap.interval(differences[chosen, np.arange(n_resamples)])
+    return _interval(np.stack([row[seed].values.astype(np.float64) - reference[seed].values for seed in seeds]))
+
+
+def _interval(of_seeds: Float[np.ndarray, "seed resample"]) -> bootstrap.Interval:
+    """Over resamples that each draw one seed."""
+    n_resamples = of_seeds.shape[1]
+    chosen = bootstrap.seed_of_resample(len(of_seeds), n_resamples, SEED)
+    return bootstrap.interval(of_seeds[chosen, np.arange(n_resamples)])
 
 
 def save_samples(path: Path, samples: Mapping[ScoreKey, Samples]) -> None:

@@ -4,12 +4,14 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
 from cgdmer_jax import provenance
-from cgdmer_jax.metrics.score_key import key_of
+from cgdmer_jax.metrics import bootstrap
+from cgdmer_jax.metrics.score_key import ScoreKey, key_of
 from cgdmer_jax.provenance import commit, environment
 from cgdmer_jax.report.difference_plot import Difference, difference_chart
 from cgdmer_jax.report.tables import terminal_lines
@@ -24,46 +26,87 @@ SHOWN = ("auroc", "recall_at_10")  # the JSON of each run holds more
 RECONSTRUCTION = ("training", None, None, "validation_ecg")  # loss on the validation records, with the row's own masks
 
 
-def table_rows(documents: Sequence[dict], reference: str, samples: Mapping[tuple[str, int], dict]) -> list[dict]:
+class Measured(NamedTuple):
+    """One figure of one run; figures of one kind and task are compared."""
+
+    row: str
+    seed: int
+    kind: tuple[str | None, ...]
+    task: str | None
+    value: float | int
+    key: ScoreKey | None  # of its resampled figures
+
+
+def table_rows(
+    documents: Sequence[dict],
+    reference: str,
+    samples: Mapping[tuple[str, int], dict],
+    own: Mapping[str, str] = MappingProxyType({}),
+) -> list[dict]:
     """A row for each grid row, kind of figure and task: the mean over its seeds, and the difference to the reference.
 
     `samples` holds the resampled figures of each (row, seed); without those of both sides the difference stands alone.
+    `own`: rows with a reference of their own.
     """
-    values = defaultdict(dict)  # (kind, task) -> row -> seed -> value
-    keys = {}  # (kind, task) -> its key among the samples
+    figures = []
     for document in documents:
-        for row in document["rows"]:
-            if row["value"] is None or row["metric"] not in SHOWN:
-                continue
-            key = (tuple(row[field] for field in KIND), row["task"])
-            values[key].setdefault(document["row"], {})[document["seed"]] = row["value"]
-            keys[key] = key_of(row)
+        which = document["row"], document["seed"]
+        figures += [
+            Measured(*which, tuple(row[field] for field in KIND), row["task"], row["value"], key_of(row))
+            for row in document["rows"]
+            if row["value"] is not None and row["metric"] in SHOWN
+        ]
         loss = document["metrics"]["validation"].get(RECONSTRUCTION[-1])
         if loss is not None:
-            values[RECONSTRUCTION, None].setdefault(document["row"], {})[document["seed"]] = loss
+            figures.append(Measured(*which, RECONSTRUCTION, None, loss, None))
+    return compared(figures, KIND, reference, samples, own)
+
+
+def compared(
+    figures: Sequence[Measured],
+    fields: Sequence[str],
+    reference: str,
+    samples: Mapping[tuple[str, int], dict],
+    own: Mapping[str, str] = MappingProxyType({}),
+) -> list[dict]:
+    """A row for each study row, kind (its `fields`) and task: the mean over its seeds, the difference to the reference.
+
+    Both with intervals where the resampled figures of every seed are known.
+    """
+    values = defaultdict(dict)  # (kind, task) -> row -> seed -> value
+    for one in figures:
+        values[one.kind, one.task].setdefault(one.row, {})[one.seed] = one.value
+    keys = {(one.kind, one.task): one.key for one in figures}
     made = []
     for (kind, task), of_row in values.items():
-        wanted = keys.get((kind, task))
+        wanted = keys[kind, task]
         for name, by_seed in of_row.items():
-            row = {"row": name, "n_seeds": len(by_seed), **dict(zip(KIND, kind, strict=True)), "task": task}
+            row = {"row": name, "n_seeds": len(by_seed), **dict(zip(fields, kind, strict=True)), "task": task}
             row["value"] = float(np.mean(list(by_seed.values())))
-            row |= {"difference": None, "low": None, "high": None, "n_seeds_paired": 0}
-            theirs = of_row.get(reference, {})
-            if name != reference and (seeds := by_seed.keys() & theirs.keys()):
+            mine = _samples_of(samples, name, by_seed, wanted)
+            row |= _ends("value", paired.interval_of(mine) if mine.keys() == by_seed.keys() else None)
+            less = own.get(name, reference)
+            row |= {"reference": less, "difference": None, "low": None, "high": None, "n_seeds_paired": 0}
+            theirs = of_row.get(less, {})
+            if name != less and (seeds := by_seed.keys() & theirs.keys()):
                 row["n_seeds_paired"] = len(seeds)
                 row["difference"] = float(np.mean([by_seed[s] - theirs[s] for s in seeds]))
-                mine, other = (_samples_of(samples, side, seeds, wanted) for side in (name, reference))
-                if mine.keys() == other.keys() == seeds and (found := paired.paired_interval(mine, other)):
+                sides = [_samples_of(samples, side, seeds, wanted) for side in (name, less)]
+                if all(side.keys() == seeds for side in sides) and (found := paired.paired_interval(*sides)):
                     row |= {"low": found.low, "high": found.high}
             made.append(row)
     return made
+
+
+def _ends(name: str, found: bootstrap.Interval | None) -> dict[str, float | None]:
+    return {f"{name}_low": found.low if found else None, f"{name}_high": found.high if found else None}
 
 
 def _samples_of(samples, row, seeds, key):
     return {seed: found[key] for seed in seeds if key in (found := samples.get((row, seed), {}))}
 
 
-def text_tables(rows: Sequence[dict]) -> str:
+def text_tables(rows: Sequence[dict], reference: str) -> str:
     """A table a kind of figure, for a terminal."""
     kinds = list(dict.fromkeys(tuple(row[field] for field in KIND) for row in rows))
     parts = []
@@ -74,9 +117,15 @@ def text_tables(rows: Sequence[dict]) -> str:
         for name in dict.fromkeys(row["row"] for row in of_kind):
             of_task = {row["task"]: row for row in of_kind if row["row"] == name}
             seeds = str(max(row["n_seeds"] for row in of_task.values()))
-            cells.append([name, seeds, *(_cell(of_task.get(task)) for task in tasks)])
+            label = _label(next(iter(of_task.values())), reference)
+            cells.append([label, seeds, *(_cell(of_task.get(task)) for task in tasks)])
         parts.append("\n".join([" ".join(part for part in kind if part), *terminal_lines(cells)]))
     return "\n\n".join(parts)
+
+
+def _label(row: dict, reference: str) -> str:
+    """Name of the row, and what it is compared with where that is not the table's reference."""
+    return row["row"] if row["reference"] == reference else f"{row['row']} less {row['reference']}"
 
 
 def _cell(row: dict | None) -> str:
@@ -106,12 +155,13 @@ class StudyTable(NamedTuple):
     not_measured: list[str]
 
 
-def table_of(paths: Sequence[Path], reference: str) -> StudyTable:
+def table_of(paths: Sequence[Path], reference: str, own: Mapping[str, str] = MappingProxyType({})) -> StudyTable:
     """From the JSON of the finished runs and the samples beside them; no run folder is asked for."""
     documents = [read_document(one) for one in paths]
     kept = {(d["row"], d["seed"]): one.with_suffix(".npz") for d, one in zip(documents, paths, strict=True)}
     samples = {which: paired.load_samples(one) for which, one in kept.items() if one.exists()}
-    return StudyTable(reference, table_rows(documents, reference, samples), not_measured(documents, reference))
+    rows = table_rows(documents, reference, samples, own)
+    return StudyTable(reference, rows, not_measured(documents, reference))
 
 
 def write_table(table: StudyTable, path: Path, grid: str) -> None:
@@ -119,7 +169,7 @@ def write_table(table: StudyTable, path: Path, grid: str) -> None:
     head = {"command": provenance.command_line(), "commit": commit(), "environment": environment()}
     head |= {"grid": short(grid), "reference": table.reference, "not_measured": table.not_measured}
     write_lines(path, head, table.rows)
-    print(text_tables(table.rows))
+    print(text_tables(table.rows, table.reference))
     print(f"not measured: {', '.join(table.not_measured)}")
     print(f"table: {path}")
 
@@ -129,7 +179,7 @@ def write_figure(rows: Sequence[dict], reference: str, path: Path) -> None:
     panels: dict[str, list[Difference]] = defaultdict(list)
     for row in rows:
         if all(row[field] == value for field, value in HEADLINE.items()) and row["difference"] is not None:
-            name, seeds = row["row"].replace("_", " "), row["n_seeds_paired"]
+            name, seeds = _label(row, reference).replace("_", " "), row["n_seeds_paired"]
             panels[row["task"]].append(Difference(name, row["difference"], row["low"], row["high"], seeds == 1))
     if not panels:
         return

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from cgdmer_jax.config import flat
+from cgdmer_jax.studies.ablation import ABLATION
 from cgdmer_jax.studies.finished_runs import NEUTRAL, differs, json_path, seeds_lost
 from cgdmer_jax.studies.grid import load_grid, plan
 from cgdmer_jax.studies.table import table_of
@@ -28,7 +29,7 @@ def both(planned):
 
 
 def test_every_committed_run_is_finished_under_the_current_grid(planned):
-    paths = {json_path(one, RESULTS): one for one in planned}
+    paths = {json_path(one, ABLATION, RESULTS): one for one in planned}
     assert len(COMMITTED) == 21 and paths.keys() >= set(COMMITTED)
     assert {path.name: found for path in COMMITTED if (found := differs(paths[path], path))} == {}
 
@@ -48,7 +49,7 @@ def test_fields_that_a_json_is_older_than_have_the_neutral_value_in_every_config
     ],
 )
 def test_a_run_counts_unless_what_it_learned_under_differs(changes, found, both, tmp_path):
-    document = json.loads(json_path(both, RESULTS).read_text())
+    document = json.loads(json_path(both, ABLATION, RESULTS).read_text())
     document["config"] |= changes
     path = tmp_path / "run.json"
     path.write_text(json.dumps(document))
@@ -56,7 +57,7 @@ def test_a_run_counts_unless_what_it_learned_under_differs(changes, found, both,
 
 
 def test_a_field_that_is_new_and_not_neutral_is_another_config(both, tmp_path):
-    document = json.loads(json_path(both, RESULTS).read_text())
+    document = json.loads(json_path(both, ABLATION, RESULTS).read_text())
     del document["config"]["method.masking"]
     path = tmp_path / "run.json"
     path.write_text(json.dumps(document))

@@ -14,13 +14,13 @@ from cgdmer_jax.methods.kmerl.config import KMerlConfig, KMerlDraws
 from cgdmer_jax.methods.kmerl.loss import ReadBatch, knowledge_loss
 from cgdmer_jax.methods.kmerl.network import KMerlNetwork
 from cgdmer_jax.methods.losses.entities import positive_weights
-from cgdmer_jax.methods.protocol import Aux, Declared, Variables
+from cgdmer_jax.methods.protocol import Aux, Declared, TokenStates, Variables
 from cgdmer_jax.models.ecg.scaling import scale
 from cgdmer_jax.models.ecg.vit import patchify
 from cgdmer_jax.models.frozen import held
 from cgdmer_jax.models.heads import masked_mean, masked_std, per_lead_moments
 from cgdmer_jax.models.masking.segments import draw_segments, keep_leads
-from cgdmer_jax.models.masking.slots import all_valid, valid_tokens
+from cgdmer_jax.models.masking.slots import all_valid, on_grid, valid_tokens
 from cgdmer_jax.models.masking.words import PADDING
 from cgdmer_jax.models.text import tower as text_tower
 from cgdmer_jax.models.transformer import MOST_SEQUENCE, Compute
@@ -88,7 +88,7 @@ class KMerl:
         if self.network.text_tower is not None:
             rules = text_tower.rate_factors(self._frozen, trained, self.config.text_lr_multiplier)
             columns = (TEXT_VECTORS, ENTITIES) if trained == 0 else columns
-        return Declared(recordings=True, text=True, queries=True, text_columns=columns, rate_factors=rules)
+        return Declared(recordings=True, text=True, tokens=True, queries=True, text_columns=columns, rate_factors=rules)
 
     @property
     def entity_names(self) -> tuple[str, ...]:
@@ -130,6 +130,13 @@ class KMerl:
             "per_lead": per_lead.reshape(len(main), -1),
             "aligned": self._apply(variables, tokens, live, method="align_ecg"),
         }
+
+    def ecg_token_states(self, variables: Variables, batch: Batch) -> TokenStates:
+        """The encoder's own."""
+        patches, valid = self.patches(batch, batch.lead_mask)
+        slots = all_valid(valid)
+        tokens = self._apply(variables, patches, slots, method="ecg_tokens")
+        return TokenStates(on_grid(tokens, slots, *valid.shape[1:]), valid)
 
     def embed_text(
         self,

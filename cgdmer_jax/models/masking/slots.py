@@ -9,7 +9,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Int, Int32, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, Int32, PRNGKeyArray
 
 from cgdmer_jax.models.masking.strategies import LAST, penalty, ranks
 from cgdmer_jax.models.masking.strategies import STRATEGIES as STRATEGIES
@@ -23,6 +23,14 @@ class Slots(NamedTuple):
 
     def live(self) -> Bool[Array, "batch slot"]:
         return jnp.arange(self.index.shape[1])[None, :] < self.length[:, None]
+
+    def among(self, n_tokens: int) -> Bool[Array, "batch token"]:
+        """Which of a record's tokens stand in live slots."""
+
+        def of_record(index, live):
+            return jnp.zeros(n_tokens, bool).at[index].max(live)  # a dead slot may name the token of a live one
+
+        return jax.vmap(of_record)(self.index, self.live())
 
     def first(self, share: float) -> "Slots":
         """The first `share` of the slots (at least one); of hidden slots, whose order is random, a random part."""
@@ -52,6 +60,16 @@ def all_valid(valid: Bool[Array, "batch lead patch"]) -> Slots:
     flat = valid.reshape(valid.shape[0], -1)
     index = jnp.argsort(~flat, axis=1, stable=True).astype(jnp.int32)
     return Slots(index, flat.sum(1, dtype=jnp.int32))
+
+
+def on_grid(
+    x: Float[Array, "batch slot width"], slots: Slots, n_leads: int, n_patches: int
+) -> Float[Array, "batch lead patch width"]:
+    """What stands in the live slots, each at its lead and patch; 0 where no slot has a token."""
+    live = jnp.where(slots.live()[:, :, None], x, 0)
+    at = (jnp.arange(len(x))[:, None], slots.index)
+    grid = jnp.zeros((len(x), n_leads * n_patches, x.shape[2]), x.dtype).at[at].add(live)
+    return grid.reshape(len(x), n_leads, n_patches, x.shape[2])
 
 
 def drop_leads(

@@ -1,0 +1,100 @@
+"""Delineation from recordings to scores: a U-Net learns it, an encoder's tokens carry it, the command tells it."""
+
+import json
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+
+from baselines.delineation.unet import UNetDelineator
+from cgdmer_jax.commands import delineate
+from cgdmer_jax.config import defaults
+from cgdmer_jax.data.loader import sequential_batches
+from cgdmer_jax.data.record_columns import WAVES
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.evaluation.delineation import open_marked
+from cgdmer_jax.interop.pretrained import save_model
+from cgdmer_jax.methods.delineate.method import ENCODER
+from cgdmer_jax.methods.merl.method import MerlConfig
+from cgdmer_jax.metrics.delineation import score_waves
+from cgdmer_jax.recipes.delineate import fold_trainer, on_encoder
+from cgdmer_jax.recipes.starting_encoder import encoder_of_model
+from tests.data.marked_store import RATE, marked_store
+from tests.interop.small_model import small_model
+
+STEPS = 60
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models") / "small"
+    save_model(folder, **small_model())
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """As long as that model reads."""
+    return marked_store(tmp_path_factory.mktemp("stores") / "marked", 20, seconds=10.0)
+
+
+def test_a_u_net_finds_the_waves_of_other_patients(tmp_path):
+    corpus = open_marked(marked_store(tmp_path / "store"))
+    fit, score = np.arange(32), np.arange(32, 40)
+    trained_fold = fold_trainer(UNetDelineator(corpus.rate), None, corpus, max_tokens=1, steps=STEPS, seed=0)
+    found, marked = trained_fold(fit, score), corpus.record_columns[WAVES][score]
+    scores = score_waves([*found.reshape(-1, 200)], [*marked.reshape(-1, 200)], float(RATE))
+    assert scores["macro"].figures["boundary_f1"] > 0.9 and scores["macro"].figures["dice"] > 0.8
+    np.testing.assert_array_equal(trained_fold(fit, score), found)  # each fold starts anew
+
+
+def test_weights_start_where_the_model_has_them_and_those_of_an_encoder_that_stays_end_there(model, store):
+    corpus, encoder = open_marked(store), encoder_of_model(model)
+    lines = np.arange(corpus.n_records)
+    method, weights = on_encoder(encoder, init="pretrained", trained="head")
+    states = method.encoder.ecg_token_states(encoder.variables, _batch(corpus))
+    blank = jax.jit(method.init)(jax.random.key(0), _batch(corpus))
+    given = blank.params | {ENCODER: weights.params}
+    expected = method.head.apply({"params": blank.params["head"]}, states.states)
+    np.testing.assert_allclose(method.wave_logits(blank._replace(params=given), _batch(corpus)), expected, atol=1e-5)
+    made = {}
+    for init in ("pretrained", "scratch"):
+        method, weights = on_encoder(encoder, init=init, trained="head")
+        assert (weights is None) == (init == "scratch")
+        trained_fold = fold_trainer(method, weights, corpus, max_tokens=encoder.max_tokens, steps=2, seed=0)
+        made[init] = trained_fold(lines[:16], lines[16:])
+    assert made["pretrained"].shape == (4, 12, 1000) and np.any(made["pretrained"] != made["scratch"])
+
+
+def _batch(corpus):
+    tokens = np.zeros((len(corpus.texts), 16), np.int32)
+    return next(sequential_batches(corpus, np.arange(2), tokens, tokens > 0, 2))[0]
+
+
+def test_the_command_scores_five_folds_and_says_what_it_was_given(model, store, tmp_path, capsys):
+    out = tmp_path / "out.json"
+    words = [f"--model={model}", f"--store={store}", f"--out={out}", "--steps=1", "--trained=head"]
+    assert delineate.main(words) == 0
+    told, document = capsys.readouterr().out, json.loads(out.read_text())
+    assert told.count("boundary F1 P") == 6 and f"; {out}" in told
+    assert document["settings"] | {"store": ""} == {
+        **{"method": "cgdmer", "encoder_from": ".../small", "seen_in_training": False, "store": ""},
+        **{"init": "pretrained", "trained": "head", "steps": 1, "seed": 0},
+    }
+    assert len(document["folds"]) == 5 and {row["wave"] for row in document["rows"]} == {"P", "QRS", "T", "macro"}
+    with pytest.raises(CgdmerError, match="was made with steps 1, not 2; name another --out"):
+        delineate.main([*words[:3], "--steps=2", "--trained=head"])
+
+
+def test_an_encoder_without_tokens_of_one_lead_is_refused(model):
+    encoder = replace(encoder_of_model(model), name="merl", fields=defaults(MerlConfig))
+    with pytest.raises(CgdmerError, match="the encoder is of merl, whose tokens are not each of one lead"):
+        on_encoder(encoder, init="pretrained", trained="all")
+
+
+def test_a_store_of_fewer_records_than_a_step_reads_is_refused(tmp_path):
+    corpus = open_marked(marked_store(tmp_path / "store", 10))
+    trained_fold = fold_trainer(UNetDelineator(corpus.rate), None, corpus, max_tokens=1, steps=1, seed=0)
+    with pytest.raises(CgdmerError, match="has 8 records with marked waves to learn from, and a step reads 16"):
+        trained_fold(np.arange(8), np.arange(8, 10))

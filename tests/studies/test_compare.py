@@ -1,0 +1,176 @@
+"""Configs side by side: equally many records, what is refused first, what runs again, and the page that comes out."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cgdmer_jax.commands import compare
+from cgdmer_jax.data.corpus import open_corpus
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.evaluation.outcome import Outcome, score, together
+from cgdmer_jax.metrics.results import Setting, write_results
+from cgdmer_jax.studies import one_run
+from cgdmer_jax.studies.comparison import plan, row_name
+from tests.data.small_stores import write_store
+from tests.small_runs import ROOT
+
+CONFIG = """
+from configs.{file} import get_config as made
+
+def get_config(name="nano"):
+    config = made(name)
+    config.data.batch_size = {batch}
+    return config
+"""
+N = 60
+LABELS = np.random.default_rng(0).random((N, 2)) < 0.4
+SKILL = {"wide": 0.6, "narrow": 0.3}  # of the config of that name
+
+
+@pytest.fixture(autouse=True)
+def in_the_checkout(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return write_store(tmp_path_factory.mktemp("compare") / "s", [f"report of sinus rhythm {row}" for row in range(40)])
+
+
+class Folder:
+    """Two config files and the folders of the command; runs are stood in for."""
+
+    def __init__(self, path, store, monkeypatch):
+        self.path, self.store, self.calls, self.codes, self.words = path, store, [], {}, []
+        (path / "wide.py").write_text(CONFIG.format(file="cgdmer", batch=8))
+        (path / "narrow.py").write_text(CONFIG.format(file="cmelt", batch=4))
+        monkeypatch.setattr(one_run, "run_child", self._run)
+
+    def main(self, *more, configs=("wide.py:nano", "narrow.py:nano"), records=16):
+        words = ["--configs", *(str(self.path / config) for config in configs), f"--store={self.store}"]
+        words += [f"--records={records}", f"--workdir={self.path / 'runs'}", f"--out={self.path / 'out'}"]
+        return compare.main([*words, *more])
+
+    def rows(self):
+        return json.loads((self.path / "out" / "comparison.json").read_text())["rows"]
+
+    def _run(self, words):
+        """Leaves what the real commands leave."""
+        self.words.append(words)
+        run = Path(next(w for w in words if w.startswith(("--workdir=", "--run="))).split("=", 1)[1])
+        name = run.name.split("-")[0]
+        self.calls.append(f"{words[3]} {run.name.rsplit('-', 1)[0]}")
+        if self.calls[-1] in self.codes:
+            return self.codes[self.calls[-1]]
+        method = {"wide": "cgdmer", "narrow": "cmelt"}[name]
+        if words[3] == "pretrain":
+            run.mkdir(parents=True)
+            lines = [{"step": 2, "loss": 1.0, "records_per_second": 80.0}, {"step": 2, "validation_loss": 2.0}]
+            (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+            (run / "environment.json").write_text('[{"commit": "abc"}, {"commit": "def"}]')
+            (run / "config.json").write_text(json.dumps({"method_name": method}))
+        else:
+            leave_evaluation(run, method, SKILL[name], open_corpus((self.store,)).fingerprint)
+        return 0
+
+
+def leave_evaluation(run, method, skill, fingerprint):
+    out = run / "evaluation" / "synthetic" / "validation"
+    out.mkdir(parents=True)
+    made: list[Outcome] = []
+    for own, leads in ((method, "all"), ("random_weights", "all"), (method, "II")):
+        probed = {"evaluation": "missing_leads", "variant": "native"} if leads != "all" else {"evaluation": "probe"}
+        setting = Setting(
+            store="synthetic", split="validation", method=own, run=run.name, feature="main", feature_dim=2,
+            task="findings", domain="in", supervision="labels", seen_in_training=False, leads=leads, **probed,
+        )  # fmt: skip
+        own_skill = {"random_weights": 0.0}.get(own, skill if leads == "all" else skill / 2)
+        scores = np.random.default_rng([ord(c) for c in f"{own}{leads}"]).random(LABELS.shape) + own_skill * LABELS
+        made.append(score(setting, [scores], LABELS, ("A", "B"), probabilities=False))
+    outcome = together(made)
+    write_results(out / "results.json", "", list(outcome.rows), {"store": fingerprint})
+    arrays = {key.text(): one.astype(np.float32) for key, one in outcome.predictions.items()}
+    arrays |= {"findings/labels": LABELS, "findings/classes": np.array(["A", "B"])}
+    arrays |= {"findings/record_id": np.arange(N).astype(str), "findings/patient_id": (np.arange(N) // 2).astype(str)}
+    np.savez(out / "predictions.npz", **arrays)
+
+
+@pytest.fixture
+def folder(tmp_path, store, monkeypatch):
+    return Folder(tmp_path, store, monkeypatch)
+
+
+def test_every_config_sees_equally_many_records_whatever_its_batch(folder, store):
+    planned = plan([str(folder.path / "wide.py:nano"), str(folder.path / "narrow.py:nano")], str(store), 16, (0, 1))
+    seen = [(one.row, one.seed, one.config.optimizer.steps, one.config.data.batch_size) for one in planned]
+    assert seen == [("wide-nano", 0, 2, 8), ("wide-nano", 1, 2, 8), ("narrow-nano", 0, 4, 4), ("narrow-nano", 1, 4, 4)]
+    assert planned[0].config.run.validate_every == 2  # else nothing would be validated in so short a run
+
+
+def test_a_row_is_named_by_file_size_and_preset():
+    assert row_name("configs/merl.py:nano,lead_dropout") == "merl-nano-lead_dropout"
+    assert row_name("kmerl:tiny") == "kmerl-tiny"
+
+
+def test_differences_are_to_the_first_config_on_the_same_patients_and_the_page_has_all_figures(folder):
+    assert folder.main() == 0
+    assert folder.calls == [f"{c} {name}-nano-seed0" for name in SKILL for c in ("pretrain", "evaluate")]
+    assert "--split=validation" in folder.words[1] and "--optimizer.steps" not in " ".join(folder.words[1])
+    rows = {(row["row"], row["evaluation"], row["encoder"]): row for row in folder.rows()}
+    first, second = (rows[name, "probe", "trained"] for name in ("wide-nano", "narrow-nano"))
+    assert first["difference"] is None and first["value_low"] < first["value"] < first["value_high"]
+    assert second["difference"] == pytest.approx(second["value"] - first["value"])
+    assert second["low"] < second["difference"] < second["high"]
+    # Two methods have different names; their encoders without training gave the same scores here, so that
+    # each resample of patients gives the same figure too.
+    assert rows["narrow-nano", "probe", "random_weights"]["difference"] == 0
+    assert rows["narrow-nano", "probe", "random_weights"]["high"] == 0
+    assert rows["wide-nano", "missing_leads", "trained"]["value"] < first["value"]
+    page = (folder.path / "out" / "comparison.html").read_text()
+    for words in (
+        "wide-nano",
+        "narrow-nano, random weights",
+        f"{second['difference']:+.3f}",
+        "Missing leads",
+        "abc, def",
+    ):
+        assert words in page
+
+
+def test_it_goes_on_where_it_was_stopped_and_a_failed_run_keeps_no_other_from_its_turn(folder, capsys):
+    folder.codes = {"pretrain wide-nano-seed0": 75}
+    assert folder.main() == 75 and len(folder.calls) == 1
+    folder.codes = {"evaluate wide-nano-seed0": 1}
+    with pytest.raises(CgdmerError, match=r"1 runs failed \(wide-nano seed 0\)"):
+        folder.main()
+    assert folder.calls[-1] == "evaluate narrow-nano-seed0"
+    assert {row["row"] for row in folder.rows()} == {"narrow-nano"}
+    folder.codes, folder.calls = {}, []
+    (next((folder.path / "runs").glob("wide*"))).rename(folder.path / "elsewhere")  # the stand-in cannot go on with it
+    assert folder.main() == 0
+    assert folder.calls == ["pretrain wide-nano-seed0", "evaluate wide-nano-seed0"]
+    assert "narrow-nano seed 0: done" in capsys.readouterr().out
+
+
+def test_a_dry_run_tells_the_costs_and_trains_nothing(folder, capsys):
+    assert folder.main("--dry_run") == 0
+    assert folder.calls == [] and capsys.readouterr().out.count("GFLOP a record") == 2
+    assert not (folder.path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "given", "sentence"),
+    [
+        ((), {"configs": ("wide.py:nano", "wide.py:nano")}, "two of them are called wide-nano"),
+        ((), {"configs": ("wide.py:nano", "narrow.py:huge")}, r'narrow.*has no size "huge"'),
+        ((), {"records": 12}, r"wide\.py.*batches have 8 records.*--records=12; give a multiple"),
+        ((), {"records": 0}, "give a multiple"),
+        (("--seeds", "1", "1"), {}, "names a seed twice"),
+    ],
+)
+def test_a_mistake_is_told_before_anything_runs(folder, more, given, sentence):
+    with pytest.raises(CgdmerError, match=sentence):
+        folder.main(*more, **given)
+    assert folder.calls == []

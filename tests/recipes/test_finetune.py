@@ -293,6 +293,15 @@ def test_wrong_input_is_one_sentence_and_leaves_no_run(asked, sentence, pretrain
     assert asked is a_pretraining or not (tmp_path / "run").exists()
 
 
+def test_its_step_is_compiled_for_a_stated_mesh_without_a_run(folder, store, pretrained, tmp_path):
+    asked = words(pretrained, store, tmp_path / "run", "--dry_run=2x2")
+    process = start_module("tests.killed_finetune", asked, folder / "cache", {})
+    said, _ = process.communicate()
+    assert process.returncode == 0, said
+    assert "compiled for 2 x 2 (data x fsdp) fake CPU devices" in said
+    assert "variables/params/encoder/lead/kernel" in said and not (tmp_path / "run").exists()
+
+
 def test_a_fine_tuned_run_is_no_encoder_to_start_from(finetuned, store, tmp_path):
     with pytest.raises(CgdmerError, match="was fine-tuned itself; give the pretrained run or model"):
         finetune.main(words(finetuned, store, tmp_path / "run"))

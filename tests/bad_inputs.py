@@ -12,6 +12,7 @@ from pandas import DataFrame
 
 from cgdmer_jax import load
 from cgdmer_jax.waveform.conditioning import LEADS
+from tests.bad_delineations import encoder_without_tokens, store_without_waves
 from tests.bad_entities import chatter, key_not_set, key_wanted, moved, no_address
 from tests.bad_models import (
     a_file_in_the_way,
@@ -253,6 +254,8 @@ CASES = (
     Case("a run folder: another digit in input.json", flipped_bit_in_contract, 1, "input.json differs from what was"),
     Case("going on in a run folder without config.json", run_without_config, 1, "has no config.json; restore it"),
     Case("a run folder without checkpoints", lambda f: half_deleted(f, "checkpoints"), 1, "holds no checkpoint"),
+    Case("delineation: a store without marked waves", store_without_waves, 1, "holds no waves; name one of a"),
+    Case("delineation: an encoder of another kind", encoder_without_tokens, 1, "whose tokens are not each of one lead"),
     Case("evaluation: no record in the split", store_without_the_split, 1, "no record in the validation split"),
     Case(
         "evaluation: metrics.jsonl edited by hand",

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int8, Int64
+from jaxtyping import Array, Int8
 
 from cgdmer_jax.batch import Batch
 from cgdmer_jax.data.corpus import Corpus
-from cgdmer_jax.data.loader import Loader, sequential_batches
+from cgdmer_jax.data.loader import Lines, Loader, sequential_batches
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.batched import records_at_once
 from cgdmer_jax.methods.delineate.method import ENCODER, Delineate, Delineator
@@ -28,7 +28,6 @@ from cgdmer_jax.training.step import make_step
 
 BATCH_SIZE, LEARNING_RATE, WARMUP = 16, 1e-3, 0.1
 
-Lines = Int64[np.ndarray, "record"]
 Delineated = Int8[np.ndarray, "record lead time"]  # a class for each sample, as in the record column `waves`
 TrainedFold = Callable[[Lines, Lines], Delineated]  # lines to learn from, lines to delineate
 

@@ -151,6 +151,8 @@ def kept_rows(run: Path, study: Study, scored: Path) -> tuple[list[dict], dict[S
     of_task = {key: [f"{key.task}/{name}" for name in ("labels", "record_id", "patient_id")] for key in keys}
     for name in (name for names in of_task.values() for name in names if name not in arrays):
         raise CgdmerError(f"{file} lacks {name}; {remedy}")
+    # Scores of a part of the classes (names that were trained) have the interval of their row alone.
+    keys = [key for key in keys if arrays[key.text()].shape[-1] == arrays[f"{key.task}/labels"].shape[1]]
     samples = {
         key: paired.macro_samples(arrays[key.text()].astype(np.float64), *(arrays[name] for name in of_task[key]))
         for key in keys

@@ -126,7 +126,8 @@ def describe(one: Planned, run: Path) -> dict:
         "environment": environment(),
         "run": run.name,
         "n_starts": len(starts),
-        "training_commits": sorted({str(start.get("commit")) for start in starts}),
+        # A start that found nothing left to do has no steps; one that was killed does not know them.
+        "training_commits": sorted({str(s.get("commit")) for s in starts if s.get("first_step", 0) != steps}),
         "steps": steps,
         # From the median rate, so that it holds for a run of several sittings too; null for a very short one.
         "training_seconds": round(records / rates[len(rates) // 2], 1) if rates else None,

@@ -15,16 +15,25 @@ from cgdmer_jax.metrics_file import read_metrics
 from cgdmer_jax.training.log import untimed
 
 ROOT = Path(__file__).parents[1]
-SMALL = [
-    *(
-        f"--config.method.{part}.{name}"
-        for part in ("ecg", "text", "second", "decoder")
-        for name in ("width=16", "depth=1")
-    ),
-    "--config.method.embed_dim=16",
-    "--config.data.batch_size=8",
-    "--config.run.validation_records=8",
-]
+
+
+def narrow(*parts: str) -> list[str]:
+    """Overrides that make these parts of a method, and the batches, small."""
+    sizes = [f"--config.method.{part}.{name}" for part in parts for name in ("width=16", "depth=1")]
+    return [*sizes, "--config.data.batch_size=8", "--config.run.validation_records=8"]
+
+
+SMALL = [*narrow("ecg", "text", "second", "decoder"), "--config.method.embed_dim=16"]
+METHODS = {
+    "cgdmer": ["--config=configs/cgdmer.py:quickstart", *SMALL],
+    "cmelt": [
+        "--config=configs/cmelt.py:nano",
+        *narrow("ecg", "text", "decoder", "fusion"),
+        "--config.method.fusion.depth=2",
+        "--config.method.front_channels=16",
+    ],
+    "kmerl": ["--config=configs/kmerl.py:nano", *narrow("ecg", "text", "query"), "--config.method.embed_dim=16"],
+}
 
 
 def make_store(folder: Path, n_records: int = 160) -> Path:
@@ -33,11 +42,17 @@ def make_store(folder: Path, n_records: int = 160) -> Path:
 
 
 def start_pretrain(
-    workdir: Path, store: Path, cache: Path, *more: str, module: str = "experiments.pretrain", **variables: str
+    workdir: Path,
+    store: Path,
+    cache: Path,
+    *more: str,
+    module: str = "experiments.pretrain",
+    method: str = "cgdmer",
+    **variables: str,
 ) -> subprocess.Popen:
     """The command in a process of its own, which shares compiled code with the others through `cache`."""
-    words = ["--config=configs/cgdmer.py:quickstart", f"--workdir={workdir}", f"--config.data.stores={store}"]
-    return start_module(module, [*words, *SMALL, *more], cache, variables)
+    words = [*METHODS[method], f"--workdir={workdir}", f"--config.data.stores={store}"]
+    return start_module(module, [*words, *more], cache, variables)
 
 
 def start_command(name: str, words: list[str], cache: Path) -> subprocess.Popen:

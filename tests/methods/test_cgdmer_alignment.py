@@ -38,6 +38,20 @@ def test_siglip_starts_at_a_factor_of_ten_and_a_bias_of_minus_log_batch(batch):
     assert float(bias) == pytest.approx(-np.log(8))
 
 
+def test_a_temperature_that_passed_its_bound_is_the_bound_and_the_loss_leads_it_back(variables, patches, batch, draws):
+    """At 1/100 the pairs of untrained vectors cost much: a smaller factor would cost less."""
+    alone = changed(weight_ecg=0.0, weight_text=0.0, weight_disentangle=0.0)
+
+    def loss(log_inverse):
+        params = variables.params | {"log_inverse_temperature": log_inverse}
+        value, aux = alone.loss_of_patches(Variables(params, {}), patches, batch, draws)
+        return value, aux.terms["temperature"]
+
+    gradient, temperature = run(jax.grad(loss, has_aux=True), jnp.log(100.0) + 1)
+    np.testing.assert_allclose(temperature, 0.01, rtol=1e-6)
+    assert gradient > 0.1
+
+
 def test_near_duplicates_are_no_negatives_from_the_threshold_on(variables, patches, batch, draws):
     """OTHER's report is made WHOLE's with one word more: 6 of 7 words in common (the twin's too)."""
     words = np.array(batch.tokens)

@@ -26,13 +26,18 @@ def store(folder):
     return make_store(folder / "store")
 
 
+def started(folder, store, name, *more, code=0, method="cgdmer", **variables) -> str:
+    """What the command prints in the run folder of that name; it ends with that code."""
+    process = start_pretrain(folder / name, store, folder / "cache", *MORE, *more, method=method, **variables)
+    output, _ = process.communicate()
+    assert process.returncode == code, output
+    return output
+
+
 @pytest.fixture(scope="module")
 def uninterrupted(folder, store):
     """(run folder, everything it printed)."""
-    process = start_pretrain(folder / "whole", store, folder / "cache", *MORE)
-    output, _ = process.communicate()
-    assert process.returncode == 0, output
-    return folder / "whole", output
+    return folder / "whole", started(folder, store, "whole")
 
 
 KILLS = (
@@ -44,21 +49,33 @@ KILLS = (
 )
 
 
+def killed_and_continued(folder, store, name, kills, *more, **of_method):
+    for point, count, number in kills:
+        code = 75 if number == signal.SIGTERM else -number
+        kill = {"module": "tests.killed_pretrain", "KILL": f"{point}:{count}:{number:d}"}
+        started(folder, store, name, *more, code=code, **of_method, **kill)
+    started(folder, store, name, *more, **of_method)
+    return folder / name
+
+
+def assert_same_runs(one, other, steps):
+    assert curve(one) == curve(other)
+    assert hashes(one, steps) == hashes(other, steps)
+    made, expected = (sorted(p.name for p in (run / "checkpoints").iterdir()) for run in (one, other))
+    assert made == expected
+
+
 def test_kills_and_a_sigterm_at_any_point_change_no_bit_of_curve_and_weights(folder, store, uninterrupted):
-    workdir = folder / "killed"
-    for point, count, number in KILLS:
-        kill = f"{point}:{count}:{number:d}"
-        process = start_pretrain(workdir, store, folder / "cache", *MORE, module="tests.killed_pretrain", KILL=kill)
-        output, _ = process.communicate()
-        assert process.returncode == (75 if number == signal.SIGTERM else -number), output
-    process = start_pretrain(workdir, store, folder / "cache", *MORE)
-    output, _ = process.communicate()
-    assert process.returncode == 0, output
-    assert curve(workdir) == curve(uninterrupted[0])
-    assert hashes(workdir, STEPS) == hashes(uninterrupted[0], STEPS)
-    assert sorted(p.name for p in (workdir / "checkpoints").iterdir()) == sorted(
-        p.name for p in (uninterrupted[0] / "checkpoints").iterdir()
-    )
+    assert_same_runs(killed_and_continued(folder, store, "killed", KILLS), uninterrupted[0], STEPS)
+
+
+@pytest.mark.parametrize("method", ["cmelt", "kmerl"])
+def test_a_kill_changes_no_bit_of_another_method_s_run(method, folder, store):
+    """What these add to a run: tables by text, and entities read when it starts."""
+    more = ["--config.optimizer.steps=11", "--config.run.validate_every=11"]
+    started(folder, store, f"{method}-whole", *more, method=method)
+    killed = killed_and_continued(folder, store, f"{method}-killed", KILLS[2:3], *more, method=method)
+    assert_same_runs(killed, folder / f"{method}-whole", 11)
 
 
 def test_a_run_folder_holds_what_the_design_lists(uninterrupted):
@@ -67,10 +84,7 @@ def test_a_run_folder_holds_what_the_design_lists(uninterrupted):
 
 
 def test_another_config_is_refused_with_old_and_new_values(uninterrupted, store, folder):
-    more = [*MORE, f"--config.optimizer.steps={STEPS + 1}"]
-    process = start_pretrain(uninterrupted[0], store, folder / "cache", *more)
-    output, _ = process.communicate()
-    assert process.returncode == 1
+    output = started(folder, store, uninterrupted[0].name, f"--config.optimizer.steps={STEPS + 1}", code=1)
     assert f"optimizer.steps: {STEPS} -> {STEPS + 1}" in output and output.count("\n") == 1
 
 

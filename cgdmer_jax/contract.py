@@ -29,7 +29,7 @@ HASHES = ("patient_sha256", "signal_sha256", "patient_hmac_sha256")  # fields of
 WHERE = "input contract: "  # stands before the name of a field in an error
 REMEDY = "restore the file"
 MOST_SAMPLES = 10_000_000  # a lead: 24 hours at 100 Hz are 8.6 million
-SCALINGS = ("record_std", "lead_std", "fixed_mv", "record_minmax")
+SCALINGS = ("record_std", "visible_samples", "lead_std", "fixed_mv", "record_minmax")
 # Settings of a conversion that change its samples; of that name in a contract and in dataset.json (a test walks them).
 CONVERSION = ("rate", "seconds", "filter", "derive_limb_leads")
 # Fields that a file of an earlier version does not have, and what they were then.

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from cgdmer_jax.errors import CgdmerError, suggest
 
-MEANING, VALUES = "meaning", "values"  # keys in the metadata of a dataclass field
+MEANING, VALUES, YOUNGER = "meaning", "values", "younger"  # keys in the metadata of a dataclass field
 REQUIRED = dataclasses.MISSING  # in place of a default
 _NAMES = {bool: "true or false", str: "a text", dict: "named values (an object)", types.NoneType: "null"}
 
@@ -58,9 +58,13 @@ def setting(
     above: float | int | None = None,
     below: float | int | None = None,
     choices: Iterable[str] = (),
+    younger: bool = False,
 ) -> Any:
-    """A field of a dataclass: its default, one line that says what it is, and the values that it may have."""
-    metadata = {MEANING: meaning, VALUES: Values(least, most, above, below, tuple(choices))}
+    """A field of a dataclass: its default, one line that says what it is, and the values that it may have.
+
+    What was written before there was a `younger` field lacks it, and is read with its default.
+    """
+    metadata = {MEANING: meaning, VALUES: Values(least, most, above, below, tuple(choices)), YOUNGER: younger}
     if isinstance(default, dict):
         return dataclasses.field(default_factory=lambda: dict(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -181,14 +185,15 @@ def is_number(value: object) -> bool:
 
 
 def check_names(kind: type, values: object, where: str, *, remedy: str = "") -> None:
-    """Raises unless these are values of exactly the fields of the dataclass."""
+    """Raises unless these are values of exactly the fields of the dataclass; younger ones may be absent."""
     end = f"; {remedy}" if remedy else ""
     if not isinstance(values, Mapping):
         raise CgdmerError(f"{where.removesuffix(': ')} is {values!r:.80}, expected the fields of {kind.__name__}{end}")
     hints = hints_of(kind)
     for name in values.keys() - hints.keys():
         raise CgdmerError(f"{where.removesuffix(': ')} has no field {name}{end}.{suggest(str(name), hints)}")
-    for name in sorted(hints.keys() - values.keys()):
+    younger = {field.name for field in dataclasses.fields(kind) if field.metadata.get(YOUNGER)}
+    for name in sorted(hints.keys() - values.keys() - younger):
         told = remedy or "docs/config_fields.md lists each field with its default"
         raise CgdmerError(f"{called(where, name)} is missing; {told}")
 

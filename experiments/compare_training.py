@@ -58,7 +58,7 @@ def main(words: list[str]) -> int:
         "runs": [{n: d[n] for n in ("row", "seed", "metrics")} for d in documents],
     }
     write_lines(args.out, head, rows)
-    print(text_tables(rows))
+    print(text_tables(rows, THEIRS))
     return 0
 
 

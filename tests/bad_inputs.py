@@ -69,7 +69,9 @@ from tests.bad_runs import (
     flipped_bit_in_contract,
     flipped_bit_in_tokenizer,
     half_deleted,
+    labels_of_another_rate,
     larger_than_the_memory,
+    nothing_to_learn_from,
     other_rate,
     other_values,
     pruned_checkpoint,
@@ -77,7 +79,9 @@ from tests.bad_runs import (
     run_without_config,
     scored,
     store_of_another_rate,
+    store_without_labels,
     store_without_the_split,
+    task_of_no_store,
     training,
     wrong_weights,
 )
@@ -254,6 +258,14 @@ CASES = (
     Case("a run folder: another digit in input.json", flipped_bit_in_contract, 1, "input.json differs from what was"),
     Case("going on in a run folder without config.json", run_without_config, 1, "has no config.json; restore it"),
     Case("a run folder without checkpoints", lambda f: half_deleted(f, "checkpoints"), 1, "holds no checkpoint"),
+    Case(
+        "fine-tuning: a task that the store has not", task_of_no_store, 1, 'no task "finding". Did you mean "findings'
+    ),
+    Case("fine-tuning: a store without labels", store_without_labels, 1, "has no labels to learn; convert"),
+    Case("fine-tuning: a store of another rate", labels_of_another_rate, 1, "has rate 50.0, the run was trained with"),
+    Case(
+        "fine-tuning: no labels in the training folds", nothing_to_learn_from, 1, "no labelled record .* to learn from"
+    ),
     Case("delineation: a store without marked waves", store_without_waves, 1, "holds no waves; name one of a"),
     Case("delineation: an encoder of another kind", encoder_without_tokens, 1, "whose tokens are not each of one lead"),
     Case("evaluation: no record in the split", store_without_the_split, 1, "no record in the validation split"),

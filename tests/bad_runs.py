@@ -8,10 +8,10 @@ import shutil
 from pathlib import Path
 from unittest import mock
 
-from cgdmer_jax.commands import evaluate, export_model, pretrain, report
+from cgdmer_jax.commands import evaluate, export_model, finetune, pretrain, report
 from cgdmer_jax.recipes import pretrain as recipe
 from cgdmer_jax.training import checkpoint, placement
-from tests.data.small_stores import write_store
+from tests.data.small_stores import TASK, write_store
 from tests.full_disk import files_of_at_most
 from tests.outcome import Outcome, run
 from tests.report.example import example_rows, write_example
@@ -133,6 +133,29 @@ def scored(folder: Path, name: str, content: str) -> Outcome:
         file.write_text(content)
         words = [f"--run={folder / 'run'}", f"--store={folder / 'store'}", "--split=validation"]
         return run(evaluate.main, words, resumes=True)
+
+
+def finetuning(folder: Path, store: str, task: str = TASK) -> Outcome:
+    """Fine-tuning of a toy run on that store."""
+    with toy_known():
+        words = [f"--run={toy_run(folder)}", f"--store={store}", f"--task={task}", "--split=test"]
+        return run(finetune.main, [*words, f"--workdir={folder / 'tuned'}"], resumes=True)
+
+
+def task_of_no_store(folder: Path) -> Outcome:
+    return finetuning(folder, write_store(folder / "labelled", REPORTS), "finding")
+
+
+def store_without_labels(folder: Path) -> Outcome:
+    return finetuning(folder, write_store(folder / "bare", REPORTS, codes=()))
+
+
+def labels_of_another_rate(folder: Path) -> Outcome:
+    return finetuning(folder, write_store(folder / "store50", REPORTS, rate=50.0, n_samples=60))
+
+
+def nothing_to_learn_from(folder: Path) -> Outcome:
+    return finetuning(folder, write_store(folder / "late", REPORTS, folds=[9 + row % 2 for row in range(len(REPORTS))]))
 
 
 def case_of_nobody(folder: Path) -> Outcome:

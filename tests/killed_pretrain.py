@@ -48,8 +48,13 @@ def removed(remove):
     return call
 
 
-if __name__ == "__main__":
+def watch() -> None:
+    """From now on the points are watched for."""
     MetricsLog.write = logged(MetricsLog.write)
     checkpoint.write_manifest = described(checkpoint.write_manifest)
     checkpoint._remove = removed(checkpoint._remove)
+
+
+if __name__ == "__main__":
+    watch()
     cli.run(pretrain.main)

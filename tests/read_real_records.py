@@ -1,23 +1,28 @@
-"""Reads every real recording of ../shared/data beside wfdb and scipy: `python -m tests.read_real_records [FOLDER]`.
+"""Reads every real recording of ../shared/data beside wfdb and scipy, and compares their millivolts.
 
-FOLDER is where `../shared/data/unpack` unpacked; without it a temporary one is filled. Prints, by collection, how many
-recordings are read, equal to the oracle and refused, with the reasons; ends with 1 if one differs by half a microvolt.
+Prints, by collection, how many recordings are read, equal to the oracle and refused, with the reasons; ends with 1 if
+one differs by half a microvolt.
 """
 
+import contextlib
 import subprocess
-import sys
 import tempfile
 from collections import Counter, defaultdict
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import wfdb
 from scipy.io import loadmat
 
+from cgdmer_jax import cli
 from cgdmer_jax.data.readers.formats import read_recording
 from cgdmer_jax.data.readers.found_records import find_recordings
 from cgdmer_jax.data.readers.recording import RecordError, Recording
+from cgdmer_jax.provenance import write_figures
 from cgdmer_jax.waveform.conditioning import LEADS, canonical_lead
+
+EXAMPLE = "python -m tests.read_real_records --out=results/real-records.json"
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 IN_MV = {"V": 1000.0, "mV": 1.0, "mv": 1.0, "uV": 0.001}
@@ -51,41 +56,68 @@ def largest_difference_mv(recording: Recording, expected_mv: dict[str, np.ndarra
     return float(np.nanmax(np.abs(expected - recording.signal_mv), initial=0.0)) if same_gaps else np.inf
 
 
-def walk(folder: Path) -> tuple[dict[str, Counter], float]:
-    """Counts by collection (the first folders) of every recording that is found, and the largest difference in mV."""
-    counts: dict[str, Counter] = defaultdict(Counter)
-    found, largest_mv = find_recordings(folder), 0.0
+@dataclass
+class Compared:
+    """Counts of the recordings of one collection, and the largest difference to the oracle."""
+
+    counts: Counter = field(default_factory=Counter)
+    refused: Counter = field(default_factory=Counter)
+    largest_mv: float = 0.0
+
+    def row(self, collection: str) -> dict:
+        """The row of --out, and the words of the output."""
+        numbers = {name: self.counts[name] for name in ("records", "equal", "different", "extra_signals")}
+        return {
+            "collection": collection,
+            **numbers,
+            "refused": dict(sorted(self.refused.items())),
+            "largest_difference_uv": round(1000 * self.largest_mv, 5),
+        }
+
+
+def walk(folder: Path) -> dict[str, Compared]:
+    """Every recording that is found, by collection (the first folders); those of all under "all"."""
+    compared: dict[str, Compared] = defaultdict(Compared)
+    found = find_recordings(folder)
     for sentence in found.sentences:
         print(sentence)
     for location in found.recordings:
         collection = "/".join(location.path.relative_to(folder).parts[:-1][:2])
-        counts[collection]["records"] += 1
+        for one in (compared[collection], compared["all"]):
+            one.counts["records"] += 1
         try:
             recording = read_recording(location)
         except RecordError as error:
-            counts[collection][f"refused: {error.problem}"] += 1
+            for one in (compared[collection], compared["all"]):
+                one.refused[error.problem] += 1
             continue
-        counts[collection]["extra signals"] += len(recording.extra_leads)
         difference_mv = largest_difference_mv(recording, oracle_mv(location.path))
-        largest_mv = max(largest_mv, difference_mv)
-        counts[collection]["equal" if difference_mv < HALF_A_MICROVOLT else "DIFFERENT"] += 1
-    return counts, largest_mv
+        outcome = "equal" if difference_mv < HALF_A_MICROVOLT else "different"
+        for one in (compared[collection], compared["all"]):
+            one.counts["extra_signals"] += len(recording.extra_leads)
+            one.counts[outcome] += 1
+            one.largest_mv = max(one.largest_mv, difference_mv)
+    return compared
 
 
-def main(folder: Path) -> int:
-    if not any(folder.iterdir()):
-        subprocess.run([SHARED / "unpack", folder], check=True)
-    counts, largest_mv = walk(folder)
-    for collection, found in sorted(counts.items()):
-        print(f"{collection}: {', '.join(f'{name} {number:,}' for name, number in found.items() if number)}")
-    total = sum(counts.values(), Counter())
-    told = ", ".join(f"{name} {number:,}" for name, number in total.items())
-    print(f"in all: {told}; largest difference {1000 * largest_mv:.2g} uV")
-    return 1 if total["DIFFERENT"] else 0
+def main(words: list[str]) -> int:
+    parser = cli.parser(__doc__, EXAMPLE)
+    parser.add_argument("folder", type=Path, nargs="?", help="where ../shared/data/unpack unpacked (default: anew)")
+    parser.add_argument("--out", type=Path, help="JSON file for the counts")
+    args = parser.parse_args(words)
+    with contextlib.ExitStack() as stack:
+        folder = args.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        if not any(folder.iterdir()):
+            subprocess.run([SHARED / "unpack", folder], check=True)
+        compared = walk(folder)
+    names = [*sorted(compared.keys() - {"all"}), "all"]
+    rows = [compared[name].row(name) for name in names]
+    for row in rows:
+        print(", ".join(f"{name} {value}" for name, value in row.items() if value or name == "different"))
+    if args.out:
+        write_figures(args.out, rows)
+    return 1 if compared["all"].counts["different"] else 0
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        sys.exit(main(Path(sys.argv[1])))
-    with tempfile.TemporaryDirectory() as empty:
-        sys.exit(main(Path(empty)))
+    cli.run(main)

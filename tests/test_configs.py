@@ -30,10 +30,11 @@ ROOT = Path(__file__).parents[1]
 
 
 TEXT_ALONE = "configs/masked_text.py"  # reads no recordings: tests/recipes/test_adapt_text.py trains it
+FINETUNE = "configs/finetune.py"  # needs an encoder: tests/recipes/test_finetune.py trains it
 
 
 def specs() -> list[str]:
-    """Every configs/FILE.py:SIZE that trains on recordings; a file without sizes is its own only one."""
+    """Every configs/FILE.py:SIZE that pretrains on recordings; a file without sizes is its own only one."""
     found = []
     for path in sorted((ROOT / "configs").glob("*.py")):
         module = importlib.import_module(f"configs.{path.stem}")
@@ -41,11 +42,12 @@ def specs() -> list[str]:
             first, *others = module.SIZES
             found += [f"configs/{path.name}:{first},{preset}" for preset in module.PRESETS]
             found += [f"configs/{path.name}:{size}" for size in others]
+            found += [f"configs/{path.name}:nano,{preset}" for preset in getattr(module, "NANO_PRESETS", ()) if preset]
         elif hasattr(module, "SIZES"):
             found += [f"configs/{path.name}:{size}" for size in module.SIZES]
         elif hasattr(module, "get_config"):
             found.append(f"configs/{path.name}")
-    return [spec for spec in found if spec != TEXT_ALONE]
+    return [spec for spec in found if spec not in (TEXT_ALONE, FINETUNE)]
 
 
 def parts_of(spec: str, corpus: Corpus, folder: Path, overrides: Sequence[str] = ()):
@@ -80,7 +82,7 @@ def test_the_files_that_are_tested_are_all_there_are():
         *(f"configs/kmerl.py:{size}" for size in ("nano,few_leads", "nano,most_leads", "tiny", "small", "base")),
         *(f"configs/merl.py:resnet18,{preset}" for preset in ("released", "paper", "lead_dropout")),
         *(f"configs/merl.py:{size}" for size in ("resnet34", "resnet50", "vit_tiny", "vit_small", "vit_middle")),
-        "configs/merl.py:vit_base",
+        *(f"configs/merl.py:{size}" for size in ("vit_base", "nano", "nano,lead_dropout")),
         "configs/quickstart.py",
     ]
 

@@ -76,7 +76,7 @@ def test_the_page_leads_from_a_folder_to_probabilities(folder, monkeypatch, caps
     """The model is made smaller than the page says, which is all that is changed."""
     monkeypatch.chdir(folder)
     commands = [line for block in blocks("bash") for line in block.splitlines()]
-    assert len(commands) == 7
+    assert len(commands) == 9
     for command in commands:
         module, *words = shlex.split(command.removeprefix("python -m experiments."))
         more = SMALL[:-2] if module == "pretrain" else ["--processes=1"] if module == "convert" else []
@@ -93,7 +93,11 @@ def test_the_page_leads_from_a_folder_to_probabilities(folder, monkeypatch, caps
     for block in blocks("python"):
         exec(block, names)
     printed = capsys.readouterr().out
-    assert re.findall(r"^(\w+): AF \d+%$", printed, re.M) == ["n30", "n31", "n32"]
+    assert len(re.findall(r"^\S+: AF \d+%", printed, re.M)) == N
+    with Path("new.csv").open(newline="") as file:
+        predicted = [*csv.DictReader(file)]
+    assert [line["record"] for line in predicted] == ["n30", "n31", "n32"]
+    assert all(0 <= float(line["AF"]) <= 1 and line["found"] in ("", "AF", "LVH", "AF;LVH") for line in predicted)
     assert names["store"].n_records == N and names["store"].namespace == "arrays"
     np.testing.assert_array_equal(names["store"].labels("finding")[:, 0], names["has_af"])
 

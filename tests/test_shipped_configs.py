@@ -55,7 +55,7 @@ def test_a_file_of_the_user_goes_before_the_packages_under_the_path_of_the_check
 @pytest.mark.parametrize("spec", ["cgdmr:nano", "configs/none.py"])
 def test_a_wrong_name_lists_those_of_the_package(spec):
     with pytest.raises(
-        CgdmerError, match=r"there is no file .*: cgdmer, cmelt, kmerl, masked_text, merl, quickstart$"
+        CgdmerError, match=r"there is no file .*: cgdmer, cmelt, finetune, kmerl, masked_text, merl, quickstart$"
     ) as caught:
         load_config(spec, [])
     assert f"--config={spec}" in str(caught.value)

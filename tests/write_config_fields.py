@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cgdmer_jax.fields import MEANING, values_of
 from cgdmer_jax.methods import METHODS
-from cgdmer_jax.recipes.config_fields import Config, DataConfig, ReportsConfig
+from cgdmer_jax.recipes.config_fields import Config, DataConfig, LabelledConfig, ReportsConfig
 from cgdmer_jax.training.optimizer import OptimizerConfig
 from cgdmer_jax.training.run_config import RunConfig
 
@@ -28,6 +28,7 @@ SECTIONS = {
     **{f"`method` of {name}": [("method.", kind)] for name, (_, kind) in METHODS.items()},
     "`data` of cgdmer, cmelt, kmerl and merl": [("data.", DataConfig)],
     "`data` of masked_text": [("data.", ReportsConfig)],
+    "`data` of finetune": [("data.", LabelledConfig)],
     "`optimizer`": [("optimizer.", OptimizerConfig)],
     "`run`": [("run.", RunConfig)],
 }

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from baselines.torch_cgdmer.loss import Step, Weights, hybrid_loss
 from baselines.torch_cgdmer.network import Network
-from cgdmer_jax.training.optimizer import OptimizerConfig
+from cgdmer_jax.training.optimizer import EVERYTHING, OptimizerConfig
 
 
 def learning_rate(config: OptimizerConfig, step: int) -> float:
@@ -24,12 +24,13 @@ def learning_rate(config: OptimizerConfig, step: int) -> float:
 
 
 def make_optimizer(network: Network, config: OptimizerConfig) -> torch.optim.AdamW:
-    """Decay for the weights of linear layers only; a factor on the learning rate by name."""
+    """Decay for the weights of linear layers only, or for everything; a factor on the learning rate by name."""
     linear = {f"{name}.weight" for name, module in network.named_modules() if isinstance(module, torch.nn.Linear)}
     groups: dict[tuple[float, float], list[Tensor]] = {}
     for name, parameter in network.named_parameters():
         factor = next((f for pattern, f in config.rate_factors if re.search(pattern, name.replace(".", "/"))), 1.0)
-        groups.setdefault((config.weight_decay if name in linear else 0.0, factor), []).append(parameter)
+        decay = config.weight_decay if name in linear or config.decayed == EVERYTHING else 0.0
+        groups.setdefault((decay, factor), []).append(parameter)
     return torch.optim.AdamW(
         [{"params": params, "weight_decay": decay, "factor": factor} for (decay, factor), params in groups.items()],
         lr=config.learning_rate,

@@ -5,7 +5,6 @@ docs/finetuning.md tells what is made. `python -m experiments.export_model --run
 """
 
 import os
-from pathlib import Path
 
 from cgdmer_jax import cli, path_arguments
 from cgdmer_jax.config import flat, load_config, suggest_field
@@ -14,8 +13,10 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.finetuned import score_finetuned
 from cgdmer_jax.methods.finetune.config import PRETRAINED, SCRATCH
 from cgdmer_jax.recipes import config_fields
+from cgdmer_jax.recipes.dry_run import dry_run_finetuning
 from cgdmer_jax.recipes.finetune import CONFIG, finetune
-from cgdmer_jax.recipes.starting_encoder import encoder_of_model, encoder_of_run
+from cgdmer_jax.recipes.starting_encoder import StartingEncoder, encoder_of_model, encoder_of_run
+from cgdmer_jax.recipes.utilisation import PEAK
 from cgdmer_jax.training import hosts
 from cgdmer_jax.training.coordination import is_first, together
 
@@ -44,6 +45,8 @@ def main(words: list[str]) -> int:
     parser.add_argument(
         "--allow_changed", default="", help="config fields, by comma, that may differ from the run's own"
     )
+    parser.add_argument("--dry_run", metavar="DATAxFSDP", help="compile for so many devices, print what it takes, stop")
+    parser.add_argument("--accelerator", default="h100", help=f"of --dry_run: {', '.join(PEAK)}")
     hosts.add_flags(parser)
     known, overrides = parser.parse_known_args(words)
     config = load_config(known.config, overrides)
@@ -54,15 +57,16 @@ def main(words: list[str]) -> int:
     for name in allowed:
         if name not in fields:
             raise CgdmerError(f"--allow_changed: the config has no field {name}.{suggest_field(name, fields)}")
+
+    def load_encoder() -> StartingEncoder:
+        return encoder_of_run(known.run) if known.run else encoder_of_model(known.model)
+
+    if known.dry_run:
+        dry_run_finetuning(config, load_encoder, known.dry_run, known.accelerator)
+        return 0
     hosts.join_by_flags(known, os.environ)
     with together():
-        code = finetune(
-            config,
-            Path(known.workdir),
-            lambda: encoder_of_run(known.run) if known.run else encoder_of_model(known.model),
-            allowed=allowed,
-            host_timeout_s=known.host_timeout,
-        )
+        code = finetune(config, known.workdir, load_encoder, allowed=allowed, host_timeout_s=known.host_timeout)
     if code == 0 and is_first():
         score_finetuned(known.workdir, known.store, known.split, known.task)
     return code

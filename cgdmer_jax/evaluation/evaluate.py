@@ -18,7 +18,7 @@ from cgdmer_jax.evaluation.embedded import embed_records, fit_headline
 from cgdmer_jax.evaluation.evaluation_folders import check_writable, folder_of, folder_of_step
 from cgdmer_jax.evaluation.merl_protocol import merl_records, no_signals
 from cgdmer_jax.evaluation.outcome import Outcome, together, without
-from cgdmer_jax.evaluation.parts import CONVOLVED, MERL_PARTS, NEED_TASKS, NEED_TEXT, PARTS, CleanInputs, MerlInputs
+from cgdmer_jax.evaluation.parts import CONVOLVED, MERL_PARTS, PARTS, CleanInputs, MerlInputs, why_left_out
 from cgdmer_jax.evaluation.reconstruction import reconstructor
 from cgdmer_jax.evaluation.report_contents import check_extras, gather_contents
 from cgdmer_jax.evaluation.subject import Subject, clean_records, prepare, with_case
@@ -155,10 +155,8 @@ def score_merl(subject: Subject, asked: Asked, cache: Path, tables: Path, line: 
 
 def run_part(name: str, part: Callable[[Inputs], Outcome], given: Inputs, subject: Subject, line: TimeLine) -> Outcome:
     """One part; what store or method do not have is left out."""
-    if name in NEED_TEXT and not subject.trained.method.declared.text:
-        return without(f"part {name}", f"{subject.base.method} reads no text")
-    if name in NEED_TASKS and not subject.tasks:
-        return without(f"part {name}", "the store has no task that can be scored")
+    if why := why_left_out(name, subject):
+        return without(f"part {name}", why)
     return line.timed(name, lambda: part(given))
 
 
@@ -230,7 +228,7 @@ def origin(subject: Subject, tables: Path | None) -> dict:
 def save_predictions(subject: Subject, predictions: Mapping[ScoreKey, np.ndarray], path: Path) -> None:
     """Scores [record, class] ([seed, record, class] of several seeds), labels and ids: any later metric's input."""
     arrays = {key.text(): scores for key, scores in predictions.items()}
-    for task in subject.tasks:
+    for task in subject.scored:
         scored = subject.lines[task.score]
         arrays[f"{task.name}/labels"] = task.labels[task.score]
         arrays[f"{task.name}/classes"] = np.array(task.classes)  # of the scores

@@ -21,6 +21,7 @@ from cgdmer_jax.metrics.metrics import best_f1
 from cgdmer_jax.metrics.results import RESULTS, Setting, plain_row, write_results
 from cgdmer_jax.recipes import embedding
 from cgdmer_jax.recipes.finetuned_head import write_head
+from cgdmer_jax.short_paths import short
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.run_folder import RunFolder
 
@@ -44,7 +45,7 @@ def score_finetuned(run: Path, store: str, split: str, task_name: str) -> tuple[
         note_test_read(subject, command)
     made = embedded(subject, task)
     choose, scored = made[LOGITS][: len(task.choose)], made[LOGITS][len(task.choose) :]
-    head = fit_head(task, subject.corpus.classes(task.name), choose, task.labels[task.choose])
+    head = fit_head(task.name, subject.corpus.classes(task.name), choose, task.labels[task.choose])
     write_head(folder, head, subject.trained.step, subject.trained.checkpoint)
     setting = setting_of(subject, task, made[FEATURE].shape[1])
     probabilities, labels = head.probabilities(scored), task.labels[task.score]
@@ -63,7 +64,7 @@ def score_finetuned(run: Path, store: str, split: str, task_name: str) -> tuple[
         "step": subject.trained.step,
         "checkpoint": subject.trained.checkpoint,
         "store": subject.corpus.fingerprint,
-        "encoder_from": subject.trained.config.method.encoder_from,
+        "encoder_from": short(subject.trained.config.method.encoder_from),
     }
     write_results(out / RESULTS, command, rows, origin)
     save_predictions(subject, outcome.predictions, out / "predictions.npz")
@@ -95,14 +96,14 @@ def setting_of(subject: Subject, task: Task, width: int) -> Setting:
 
 
 def fit_head(
-    task: Task,
+    task: str,
     classes: tuple[LabelClass, ...],
     logits: Float[np.ndarray, "record klass"],
     labels: Bool[np.ndarray, "record klass"],
 ) -> PredictionHead:
     """Calibration and thresholds of highest F1; a class that cannot be calibrated keeps its probabilities."""
     plain = PredictionHead(
-        task=task.name,
+        task=task,
         codes=tuple(label.code for label in classes),
         names=tuple(label.name for label in classes),
         calibrated=(False,) * len(classes),

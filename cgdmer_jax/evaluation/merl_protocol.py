@@ -139,7 +139,7 @@ def score_merl_zero_shot(subject: Subject, embedded: Embedded, tables: Path) -> 
     """The release's prompts, one a class, under the names of the scored table's own header."""
     prompts = read_published(tables)
     tasks, left_out = [], []
-    for task in subject.tasks:
+    for task in subject.scored:
         if lacking := [name for name in task.scored_classes if name not in prompts]:
             why = f"class {lacking[0]} has no published prompt"
             left_out.append(leave_out(f"zero-shot of task {task.name}", why))

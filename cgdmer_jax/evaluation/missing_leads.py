@@ -14,7 +14,7 @@ from cgdmer_jax.evaluation.subject import Subject
 from cgdmer_jax.recipes import build, embedding
 from cgdmer_jax.waveform.conditioning import LEADS
 
-SETS = (LEADS[:6], ("I", "II", "V2"), ("II",), ("I",))
+SETS = (LEADS[:6], ("I", "II", "V2"), ("I", "II"), ("II",), ("I",))
 VARIANTS = ("native", "zero_fill")
 N_DROPPED, N_DRAWS = 3, 3  # random9: of twelve leads nine stay
 Given = Callable[[Batch], Bool[np.ndarray, "batch lead"]]
@@ -27,8 +27,8 @@ def score_missing_leads(subject: Subject, headline: Headline, features_of: Calla
     they are scored natively alone.
     """
     random_sets = [_without_random_leads(draw) for draw in range(N_DRAWS)]
-    sets = [("+".join(leads), [_fixed(leads)], VARIANTS) for leads in SETS]
-    sets.append((f"random{len(LEADS) - N_DROPPED}", random_sets, VARIANTS[:1]))
+    sets = [(f"random{len(LEADS) - N_DROPPED}", random_sets, VARIANTS[:1])]
+    sets += [("+".join(leads), [_fixed(leads)], VARIANTS) for leads in SETS]
     complete = _score(subject, headline, [headline.x[subject.scored_records()]], leads="all", variant=VARIANTS[0])
     made = [complete, Outcome(tuple(row | {"variant": VARIANTS[1]} for row in complete.rows))]
     for leads, draws, variants in sets:

@@ -58,5 +58,17 @@ MERL_PARTS: dict[str, Callable[[MerlInputs], Outcome]] = {
     "zero_shot": lambda x: score_merl_zero_shot(x.subject, x.embedded, x.tables),
 }
 NEED_TEXT = ("zero_shot", "retrieval")
-NEED_TASKS = ("zero_shot", "floors", "missing_leads", "groups", "label_fractions")
+NEED_PROBES = ("floors", "missing_leads", "groups", "label_fractions")
+NEED_LABELS = ("zero_shot", *NEED_PROBES)  # of the scored records
 CONVOLVED = ("floors", "label_fractions")  # read the random convolutions
+
+
+def why_left_out(name: str, subject: Subject) -> str | None:
+    """The reason for which a part cannot be had of this store and method; None where it can."""
+    if name in NEED_TEXT and not subject.trained.method.declared.text:
+        return f"{subject.base.method} reads no text"
+    if name in NEED_LABELS and not subject.scored:
+        return "the store has no task that can be scored"
+    if name in NEED_PROBES and not subject.tasks:
+        return "no task of the store has records to fit and choose a probe on"
+    return None

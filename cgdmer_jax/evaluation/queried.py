@@ -31,7 +31,7 @@ class Question(NamedTuple):
 
 def score_queries(subject: Subject, embedded: Embedded) -> Outcome:
     """A row set for all classes, for those whose name was trained and for the others; nothing of other methods."""
-    run, tasks = subject.trained, subject.tasks
+    run, tasks = subject.trained, subject.scored
     if not (run.method.declared.queries and tasks):
         return Outcome()
     asked = {task.name: questions_of(subject, task) for task in tasks}
@@ -101,7 +101,7 @@ def _score(
     )
     return score(
         setting,
-        [of_task(subject, subject.tasks, one, task)[:, part] for one in seeds],
+        [of_task(subject, subject.scored, one, task)[:, part] for one in seeds],
         task.labels[task.score][:, part],
         [code for code, chosen in zip(task.classes, part, strict=True) if chosen],
         probabilities=False,

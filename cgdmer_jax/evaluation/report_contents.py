@@ -65,7 +65,7 @@ def _class_names(subject: Subject) -> dict[str, dict[str, str]]:
     }
     every = {code: name for names in of_task.values() for code, name in names.items()}
     named = {}
-    for task in subject.tasks:
+    for task in subject.scored:
         known = of_task.get(task.name, every)
         known = {code.strip("_"): name for code, name in known.items()} | known  # merl's tables strip underscores
         named[task.name] = {code: known[code] for code in task.classes if code in known}

@@ -49,7 +49,8 @@ class Subject:
     corpus: Corpus
     table: TokenTable
     lines: np.ndarray  # of the corpus; these are embedded
-    tasks: tuple[Task, ...]  # those that this store can score
+    tasks: tuple[Task, ...]  # those that a probe can be fitted to, and scored
+    scored: tuple[Task, ...]  # those with a record to score: these, and what zero-shot scores alone
     base: Setting  # of every row; each evaluator replaces what is its own
     overlap: Overlap  # of the scored records with what the run was trained on
     left_out: tuple[str, ...] = ()  # tasks that this store cannot score, and why
@@ -63,9 +64,9 @@ class Subject:
 
     def scored_records(self) -> np.ndarray:
         """Positions, among the embedded records, of those that any task scores; without a task, of the scored folds."""
-        if not self.tasks:
+        if not self.scored:
             return np.flatnonzero(in_folds(self.corpus.fold[self.lines], probe_folds(self.base.split).score))
-        return np.unique(np.concatenate([task.score for task in self.tasks]))
+        return np.unique(np.concatenate([task.score for task in self.scored]))
 
     def shown_record(self) -> int:
         """Place of the record whose pages the report has: the one asked for, else the first one scored."""
@@ -101,7 +102,7 @@ def prepare(
 ) -> Subject:
     """Loads run and store, refuses what does not fit, and sorts the records into roles as the protocol does.
 
-    Tasks that cannot be scored are left out.
+    Tasks that cannot be scored are left out, and of those without a record to fit on the probe.
     """
     loaded = trained_run.load_run(run, checkpoint)
     corpus = open_corpus((store,))
@@ -129,8 +130,10 @@ def prepare(
     n_labelled = {name: int(corpus.labelled(name).sum()) for name in corpus.stores[0].tasks}
     reasons = {task.name: unscorable(task, n_labelled.get(task.name, 0), folds) for task in records.tasks}
     tasks = tuple(task for task in records.tasks if reasons[task.name] is None)
-    left_out = tuple(leave_out(f"task {name}", reason) for name, reason in reasons.items() if reason)
-    subject = Subject(loaded, corpus, table, records.lines, tasks, base, overlap, left_out)
+    scored = tuple(task for task in records.tasks if len(task.score))
+    names = {task.name: f"probe of task {task.name}" for task in scored}  # zero-shot scores need nothing to fit on
+    left_out = tuple(leave_out(names.get(name, f"task {name}"), why) for name, why in reasons.items() if why)
+    subject = Subject(loaded, corpus, table, records.lines, tasks, scored, base, overlap, left_out)
     if not len(subject.scored_records()):
         raise CgdmerError(f"store {store} has no record in the {split} split; give a store that has some")
     return subject
@@ -155,7 +158,7 @@ def with_case(subject: Subject, record: str) -> Subject:
 
 
 def unscorable(task: Task, n_labelled: int = 0, folds: ProbeFolds | None = None) -> str | None:
-    """Why this store cannot score the task; a role without a single record is the only reason.
+    """Why no probe of the task can be fitted and scored; a role without a single record is the only reason.
 
     `n_labelled`: records of the whole store that have a label of it. `folds`: of the roles, where folds give them.
     """

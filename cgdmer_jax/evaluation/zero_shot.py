@@ -29,9 +29,9 @@ def score_zero_shot(subject: Subject, embedded: Embedded) -> Outcome:
     """A row for each language of the prompts; the last one (all languages) for random weights too."""
     collection = subject.base.store
     prompts = prompt_set(subject).prompts
-    lacking = {task.name: why for task in subject.tasks if (why := _lacks(task, prompts, collection))}
+    lacking = {task.name: why for task in subject.scored if (why := _lacks(task, prompts, collection))}
     left_out = tuple(leave_out(f"zero-shot of task {name}", why) for name, why in lacking.items())
-    tasks = [task for task in subject.tasks if task.name not in lacking]
+    tasks = [task for task in subject.scored if task.name not in lacking]
     if not tasks:
         return Outcome(left_out=left_out)
     languages = _variants(tasks, prompts)

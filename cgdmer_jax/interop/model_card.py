@@ -17,6 +17,7 @@ class StoreFacts:
     n_patients: int  # of the training folds
     licence: str
     citation: str
+    recordings: str  # which seconds of them it holds
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def model_card(
         _input(contract),
         _data(stores, contract, vocabulary),
         _figures(figures),
-        _limits(contract, figures),
+        _limits(contract, figures, predicts=head is not None),
         "## Origin\n\n" + "".join(f"- {name}: {value}\n" for name, value in origin.items()),
     ]
     return "\n".join(parts)
@@ -100,7 +101,8 @@ def _input(contract: InputContract) -> str:
     limb_leads = "absent limb leads are made from two others; " if contract.derive_limb_leads else ""
     return f"""## Input
 
-The first {contract.seconds:g} s at {contract.rate:g} Hz (higher rates are resampled); leads {leads}
+The first {contract.seconds:g} s at {contract.rate:g} Hz (higher rates are resampled; shorter signals are padded;
+`windows=` reads the central seconds of longer ones, or all of them in turn); leads {leads}
 by name, any of them may be absent; {limb_leads}filter {contract.filter}; scaling {contract.scaling}.
 All of it: `input.json`.
 """
@@ -113,7 +115,11 @@ def _data(stores: Sequence[StoreFacts], contract: InputContract, vocabulary: str
             "Patients stand there as HMAC-SHA256 under a key of the owner, who alone can compare them "
             "(`encoder.was_trained_on_patient`)."
         )
-    lines = [f"- {s.name}: {s.n_patients:,} patients; licence: {s.licence}; cite: {s.citation}\n" for s in stores]
+    lines = [
+        f"- {s.name}: {s.n_patients:,} patients; licence: {s.licence}; cite: {s.citation}\n"
+        f"  Recordings: {s.recordings}\n"
+        for s in stores
+    ]
     return (
         "## Trained on\n\n"
         + "".join(lines)
@@ -158,12 +164,14 @@ def _defined(figures: Sequence[Figure]) -> str:
     return "Classes with at least 10 positives; intervals over patients.\n\n" + "\n".join(lines) + "\n"
 
 
-def _limits(contract: InputContract, figures: Sequence[Figure]) -> str:
+def _limits(contract: InputContract, figures: Sequence[Figure], *, predicts: bool) -> str:
     names = ", ".join(store.name for store in contract.trained_on)
     limits = [
         f"It knows recordings and reports like those of {names}; other devices, populations and ways of writing were "
         "not seen.",
-        "A zero-shot score is a similarity, not a probability, and depends on the wording of the prompt.",
+        "A probability is one among recordings like those it was calibrated on, and not of those of another clinic."
+        if predicts
+        else "A zero-shot score is a similarity, not a probability, and depends on the wording of the prompt.",
         "Reports were the training signal: their mistakes, habits and omissions are learnt too.",
     ]
     if not any("out" in one.marks and one.value is not None for one in figures):

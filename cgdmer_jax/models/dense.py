@@ -8,6 +8,8 @@ import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Float
 
+# torch's own start of a linear map or a convolution: uniform within 1 / sqrt(fan in).
+TORCH_START = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 PRODUCT = "product"  # what the remat policy `dots` keeps: it can't see products inside a custom derivative
 
 
@@ -63,22 +65,33 @@ def precise(x: Float[Array, "*axes"]) -> Float[Array, "*axes"]:
 
 
 class Dense(nn.Module):
-    """Linear map of the last axis; its kernel starts at `start` times Glorot's uniform draw, its bias at 0."""
+    """Linear map of the last axis; its kernel starts at `start` times Glorot's uniform draw, its bias at 0.
+
+    Where `start` is None, both start as those of torch's Linear: uniform within 1 / sqrt(inputs).
+    """
 
     features: int
     dtype: str = "float32"
-    start: float = 1.0
+    start: float | None = 1.0
 
     @nn.compact
     def __call__(self, x: Float[Array, "*axes in"]) -> Float[Array, "*axes out"]:
         kernel = self.param("kernel", self._first_kernel, (x.shape[-1], self.features))
-        bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
+        bias = self.param("bias", self._first_bias, (self.features,), x.shape[-1])
         flat = x.reshape(-1, x.shape[-1]).astype(self.dtype)
         out = checkpoint_name(affine(flat, kernel.astype(self.dtype), bias.astype(self.dtype)), PRODUCT)
         return out.reshape(*x.shape[:-1], self.features)
 
     def _first_kernel(self, key, shape):
+        if self.start is None:
+            return TORCH_START(key, shape)
         return self.start * nn.initializers.xavier_uniform()(key, shape)
+
+    def _first_bias(self, key, shape, inputs):
+        if self.start is None:
+            bound = inputs**-0.5
+            return jax.random.uniform(key, shape, minval=-bound, maxval=bound)
+        return jnp.zeros(shape)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(3,))

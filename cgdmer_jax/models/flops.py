@@ -1,4 +1,4 @@
-"""Floating-point operations of the matrix products that a function executes, counted from its jaxpr."""
+"""Floating-point operations of the matrix products and convolutions that a function executes, from its jaxpr."""
 
 import math
 from collections.abc import Callable
@@ -8,7 +8,10 @@ from jax.extend import core
 
 
 def matmul_flops(function: Callable, *args) -> int:
-    """2 M N K for every product, loops included; arguments may be shapes alone."""
+    """2 M N K for every product, loops included; arguments may be shapes alone.
+
+    A convolution counts as the product that it is: 2 x elements of the result x weights that enter each.
+    """
     return _count(jax.make_jaxpr(function)(*args).jaxpr)
 
 
@@ -22,6 +25,10 @@ def _of_equation(equation) -> int:
         (contracted, _), _ = params["dimension_numbers"]
         left = equation.invars[0].aval.shape
         return 2 * math.prod(equation.outvars[0].aval.shape) * math.prod(left[axis] for axis in contracted)
+    if name == "conv_general_dilated":
+        kernel, of_result = equation.invars[1].aval.shape, equation.outvars[0].aval.shape
+        out_axis = params["dimension_numbers"].rhs_spec[0]
+        return 2 * math.prod(of_result) * math.prod(kernel) // kernel[out_axis]
     if name == "scan":
         return params["length"] * _count(params["jaxpr"].jaxpr)
     if name == "while":

@@ -55,6 +55,8 @@ class Attention(nn.Module):
 
     heads: int
     compute: Compute = Compute()
+    start: float | None = 1.0  # of `Dense`
+    branch_start: float | None = BRANCH_START  # of its last one
 
     @nn.compact
     def __call__(
@@ -69,13 +71,13 @@ class Attention(nn.Module):
             return t.reshape(*t.shape[:-1], self.heads, width // self.heads)
 
         dtype = self.compute.dtype
-        query = split(Dense(width, dtype, name="query")(x))
-        key = split(Dense(width, dtype, name="key")(memory))
-        value = split(Dense(width, dtype, name="value")(memory))
+        query = split(Dense(width, dtype, self.start, name="query")(x))
+        key = split(Dense(width, dtype, self.start, name="key")(memory))
+        value = split(Dense(width, dtype, self.start, name="value")(memory))
         # Initialisation needs shapes alone, and attention is a good part of its trace.
         first = self.is_initializing()
         out = query if first else attention(query, key, value, memory_length, self.compute.attention)
-        return Dense(width, dtype, BRANCH_START, name="out")(out.reshape(x.shape))
+        return Dense(width, dtype, self.branch_start, name="out")(out.reshape(x.shape))
 
 
 class Mlp(nn.Module):

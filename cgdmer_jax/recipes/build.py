@@ -28,10 +28,11 @@ from cgdmer_jax.data.text.tokenizer import (
 )
 from cgdmer_jax.data.token_table import TokenTable
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.fields import from_fields
 from cgdmer_jax.methods import make
 from cgdmer_jax.methods.protocol import Method
 from cgdmer_jax.provenance import command_line, commit, environment
-from cgdmer_jax.recipes.config_fields import DATA
+from cgdmer_jax.recipes.config_fields import DATA, DataConfig
 from cgdmer_jax.training.run_folder import RunFolder
 from cgdmer_jax.waveform.conditioning import LEADS
 
@@ -109,18 +110,24 @@ def make_tokenizer(config: ConfigDict, corpus: Corpus) -> Tokenizer:
     """
     if config.data.tokenizer:
         return load_word_piece(Path(config.data.tokenizer))
+    data = from_fields(DataConfig, config.data.to_dict())
+    if not data.vocabulary:
+        raise CgdmerError(
+            "config.data.vocabulary is 0, and no text encoder brings word pieces of its own; name one in "
+            "config.method.text_tower, or give the number of word pieces to make, such as 4096"
+        )
     lines = corpus.lines("train")
     lines = lines[corpus.text_id[lines] != NO_TEXT]
     if not len(lines):
         return word_piece_without_words()
     reports = corpus.reports(lines)
-    shared = shared_words(zip(corpus.patient_id[lines], reports, strict=True), config.data.min_patients)
+    shared = shared_words(zip(corpus.patient_id[lines], reports, strict=True), data.min_patients)
     if not any(shared):
         raise CgdmerError(
-            f"no word of the training reports stands in those of {config.data.min_patients} patients; give more "
+            f"no word of the training reports stands in those of {data.min_patients} patients; give more "
             "recordings, or a smaller config.data.min_patients, or config.data.tokenizer"
         )
-    return train_wordpiece(shared, config.data.vocabulary, letters_of=set(reports))
+    return train_wordpiece(shared, data.vocabulary, letters_of=set(reports))
 
 
 def as_begun(config: ConfigDict, run: RunFolder) -> ConfigDict:
@@ -136,7 +143,7 @@ def make_contract(
     """The contract of a run on this corpus; `before` is what its first weights had seen."""
     info = corpus.stores[0].info
     lines = corpus.lines("train")
-    own = tuple(_trained_on(corpus, number, lines) for number in range(len(corpus.stores)))
+    own = tuple(trained_on(corpus, number, lines) for number in range(len(corpus.stores)))
     return InputContract(
         **{field: info[field] for field in CONVERSION},
         unit=UNIT,
@@ -203,7 +210,7 @@ def run_environment() -> dict:
     }
 
 
-def _trained_on(corpus: Corpus, number: int, lines: Int64[np.ndarray, "record"]) -> TrainedOn:
+def trained_on(corpus: Corpus, number: int, lines: Int64[np.ndarray, "record"]) -> TrainedOn:
     """Hashes of the patients and recordings of one store that lie on these lines of the corpus."""
     store = corpus.stores[number]
     own = lines[(lines >= corpus.first_lines[number]) & (lines < corpus.first_lines[number + 1])]

@@ -15,7 +15,7 @@ from cgdmer_jax.methods import METHODS
 from cgdmer_jax.methods.make import MOST_TOKENS, named_method
 from cgdmer_jax.training.optimizer import OptimizerConfig
 from cgdmer_jax.training.run_config import RunConfig
-from cgdmer_jax.training.run_folder import REMEDY, YOUNGER
+from cgdmer_jax.training.run_folder import REMEDY
 
 ASKED = "--config_help"
 NAMES = tuple[str, ...]  # type of a field that lists names; one string is a list of one
@@ -53,6 +53,7 @@ class DataConfig(Checked):
         "words in fewer patients' reports enter that WordPiece letter by letter: they may be names",
         least=0,
         most=1 << 31,
+        younger=True,
     )
     max_tokens: int = setting(
         64, "word pieces of a report; longer ones are cut, and counted", least=1, most=MOST_TOKENS
@@ -146,7 +147,7 @@ def check_fields(config: ConfigDict) -> ConfigDict:
         if not isinstance(plain[group], dict):
             raise CgdmerError(f"config.{group} is {plain[group]!r:.80}; give the fields of {kind.__name__}")
         check = check_values if group == "method" else from_fields
-        check(kind, _younger(group, kind) | plain[group], f"config.{group}")
+        check(kind, plain[group], f"config.{group}")
     return config
 
 
@@ -187,16 +188,10 @@ def check_stored(config: dict, path: Path) -> None:
         if not isinstance(values, dict):
             raise CgdmerError(f"{where}{group} is {values!r:.80}, expected the fields of {kind.__name__}; {REMEDY}")
         if group == "data":
-            check_values(kind, _younger(group, kind) | values, f"{where}{group}", remedy=REMEDY)
+            check_values(kind, values, f"{where}{group}", remedy=REMEDY)
         elif group != "method":
             for name in hints_of(kind).keys() & values.keys():
                 check_field(kind, name, values[name], f"{where}{group}.{name}", remedy=REMEDY)
-
-
-def _younger(group: str, kind: type) -> dict[str, object]:
-    """Fields of a group that an older config lacks."""
-    names = {f"{group}.{field}": field for field in hints_of(kind)}
-    return {names[name]: value for name, value in YOUNGER.items() if name in names}
 
 
 def fields_of(config: ConfigDict) -> list[Field]:

@@ -20,6 +20,7 @@ from cgdmer_jax.recipes.pretrained_text import tower_name
 from cgdmer_jax.recipes.trained_run import Trained
 from cgdmer_jax.short_paths import short
 from cgdmer_jax.training.run_folder import YOUNGER
+from cgdmer_jax.waveform.conditioning import SHORTEST_SECONDS
 
 LEAST_KEY = 16  # bytes
 SHOWN = ("probe", "zero_shot", "finetune")
@@ -107,14 +108,32 @@ def stores_at_hand(run: Trained) -> list[Store]:
 
 def store_facts(run: Trained) -> list[StoreFacts]:
     """Licence and citation stand in the stores themselves, found by fingerprint."""
-    at_hand = {store.fingerprint: store.info for store in stores_at_hand(run)}
-    return [_facts(part, at_hand.get(part.fingerprint)) for part in run.contract.trained_on]
+    at_hand = {store.fingerprint: store for store in stores_at_hand(run)}
+    return [facts_of(part, at_hand.get(part.fingerprint)) for part in run.contract.trained_on]
 
 
-def _facts(part: TrainedOn, info: dict | None) -> StoreFacts:
+def facts_of(part: TrainedOn, store: Store | None) -> StoreFacts:
+    """A store as the card tells of it; `store` where it is at hand."""
     absent = "not known here (the store was not at hand at export)"
-    licence, citation = (info["licence"], info["citation"]) if info else (absent, absent)
-    return StoreFacts(part.name, part.n_patients, licence, citation)
+    if store is None:
+        return StoreFacts(part.name, part.n_patients, absent, absent, absent)
+    return StoreFacts(part.name, part.n_patients, store.info["licence"], store.info["citation"], kept_seconds(store))
+
+
+def kept_seconds(store: Store) -> str:
+    """The seconds of longer recordings that a store holds, and how many of all were cut or padded."""
+    seconds, which = f"{store.info['seconds']:g} s", store.info.get("windows", "first")
+    if which == "all":
+        told = f"of one longer than {seconds} every {seconds} are a record, but for a rest under {SHORTEST_SECONDS:g} s"
+    else:
+        n_longer = store.info.get("n_longer")  # stores of before do not know
+        cut = "how many were longer is not known" if n_longer is None else f"{n_longer:,} were longer"
+        told = f"the {'central' if which == 'centre' else 'first'} {seconds} of each; {cut}"
+    try:
+        n_short = int((store.column("valid_length") < store.n_samples).sum())
+    except CgdmerError:  # damaged since; the model was trained before, and its export needs nothing of it
+        return f"{told}; how many are shorter and padded is not known (the store is damaged)"
+    return f"{told}; of {store.n_records:,} records {n_short:,} are shorter and padded"
 
 
 def figures(run: Trained) -> list[Figure]:

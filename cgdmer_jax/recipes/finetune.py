@@ -22,7 +22,7 @@ from cgdmer_jax.methods.finetune.method import ENCODER, Finetune
 from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.recipes import build
 from cgdmer_jax.recipes.config_fields import check_fields, check_method
-from cgdmer_jax.recipes.labelled import Roles, labelled_roles, make_validation
+from cgdmer_jax.recipes.labelled import LabelledLines, labelled_lines, make_validation
 from cgdmer_jax.recipes.pretrain import facts
 from cgdmer_jax.recipes.starting_encoder import StartingEncoder
 from cgdmer_jax.recipes.training_run import TrainingSetup, first_state, train_in
@@ -37,12 +37,12 @@ from cgdmer_jax.training.state import TrainState
 CONFIG = "configs/finetune.py"
 
 
-class Prepared(NamedTuple):
+class Ready(NamedTuple):
     """Everything that is known before a weight is made."""
 
     config: ConfigDict  # filled in
     corpus: Corpus
-    roles: Roles
+    roles: LabelledLines
     contract: InputContract
     tokenizer: Tokenizer
     method: Finetune
@@ -116,19 +116,21 @@ def finetune(
 
 def prepare(
     config: ConfigDict, run: RunFolder, load_encoder: Callable[[], StartingEncoder], allowed: tuple[str, ...] = ()
-) -> Prepared:
+) -> Ready:
     """Opens and checks everything, the run's own encoder where it goes on; nothing is written."""
     config = check_fields(config)
     if len(config.data.stores) != 1:
         raise CgdmerError(f"--store names {len(config.data.stores)} stores; fine-tuning learns the labels of one")
     (store,) = config.data.stores
     corpus = open_corpus((store,))
+    if not corpus.stores[0].tasks:
+        raise CgdmerError(f"store {store} has no labels to learn; convert its source with labels (docs/own_data.md)")
     classes = tuple(label.code for label in corpus.classes(config.method.task))
     config, encoder = _with_encoder_filled_in(config, run, load_encoder)
     contract = run.contract() if encoder is None else encoder.contract
     build.check_contract(contract, corpus, store)
     data = config.data
-    roles = labelled_roles(corpus, config.method.task, data.split, data.label_fraction, config.seed)
+    roles = labelled_lines(corpus, config.method.task, data.split, data.label_fraction, config.seed)
     with config.unlocked(), config.ignore_type():
         config.method.classes = classes
         data.batch_size = min(data.batch_size, len(roles.fit))
@@ -143,7 +145,7 @@ def prepare(
         before = contract.trained_on if weights is not None else ()
         contract = build.make_contract(corpus, tokenizer, contract.scaling, before)
     method = build.make_method(config, contract, tokenizer)
-    return Prepared(config, corpus, roles, contract, tokenizer, method, weights)
+    return Ready(config, corpus, roles, contract, tokenizer, method, weights)
 
 
 def _with_encoder_filled_in(

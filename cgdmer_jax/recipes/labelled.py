@@ -8,11 +8,10 @@ from typing import NamedTuple
 import jax
 import numpy as np
 from jax.sharding import Mesh
-from jaxtyping import Int64
 
 from cgdmer_jax.batch import filled_up
 from cgdmer_jax.data.corpus import Corpus
-from cgdmer_jax.data.loader import shuffled
+from cgdmer_jax.data.loader import Lines, shuffled
 from cgdmer_jax.data.splits import in_folds, probe_folds
 from cgdmer_jax.data.token_table import TokenTable
 from cgdmer_jax.errors import CgdmerError
@@ -23,17 +22,15 @@ from cgdmer_jax.metrics.stratify import stratified_draw
 from cgdmer_jax.recipes import build
 from cgdmer_jax.training import sharding
 
-Lines = Int64[np.ndarray, "record"]
 
-
-class Roles(NamedTuple):
+class LabelledLines(NamedTuple):
     """Lines of the corpus, all of them judged for the task: the folds are those of a probe."""
 
     fit: Lines
     choose: Lines
 
 
-def labelled_roles(corpus: Corpus, task: str, split: str, fraction: float, seed: int) -> Roles:
+def labelled_lines(corpus: Corpus, task: str, split: str, fraction: float, seed: int) -> LabelledLines:
     """Records to learn from and to choose on when that split is scored.
 
     `fraction` of the patients to learn from are drawn, the same ones whom a probe of that share and seed is fitted on
@@ -54,7 +51,7 @@ def labelled_roles(corpus: Corpus, task: str, split: str, fraction: float, seed:
             f'{len(fit)} records of store {store} are to be learned from, and none of them has a class of task "{task}"'
             "; give a store with more labels, or a larger config.data.label_fraction"
         )
-    return Roles(fit, choose)
+    return LabelledLines(fit, choose)
 
 
 def _lacking(store: object, task: str, what: str, folds: tuple[int, ...]) -> CgdmerError:

@@ -9,7 +9,7 @@ from cgdmer_jax.data.sources.table import Understood
 from cgdmer_jax.data.sources.table_files import missing
 from cgdmer_jax.data.sources.table_labels import SEPARATORS
 from cgdmer_jax.data.splits import SPLITS
-from cgdmer_jax.data.store.convert import check_source
+from cgdmer_jax.data.store.listing import check_source
 from cgdmer_jax.data.store.unread import most_unread
 from cgdmer_jax.data.text.own_cleaning import cleaned
 from cgdmer_jax.errors import CgdmerError, visible

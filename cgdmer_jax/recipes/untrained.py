@@ -7,6 +7,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from cgdmer_jax.batch import Batch
+from cgdmer_jax.contract import InputContract
 from cgdmer_jax.data.corpus import Corpus
 from cgdmer_jax.data.record_columns import with_record_columns
 from cgdmer_jax.methods.protocol import Method
@@ -34,10 +35,14 @@ def untrained(config: ConfigDict, corpus: Corpus) -> Untrained:
     config = with_entities(config, corpus, tokenizer)
     contract = build.make_contract(corpus, tokenizer, build.scaling_of(config))
     method = build.make_method(config, contract, tokenizer)
+    batch = blank_with_records(config, contract, method, corpus)
+    return Untrained(method, batch._replace(text_columns=blank_columns(config, method, tower, config.data.batch_size)))
+
+
+def blank_with_records(config: ConfigDict, contract: InputContract, method: Method, corpus: Corpus) -> Batch:
+    """An empty batch with the columns by record that the method declares."""
     size = config.data.batch_size
     columns = with_record_columns(corpus, method.declared.record_columns).record_columns
-    batch = build.blank_batch_of(size, contract, config.data.max_tokens)._replace(
-        text_columns=blank_columns(config, method, tower, size),
+    return build.blank_batch_of(size, contract, config.data.max_tokens)._replace(
         record_columns={name: np.zeros((size, *column.shape[1:]), column.dtype) for name, column in columns.items()},
     )
-    return Untrained(method, batch)

@@ -23,7 +23,7 @@ class ComparedRun(NamedTuple):
     petaflop: float
     training_seconds: float | None
     cpus: int
-    commit: str | None
+    training_commits: Sequence[str]
 
 
 class Comparison(NamedTuple):
@@ -39,7 +39,7 @@ def comparison_page(shown: Comparison) -> str:
     """HTML of a whole document."""
     records = sorted({run.records for run in shown.runs})
     title = f"{len({run.row for run in shown.runs})} configs on {', '.join(f'{n:,}' for n in records)} records each"
-    commits = sorted({run.commit or "unknown" for run in shown.runs})
+    commits = sorted({commit for run in shown.runs for commit in run.training_commits})
     facts = {"Command": shown.command, "Trained at commit": ", ".join(commits), "Reference": shown.reference}
     said = (
         "<p>Each value with its 95 % interval over patients, and over seeds where there are several. A difference is "

@@ -6,10 +6,10 @@ from cgdmer_jax import early_stop, path_arguments
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.studies.finished_runs import seeds_lost
-from cgdmer_jax.studies.grid import check_makeable, choose, load_grid, plan
+from cgdmer_jax.studies.grid import check_makeable, choose, load_grid, own_references, plan
 from cgdmer_jax.studies.many_runs import finished_files, open_runs, prepare, run_all
 from cgdmer_jax.studies.study import Study, is_shown
-from cgdmer_jax.studies.table import table_of, write_figure, write_table
+from cgdmer_jax.studies.table import StudyTable, table_of, write_figure, write_table
 
 # Choices are made on validation, always. Floors do not differ between rows: they are computed with the final run.
 ABLATION = Study(
@@ -50,8 +50,8 @@ def ablate(
     failed = run_all(to_run, ABLATION, corpus, workdir, out)
     if failed is None:
         return early_stop.PREEMPTED
-    finished = finished_files(planned, ABLATION, out)
-    problems = tell(finished, grid["reference"], out / "ablation-table.json", grid_file, figure)
+    table = table_of(finished_files(planned, ABLATION, out), grid["reference"], own_references(grid))
+    problems = tell(table, out / "ablation-table.json", grid_file, figure)
     if failed:
         problems += [f"{len(failed)} runs failed ({', '.join(failed)}); look above, then run the same command"]
     if problems:
@@ -59,17 +59,16 @@ def ablate(
     return 0
 
 
-def tell(finished: list[Path], reference: str, path: Path, grid: str, figure: Path) -> list[str]:
+def tell(table: StudyTable, path: Path, grid: str, figure: Path) -> list[str]:
     """Writes table and figure of all finished runs, never over a table that knows more; returns what stopped it."""
-    table = table_of(finished, reference)
     if lost := seeds_lost(path, table.rows):
         return [
             f"{path} is left as it is, since a new one would have fewer seeds ({', '.join(lost)}): their JSON is gone "
             "or of another config; run those rows again, give another --out, or take the old table away"
         ]
-    if any(row["row"] == reference for row in table.rows):
+    if any(row["row"] == table.reference for row in table.rows):
         write_table(table, path, grid)
-        write_figure(table.rows, reference, figure)
+        write_figure(table.rows, table.reference, figure)
     else:
-        print(f'no table yet: no run of the reference row "{reference}" is finished')
+        print(f'no table yet: no run of the reference row "{table.reference}" is finished')
     return []

@@ -172,5 +172,5 @@ def _told_run(document: Mapping, costs: Mapping[str, int | float]) -> dict[str, 
         "petaflop": round(n_records * costs["gflop_a_record"] / 1e6, 3),
         "training_seconds": document["training_seconds"],
         "cpus": document["environment"]["cpus"],
-        "commit": document["commit"],
+        "training_commits": document["training_commits"],
     }

@@ -1,5 +1,6 @@
 """A grid file as a list of whole configs; every mistake in it is reported before anything runs."""
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 from ml_collections import ConfigDict
@@ -15,6 +16,7 @@ from cgdmer_jax.recipes.config_fields import check_fields
 
 FIELDS = {"config", "overrides", "reference", "rows"}
 ROW_FIELDS = {"overrides", "seeds"}
+OWN_REFERENCE = "reference"  # a row may name what it is compared with in place of the grid's
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,16 @@ def load_grid(path: str) -> dict:
             f"{path}: rows and overrides must be dicts; look at the grid of the package, ablations/cgdmer"
         )
     for name, row in grid["rows"].items():
-        _check_fields(row, ROW_FIELDS, f'{path}, row "{name}"')
-    if grid["reference"] not in grid["rows"]:
-        raise CgdmerError(f"{path}: reference is no row of it.{suggest(grid['reference'], grid['rows'])}")
+        _check_fields(row, ROW_FIELDS, f'{path}, row "{name}"', {OWN_REFERENCE})
+    for reference in (grid["reference"], *own_references(grid).values()):
+        if reference not in grid["rows"]:
+            raise CgdmerError(f"{path}: reference is no row of it.{suggest(reference, grid['rows'])}")
     return grid
+
+
+def own_references(grid: dict) -> dict[str, str]:
+    """Reference of each row that has one of its own."""
+    return {name: row[OWN_REFERENCE] for name, row in grid["rows"].items() if OWN_REFERENCE in row}
 
 
 def plan(grid: dict, store: str) -> list[Planned]:
@@ -105,9 +113,9 @@ def _made_once(config: ConfigDict, corpus: Corpus) -> tuple[InputContract, Token
     return build.make_contract(corpus, tokenizer, build.scaling_of(config)), tokenizer
 
 
-def _check_fields(found: object, wanted: set[str], where: str) -> None:
+def _check_fields(found: object, wanted: set[str], where: str, optional: Set[str] = frozenset()) -> None:
     if not isinstance(found, dict):
         raise CgdmerError(f"{where} is a {type(found).__name__}, expected a dict with {', '.join(sorted(wanted))}")
-    for name in sorted(found.keys() ^ wanted):
+    for name in sorted((found.keys() ^ wanted) - optional):
         problem = "has the unknown" if name in found else "lacks the"
         raise CgdmerError(f"{where} {problem} field {name}; it holds {', '.join(sorted(wanted))}")

@@ -98,7 +98,7 @@ def describe(one: Planned, run: Path) -> dict:
         )
     rates = sorted(line["records_per_second"] for line in training if line["records_per_second"])
     steps = training[-1]["step"]
-    records = steps * one.config.data.batch_size
+    records, starts = steps * one.config.data.batch_size, RunFolder(run).starts()
     return {
         "row": one.row,
         "seed": one.seed,
@@ -109,7 +109,8 @@ def describe(one: Planned, run: Path) -> dict:
         "commit": commit(),
         "environment": environment(),
         "run": run.name,
-        "n_starts": len(RunFolder(run).starts()),
+        "n_starts": len(starts),
+        "training_commits": sorted({str(start.get("commit")) for start in starts}),
         "steps": steps,
         # From the median rate, so that it holds for a run of several sittings too; null for a very short one.
         "training_seconds": round(records / rates[len(rates) // 2], 1) if rates else None,

@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -36,10 +37,16 @@ class Measured(NamedTuple):
     key: ScoreKey | None  # of its resampled figures
 
 
-def table_rows(documents: Sequence[dict], reference: str, samples: Mapping[tuple[str, int], dict]) -> list[dict]:
+def table_rows(
+    documents: Sequence[dict],
+    reference: str,
+    samples: Mapping[tuple[str, int], dict],
+    own: Mapping[str, str] = MappingProxyType({}),
+) -> list[dict]:
     """A row for each grid row, kind of figure and task: the mean over its seeds, and the difference to the reference.
 
     `samples` holds the resampled figures of each (row, seed); without those of both sides the difference stands alone.
+    `own`: rows with a reference of their own.
     """
     figures = []
     for document in documents:
@@ -52,11 +59,15 @@ def table_rows(documents: Sequence[dict], reference: str, samples: Mapping[tuple
         loss = document["metrics"]["validation"].get(RECONSTRUCTION[-1])
         if loss is not None:
             figures.append(Measured(*which, RECONSTRUCTION, None, loss, None))
-    return compared(figures, KIND, reference, samples)
+    return compared(figures, KIND, reference, samples, own)
 
 
 def compared(
-    figures: Sequence[Measured], fields: Sequence[str], reference: str, samples: Mapping[tuple[str, int], dict]
+    figures: Sequence[Measured],
+    fields: Sequence[str],
+    reference: str,
+    samples: Mapping[tuple[str, int], dict],
+    own: Mapping[str, str] = MappingProxyType({}),
 ) -> list[dict]:
     """A row for each study row, kind (its `fields`) and task: the mean over its seeds, the difference to the reference.
 
@@ -74,12 +85,13 @@ def compared(
             row["value"] = float(np.mean(list(by_seed.values())))
             mine = _samples_of(samples, name, by_seed, wanted)
             row |= _ends("value", paired.interval_of(mine) if mine.keys() == by_seed.keys() else None)
-            row |= {"difference": None, "low": None, "high": None, "n_seeds_paired": 0}
-            theirs = of_row.get(reference, {})
-            if name != reference and (seeds := by_seed.keys() & theirs.keys()):
+            less = own.get(name, reference)
+            row |= {"reference": less, "difference": None, "low": None, "high": None, "n_seeds_paired": 0}
+            theirs = of_row.get(less, {})
+            if name != less and (seeds := by_seed.keys() & theirs.keys()):
                 row["n_seeds_paired"] = len(seeds)
                 row["difference"] = float(np.mean([by_seed[s] - theirs[s] for s in seeds]))
-                sides = [_samples_of(samples, side, seeds, wanted) for side in (name, reference)]
+                sides = [_samples_of(samples, side, seeds, wanted) for side in (name, less)]
                 if all(side.keys() == seeds for side in sides) and (found := paired.paired_interval(*sides)):
                     row |= {"low": found.low, "high": found.high}
             made.append(row)
@@ -94,7 +106,7 @@ def _samples_of(samples, row, seeds, key):
     return {seed: found[key] for seed in seeds if key in (found := samples.get((row, seed), {}))}
 
 
-def text_tables(rows: Sequence[dict]) -> str:
+def text_tables(rows: Sequence[dict], reference: str) -> str:
     """A table a kind of figure, for a terminal."""
     kinds = list(dict.fromkeys(tuple(row[field] for field in KIND) for row in rows))
     parts = []
@@ -105,9 +117,15 @@ def text_tables(rows: Sequence[dict]) -> str:
         for name in dict.fromkeys(row["row"] for row in of_kind):
             of_task = {row["task"]: row for row in of_kind if row["row"] == name}
             seeds = str(max(row["n_seeds"] for row in of_task.values()))
-            cells.append([name, seeds, *(_cell(of_task.get(task)) for task in tasks)])
+            label = _label(next(iter(of_task.values())), reference)
+            cells.append([label, seeds, *(_cell(of_task.get(task)) for task in tasks)])
         parts.append("\n".join([" ".join(part for part in kind if part), *terminal_lines(cells)]))
     return "\n\n".join(parts)
+
+
+def _label(row: dict, reference: str) -> str:
+    """Name of the row, and what it is compared with where that is not the table's reference."""
+    return row["row"] if row["reference"] == reference else f"{row['row']} less {row['reference']}"
 
 
 def _cell(row: dict | None) -> str:
@@ -137,12 +155,13 @@ class StudyTable(NamedTuple):
     not_measured: list[str]
 
 
-def table_of(paths: Sequence[Path], reference: str) -> StudyTable:
+def table_of(paths: Sequence[Path], reference: str, own: Mapping[str, str] = MappingProxyType({})) -> StudyTable:
     """From the JSON of the finished runs and the samples beside them; no run folder is asked for."""
     documents = [read_document(one) for one in paths]
     kept = {(d["row"], d["seed"]): one.with_suffix(".npz") for d, one in zip(documents, paths, strict=True)}
     samples = {which: paired.load_samples(one) for which, one in kept.items() if one.exists()}
-    return StudyTable(reference, table_rows(documents, reference, samples), not_measured(documents, reference))
+    rows = table_rows(documents, reference, samples, own)
+    return StudyTable(reference, rows, not_measured(documents, reference))
 
 
 def write_table(table: StudyTable, path: Path, grid: str) -> None:
@@ -150,7 +169,7 @@ def write_table(table: StudyTable, path: Path, grid: str) -> None:
     head = {"command": provenance.command_line(), "commit": commit(), "environment": environment()}
     head |= {"grid": short(grid), "reference": table.reference, "not_measured": table.not_measured}
     write_lines(path, head, table.rows)
-    print(text_tables(table.rows))
+    print(text_tables(table.rows, table.reference))
     print(f"not measured: {', '.join(table.not_measured)}")
     print(f"table: {path}")
 
@@ -160,7 +179,7 @@ def write_figure(rows: Sequence[dict], reference: str, path: Path) -> None:
     panels: dict[str, list[Difference]] = defaultdict(list)
     for row in rows:
         if all(row[field] == value for field, value in HEADLINE.items()) and row["difference"] is not None:
-            name, seeds = row["row"].replace("_", " "), row["n_seeds_paired"]
+            name, seeds = _label(row, reference).replace("_", " "), row["n_seeds_paired"]
             panels[row["task"]].append(Difference(name, row["difference"], row["low"], row["high"], seeds == 1))
     if not panels:
         return

@@ -11,6 +11,7 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.fields import Checked, setting
 from cgdmer_jax.metrics_file import MOST_STEPS
 
+MATRICES, EVERYTHING = "matrices", "everything"  # of `decayed`
 Optimizer = optax.GradientTransformation  # under a name that rooms without optax can use
 
 
@@ -31,7 +32,13 @@ class OptimizerConfig(Checked):
     final_fraction: float = setting(0.0, "learning rate of the last step, as a share of the highest", least=0, most=1)
     beta1: float = setting(0.9, "decay of the mean of the gradients", least=0, below=1)
     beta2: float = setting(0.95, "decay of the mean of their squares", least=0, below=1)
-    weight_decay: float = setting(0.05, "decoupled weight decay of matrices; nothing else decays", least=0)
+    weight_decay: float = setting(0.05, "decoupled weight decay", least=0)
+    decayed: str = setting(
+        MATRICES,
+        "what decays; `everything`, as torch's AdamW has it, is norms, biases and embeddings too",
+        choices=(MATRICES, EVERYTHING),
+        younger=True,
+    )
     clip_norm: float = setting(1.0, "largest norm of the whole gradient; a large number = no clipping", above=0)
     rate_factors: tuple[tuple[str, float], ...] = setting(
         (),
@@ -56,8 +63,8 @@ def parameter_path(path: tuple) -> str:
     return "/".join(str(entry.key) for entry in path)
 
 
-def decays(params: dict) -> dict:
-    """True for matrices only: no norm, bias, embedding, mask token or temperature."""
+def matrices(params: dict) -> dict:
+    """True for them only: no norm, bias, embedding, mask token or temperature."""
     return jax.tree_util.tree_map_with_path(lambda path, _: parameter_path(path).endswith("/kernel"), params)
 
 
@@ -82,7 +89,7 @@ def make_optimizer(config: OptimizerConfig, params: dict, own: tuple[tuple[str, 
     chain = optax.chain(
         optax.clip_by_global_norm(config.clip_norm),
         optax.scale_by_adam(config.beta1, config.beta2),
-        optax.add_decayed_weights(config.weight_decay, mask=decays),
+        optax.add_decayed_weights(config.weight_decay, mask=matrices if config.decayed == MATRICES else None),
         by_factor,
         optax.scale_by_learning_rate(schedule(config)),
     )

@@ -30,7 +30,14 @@ CONFIG_REMEDY = f"undo the edit, or {REMEDY}; to change a field when resuming: -
 FREE = "run."  # fields that may differ when a run goes on: log, validation and checkpoint intervals
 # Marks of what --workdir is mistaken for: by name of a file or folder in it, and then in one of its folders.
 OTHERS = {"dataset.json": "a store", "model.safetensors": "a model folder", ".git": "a project"}
-YOUNGER = {"data.min_patients": 1}  # fields younger than some run folders, with the value that those runs had
+# Fields younger than some run folders, with the value that those runs had, or one that changed nothing in them.
+YOUNGER = {
+    "data.min_patients": 1,
+    "method.text.width": 128,
+    "method.text.depth": 2,
+    "method.text.heads": 4,
+    "optimizer.decayed": "matrices",
+}
 
 
 class RunFolder:
@@ -193,12 +200,13 @@ class RunFolder:
 
 
 def _without(config: dict, names: Container[str], prefix: str = "") -> dict:
-    """A nested config less these fields, named as `flat` names them."""
-    return {
+    """A nested config less these fields, named as `flat` names them, and less what has no field left."""
+    kept = {
         name: _without(value, names, f"{prefix}{name}.") if isinstance(value, dict) else value
         for name, value in config.items()
         if prefix + name not in names
     }
+    return {name: value for name, value in kept.items() if value != {} or config[name] == {}}
 
 
 def check_config(old: dict, new: dict, allowed: tuple[str, ...], where: Path) -> None:

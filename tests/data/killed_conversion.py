@@ -11,7 +11,7 @@ from pathlib import Path
 from cgdmer_jax.data.sources.ptbxl import open_source
 from cgdmer_jax.data.store import convert
 
-results, in_worker = convert._results, convert.convert_shard_in_worker
+results, convert_shard = convert.results, convert.convert_shard
 
 
 def killed(*words):
@@ -21,14 +21,14 @@ def killed(*words):
         yield n_done
 
 
-def waiting(shard, records):
+def waiting(job, shard, records):
     while shard > 5:
         signal.pause()
-    return in_worker(shard, records)
+    return convert_shard(job, shard, records)
 
 
 if __name__ == "__main__":
-    convert._results, convert.convert_shard_in_worker = killed, waiting
+    convert.results, convert.convert_shard = killed, waiting
     root, out, processes = sys.argv[1:]
     convert.convert(
         open_source(Path(root), 100),

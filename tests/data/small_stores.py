@@ -47,7 +47,7 @@ def small_source(
     codes: tuple[str, ...] = ("A", "B"),
     record_ids: list[str] | None = None,
 ) -> Source:
-    """One record a report and a patient a record; record r has code r % len(codes)."""
+    """One record a report and a patient a record; record r has code r % len(codes), no codes are no task."""
     records = [
         SourceRecord(
             record_id=record_ids[row] if record_ids else f"r{row}",
@@ -57,12 +57,12 @@ def small_source(
             age=None,
             sex=None,
             device=None,
-            labels={TASK: (codes[row % len(codes)],)},
+            labels={TASK: (codes[row % len(codes)],)} if codes else {},
             location=(row, first_value, row in rejected),
         )
         for row, report in enumerate(reports)
     ]
-    tasks = {TASK: tuple(LabelClass(code, code) for code in codes)}
+    tasks = {TASK: tuple(LabelClass(code, code) for code in codes)} if codes else {}
     return Source(name, "none", "none", records, tasks, _recording, {}, 100.0)
 
 

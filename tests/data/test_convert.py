@@ -80,7 +80,7 @@ def test_shorter_recordings_are_padded_and_longer_ones_cropped(tmp_path):
         store = open_store(out)
         signal_uv = store.read(np.array([0]))[0]
         assert store.column("valid_length").tolist() == [valid]
-        told = ["1 record is longer than 1.5 s; its first 1.5 s are kept"] if seconds < SECONDS else []
+        told = ["1 record is longer than 1.5 s (1); its first 1.5 s are kept"] if seconds < SECONDS else []
         assert store.info["remarks"] == told == run(root, out, seconds=seconds).remarks
         assert signal_uv.shape == (12, round(100 * seconds))
         np.testing.assert_array_equal(signal_uv[:, :valid], samples(1, 100, SECONDS).T[:, :valid])

@@ -34,6 +34,16 @@ RIGHT = [
     ("I\n1\n\n3\n", {"I": [1, np.nan, 3]}),  # of one lead an empty line is a gap
     ("# I V1\n1.0e+00 2.0e+00\n3.0e+00 4.0e+00\n", {"I": [1, 3], "V1": [2, 4]}),  # numpy.savetxt
     ("I,V1\n1,inf\n2,NA\n", {"I": [1, 2], "V1": [np.nan, np.nan]}),
+    # As Excel writes them: its own line on the separator, a line of units, cells without a value.
+    ("sep=;\r\nI;V1\r\n1,5;2\r\n", {"I": [1.5], "V1": [2]}),
+    ("sep=,\nI,V1\n1.5,2\n", {"I": [1.5], "V1": [2]}),
+    ("I;V1\nmV;uV\n1,5;2000\n", {"I": [1.5], "V1": [2]}),
+    ("sep=;\nI;x;V1\n[mV];bpm;(µV)\n1,5;60;2000\n", {"I": [1.5], "V1": [2]}),
+    ("I\nuV\n1500\n", {"I": [1.5]}),
+    ("I (mV),V1 (uV)\nmV,uV\n1,2000\n", {"I": [1], "V1": [2]}),
+    ("I (mV),V1\nuV,uV\n1,2000\n", None),  # one of the two is wrong
+    ("I,V1\nmV,2\n1,2\n", None),
+    ("I;V1\n#N/A;2\n1,5;#NV\n", {"I": [np.nan, 1.5], "V1": [2, np.nan]}),
 ]
 
 
@@ -49,11 +59,22 @@ def test_columns_are_read_by_their_names(tmp_path, text, expected):
     np.testing.assert_allclose(read.signal_mv, [*expected.values()], rtol=1e-6)
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "latin-1"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig", "latin-1"])
 def test_an_encoding_of_spreadsheets_changes_nothing(tmp_path, encoding):
     read = read_csv_recording(write(tmp_path, "I;Größe;V1 (µV)\n1,5;3;2500\n".encode(encoding)), None, SAID)
     assert read.names == ("I", "V1") and read.extra_leads == ("Größe",)
     np.testing.assert_allclose(read.signal_mv, [[1.5], [2.5]])
+
+
+def test_a_line_of_units_says_that_of_the_times_too(tmp_path):
+    read = read_csv_recording(write(tmp_path, "time;I\nms;uV\n0;1500\n2;500\n4;0\n"), None, NOTHING)
+    assert read.rate == 500 and read.names == ("I",)
+    np.testing.assert_allclose(read.signal_mv, [[1.5, 0.5, 0]])
+
+
+def test_the_line_of_a_fault_counts_those_of_separator_and_units(tmp_path):
+    with pytest.raises(RecordError, match="holds no number in line 5, column 2; correct"):
+        read_csv_recording(write(tmp_path, "sep=;\nI;V1\nmV;mV\n1;2\n3;Erika\n"), None, SAID)
 
 
 def timed(times: list[float] | np.ndarray, name: str = "time_s") -> str:
@@ -141,6 +162,11 @@ def test_hints_name_the_columns_of_a_file_without_names_the_times_too(tmp_path):
     read = read_csv_recording(path, None, Hints(None, ("time_s", "V6", "I"), "mV"))
     assert (read.rate, read.names) == (500, ("V6", "I"))
     np.testing.assert_array_equal(read.signal_mv, [[1, 3, 5], [2, 4, 6]])
+
+
+def test_a_cell_without_a_value_that_comes_first_is_no_comment(tmp_path):
+    read = read_csv_recording(write(tmp_path, "#N/A;2\n3;4\n"), None, Hints(500.0, ("I", "V1"), "mV"))
+    np.testing.assert_array_equal(read.signal_mv, [[np.nan, 3], [2, 4]])
 
 
 @pytest.mark.parametrize(

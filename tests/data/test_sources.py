@@ -1,6 +1,7 @@
 """CPSC2018, LUDB, PTB, CODE-15 %, CODE-test and SPH: who, what and which signal, in the publishers' layouts."""
 
 import csv
+import os
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import scipy.io
 
+from cgdmer_jax.data.readers.found_records import find_recordings, name_of_recording
 from cgdmer_jax.data.sources import SOURCES
 from cgdmer_jax.data.sources.ptb import patient_of
 from cgdmer_jax.data.store.convert import convert
@@ -119,6 +121,21 @@ def test_all_200_subjects_of_ludb_are_converted_and_judged(ludb, tmp_path):
 
 
 @pytest.mark.shared_data
+def test_limb_leads_of_ludb_contradict_each_other_because_each_gain_is_the_range_of_its_lead(ludb):
+    """Read by hand: the integers agree with Einthoven and Goldberger, the header's millivolts do not."""
+    for number in range(1, 201):
+        lines = [line.split() for line in (ludb / f"data/{number}.hea").read_text().splitlines()[1:13]]
+        digital = np.fromfile(ludb / f"data/{number}.dat", "<i2").reshape(-1, 12).T.astype(float)
+        assert [int(line[2].partition("(")[0]) for line in lines] == np.ptp(digital, axis=1).tolist()
+        assert [line[-1] for line in lines[:6]] == ["i", "ii", "iii", "avr", "avl", "avf"]
+        one, two, three, *augmented = digital[:6]
+        assert not (one + three - two).any()
+        derived = np.stack([-(one + two) / 2, (one - three) / 2, (two + three) / 2])
+        assert np.abs(augmented - derived).max() <= 1
+    assert any("its own range" in remark for remark in SOURCES["ludb"](ludb, 500, False).remarks)
+
+
+@pytest.mark.shared_data
 def test_a_real_record_of_ptb_keeps_its_twelve_leads_and_its_diagnosis(shared_data, tmp_path):
     files = unpacked(shared_data / "ptbdb-s0010_re.tar.xz", tmp_path / "unpacked")
     shutil.copytree(files, tmp_path / "ptbdb" / "patient001")
@@ -149,6 +166,36 @@ def test_reasons_for_admission_to_ptb_are_classes(tmp_path, reason, codes):
 def test_patients_of_ptb_are_its_folders():
     assert patient_of("ptbdb/patient001/s0010_re") == patient_of("patient001/s0014lre") == "patient001"
     assert patient_of("s0010_re") == "s0010_re"
+
+
+def test_records_in_the_folders_of_ptbs_patients_are_each_found_once_and_of_one_patient_together(tmp_path):
+    names = ["patient001/s0010_re", "patient001/s0014lre", "patient002/s0015lre", "deep/patient003/s0016lre"]
+    for number, name in enumerate(names):
+        write_wfdb(tmp_path / "root" / name, wave(number, 1000), 1000, comments=["# age: 81"])
+    summary, store = converted("ptb", tmp_path / "root", tmp_path / "store")
+    found = dict(zip(store.column("record_id"), store.column("patient_id"), strict=True))
+    assert summary.rejected == {} and found == {Path(name).name: Path(name).parent.name for name in names}
+    plain = find_recordings(tmp_path / "root")
+    assert [name_of_recording(one, tmp_path / "root") for one in plain.recordings] == sorted(names)
+    assert plain.n_left_out == 0
+
+
+def test_a_file_name_that_is_no_utf_8_is_read_and_where_it_cannot_be_left_out_by_name(tmp_path):
+    folder = tmp_path / "root" / "patient001"
+    for number, name in enumerate((b"caf\xe9", b"caf\xea", b"plain")):
+        write_wfdb(folder / "x", wave(number, 1000), 1000)
+        header = (folder / "x.hea").read_bytes().replace(b"x.dat", name + b".dat")
+        (folder / "x.hea").unlink()
+        (folder / os.fsdecode(name + b".hea")).write_bytes(header)
+        (folder / "x.dat").rename(folder / os.fsdecode(name + b".dat"))
+    (folder / os.fsdecode(b"caf\xea.dat")).write_bytes(b"")
+    summary, store = converted("ptb", tmp_path / "root", tmp_path / "store", rate=1000)
+    assert sorted(store.column("record_id")) == ["caf\\udce9", "plain"] and summary.rejected == {"length": 1}
+    assert r"record caf\udcea: " in (tmp_path / "store/rejected.csv").read_text()
+    for number, row in zip((0, 2), store.column("row"), strict=True):
+        np.testing.assert_array_equal(
+            store.read(np.array([row]))[0], np.round(1000 * wave(number, 1000).astype(np.float64))
+        )
 
 
 @pytest.fixture

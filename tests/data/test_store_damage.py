@@ -40,7 +40,7 @@ def info_of(store: Path) -> dict:
 def as_format_3(store: Path, **fields: object) -> Path:
     """As a store of the format before the hash, with other values in its dataset.json."""
     info = info_of(store) | {"format_version": 3} | fields
-    del info["sha256"]
+    del info["sha256"], info["n_longer"]
     (store / "dataset.json").write_text(json.dumps(info, indent=1, ensure_ascii=False), encoding="utf-8")
     return store
 

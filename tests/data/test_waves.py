@@ -176,7 +176,7 @@ def test_ludb_keeps_its_waves_and_a_damaged_file_of_marks_costs_one_lead(shared_
     for number in range(11, 201):
         (root / f"data/{number}.hea").unlink()
     summary = convert(SOURCES["ludb"](root, 500, False), tmp_path / "store", rate=500, progress=False, partial=True)
-    assert "the marks of 1 leads cannot be read" in summary.remarks[2]
+    assert "the marks of 1 leads cannot be read" in summary.remarks[3]
     column = classes_of(tmp_path / "store")
     dense = column[np.arange(10)]
     assert (dense[1, 11] == -1).all() and (dense[1, :11] >= 0).any(axis=1).all()

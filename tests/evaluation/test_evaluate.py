@@ -151,9 +151,13 @@ def test_missing_leads_have_both_ways_for_each_set_and_all_leads_equal_the_probe
     missing = [r for r in rows if r["evaluation"] == "missing_leads"]
     assert {(r["leads"], r["variant"]) for r in missing} == {
         (leads, variant)
-        for leads in ("all", "I+II+III+aVR+aVL+aVF", "I+II+V2", "II", "I")
+        for leads in ("all", "I+II+III+aVR+aVL+aVF", "I+II+V2", "I+II", "II", "I")
         for variant in ("native", "zero_fill")
     } | {("random9", "native")}
+    # In the order of a curve: 12, 9, 6, 3, 2 and 1 leads.
+    limb_leads = "I+II+III+aVR+aVL+aVF"
+    order = ["all", "random9", limb_leads, "I+II+V2", "I+II", "II", "I"]
+    assert list(dict.fromkeys(r["leads"] for r in missing)) == order
     assert {r["n_seeds"] for r in missing if r["leads"] == "random9"} == {3}
     (probe,) = [r for r in rows if (r["evaluation"], r["method"], r["feature"]) == ("probe", "cgdmer", "main")
                 and r["group"] == "all" and r["label_fraction"] == 1]  # fmt: skip

@@ -19,12 +19,13 @@ from cgdmer_jax.metrics.results import read_results
 from cgdmer_jax.recipes.pretrain import pretrain
 from tests.data.merl_tables import write_tables
 from tests.data.ptbxl_root import line, write_root
-from tests.data.small_stores import write_store
+from tests.data.small_stores import small_source, write_store
 from tests.toy_runs import toy_config, toy_known
 
 RECORDS = range(2, 402)
+REPORTS = [f"report number {row % 7}" for row in range(120)]
 ASKED = {"checkpoint": None, "features": None, "random_seeds": 1, "kernels": 4}
-FINDINGS = ("SR", "AFIB", "LBBB")  # of the synthetic collection, which has prompts
+FINDINGS = ("SR", "AFIB", "STACH")  # of the synthetic collection, which has prompts
 WHOLE = ("{'NORM': 100.0, 'LVOLT': 0.0, 'SR': 0.0}", "{'IMI': 100.0, 'LVOLT': 0.0, 'SR': 0.0}")
 SUBSET = ("{'NORM': 100.0}", "{'IMI': 100.0}")  # neither form nor rhythm
 
@@ -40,9 +41,8 @@ def ptbxl_store(folder, codes) -> str:
 def folder(tmp_path_factory):
     """Two runs of the toy: on the synthetic collection, and on a PTB-XL of all four tasks."""
     folder = tmp_path_factory.mktemp("left_out")
-    reports = [f"report number {row % 7}" for row in range(120)]
     with toy_known():
-        own = toy_config(write_store(folder / "own", reports, codes=FINDINGS))
+        own = toy_config(write_store(folder / "own", REPORTS, codes=FINDINGS))
         whole = toy_config(ptbxl_store(folder / "whole", WHOLE))
         assert pretrain(own, folder / "run") == pretrain(whole, folder / "ptbxl_run") == 0
         yield folder
@@ -129,6 +129,23 @@ def test_a_collection_without_prompts_or_reports_has_all_that_needs_neither(fold
         "10% of the labels of task findings", "1% of the labels of task findings",
     ]  # fmt: skip
     assert {row["n"] for row in state.rows if row["group"] in ("age=unknown", "sex=unknown")} == {12}
+
+
+def test_zero_shot_of_a_collection_that_is_all_test_is_what_it_is_among_records_to_fit_on(folder, tmp_path):
+    """As CODE-test, which was published to test on."""
+    source = small_source(REPORTS, codes=FINDINGS)
+    alone = replace(source, records=[record for record in source.records if record.fold == 10])
+    convert(alone, tmp_path / "alone", rate=100, seconds=1.2, progress=False)
+    state = evaluate(folder / "run", str(tmp_path / "alone"), "test", **ASKED)
+    whole = evaluate(folder / "run", str(folder / "own"), "test", **ASKED, parts=("zero_shot",))
+    found, expected = ([row for row in one.rows if row["evaluation"] == "zero_shot"] for one in (state, whole))
+    assert found == expected and {row["task"] for row in found} == {"findings"}
+    assert {row["evaluation"] for row in state.rows} == {"zero_shot", "retrieval"}
+    why = "of its 12 labelled records none is in folds 1 to 8 (to fit on) or fold 9 (to choose on)"
+    assert state.left_out[0] == f"probe of task findings: {why}"
+    assert "part floors: no task of the store has records to fit and choose a probe on" in state.left_out
+    (page,) = (folder / "run/evaluation").glob("synthetic-*/test/report.html")
+    assert f"probe of task findings: {why}" in page.read_text()
 
 
 def test_a_store_without_one_label_still_has_its_retrieval(folder, tmp_path):

@@ -11,6 +11,7 @@ from cgdmer_jax.methods.merl.config import MerlConfig
 from cgdmer_jax.methods.merl.method import Merl
 from cgdmer_jax.methods.merl.network import ResNetSize, VitSize
 from cgdmer_jax.methods.protocol import Variables
+from cgdmer_jax.models.transformer import Size
 from tests.methods.conftest import FULL_STOP, N_TOKENS, PATCH, RATE, SAMPLES, VOCABULARY
 
 EMBEDDING = 16
@@ -35,6 +36,7 @@ BERT = {
 }
 CONFIG = MerlConfig(
     ecg=RESNET,
+    text=Size(128, 2, 4),
     text_tower="a folder",
     text_architecture=BERT,
     text_trained=0,

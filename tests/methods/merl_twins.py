@@ -33,17 +33,18 @@ class Twins(NamedTuple):
         )
 
 
-def torch_of(size: ResNetSize | VitSize, samples: int, tower_width: int, embedding: int) -> torch_merl.TorchMerl:
+def torch_of(size: ResNetSize | VitSize, *, samples: int, tower_width: int, embedding: int) -> torch_merl.TorchMerl:
+    """With the weights that its layers begin with."""
     if isinstance(size, ResNetSize):
         encoder = torch_merl.ResNet(size.width, size.blocks, size.bottleneck)
     else:
         encoder = torch_merl.Vit(samples, PATCH, size.width, size.depth, size.heads)
-    model = torch_merl.TorchMerl(encoder, n_positions(samples), tower_width, embedding)
-    return torch_merl.randomised(model, seed=samples + embedding)
+    return torch_merl.TorchMerl(encoder, n_positions(samples), tower_width, embedding)
 
 
 def make_twins(size, file: Path, *, samples: int, tower_width: int = 24, embedding: int = 32) -> Twins:
-    model = torch_of(size, samples, tower_width, embedding)
+    model = torch_of(size, samples=samples, tower_width=tower_width, embedding=embedding)
+    torch_merl.randomised(model, seed=samples + embedding)
     torch.save(model.state_dict(), file)
     network = MerlNetwork(size, PATCH, embedding, Compute())
     shapes = jax.eval_shape(network.init, jax.random.key(0), jnp.zeros((2, 12, samples)), jnp.zeros((2, tower_width)))

@@ -10,6 +10,7 @@ from cgdmer_jax.methods.protocol import Variables
 from tests.methods import numpy_cmelt as plain
 from tests.methods.cmelt_small import CONFIG, PATCH, make_cmelt, weights_of, with_negatives
 from tests.methods.conftest import LENGTH, NO_REPORT, SAMPLES, assert_same_bits
+from tests.methods.slopes import assert_slopes, in_float64
 
 N_PATCHES = SAMPLES // PATCH
 
@@ -64,10 +65,8 @@ def tokens_in(slots, record) -> list[int]:
     return [int(n) for n in slots.index[record][: int(slots.length[record])]]
 
 
-@pytest.fixture(scope="module")
-def expected(weights, found, drawn):
-    """The terms, record by record in float64."""
-    p = jax.tree.map(lambda x: np.asarray(x, np.float64), weights.params)
+def derived_terms(p, found, drawn):
+    """The terms for these parameters, record by record in float64."""
     read, masked = drawn.read, drawn.masked
     recordings, words, matches, points = [], [], [], []
     for i in range(len(LENGTH)):
@@ -102,6 +101,11 @@ def expected(weights, found, drawn):
     return {"ecg": np.mean(recordings), "text": np.mean(words), "match": np.mean(matches), "align": align}
 
 
+@pytest.fixture(scope="module")
+def expected(weights, found, drawn):
+    return derived_terms(in_float64(weights.params), found, drawn)
+
+
 def test_each_term_is_that_of_a_second_derivation_in_float64(step, expected, drawn):
     (loss, terms), _ = step
     assert 0 < int(drawn.read.replaced.sum()) < 7
@@ -109,6 +113,13 @@ def test_each_term_is_that_of_a_second_derivation_in_float64(step, expected, dra
         np.testing.assert_allclose(terms[name], value, rtol=1e-5, err_msg=name)
     assert terms.keys() == {*expected, "alignment_scale", "alignment_bias"}
     np.testing.assert_allclose(loss, sum(expected.values()), rtol=1e-5)
+
+
+def test_each_part_s_gradient_is_the_slope_of_the_derivation_in_float64(step, weights, found, drawn):
+    def derived(params):
+        return sum(derived_terms(params, found, drawn).values())
+
+    assert_slopes(derived, in_float64(weights.params), in_float64(step[1]))
 
 
 def test_the_step_of_a_batch_reads_what_the_derivation_read(cmelt, weights, found, drawn, step):

@@ -11,6 +11,7 @@ from cgdmer_jax.methods.protocol import Variables
 from tests.methods import numpy_kmerl as plain
 from tests.methods.conftest import NO_REPORT, ONE_LEAD, PATCH, SAMPLES, SHORT, WHOLE
 from tests.methods.kmerl_small import CONFIG, SHARES, STATES, TOKENS, make_kmerl, weights_of, with_findings
+from tests.methods.slopes import assert_slopes, in_float64
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +48,8 @@ def step(kmerl, weights, found, drawn):
     return terms_of(kmerl, weights, found, drawn)
 
 
-@pytest.fixture(scope="module")
-def derived(weights, found, drawn):
-    """Vectors of recordings and reports, and logits, record by record in float64."""
-    p = jax.tree.map(lambda x: np.asarray(x, np.float64), weights.params)
+def derived_outputs(p, found, drawn):
+    """Vectors of recordings and reports, and logits, for these parameters, record by record in float64."""
     names = np.stack([plain.text_vector(words, p, CONFIG.text.heads) for words in TOKENS])
     ecg, text, logits = [], [], []
     for record in range(len(found.row)):
@@ -67,13 +66,28 @@ def derived(weights, found, drawn):
     return np.stack(ecg), np.stack(text), np.stack(logits)
 
 
-def test_each_term_is_that_of_a_second_derivation_in_float64(step, derived, found):
-    (loss, terms), _ = step
-    ecg, text, logits = derived
-    expected = {
+def derived_terms(ecg, text, logits, found):
+    return {
         "align": plain.contrast(ecg, text, np.asarray(found.text_id), CONFIG.temperature),
         "entities": plain.supervision(logits, STATES, SHARES, CONFIG.positive_weight, "ignored"),
     }
+
+
+@pytest.fixture(scope="module")
+def derived(weights, found, drawn):
+    return derived_outputs(in_float64(weights.params), found, drawn)
+
+
+def test_each_part_s_gradient_is_the_slope_of_the_derivation_in_float64(step, weights, found, drawn):
+    def total(params):
+        return sum(derived_terms(*derived_outputs(params, found, drawn), found).values())
+
+    assert_slopes(total, in_float64(weights.params), in_float64(step[1]))
+
+
+def test_each_term_is_that_of_a_second_derivation_in_float64(step, derived, found):
+    (loss, terms), _ = step
+    expected = derived_terms(*derived, found)
     assert terms.keys() == expected.keys()
     for name, value in expected.items():
         np.testing.assert_allclose(terms[name], value, rtol=1e-5, err_msg=name)

@@ -14,7 +14,9 @@ from cgdmer_jax.methods.merl.config import MerlConfig
 from cgdmer_jax.methods.merl.method import TEXT_VECTORS
 from cgdmer_jax.methods.merl.network import ResNetSize, VitSize
 from cgdmer_jax.methods.protocol import Embedder, Method, TextEmbedder, Variables
-from tests.methods.conftest import NO_REPORT, SHORT, THREE_LEADS, TWIN, WHOLE, assert_same_bits
+from cgdmer_jax.models.text.scratch import TextEncoder
+from cgdmer_jax.models.transformer import Size
+from tests.methods.conftest import N_TOKENS, NO_REPORT, SHORT, THREE_LEADS, TWIN, VOCABULARY, WHOLE, assert_same_bits
 from tests.methods.merl_small import BERT, CONFIG, EMBEDDING, RESNET, VIT, make_merl, weights_of
 
 ENCODERS = {"resnet": RESNET, "bottleneck": dataclasses.replace(RESNET, bottleneck=True), "vit": VIT}
@@ -131,6 +133,24 @@ def test_only_the_trained_part_of_the_tower_gets_a_gradient(trained, moving, bat
     assert merl.declared.text_columns == ((TEXT_VECTORS,) if trained == 0 else ())
 
 
+def test_without_a_tower_an_encoder_of_its_own_learns_to_read_the_tokens(batch):
+    merl = make_merl(text_tower="", text_architecture={}, text=Size(12, 2, 2))
+    weights = weights_of(merl, batch)
+    assert merl.declared.text_columns == () and merl.declared.rate_factors == ()
+    assert "text_tower" not in weights.params
+    learned = gradients(merl, weights, batch)["text_encoder"]
+    assert all(np.any(np.asarray(leaf) != 0) for leaf in jax.tree.leaves(learned))
+    # The vector of a text is the mean of its own tokens: what padding holds is not read.
+    padded = jnp.where(batch.token_mask, batch.tokens, VOCABULARY - 1)
+    for tokens in (batch.tokens, padded):
+        vectors = merl.text_vectors(weights.params, tokens, batch.token_mask)
+        states = TextEncoder(VOCABULARY, N_TOKENS, Size(12, 2, 2)).apply(
+            {"params": weights.params["text_encoder"]}, batch.tokens, batch.token_mask.sum(1)
+        )
+        for row, n in ((WHOLE, 8), (THREE_LEADS, 5)):
+            np.testing.assert_allclose(vectors[row], states[row, :n].mean(0), rtol=1e-4, atol=1e-5)
+
+
 def test_twins_of_one_report_are_negatives_as_released_unless_a_switch_says_otherwise(batch):
     """With `ignored` neither of two records of the same report adds to the other's term."""
     assert batch.text_id[WHOLE] == batch.text_id[TWIN]
@@ -184,7 +204,7 @@ def test_half_precision_stays_near_and_keeps_float32_statistics(batch):
         ({"temperature": 0.0}, "temperature is 0.0; give a number above 0"),
         ({"view_dropout": 1.0}, "view_dropout is 1.0; give a number from 0, below 1"),
         ({"embed_dim": 10}, "embed_dim is 10; give a multiple of the 4 heads"),
-        ({"text_architecture": {}}, 'config.method.text_tower is "a folder"; give a folder or hf://'),
+        ({"text_architecture": {}}, 'text_tower is "a folder", but text_architecture is empty; give the first alone'),
         ({"ecg": VitSize(16, 1, 2, 0.15)}, "patch_seconds is 0.15, 15 samples, which do not divide the 200 samples"),
     ],
 )
@@ -199,6 +219,8 @@ def test_the_fields_of_a_config_say_which_encoder_is_meant():
     assert from_fields(MerlConfig, fields).ecg == RESNET
     fields["ecg"] = dataclasses.asdict(VIT)
     assert from_fields(MerlConfig, fields).ecg == VIT
+    del fields["text"]  # as what was written before there was such a field
+    assert from_fields(MerlConfig, fields).text == MerlConfig.text
     fields["ecg"] = {"width": 8, "block": [1, 1], "bottleneck": False}
     with pytest.raises(CgdmerError, match=r"config\.method\.ecg has no field block\. Did you mean"):
         from_fields(MerlConfig, fields)

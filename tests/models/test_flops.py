@@ -25,6 +25,23 @@ def test_batch_axes_multiply_and_what_is_no_product_costs_nothing():
     assert matmul_flops(function, shape(4, 3, 5), shape(4, 5, 7)) == 4 * 2 * 3 * 7 * 5
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_convolution_costs_its_weights_at_every_place_of_the_result(groups):
+    """Checked against the same convolution written as products: windows of the input times the kernel."""
+
+    def convolution(x, w):
+        axes = ("NWC", "WIO", "NWC")
+        return jax.lax.conv_general_dilated(x, w, (2,), "VALID", dimension_numbers=axes, feature_group_count=groups)
+
+    def products(windows, w):
+        return jnp.einsum("npgki,kigo->npgo", windows, w)
+
+    batch, places, width, inputs, outputs = 3, 5, 4, 6, 8  # 12 samples, windows of 4, every second
+    counted = matmul_flops(convolution, shape(batch, 12, inputs), shape(width, inputs // groups, outputs))
+    windows = shape(batch, places, groups, width, inputs // groups)
+    assert counted == matmul_flops(products, windows, shape(width, inputs // groups, groups, outputs // groups))
+
+
 def test_a_scan_counts_its_body_as_often_as_it_runs_and_scans_nest():
     def inner(x, w):
         return jax.lax.scan(lambda c, _: (c @ w, None), x, None, length=3)[0]

@@ -50,10 +50,11 @@ def stated_scale_mv(name: str, measured: list[np.ndarray]) -> list[float]:
     """One scale a lead, of what was measured in each: nothing in an absent one."""
     together = np.concatenate(measured)
     of = {"record_std": [together] * len(measured), "lead_std": measured}
+    of[scaling.VISIBLE] = of["record_std"]  # nothing is hidden here
     return [max(x.std() if x.size else 0, 0.01) for x in of[name]] if name in of else [1.0] * len(measured)
 
 
-@pytest.mark.parametrize("name", scaling.SCALINGS)
+@pytest.mark.parametrize("name", [*scaling.SCALINGS, scaling.VISIBLE])
 @settings(max_examples=50)
 @given(
     sizes_uv=hnp.arrays(np.int16, (RECORDS, len(LEADS)), elements=st.integers(0, 1500)),
@@ -151,7 +152,7 @@ def test_lead_std_gives_every_lead_its_own_scale_and_fixed_mv_none():
     assert (np.asarray(fixed.scale_mv) == 1).all()
 
 
-@pytest.mark.parametrize("name", scaling.SCALINGS)
+@pytest.mark.parametrize("name", [*scaling.SCALINGS, scaling.VISIBLE])
 def test_log_std_tells_each_leads_amplitude_under_every_scaling(name):
     signal, mask = recordings(), every_lead()
     mask[1, 2] = False

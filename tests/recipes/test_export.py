@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,12 +11,15 @@ from safetensors.numpy import load_file
 import cgdmer_jax
 from cgdmer_jax.commands.export_model import main
 from cgdmer_jax.contract import without_patients
+from cgdmer_jax.data.store.convert import convert
+from cgdmer_jax.data.store.store import open_store
+from cgdmer_jax.data.store.store_info import sealed_info
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.metrics.results import Setting, plain_row, write_results
-from cgdmer_jax.recipes.export import vocabulary
+from cgdmer_jax.recipes.export import kept_seconds, vocabulary
 from cgdmer_jax.recipes.pretrain import pretrain
 from cgdmer_jax.recipes.trained_run import load_run
-from tests.data.small_stores import write_store
+from tests.data.small_stores import small_source, write_store
 from tests.sealed_files import rewrite
 from tests.toy_runs import toy_config, toy_known
 
@@ -79,6 +83,7 @@ def test_the_card_names_data_origin_and_purpose(run):
     card = export(run)
     assert "not a medical device" in card
     assert "- synthetic: 48 patients; licence: none; cite: none" in card
+    assert "Recordings: the first 1.2 s of each; 0 were longer; of 60 records 40 are shorter and padded" in card
     assert "this checkpoint was not evaluated before the export" in card
     origin = json.loads((run.parent / "model/config.json").read_text())["origin"]
     assert (origin["step"], origin["exported_at_version"]) == (6, cgdmer_jax.__version__)
@@ -98,6 +103,41 @@ def test_the_card_of_an_evaluation_without_enough_positives_says_that(run):
     assert "Evaluated on synthetic, test, without a figure of findings: a class needs 10 positives" in card
     assert "not evaluated before the export" not in card and "| what |" not in card
     assert "No figure above is from another collection" in card
+
+
+@pytest.mark.parametrize(
+    ("which", "told"),
+    [
+        ("first", "the first 1 s of each; 60 were longer; of 60 records 0 are shorter and padded"),
+        ("centre", "the central 1 s of each; 60 were longer; of 60 records 0 are shorter and padded"),
+        (
+            "all",
+            "of one longer than 1 s every 1 s are a record, but for a rest under 1 s; of 60 records 0 ",
+        ),
+    ],
+)
+def test_the_card_says_which_seconds_of_longer_recordings_were_used(tmp_path, which, told):
+    source = small_source(["a report"] * 60)
+    convert(source, tmp_path / "store", rate=100, seconds=1.0, windows=which, progress=False)
+    assert kept_seconds(open_store(tmp_path / "store")).startswith(told)
+
+
+def test_of_a_store_of_before_the_card_does_not_say_that_nothing_was_cut(tmp_path):
+    store = Path(write_store(tmp_path / "store", ["a report"] * 6))
+    info = json.loads((store / "dataset.json").read_text())
+    del info["n_longer"], info["sha256"]
+    (store / "dataset.json").write_text(sealed_info(info))
+    assert kept_seconds(open_store(store)).startswith("the first 1.2 s of each; how many were longer is not known;")
+
+
+def test_a_store_that_is_damaged_since_is_no_reason_to_export_nothing(finished, run, tmp_path):
+    damaged = shutil.copytree(finished / "store", tmp_path / "damaged")
+    content = bytearray((damaged / "records.parquet").read_bytes())
+    content[len(content) // 2] ^= 1
+    (damaged / "records.parquet").write_bytes(content)
+    data = json.loads((run / "config.json").read_text())["data"]
+    rewrite(run / "config.json", data=data | {"stores": [str(damaged)]})
+    assert "how many are shorter and padded is not known (the store is damaged)" in export(run)
 
 
 def test_a_store_that_was_removed_leaves_its_licence_unknown(run):

@@ -1,20 +1,24 @@
 """MERL through the commands that know it only by its contract: vectors, training, restart, evaluation."""
 
 import json
+import shutil
 
 import jax
 import numpy as np
 import pytest
 
-from cgdmer_jax.commands import evaluate
+import cgdmer_jax
+from cgdmer_jax.commands import evaluate, export_model
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.metrics.results import read_results
 from cgdmer_jax.metrics_file import read_metrics
 from cgdmer_jax.recipes.pretrain import pretrain
 from cgdmer_jax.recipes.text_vectors import encode_texts
 from cgdmer_jax.recipes.trained_run import load_run
+from cgdmer_jax.training.run_folder import RunFolder
 from configs import merl
 from tests.interop.tower_folder import write_tower
+from tests.sealed_files import rewrite
 from tests.small_runs import ROOT, make_store
 
 MAX_TOKENS = 10  # of the small tower
@@ -101,6 +105,44 @@ def test_it_is_evaluated_as_any_method(run, store, monkeypatch):
     rows = json.loads(found.read_text())["rows"]
     kinds = {(row["method"], row["evaluation"], row["feature"]) for row in rows}
     assert {("merl", "probe", "main"), ("merl", "zero_shot", "aligned"), ("random_weights", "probe", "main")} <= kinds
+
+
+def test_nano_learns_to_read_reports_with_word_pieces_of_the_training_reports(store, tmp_path):
+    config = merl.get_config("nano,lead_dropout")
+    assert config.method.lead_dropout == 0.3 and not config.method.text_tower
+    config.method.ecg.update(width=4, blocks=(1, 1, 1, 1))
+    config.method.text.update(width=8, depth=1, heads=2)
+    config.method.update(embed_dim=8, unroll=1)
+    config.data.update(stores=(str(store),), batch_size=16)
+    config.optimizer.update(steps=30, learning_rate=1e-2)
+    config.run.update(log_every=1, validate_every=30, checkpoint_every=30, validation_records=16)
+    assert pretrain(config, tmp_path / "run") == 0
+    records = [record for record in read_metrics(tmp_path / "run/metrics.jsonl") if "align" in record]
+    values = [record["align"] for record in records]
+    assert len(values) == 30 and np.mean(values[-5:]) < 0.95 * np.mean(values[:5])
+    words = load_run(tmp_path / "run", None).tokenizer.get_vocab()
+    assert "sinus" in words and "atrium" not in words
+    assert export_model.main([f"--run={tmp_path / 'run'}", f"--out={tmp_path / 'model'}"]) == 0
+    encoder = cgdmer_jax.load(tmp_path / "model")
+    assert encoder.embed_text(["sinus rhythm", "atrial fibrillation"]).shape == (2, 8)
+
+
+def test_without_a_tower_a_published_size_has_no_word_pieces(store, tower, tmp_path):
+    config = config_of(store, "")
+    config.data.text_columns.text_vectors = ""
+    with pytest.raises(CgdmerError, match=r"config\.data\.vocabulary is 0, .*; name one in config\.method\.text_tower"):
+        pretrain(config, tmp_path / "run")
+
+
+def test_a_run_from_before_the_encoder_of_its_own_goes_on_and_is_evaluated(run, store, tower, tmp_path):
+    older = shutil.copytree(run, tmp_path / "older")
+    method = {name: value for name, value in RunFolder(older).config()["method"].items() if name != "text"}
+    rewrite(older / "config.json", method=method)
+    assert load_run(older, None).step == 4
+    config = config_of(store, tower)
+    config.optimizer.steps = 6
+    assert pretrain(config, older, allowed=("optimizer.steps",)) == 0
+    assert "text" not in RunFolder(older).config()["method"] and load_run(older, None).step == 6
 
 
 def test_a_released_file_becomes_a_run_that_gives_the_restatements_features(store, tower, tmp_path, capsys):

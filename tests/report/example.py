@@ -26,7 +26,7 @@ from cgdmer_jax.whole_file import sha256_of
 from tests.metrics.test_results import SETTING
 
 RATE = 100
-LEAD_SETS = ("all", "I+II+III+aVR+aVL+aVF", "I+II+V2", "II", "I", "random9")
+LEAD_SETS = ("all", "random9", "I+II+III+aVR+aVL+aVF", "I+II+V2", "I+II", "II", "I")
 
 
 def example_rows() -> list[dict]:

@@ -12,7 +12,7 @@ from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.metrics.results import Setting, rows_for_scores, write_results
 from cgdmer_jax.studies import one_run, paired
-from cgdmer_jax.studies.grid import check_makeable, load_grid, plan
+from cgdmer_jax.studies.grid import load_grid
 from tests.data.small_stores import write_store
 from tests.small_runs import ROOT, SMALL, make_store, start_command
 
@@ -280,6 +280,11 @@ def test_a_grid_file_with_another_shape_is_refused(tmp_path):
             "def get_grid(): return {'config': 'x', 'overrides': {}, 'rows': {'a': 3}, 'reference': 'a'}",
             'row "a" is a int, expected a dict with overrides, seeds',
         ),
+        (
+            "def get_grid(): return {'config': 'x', 'overrides': {}, 'reference': 'aa', "
+            "'rows': {'aa': {'overrides': {}, 'seeds': (0,), 'reference': 'ab'}}}",
+            r'reference is no row of it\. Did you mean "aa"',
+        ),
     ],
 )
 def test_a_grid_file_that_is_no_grid_is_told_in_one_sentence(tmp_path, name, content, words):
@@ -295,29 +300,6 @@ def test_a_grid_file_of_any_ending_is_read(tmp_path):
         "'reference': 'a'}"
     )
     assert load_grid(str(tmp_path / "grid.txt"))["rows"]["a"]["seeds"] == (3,)
-
-
-def test_the_project_s_grid_has_the_rows_of_the_issue_with_three_seeds():
-    rows = load_grid("configs/ablations/cgdmer.py")["rows"]
-    three = [name for name, row in rows.items() if row["seeds"] == (0, 1, 2)]
-    off = {f"method.weight_{term}": 0.0 for term in ("ecg", "text", "align", "disentangle")}
-    expected = {
-        "both": set(),
-        "masked": {"method.weight_align", "method.weight_disentangle"},
-        "contrast": {"method.weight_ecg", "method.weight_text", "method.weight_disentangle"},
-        "both_without_disentangling": {"method.weight_disentangle"},
-    }
-    assert set(three) >= expected.keys()
-    for name, fields in expected.items():
-        assert rows[name]["overrides"] == {field: off[field] for field in fields}
-    assert len(rows.keys() - expected.keys()) <= 9  # eight others, and what is a default already
-
-
-def test_every_row_of_the_project_s_grid_is_a_config_of_its_own(store):
-    grid = load_grid("configs/ablations/cgdmer.py")
-    planned = plan(grid, str(store))
-    check_makeable(planned, open_corpus((str(store),)))
-    assert len(planned) == sum(len(row["seeds"]) for row in grid["rows"].values())
 
 
 def test_table_and_figure_hold_the_paired_differences_of_the_predictions(folder, capsys):
@@ -337,6 +319,20 @@ def test_table_and_figure_hold_the_paired_differences_of_the_predictions(folder,
     printed = capsys.readouterr().out
     assert f"{row['masked']['value']:.3f} {row['masked']['difference']:+.3f} [" in printed
     assert (folder.path / "a.svg").read_text().count("<circle") == 2
+
+
+def test_a_row_may_be_compared_with_another_than_the_grid_s_reference(folder, capsys):
+    folder.write(ROWS | {"random": ROWS["random"] | {"reference": "masked"}})
+    folder.main()
+    row = {r["row"]: r for r in folder.table()["rows"]}
+    ids = np.arange(N).astype(str), (np.arange(N) // 2).astype(str)
+    one, other = ({0: paired.macro_samples(scores_of(f"{name}-seed0"), LABELS, *ids)} for name in ("random", "masked"))
+    found = paired.paired_interval(one, other)
+    for field in ("low", "high"):
+        assert row["random"][field] == pytest.approx(getattr(found, field), abs=1e-4)
+    assert [row[name]["reference"] for name in ROWS] == ["both", "both", "masked"]
+    assert "random less masked" in capsys.readouterr().out
+    assert "random less masked" in (folder.path / "a.svg").read_text()
 
 
 def test_what_stands_beside_the_json_gives_the_same_table_on_a_machine_without_the_runs(folder):

@@ -69,7 +69,7 @@ class Folder:
             run.mkdir(parents=True)
             lines = [{"step": 2, "loss": 1.0, "records_per_second": 80.0}, {"step": 2, "validation_loss": 2.0}]
             (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-            (run / "environment.json").write_text("[{}]")
+            (run / "environment.json").write_text('[{"commit": "abc"}, {"commit": "def"}]')
             (run / "config.json").write_text(json.dumps({"method_name": method}))
         else:
             leave_evaluation(run, method, SKILL[name], open_corpus((self.store,)).fingerprint)
@@ -129,7 +129,13 @@ def test_differences_are_to_the_first_config_on_the_same_patients_and_the_page_h
     assert rows["narrow-nano", "probe", "random_weights"]["high"] == 0
     assert rows["wide-nano", "missing_leads", "trained"]["value"] < first["value"]
     page = (folder.path / "out" / "comparison.html").read_text()
-    for words in ("wide-nano", "narrow-nano, random weights", f"{second['difference']:+.3f}", "Missing leads", "PFLOP"):
+    for words in (
+        "wide-nano",
+        "narrow-nano, random weights",
+        f"{second['difference']:+.3f}",
+        "Missing leads",
+        "abc, def",
+    ):
         assert words in page
 
 

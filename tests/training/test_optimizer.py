@@ -1,5 +1,6 @@
 """Decay by rule, rates by path, and a schedule whose corners are worked by hand."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -38,6 +39,12 @@ def test_weight_decay_acts_on_kernels_alone():
     for other in (update["encoder"]["up"]["bias"], update["encoder"]["norm"]["scale"], update["words"]["embedding"]):
         assert not other.any()
     assert update["log_inverse_temperature"] == 0
+
+
+def test_everything_decays_where_the_config_says_so():
+    update = update_of(ZEROS, learning_rate=0.5, weight_decay=0.1, decayed="everything")
+    for leaf in jax.tree.leaves(update):
+        np.testing.assert_allclose(leaf, -0.5 * 0.1 * 2.0, rtol=1e-5)
 
 
 def test_rate_factors_scale_the_update_and_the_first_match_counts():

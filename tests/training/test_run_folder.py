@@ -13,7 +13,7 @@ from cgdmer_jax.config import flat
 from cgdmer_jax.contract import UNIT, InputContract, TrainedOn
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.json_file import MOST_BYTES
-from cgdmer_jax.training.run_folder import RunFolder, check_config
+from cgdmer_jax.training.run_folder import YOUNGER, RunFolder, check_config
 from cgdmer_jax.waveform.conditioning import LEADS
 from cgdmer_jax.whole_file import write_json
 
@@ -260,7 +260,7 @@ def test_an_edit_of_config_json_is_told_how_fields_are_changed(tmp_path):
 
 def test_a_field_younger_than_the_run_has_the_value_of_then(tmp_path):
     run = begun(tmp_path / "run")
-    assert run.unsaid() == {"data.min_patients": 1} and RunFolder(tmp_path / "none").unsaid() == {}
+    assert run.unsaid() == YOUNGER and RunFolder(tmp_path / "none").unsaid() == {}
     run.check(changed(min_patients=1), ())
     with pytest.raises(CgdmerError, match=r"data\.min_patients: 1 -> 5"):
         run.check(changed(min_patients=5), ())

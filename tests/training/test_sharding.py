@@ -26,16 +26,26 @@ def compare(name: str) -> dict:
     import jax
 
     from cgdmer_jax.batch import Batch
+    from cgdmer_jax.methods.finetune.method import Finetune
     from cgdmer_jax.methods.protocol import Variables
     from cgdmer_jax.training import placement
     from tests.methods.cmelt_small import make_cmelt, table_of
     from tests.methods.conftest import CONFIG as METHOD_CONFIG
-    from tests.methods.conftest import N_TOKENS, SAMPLES, VOCABULARY, make_method
+    from tests.methods.conftest import N_TOKENS, RATE, SAMPLES, VOCABULARY, make_method
+    from tests.methods.finetune_small import config_of
     from tests.methods.kmerl_small import NAMES, make_kmerl
 
     # Where the exact gradient is 0, float32 leaves rounding that no two orders of summing share.
+    def make_cgdmer():
+        return make_method(dataclasses.replace(METHOD_CONFIG, dtype="float64"))
+
+    def make_finetune():
+        size = {"n_leads": 12, "n_samples": SAMPLES, "rate": RATE, "max_tokens": N_TOKENS}
+        return Finetune(config_of(lead_dropout=0.3, time_shift_seconds=0.5, noise_uv=9.0), make_cgdmer(), **size)
+
     makers = {
-        "cgdmer": lambda: make_method(dataclasses.replace(METHOD_CONFIG, dtype="float64")),
+        "cgdmer": make_cgdmer,
+        "finetune": make_finetune,
         "cmelt": lambda: make_cmelt(dtype="float64"),
         "kmerl": lambda: make_kmerl(dtype="float64"),
     }
@@ -46,6 +56,7 @@ def compare(name: str) -> dict:
     text_id = np.arange(n, dtype=np.int32) // 2
     columns = {
         "cgdmer": {},
+        "finetune": {},
         "cmelt": {"negatives": table_of(text_id)},
         "kmerl": {"entities": draw.integers(-1, 3, (n, len(NAMES))).astype(np.int8)},
     }
@@ -69,7 +80,7 @@ def compare(name: str) -> dict:
 
     def loss_of(params, batch):
         draws = method.draw(key, batch, 0.5)
-        return method.loss(Variables(params, {}), batch, draws, train=True)[0]
+        return method.loss(Variables(params, shapes.state), batch, draws, train=True)[0]
 
     everything, split = sharding.make_mesh(), sharding.make_mesh((2, 4))
     sharding.check_batch_size(n, everything)
@@ -112,7 +123,9 @@ def compare(name: str) -> dict:
     }
 
 
-@pytest.mark.parametrize(("name", "n_hosts"), [("cgdmer", 1), ("cgdmer", 2), ("cmelt", 1), ("kmerl", 1)])
+@pytest.mark.parametrize(
+    ("name", "n_hosts"), [("cgdmer", 1), ("cgdmer", 2), ("cmelt", 1), ("finetune", 1), ("kmerl", 1)]
+)
 def test_eight_devices_give_the_loss_and_every_gradient_of_one_with_parameters_split_or_not(name, n_hosts, tmp_path):
     words = ["-m", "tests.training.test_sharding"]
     with hosts(tmp_path, *[words] * n_hosts, devices=8 // n_hosts, JAX_ENABLE_X64="1", METHOD=name) as started:

@@ -3,14 +3,19 @@
 import codecs
 import csv
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cgdmer_jax.data.readers.checks import short_name
 from cgdmer_jax.data.readers.record_files import text_of
+from cgdmer_jax.waveform.conditioning import canonical_unit
 from cgdmer_jax.waveform.lead_names import canonical_lead
 
-NOTHING = ("", "nan", "NaN", "NAN", "na", "NA", "n/a", "N/A", "null", "NULL", "None", "-")  # no measurement
+# No measurement; the last three as spreadsheets write it.
+NOTHING = ("", "nan", "NaN", "NAN", "na", "NA", "n/a", "N/A", "null", "NULL", "None", "-", "#N/A", "#NA", "#NV")
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_BEGINNING = 64  # bytes: in UTF-16 without a mark every second one of a line of names is zero
+_SEPARATOR_LINE = re.compile(r"sep=([,;\t|])", re.IGNORECASE)  # Excel's own, before the names
+_NO_VALUE = re.compile(r"#(N/A|NA|NV)\s*([,;\t]|$)")
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _UNIT = re.compile(r"(.+)(?:\s*\[(\w+)\]|\s*\((\w+)\)|[\s_/](\w+))")  # "V1 (mV)", "I_uV"
 _VOLTS = re.compile(r"[mu\u00b5\u03bc]?V", re.IGNORECASE)
@@ -53,9 +58,18 @@ def looks_like_one(beginning: bytes) -> bool:
 
 def decoded(content: bytes) -> bytes:
     """The same in UTF-8, of what a spreadsheet saved in UTF-16; numbers are ASCII in any other encoding."""
-    if content.startswith(_UTF16):
-        return content.decode("utf-16", errors="replace").encode("utf-8", errors="replace")
+    codec = "utf-16" if content.startswith(_UTF16) else _unmarked(content[:_BEGINNING])
+    if codec:
+        return content.decode(codec, errors="replace").encode("utf-8", errors="replace")
     return content.removeprefix(codecs.BOM_UTF8)
+
+
+def _unmarked(beginning: bytes) -> str | None:
+    """UTF-16 without a byte order mark, told by its ASCII letters: one half of each is zero, and the other never."""
+    for codec, zero, letter in (("utf-16-le", 1, 0), ("utf-16-be", 0, 1)):
+        if beginning[1:2] and not any(beginning[zero::2][:4]) and all(beginning[letter::2]):
+            return codec
+    return None
 
 
 def layout_of(beginning: bytes) -> CsvLayout | None:
@@ -63,16 +77,15 @@ def layout_of(beginning: bytes) -> CsvLayout | None:
     if b"\0" in beginning:
         return None
     lines = _LINE_END.split(text_of(beginning))
-    comments = 0
-    while comments < len(lines) and (not lines[comments].strip() or lines[comments].lstrip().startswith("#")):
+    said = _SEPARATOR_LINE.fullmatch(lines[0].strip(" "))
+    comments = 1 if said else 0
+    while comments < len(lines) and _is_comment(lines[comments]):
         comments += 1
     if comments == len(lines):
         return None
     first = lines[comments]
-    below = next((line for line in lines[comments + 1 :] if line.strip()), "")
-    separator = next(
-        (one for one in "\t;," if one in first), " " if " " in first.strip() and _all_numbers(first, " ") else ","
-    )
+    next_place, below = _next(lines, comments)
+    separator = said[1] if said else _separator_of(first)
     decimal = "," if separator != "," and _has_commas(f"{first} {below}", lines[comments:]) else "."
     n_columns = len(_cells(first, separator))
     if _all_numbers(first, separator):
@@ -80,9 +93,49 @@ def layout_of(beginning: bytes) -> CsvLayout | None:
         names = _columns(_cells(above, separator))
         return CsvLayout(names if names and len(names) == n_columns else None, n_columns, separator, decimal, comments)
     names = _columns(_cells(first, separator))
+    in_units = names and _with_units(names, _cells(below, separator))
+    if in_units:
+        n_skipped, names, below = next_place + 1, in_units, _next(lines, next_place)[1]
+    else:
+        n_skipped = comments + 1
     if names is None or (len(names) < 2 and below and not _all_numbers(below, separator)):  # a text may begin with "I"
         return None
-    return CsvLayout(names, n_columns, separator, decimal, comments + 1)
+    return CsvLayout(names, n_columns, separator, decimal, n_skipped)
+
+
+def _is_comment(line: str) -> bool:
+    """Whether nothing stands in a line, or a remark; a cell without a value may begin with the same mark."""
+    text = line.lstrip()
+    return not text or (text.startswith("#") and not _NO_VALUE.match(text))
+
+
+def _next(lines: list[str], place: int) -> tuple[int, str]:
+    """The next line that is not blank, with its place."""
+    return next(((n, lines[n]) for n in range(place + 1, len(lines)) if lines[n].strip()), (len(lines), ""))
+
+
+def _separator_of(first: str) -> str:
+    """The separator of a line of names or numbers."""
+    by_blanks = " " in first.strip() and _all_numbers(first, " ")
+    return next((one for one in "\t;," if one in first), " " if by_blanks else ",")
+
+
+def _with_units(columns: list[CsvColumn], cells: list[str]) -> list[CsvColumn] | None:
+    """The columns with the units that stand below their names; None where that line does not hold them."""
+    if len(cells) != len(columns):
+        return None
+    made = []
+    for column, cell in zip(columns, cells, strict=True):
+        unit = cell.strip().strip("[]()").strip()
+        if canonical_lead(column.name):
+            if not _VOLTS.fullmatch(unit) or (column.unit and canonical_unit(column.unit) != canonical_unit(unit)):
+                return None
+            made.append(replace(column, unit=unit))
+        elif column.is_time and column.seconds is None and unit.casefold() in _SECONDS:
+            made.append(replace(column, seconds=_SECONDS[unit.casefold()]))
+        else:
+            made.append(column)
+    return made
 
 
 def _has_commas(beginning: str, lines: list[str]) -> bool:

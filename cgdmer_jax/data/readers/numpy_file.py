@@ -9,44 +9,34 @@ import math
 import os
 import re
 import struct
-import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import numpy as np
 
 from cgdmer_jax.data.readers.arrays import check_array, completed, recording_of
-from cgdmer_jax.data.readers.checks import MOST_SAMPLES, MOST_SIGNALS
+from cgdmer_jax.data.readers.npy_array import (
+    AGAIN,
+    MAGIC,
+    MOST_FACT_BYTES,
+    NpyArray,
+    checked_whole,
+    read_array_header,
+    read_exactly,
+)
 from cgdmer_jax.data.readers.reader import Format, Hints, Location, fault, open_recording
 from cgdmer_jax.data.readers.recording import RecordError, Recording
 
 NPY, NPZ = ".npy", ".npz"
-MAGIC = b"\x93NUMPY"
 SAMPLES = "signal"
 MOST_RECORDINGS = 1_000_000  # in a file
 MOST_PACKED_BYTES = 1 << 28  # of many recordings in a compressed array, which is unpacked from its start for each
-MOST_FACT_BYTES = 1 << 16  # of leads, rate or unit
-AGAIN = "save it again with numpy"
-_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 # Of zipfile on damaged bytes: a wrong checksum, no entry, an unknown compression, an encrypted entry.
 _DAMAGED = (zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError, NotImplementedError, RuntimeError)
-
-
-class _Array(NamedTuple):
-    """An array whose header alone is read."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    in_columns: bool
-    start: int  # bytes of the header
-
-    @property
-    def n_bytes(self) -> int:
-        return math.prod(self.shape) * self.dtype.itemsize
 
 
 def read_numpy(path: str | Path, root: Path | None, hints: Hints, member: str | None = None) -> Recording:
@@ -76,7 +66,7 @@ def read_numpy(path: str | Path, root: Path | None, hints: Hints, member: str | 
                     location, "format", "order", f"its file is in Fortran's order of axes; {AGAIN}, in C's order"
                 )
             file.seek(number * n_bytes, os.SEEK_CUR)
-        signal = np.frombuffer(_exactly(location, file, n_bytes), array.dtype)
+        signal = np.frombuffer(read_exactly(location, file, n_bytes), array.dtype)
         return recording_of(location, signal.reshape(shape, order="F" if array.in_columns else "C"), facts)
 
 
@@ -93,7 +83,7 @@ def members(path: Path, root: Path | None) -> list[Location]:
         return [Location(path, str(number)) for number in range(array.shape[0])]
 
 
-def _number(location: Location, array: _Array) -> int:
+def _number(location: Location, array: NpyArray) -> int:
     text, n_recordings = location.member, array.shape[0] if len(array.shape) == 3 else 1
     if len(array.shape) != 3 or not re.fullmatch(r"[0-9]{1,18}", text) or int(text) >= n_recordings:
         raise fault(
@@ -103,12 +93,12 @@ def _number(location: Location, array: _Array) -> int:
 
 
 @contextmanager
-def _opened(location: Location, root: Path | None) -> Iterator[tuple[io.BufferedIOBase, _Array, Hints]]:
+def _opened(location: Location, root: Path | None) -> Iterator[tuple[io.BufferedIOBase, NpyArray, Hints]]:
     """The file at the first sample, the header of the samples, and what the file says of them."""
     with open_recording(location, root) as file:
         if file.read(len(MAGIC)) == MAGIC:
             file.seek(0)
-            array = _checked(location, _header(location, file), os.fstat(file.fileno()).st_size)
+            array = checked_whole(location, read_array_header(location, file), os.fstat(file.fileno()).st_size)
             yield file, array, Hints()
             return
         try:
@@ -118,7 +108,7 @@ def _opened(location: Location, root: Path | None) -> Iterator[tuple[io.Buffered
                 name = _samples_among(location, entries, sizes)
                 entry = entries.getinfo(f"{name}{NPY}")
                 with entries.open(entry) as samples:
-                    array = _checked(location, _header(location, samples), sizes[name])
+                    array = checked_whole(location, read_array_header(location, samples), sizes[name])
                     if len(array.shape) != 3 or entry.compress_type != zipfile.ZIP_STORED:
                         _check_packed(location, array)
                         yield samples, array, said
@@ -131,7 +121,7 @@ def _opened(location: Location, root: Path | None) -> Iterator[tuple[io.Buffered
             raise fault(location, "format", "file", f"its file is no .npz, or a damaged one; {AGAIN}") from error
 
 
-def _check_packed(location: Location, array: _Array) -> None:
+def _check_packed(location: Location, array: NpyArray) -> None:
     """Raises where the time to read all recordings of a compressed array would grow as the square of their number."""
     if len(array.shape) == 3 and array.n_bytes > MOST_PACKED_BYTES:
         sentence = (
@@ -157,7 +147,7 @@ def _samples_among(location: Location, entries: zipfile.ZipFile, sizes: dict[str
     found = []
     for name in sizes:
         with entries.open(f"{name}{NPY}") as entry:
-            if len(_header(location, entry).shape) >= 2:
+            if len(read_array_header(location, entry).shape) >= 2:
                 found.append(name)
     if len(found) != 1:
         sentence = f'its file has {len(found)} arrays of two axes or more; call the one with the samples "{SAMPLES}"'
@@ -192,8 +182,8 @@ def _fact(
         if sizes[name] > MOST_FACT_BYTES:
             raise ValueError("too large")
         with entries.open(f"{name}{NPY}") as entry:
-            array = _checked(location, _header(location, entry), sizes[name])
-            content = np.frombuffer(_exactly(location, entry, array.n_bytes), array.dtype).reshape(array.shape)
+            array = checked_whole(location, read_array_header(location, entry), sizes[name])
+            content = np.frombuffer(read_exactly(location, entry, array.n_bytes), array.dtype).reshape(array.shape)
         value = convert(content)
     except RecordError:
         raise
@@ -203,47 +193,6 @@ def _fact(
         sentence = f'its array "{name}" is none (rate: a number; leads: texts; unit: a text); correct it'
         raise fault(location, "header", name, sentence)
     return value
-
-
-def _header(location: Location, file: io.BufferedIOBase) -> _Array:
-    """Shape and type of an array, and where it begins; the file stands there afterwards."""
-    beginning = _exactly(location, file, 12)
-    try:
-        version = np.lib.format.read_magic(io.BytesIO(beginning[:8]))
-        read = _HEADERS[version]
-        width = 2 if version == (1, 0) else 4
-        length = int.from_bytes(beginning[8 : 8 + width], "little")
-        if length > MOST_FACT_BYTES:
-            raise ValueError("a long header")
-        text = beginning[8:] + _exactly(location, file, length - (4 - width))
-        shape, in_columns, dtype = read(io.BytesIO(text))
-    except RecordError:
-        raise
-    # NumPy parses the header as a literal of Python; KeyError: a version of its own.
-    except (ValueError, KeyError, SyntaxError, TypeError, MemoryError, RecursionError, tokenize.TokenError) as error:
-        raise fault(location, "header", "header", f"its array has no readable header; {AGAIN}") from error
-    if not all(type(size) is int and size >= 0 for size in shape):
-        raise fault(location, "header", "shape", f"its array has no readable shape; {AGAIN}")
-    return _Array(shape, dtype, in_columns, 8 + width + length)
-
-
-def _checked(location: Location, array: _Array, size: int) -> _Array:
-    """An array that takes the whole of its file or entry, of plain values."""
-    if array.dtype.hasobject:
-        raise fault(
-            location, "format", "dtype", "its array holds Python's objects, which are not unpickled; save numbers"
-        )
-    if array.start + array.n_bytes != size:
-        sentence = f"its array takes {array.start + array.n_bytes:,} bytes and has {size:,}; fetch the record again"
-        raise fault(location, "length", "length", sentence)
-    return array
-
-
-def _exactly(location: Location, file: io.BufferedIOBase, n_bytes: int) -> bytes:
-    content = file.read(n_bytes) if 0 <= n_bytes <= 16 * MOST_SIGNALS * MOST_SAMPLES else b""
-    if len(content) != n_bytes:
-        raise fault(location, "length", "length", "its file ends inside an array; fetch the record again")
-    return content
 
 
 FORMAT = Format(

@@ -131,6 +131,10 @@ def open_source(root: Path, rate: int, *, follow_links: bool = False) -> Source:
         read=partial(_read, root, follow_links),
         tables={TABLE: table.sha256},
         rate=500.0,
+        remarks=[
+            "the gain of each lead is its own range, so that it spans 1 mV: amplitudes say nothing, and limb leads "
+            "contradict each other"
+        ],
         folder=root / "data",
         waves=True,
         judged=tuple(TASKS),

@@ -45,19 +45,19 @@ def list_records(
     headers = [one.path for one in found.recordings if os.path.lexists(f"{one.path}{HEADER}")]
     if not headers:
         raise CgdmerError(f"no WFDB header (.hea) is below {root}; --root is the folder that the collection lies in")
-    paths = [name_of(path, root) for path in headers]
+    paths = [name_of(path, root) for path in headers]  # as text: of a file, the name may be any bytes
     times = Counter(path.rsplit("/", 1)[-1] for path in paths)
     records = []
-    for path, location in zip(headers, paths, strict=True):
-        name = location.rsplit("/", 1)[-1]
+    for path, told in zip(headers, paths, strict=True):
+        name = told.rsplit("/", 1)[-1]
         try:
             facts = read_facts(path, ("age", "sex", *keys), None if follow_links else root)
         except RecordError:  # conversion meets the same header, and counts and names its fault
             facts = dict.fromkeys(("age", "sex", *keys), "")
-        patient = patient_of(location)
+        patient = patient_of(told)
         records.append(
             SourceRecord(
-                record_id=name if times[name] == 1 else location,
+                record_id=name if times[name] == 1 else told,
                 patient_id=patient,
                 fold=fold_of_patient(patient),
                 report="",
@@ -65,7 +65,7 @@ def list_records(
                 sex=sex_of(facts["sex"]),
                 device=None,
                 labels=labels_of(facts),
-                location=location,
+                location=path.relative_to(root).as_posix(),
             )
         )
     remarks = [*found.sentences]

@@ -5,12 +5,8 @@ lies in the store before that is rewritten, so a kill at any moment costs at mos
 """
 
 import math
-import os
-import signal
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any
 
@@ -95,11 +91,11 @@ def _convert_record(job: ShardJob, record: SourceRecord, row: np.ndarray) -> dic
             derive_limb_leads=job.derive_limb_leads,
         )
     except WaveformError as error:
-        return {"problem": error.problem, "reason": told_in_unit(error, unit)[:LONGEST_REASON]}
+        return _rejected(error.problem, told_in_unit(error, unit))
     except RecordError as error:
         # Without the folder: the same recordings elsewhere give the same bytes.
         folder = str(Path(error.record).parent)
-        return {"problem": error.problem, "reason": str(error).replace(f"{folder}/", "")[:LONGEST_REASON]}
+        return _rejected(error.problem, str(error).replace(f"{folder}/", ""))
     row[:] = conditioned.signal
     quality, agreement = conditioned.quality, conditioned.agreement
     marked = {}
@@ -127,6 +123,11 @@ def _convert_record(job: ShardJob, record: SourceRecord, row: np.ndarray) -> dic
     }
 
 
+def _rejected(problem: str, reason: str) -> dict[str, Any]:
+    """Notes of a record that is not used; a file's name in the reason may be bytes of another encoding."""
+    return {"problem": problem, "reason": reason.encode("utf-8", "backslashreplace").decode()[:LONGEST_REASON]}
+
+
 def _numbers(values: np.ndarray) -> list[float | None]:
     return [_number(value) for value in values]
 
@@ -134,27 +135,3 @@ def _numbers(values: np.ndarray) -> list[float | None]:
 def _number(value: float) -> float | None:
     """To a tenth of a microvolt or of a thousandth; null where unknown."""
     return None if math.isnan(value) else round(float(value), 4)
-
-
-_job: ShardJob | None = None  # set once in each worker process
-
-
-def start_worker(job: ShardJob) -> None:
-    """Initializer of a worker process: keeps the job, and ends at once on Ctrl-C or with its parent.
-
-    A pool's workers would otherwise outlive a killed parent and write beside the conversion that continues.
-    """
-    global _job
-    _job = job
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # without a traceback; a kill is harmless
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent_process().join()
-    os._exit(1)
-
-
-def convert_shard_in_worker(shard: int, records: list[SourceRecord]) -> int:
-    """`convert_shard` with the job that `start_worker` was given."""
-    return convert_shard(_job, shard, records)

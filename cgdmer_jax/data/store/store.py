@@ -106,7 +106,8 @@ class Store:
     ) -> "Store":
         """A new, verified store of recordings in memory, made by the conversion that every collection goes through.
 
-        - `out`: folder of the store. `name`: of the collection; its patients are kept apart by it.
+        - `out`: folder of the store. `name`: of the collection; its patients are kept apart by it. Two stores of
+          one name are one collection: patient 7 of both is one person, so name each of your collections.
         - `signals`: an array [record, lead, time], or a list of arrays [lead, time], of whatever library.
         - `rate`: their rate in Hz. `leads`: names along their lead axis. `unit`: V, mV or uV.
         - `reports`, `ages` (years), `sexes` ("female", "male"): one a record, None where it is not known.

@@ -48,11 +48,13 @@ _FIELDS = {
         "shards": [_FILE | {"first_record_crc32c": str}],
     },
 }
+N_LONGER = "n_longer"
 # Fields that a store has only where there is something to say: cleaning rules of its own (data/text/own_cleaning.py),
-# which window of a longer recording is kept where it is not the first,
-# and the tasks in which a record without a label was judged to be of none of the classes.
-OPTIONAL = {"own_cleaning": str, "windows": str, "judged": [str]}
+# which window of a longer recording is kept where it is not the first, the tasks in which a record without a label was
+# judged to be of none of the classes, and, where one window is kept, the number of recordings that were longer.
+OPTIONAL = {"own_cleaning": str, "windows": str, "judged": [str], N_LONGER: int}
 UNSAID = {"windows": "first"}
+_UNTELLING = ("remarks", N_LONGER)  # of what is not in the store
 
 
 def read_info(path: Path) -> tuple[dict[str, Any], str]:
@@ -98,11 +100,11 @@ def sealed_info(info: dict[str, Any]) -> str:
 
 
 def _fingerprint(info: dict[str, Any]) -> str:
-    """sha256 of everything in dataset.json but the remarks: what was left out of a store is not in it.
+    """sha256 of everything in dataset.json that says what is in the store, and not of what was left out.
 
     The version counts as 3: the hash that 4 added says nothing about the records, and equal ones have one fingerprint.
     """
-    telling = {field: value for field, value in info.items() if field != "remarks"}
+    telling = {field: value for field, value in info.items() if field not in _UNTELLING}
     return hashlib.sha256(json.dumps(telling | {"format_version": 3}, sort_keys=True).encode()).hexdigest()
 
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 
 from cgdmer_jax.data.sources.source import HINTS, Source
 from cgdmer_jax.data.store import seal
+from cgdmer_jax.data.store.remarks import some_of
 from cgdmer_jax.data.store.shard_notes import PARTIAL
 from cgdmer_jax.data.store.shard_writer import ShardJob
 from cgdmer_jax.data.store.store_info import UNSAID, read_info
@@ -77,11 +78,16 @@ def settings_of_sealed(out: Path) -> dict[str, Any]:
 
 
 def check_same(
-    out: Path, settings: dict[str, Any], found: dict[str, Any], tables: dict[str, str] | None = None
+    out: Path,
+    settings: dict[str, Any],
+    found: dict[str, Any],
+    tables: dict[str, str] | None = None,
+    not_measured: Sequence[str] = (),
 ) -> None:
     """Raises when the folder was begun with other settings or from another listing of records.
 
-    `tables`: hashes of those that this command has read, which tell what is other about a listing.
+    `tables`: hashes of those that this command has read, which tell what is other about a listing. `not_measured`:
+    recordings whose windows it could not count.
     """
     found = UNSAID | found
     for field, value in settings.items():
@@ -89,6 +95,14 @@ def check_same(
             continue
         if field == "source_fingerprint":
             told = f"from another list of records{_what_differs(found.get('source'), tables)}"
+            if not_measured:
+                raise CgdmerError(
+                    f"{out} was begun {told}, and the windows of {len(not_measured):,} recordings "
+                    f"{some_of(not_measured)} cannot be counted, since they cannot be read now; if they could be then, "
+                    "bring them back and run the same command again, else name another --out, or delete that folder"
+                )
+            if settings["windows"] == "all":
+                told += " or of windows (perhaps a recording that could not be read then can be read now)"
         elif field in FLAGS:
             told = f"with {FLAGS[field]}={found.get(field)!s:.80}, this command has {value!s:.80}"
         else:
@@ -113,8 +127,8 @@ def _what_differs(source: Any, tables: dict[str, str] | None) -> str:
 
 
 @contextmanager
-def unfinished_store(out: Path, settings: dict[str, Any]) -> Iterator[None]:
-    """Makes or continues the folder of an unfinished store, and holds its lock."""
+def unfinished_store(out: Path, settings: dict[str, Any], not_measured: Sequence[str]) -> Iterator[None]:
+    """Makes or continues the folder of an unfinished store, and holds its lock; `not_measured` as in `check_same`."""
     partial = out / PARTIAL
     try:
         if out.exists() and not partial.is_dir() and any(out.iterdir()):
@@ -131,7 +145,7 @@ def unfinished_store(out: Path, settings: dict[str, Any]) -> Iterator[None]:
         except BlockingIOError as error:
             raise CgdmerError(f"another conversion is writing to {out}; wait for it or name another --out") from error
         if (partial / SETTINGS).exists():
-            check_same(out, settings, _begun_settings(out))
+            check_same(out, settings, _begun_settings(out), None, not_measured)
         else:
             write_whole(partial / SETTINGS, json.dumps(sealed(settings)))
         yield

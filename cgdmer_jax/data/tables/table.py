@@ -98,7 +98,9 @@ def _kept(columns: tuple[str, ...], needed: Needed, file: Path, remedy: str, rem
     named = [column for column in columns if column or column in needed]  # Excel leaves columns without a name
     if len(set(named)) < len(named):
         twice = next(column for column in named if named.count(column) > 1)
-        raise CgdmerError(f'{file} has two columns of one name ("{twice}"); {remedy}')
+        one, other, *_ = (place for place, column in enumerate(columns, 1) if column == twice)
+        # By place: the first line of a file without names holds cells.
+        raise CgdmerError(f"{file} has two columns of one name ({one} and {other}); {remedy}")
     return {column: columns.index(column) for column in needed or named}
 
 

@@ -10,7 +10,7 @@ from cgdmer_jax.fields import Checked, setting
 from cgdmer_jax.methods.losses.contrastive import ALIGNMENTS, SAME_TEXT
 from cgdmer_jax.methods.losses.independence import DISENTANGLINGS
 from cgdmer_jax.models.attention import KINDS
-from cgdmer_jax.models.ecg.scaling import SCALINGS
+from cgdmer_jax.models.ecg.scaling import SCALINGS, VISIBLE
 from cgdmer_jax.models.ecg.stem import STEMS
 from cgdmer_jax.models.heads import POOLINGS
 from cgdmer_jax.models.masking.slots import Slots
@@ -42,7 +42,7 @@ class CgDmerConfig(Checked):
     decoder: Size = setting(Size(128, 1, 4), "ECG decoder")
     patch_seconds: float = setting(0.2, "length of a token in seconds", above=0)
     stem: str = setting("linear", "from samples to token", choices=STEMS)
-    scaling: str = setting("record_std", "how millivolts are scaled", choices=SCALINGS)
+    scaling: str = setting("record_std", "how millivolts are scaled", choices=(*SCALINGS, VISIBLE))
     scale_feature: bool = setting(False, "whether a token also tells the log of its lead's standard deviation in mV")
     mask_ratio: float = setting(0.75, "share of the valid tokens that is hidden", above=0, below=1)
     masking: str = setting("spatiotemporal", "which tokens are hidden together", choices=STRATEGIES)

@@ -103,7 +103,7 @@ class CgDmer:
         length = batch.token_mask.sum(1)
         params = self.network.init(
             key,
-            self.patches(batch, draws.lead_mask)[0],
+            self.patches(batch, draws.lead_mask, draws.hidden)[0],
             draws.kept,
             draws.hidden,
             batch.tokens,
@@ -144,7 +144,7 @@ class CgDmer:
         self, variables: Variables, batch: Batch, draws: CgDmerDraws, *, train: bool
     ) -> tuple[Float[Array, ""], Aux]:
         """The hybrid loss of the global batch; `train` changes nothing, since there is no dropout inside."""
-        patches, _ = self.patches(batch, draws.lead_mask)
+        patches, _ = self.patches(batch, draws.lead_mask, draws.hidden)
         return self.loss_of_patches(variables, patches, batch, draws)
 
     def embed_ecg(self, variables: Variables, batch: Batch) -> dict[str, Float[Array, "batch feature"]]:
@@ -200,7 +200,7 @@ class CgDmer:
         """The prediction for every hidden token, the input elsewhere."""
         if not self.declared.reconstructs:
             raise CgdmerError(f"config.method.target {self.config.target} gives no millivolts to reconstruct")
-        patches, _ = self.patches(batch, draws.lead_mask)
+        patches, _ = self.patches(batch, draws.lead_mask, draws.hidden)
         parts = self._apply(variables, patches, draws.kept, method="ecg_parts")
         predicted = self._apply(variables, parts, draws.kept, draws.hidden, method="decode_ecg")
         live = draws.hidden.live()
@@ -208,19 +208,22 @@ class CgDmer:
         patches = patches[:, :, : self.patch_samples]
         value = jnp.where(live[:, :, None], predicted, patches[at])  # dead slots may name visible tokens
         grid = (len(patches), batch.signal.shape[1], self.n_patches)
-        hidden = jnp.zeros(patches.shape[:2], bool).at[at].set(live)
+        hidden = draws.hidden.among(patches.shape[1])
         signal = patches.at[at].set(value).reshape(*grid[:2], -1)
-        scale_mv = self._scaled(batch, draws.lead_mask).scale_mv
+        scale_mv = self._scaled(batch, draws.lead_mask, draws.hidden).scale_mv
         return Reconstruction(signal * scale_mv[:, :, None], hidden.reshape(grid))
 
     # --- the same, from scaled patches: tests put NaN and changes there ---------------------------------
 
     def patches(
-        self, batch: Batch, lead_mask: Bool[Array, "batch lead"]
+        self, batch: Batch, lead_mask: Bool[Array, "batch lead"], hidden: Slots | None = None
     ) -> tuple[Float[Array, "batch token sample"], Bool[Array, "batch lead patch"]]:
-        """Scaled patches (with the scale feature as last column, if wanted) and which of them are valid."""
+        """Scaled patches (with the scale feature as last column, if wanted) and which of them are valid.
+
+        `hidden`: tokens that `visible_samples` leaves out of the scale; none in use.
+        """
         valid = valid_tokens(lead_mask, batch.length, self.n_patches, self.patch_samples)
-        scaled = self._scaled(batch, lead_mask)
+        scaled = self._scaled(batch, lead_mask, hidden)
         patches = patchify(scaled.signal, self.patch_samples)
         if self.config.scale_feature:
             feature = jnp.repeat(scaled.log_std, self.n_patches, axis=1)
@@ -241,7 +244,7 @@ class CgDmer:
             wanted = take_tokens(patches[:, :, : self.patch_samples], slots)
             if self.config.target == "signal":
                 return wanted
-            scale_mv = self._scaled(batch, draws.lead_mask).scale_mv
+            scale_mv = self._scaled(batch, draws.lead_mask, draws.hidden).scale_mv
             return reconstruction.patch_z(wanted, jnp.take_along_axis(scale_mv, slots.index // self.n_patches, axis=1))
 
         total, terms = hybrid_loss(apply, self.config, patches, target, batch, draws, self.vocabulary, self.marks)
@@ -272,5 +275,9 @@ class CgDmer:
     def _apply(self, variables: Variables, *args, method: str):
         return self.network.apply({"params": held(variables.params, self._frozen)}, *args, method=method)
 
-    def _scaled(self, batch: Batch, lead_mask: Bool[Array, "batch lead"]) -> Scaled:
-        return scale(batch.signal, lead_mask, batch.length, self.config.scaling)
+    def _scaled(self, batch: Batch, lead_mask: Bool[Array, "batch lead"], hidden: Slots | None) -> Scaled:
+        samples = None
+        if hidden is not None:
+            tokens = hidden.among(self.network.n_leads * self.n_patches)
+            samples = jnp.repeat(tokens, self.patch_samples, axis=1).reshape(batch.signal.shape)
+        return scale(batch.signal, lead_mask, batch.length, self.config.scaling, samples)

@@ -50,7 +50,9 @@ class Finetune:
         blank = blank_batch(2, n_leads=n_leads, n_samples=n_samples, n_tokens=max_tokens)
         shapes = jax.eval_shape(encoder.init, jax.random.key(0), blank)
         self._needed = needed_paths(
-            lambda params, state: encoder.embed_ecg(Variables(params, state), blank)[FEATURE], *shapes
+            lambda params, others: encoder.embed_ecg(Variables(params, others[0]), others[1])[FEATURE],
+            shapes.params,
+            (shapes.state, blank),
         )
         self._left_out = {path: leaf for path, leaf in flatten_dict(shapes.params).items() if path not in self._needed}
 

@@ -10,19 +10,22 @@ from cgdmer_jax.fields import Checked, setting
 from cgdmer_jax.methods.merl.network import POOL_HEADS, ResNetSize, VitSize
 from cgdmer_jax.models.ecg.scaling import MINMAX, SCALINGS
 from cgdmer_jax.models.text.tower import POOLINGS
-from cgdmer_jax.models.transformer import DEEPEST, REMAT_POLICIES, WIDEST
+from cgdmer_jax.models.transformer import DEEPEST, REMAT_POLICIES, WIDEST, Size
 
 NEGATIVES = "negatives"  # of same_text: as released, another record of the same report is pushed away
 
 
 @dataclass(frozen=True)
 class MerlConfig(Checked):
-    """`config.method` of MERL: each field's default and meaning. Defaults are those of the released code."""
+    """`config.method` of MERL: each field's default and meaning. Defaults are the released code's, but for `text`."""
 
     where = "config.method"
 
     ecg: ResNetSize | VitSize = setting(ResNetSize(64, (2, 2, 2, 2), False), "ECG encoder: a ResNet or a ViT")
-    text_tower: str = setting("", "pretrained report encoder: a folder or hf://owner/name@revision")
+    text: Size = setting(Size(128, 2, 4), "report encoder, when it is trained from scratch", younger=True)
+    text_tower: str = setting(
+        "", "a pretrained report encoder: a folder or hf://owner/name@revision; empty = from scratch"
+    )
     text_architecture: dict = setting({}, "architecture of that encoder; pretrain fills it in from its folder")
     text_trained: int = setting(
         0, "number of its last blocks that are trained; 0 = none, -1 = all of it", least=-1, most=DEEPEST
@@ -46,17 +49,17 @@ class MerlConfig(Checked):
     dtype: str = setting("float32", "of activations and products", choices=("float32", "bfloat16"))
     remat: str = setting(
         "none",
-        "what the backward pass of a ViT computes again: nothing, whole blocks, or all but their products",
+        "what the backward pass of transformers computes again: nothing, whole blocks, or all but their products",
         choices=REMAT_POLICIES,
     )
-    unroll: int = setting(1, "blocks in one turn of the scan over a ViT's layers", least=1, most=DEEPEST)
+    unroll: int = setting(1, "blocks in one turn of the scan over a transformer's layers", least=1, most=DEEPEST)
 
     def __post_init__(self):
         super().__post_init__()
-        if not self.text_architecture:
+        if bool(self.text_tower) != bool(self.text_architecture):
             raise CgdmerError(
-                f'MERL reads reports through a pretrained text encoder, and config.method.text_tower is "'
-                f'{self.text_tower}"; give a folder or hf://owner/name@revision there, experiments.pretrain reads it'
+                f'config.method.text_tower is "{self.text_tower}", but text_architecture is '
+                f"{self.text_architecture or 'empty'}; give the first alone, experiments.pretrain fills in the second"
             )
         if isinstance(self.ecg, ResNetSize) and self.embed_dim % POOL_HEADS:
             raise CgdmerError(

@@ -16,9 +16,12 @@ from cgdmer_jax.models.frozen import held
 from cgdmer_jax.models.heads import unit
 from cgdmer_jax.models.masking.slots import drop_leads
 from cgdmer_jax.models.text import tower as text_tower
+from cgdmer_jax.models.text.scratch import TextEncoder
+from cgdmer_jax.models.text.states import mean_of_tokens
 from cgdmer_jax.models.transformer import MOST_SEQUENCE, Compute
 
 TEXT_VECTORS = "text_vectors"  # name of the table of a frozen tower's vectors
+OWN_READER = "text_encoder"  # its parameters when no tower reads the reports
 
 
 class Merl:
@@ -43,29 +46,33 @@ class Merl:
             embedding=config.embed_dim,
             compute=compute,
         )
-        self.tower = text_tower.make_tower(config.text_architecture, trained=config.text_trained, compute=compute)
-        reads_pooler = config.text_pooling == "pooler"
-        self._frozen = text_tower.frozen_pattern(self.tower, config.text_trained, pooler=reads_pooler)
+        self._frozen = None
+        if config.text_architecture:
+            self._reader_name, trained = text_tower.NAME, config.text_trained
+            self._reader = text_tower.make_tower(config.text_architecture, trained=trained, compute=compute)
+            reads_pooler = config.text_pooling == "pooler"
+            self._frozen = text_tower.frozen_pattern(self._reader, trained, pooler=reads_pooler)
+        else:
+            self._reader_name = OWN_READER
+            self._reader = TextEncoder(vocabulary, max_tokens, config.text, compute)
 
     # --- the contract -------------------------------------------------------------------------------
 
     @property
     def declared(self) -> Declared:
         """A frozen tower is asked once for each text: its vectors come as a column."""
-        trained, factor = self.config.text_trained, self.config.text_lr_multiplier
-        return Declared(
-            recordings=True,
-            text=True,
-            text_columns=(TEXT_VECTORS,) if trained == 0 else (),
-            rate_factors=text_tower.rate_factors(self._frozen, trained, factor),
-        )
+        trained, rules, columns = self.config.text_trained, (), ()
+        if self.config.text_architecture:
+            rules = text_tower.rate_factors(self._frozen, trained, self.config.text_lr_multiplier)
+            columns = (TEXT_VECTORS,) if trained == 0 else ()
+        return Declared(recordings=True, text=True, text_columns=columns, rate_factors=rules)
 
     def init(self, key: PRNGKeyArray, batch: Batch) -> Variables:
-        own_key, tower_key = jax.random.split(key)
-        tower = self.tower.init(tower_key, batch.tokens, batch.token_mask.sum(1))["params"]
-        vectors = self.text_vectors({text_tower.NAME: tower}, batch.tokens, batch.token_mask)
+        own_key, reader_key = jax.random.split(key)
+        reader = {self._reader_name: self._reader.init(reader_key, batch.tokens, batch.token_mask.sum(1))["params"]}
+        vectors = self.text_vectors(reader, batch.tokens, batch.token_mask)
         made = self.network.init(own_key, self._signal(batch, batch.lead_mask), vectors)
-        return Variables(made["params"] | {text_tower.NAME: tower}, made[STATISTICS])
+        return Variables(made["params"] | reader, made[STATISTICS])
 
     def draw(self, key: PRNGKeyArray, batch: Batch, progress: Float[Array, ""]) -> MerlDraws:
         """Nothing is scheduled."""
@@ -119,11 +126,13 @@ class Merl:
 
     def text_vectors(
         self, params: dict, tokens: Int32[Array, "text token"], token_mask: Bool[Array, "text token"]
-    ) -> Float[Array, "text tower"]:
-        """The tower's reading of these texts; what is frozen in it gives no gradient."""
+    ) -> Float[Array, "text vector"]:
+        """One vector a text: of a tower, whose frozen parts give no gradient, by its pooling, else the tokens' mean."""
         length = token_mask.sum(1)
-        tower = held(params, self._frozen)[text_tower.NAME]
-        return text_tower.pool(self.tower.apply({"params": tower}, tokens, length), length, self.config.text_pooling)
+        states = self._reader.apply({"params": held(params, self._frozen)[self._reader_name]}, tokens, length)
+        if self.config.text_architecture:
+            return text_tower.pool(states, length, self.config.text_pooling)
+        return mean_of_tokens(states, length)
 
     # --- pieces -------------------------------------------------------------------------------------
 

@@ -10,8 +10,8 @@ from jaxtyping import Array, Float
 
 from cgdmer_jax.fields import Checked, setting
 from cgdmer_jax.models.batch_norm import BatchNorm
-from cgdmer_jax.models.dense import Dense, precise
-from cgdmer_jax.models.ecg.resnet import TORCH_START, EcgResNet, PositionalAttentionPool
+from cgdmer_jax.models.dense import TORCH_START, Dense, precise
+from cgdmer_jax.models.ecg.resnet import EcgResNet, PositionalAttentionPool
 from cgdmer_jax.models.ecg.vit1d import EcgVit1d
 from cgdmer_jax.models.heads import unit
 from cgdmer_jax.models.transformer import DEEPEST, WIDEST, Compute, Size
@@ -67,14 +67,17 @@ class VitProjector(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "batch width"], *, train: bool) -> Float[Array, "batch embedding"]:
-        h = Dense(self.embedding, self.dtype, name="linear1")(x)
+        h = Dense(self.embedding, self.dtype, None, name="linear1")(x)
         h = BatchNorm(self.dtype, name="norm1")(h, train=train)
-        h = Dense(self.embedding, self.dtype, name="linear2")(nn.relu(h))
+        h = Dense(self.embedding, self.dtype, None, name="linear2")(nn.relu(h))
         return BatchNorm(self.dtype, name="norm2")(h, train=train)
 
 
 class MerlNetwork(nn.Module):
-    """An ECG encoder with its two ways out, the two bias-free views, and the map behind the text tower."""
+    """An ECG encoder with its two ways out, the two bias-free views, and the map behind the text encoder.
+
+    Every weight starts as in the released code, which leaves each layer as torch makes it.
+    """
 
     ecg: ResNetSize | VitSize
     patch_samples: int  # of a ViT's token
@@ -86,15 +89,15 @@ class MerlNetwork(nn.Module):
         wide = str(jnp.promote_types(dtype, jnp.float32))  # what lies behind the encoder costs next to nothing
         if isinstance(self.ecg, ResNetSize):
             self.encoder = EcgResNet(self.ecg.width, self.ecg.blocks, self.ecg.bottleneck, dtype)
-            self.down = Dense(self.embedding, dtype)  # a convolution of one sample
+            self.down = Dense(self.embedding, dtype, None)  # a convolution of one sample
             self.pool = PositionalAttentionPool(POOL_HEADS, self.embedding)
         else:
             self.encoder = EcgVit1d(self.patch_samples, self.ecg.transformer, self.compute)
             self.projector = VitProjector(self.embedding, wide)
         self.view1 = nn.Dense(self.embedding, use_bias=False, kernel_init=TORCH_START)
         self.view2 = nn.Dense(self.embedding, use_bias=False, kernel_init=TORCH_START)
-        self.text_hidden = Dense(self.embedding, wide)
-        self.text_out = Dense(self.embedding, wide)
+        self.text_hidden = Dense(self.embedding, wide, None)
+        self.text_out = Dense(self.embedding, wide, None)
 
     def ecg_features(self, signal: Float[Array, "batch lead time"], *, train: bool) -> SignalFeatures:
         if isinstance(self.ecg, ResNetSize):
@@ -110,11 +113,11 @@ class MerlNetwork(nn.Module):
         """Views of one pass through the encoder; they differ by their maps, and by dropout in training."""
         return self.view1(viewed), self.view2(viewed)
 
-    def align_text(self, vectors: Float[Array, "text tower"]) -> Float[Array, "text embedding"]:
-        """The tower's vectors on the unit sphere."""
+    def align_text(self, vectors: Float[Array, "text vector"]) -> Float[Array, "text embedding"]:
+        """The text encoder's vectors on the unit sphere."""
         return unit(self.text_out(jax.nn.gelu(self.text_hidden(vectors), approximate=False)))
 
-    def __call__(self, signal: Float[Array, "batch lead time"], vectors: Float[Array, "batch tower"]):
+    def __call__(self, signal: Float[Array, "batch lead time"], vectors: Float[Array, "batch vector"]):
         """Every parameter touched once: what `init` traces."""
         features = self.ecg_features(signal, train=False)
         return self.views(features.viewed), self.align_text(vectors)

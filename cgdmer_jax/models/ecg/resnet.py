@@ -10,12 +10,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from cgdmer_jax.models.batch_norm import BatchNorm
-from cgdmer_jax.models.dense import Dense, precise
+from cgdmer_jax.models.dense import TORCH_START, Dense, precise
 
 STEM_SAMPLES = 7
 EXPANSION = 4  # of a bottleneck: its last convolution is so much wider
-# torch's own start of a convolution: uniform within 1 / sqrt(fan in).
-TORCH_START = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 
 
 def n_positions(n_samples: int, n_stages: int = 4) -> int:
@@ -91,7 +89,8 @@ class EcgResNet(nn.Module):
 class PositionalAttentionPool(nn.Module):
     """One learned query that attends to every position and to itself, then a linear map.
 
-    As released, the query gets its position twice: once by itself and once with the others.
+    As released, the query gets its position twice: once by itself and once with the others. Every part starts as those
+    of torch's MultiheadAttention, which draws query, key and value as one matrix, and of its Linear.
     """
 
     heads: int
@@ -110,10 +109,10 @@ class PositionalAttentionPool(nn.Module):
         def split(t):
             return t.reshape(batch, -1, self.heads, width // self.heads)
 
-        asked = split(Dense(width, dtype, name="to_query")(x[:, 0]))
-        keys = split(Dense(width, dtype, name="to_key")(x))
-        values = split(Dense(width, dtype, name="to_value")(x))
+        asked = split(Dense(width, dtype, 2**-0.5, name="to_query")(x[:, 0]))
+        keys = split(Dense(width, dtype, 2**-0.5, name="to_key")(x))
+        values = split(Dense(width, dtype, 2**-0.5, name="to_value")(x))
         scores = jnp.einsum("bqhd,bkhd->bhqk", asked, keys) * (width // self.heads) ** -0.5
         attended = jnp.einsum("bhqk,bkhd->bqhd", jax.nn.softmax(scores, axis=-1), values)
-        mixed = Dense(width, dtype, name="mix")(attended.reshape(batch, width))
-        return Dense(self.features, dtype, name="out")(mixed)
+        mixed = Dense(width, dtype, 3**-0.5, name="mix")(attended.reshape(batch, width))
+        return Dense(self.features, dtype, None, name="out")(mixed)

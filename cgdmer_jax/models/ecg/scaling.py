@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, Float, Int, Int16
 STD_FLOOR_MV = 0.01
 CLIP = 20.0
 SCALINGS = ("record_std", "lead_std", "fixed_mv")
+VISIBLE = "visible_samples"  # for a method that tells which samples are hidden
 MINMAX = "record_minmax"  # has an offset, so it is no `Scaled`
 RANGE_FLOOR_MV = 0.01
 
@@ -25,17 +26,23 @@ def scale(
     lead_mask: Bool[Array, "batch lead"],
     length: Int[Array, "batch"],
     scaling: str,
+    hidden: Bool[Array, "batch lead time"] | None = None,
 ) -> Scaled:
     """Divides by `record_std` (one a record), `lead_std` (one a lead) or 1 mV (`fixed_mv`); clip 20.
 
     The standard deviations are over present leads and valid samples, floor 0.01 mV. Nothing is subtracted, so with
-    one scalar a record the lead identities (III = II - I, ...) survive.
+    one scalar a record the lead identities (III = II - I, ...) survive. `visible_samples` is `record_std` over what is
+    not `hidden`, and `log_std` then is over that as well.
     """
     live = _live(signal, lead_mask, length)
     signal_mv = jnp.where(live, signal.astype(float) * 1e-3, 0.0)  # float64 where JAX has it
-    lead_std = _std(signal_mv, live, (2,))
-    if scaling == "record_std":
-        scale_mv = jnp.broadcast_to(_std(signal_mv, live, (1, 2)), lead_std.shape)
+    seen, seen_mv = live, signal_mv
+    if scaling == VISIBLE and hidden is not None:
+        seen = live & ~hidden
+        seen_mv = jnp.where(seen, signal_mv, 0.0)
+    lead_std = _std(seen_mv, seen, (2,))
+    if scaling in ("record_std", VISIBLE):
+        scale_mv = jnp.broadcast_to(_std(seen_mv, seen, (1, 2)), lead_std.shape)
     elif scaling == "lead_std":
         scale_mv = lead_std
     else:

@@ -5,15 +5,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from cgdmer_jax.models.dense import Dense, LayerNorm
-from cgdmer_jax.models.ecg.resnet import TORCH_START
+from cgdmer_jax.models.dense import TORCH_START, Dense, LayerNorm
 from cgdmer_jax.models.transformer import Attention, Compute, Size, scanned
 
 EPSILON = 1e-5  # of its layer norms
 
 
 class VitBlock(nn.Module):
-    """Pre-norm; the house's block but for the exact GELU and the epsilon that released weights were trained with."""
+    """Pre-norm; the house's block but for the start, the exact GELU and the epsilon of the released weights."""
 
     heads: int
     compute: Compute = Compute()
@@ -23,10 +22,10 @@ class VitBlock(nn.Module):
         dtype = self.compute.dtype
         normed = LayerNorm(dtype, EPSILON, name="norm_attention")(x)
         every = jnp.full(len(x), x.shape[1], jnp.int32)
-        x = x + Attention(self.heads, self.compute, name="attention")(normed, normed, every)
+        x = x + Attention(self.heads, self.compute, None, None, name="attention")(normed, normed, every)
         normed = LayerNorm(dtype, EPSILON, name="norm_mlp")(x)
-        h = jax.nn.gelu(Dense(4 * x.shape[-1], dtype, name="up")(normed), approximate=False)
-        return x + Dense(x.shape[-1], dtype, name="down")(h), None
+        h = jax.nn.gelu(Dense(4 * x.shape[-1], dtype, None, name="up")(normed), approximate=False)
+        return x + Dense(x.shape[-1], dtype, None, name="down")(h), None
 
 
 class EcgVit1d(nn.Module):

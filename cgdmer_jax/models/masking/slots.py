@@ -24,6 +24,14 @@ class Slots(NamedTuple):
     def live(self) -> Bool[Array, "batch slot"]:
         return jnp.arange(self.index.shape[1])[None, :] < self.length[:, None]
 
+    def among(self, n_tokens: int) -> Bool[Array, "batch token"]:
+        """Which of a record's tokens stand in live slots."""
+
+        def of_record(index, live):
+            return jnp.zeros(n_tokens, bool).at[index].max(live)  # a dead slot may name the token of a live one
+
+        return jax.vmap(of_record)(self.index, self.live())
+
     def first(self, share: float) -> "Slots":
         """The first `share` of the slots (at least one); of hidden slots, whose order is random, a random part."""
         n = max(1, round(share * self.index.shape[1]))

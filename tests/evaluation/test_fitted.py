@@ -1,0 +1,146 @@
+"""Labels of one's own on a pretrained encoder: from a folder and a table to figures and a model that predicts."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+import cgdmer_jax
+from cgdmer_jax.commands import fit, predict
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.waveform.conditioning import LEADS
+from tests.interop.small_model import write_small_model
+
+N, RATE = 40, 100
+WRONG = (4, 11, 22, 29)  # labelled as what they are not
+COLUMNS = "--columns=record=file,patient=patient,labels:finding=FAST+RARE"
+ABOUT = {"rate": RATE, "leads": LEADS, "unit": "mV"}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return write_small_model(tmp_path_factory.mktemp("models") / "small")
+
+
+@pytest.fixture(scope="module")
+def signals_mv():
+    """[record, lead, time]: the odd ones beat twice as fast."""
+    rng, time = np.random.default_rng(0), np.arange(10 * RATE) / RATE
+    beat = (1 + np.arange(N) % 2)[:, None] * 2 * np.pi * time + rng.uniform(0, 6, (N, 1))
+    gain = rng.uniform(0.5, 1.5, (N, 12, 1))
+    return (gain * np.sin(beat)[:, None] + 0.02 * rng.normal(size=(N, 12, len(time)))).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def hospital(tmp_path_factory, signals_mv):
+    folder = tmp_path_factory.mktemp("hospital")
+    for number, signal in enumerate(signals_mv):
+        np.save(folder / f"r{number}.npy", signal)
+    with (folder / "labels.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file", "patient", "FAST", "RARE"])
+        writer.writerows([f"r{n}", f"p{n // 2}", (n % 2) ^ (n in WRONG), int(n == 7)] for n in range(N))
+    return folder
+
+
+def words(model, hospital, out, *more):
+    about = [f"--recording_rate={RATE}", f"--leads={','.join(LEADS)}", "--unit=mV"]
+    return [
+        f"--model={model}",
+        f"--records={hospital}",
+        f"--labels={hospital / 'labels.csv'}",
+        f"--out={out}",
+        *about,
+        *more,
+    ]
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory, model, hospital):
+    out = tmp_path_factory.mktemp("fitted")
+    assert fit.main(words(model, hospital, out, COLUMNS)) == 0
+    return out
+
+
+def test_the_figures_are_those_of_scores_from_other_patients(fitted):
+    rows = {(row["class"], row["metric"]): row for row in json.loads((fitted / "results.json").read_text())["rows"]}
+    made = np.load(fitted / "predictions.npz")
+    assert made["class"].tolist() == ["FAST", "RARE"] and len(made["record_id"]) == N
+    for patient in set(made["patient_id"]):
+        assert len(set(made["fold"][made["patient_id"] == patient])) == 1
+    expected = roc_auc_score(made["label"][:, 0], made["probability"][:, 0])
+    assert rows["FAST", "auroc"]["value"] == pytest.approx(expected, abs=1e-6)
+    assert 0.7 < expected < 1 and rows["FAST", "auroc"]["low"] < expected < rows["FAST", "auroc"]["high"]
+    assert rows["FAST", "sensitivity"]["value"] > 0.6 and rows["RARE", "auroc"]["n_positive"] == 1
+
+
+def test_the_model_predicts_new_recordings_from_files_of_its_own(fitted, signals_mv):
+    encoder = cgdmer_jax.load(fitted / "model")
+    assert list(encoder.classes) == ["FAST", "RARE"] and 0 < encoder.thresholds["FAST"] < 1
+    probability = encoder.predict(signals_mv, **ABOUT)
+    found = probability["FAST"] >= encoder.thresholds["FAST"]
+    assert (found == (np.arange(N) % 2 == 1)).mean() > 0.8
+    one = encoder.predict(signals_mv[0], **ABOUT)
+    assert one["FAST"] == pytest.approx(float(probability["FAST"][0]), abs=1e-5)
+    card = (fitted / "model" / "README.md").read_text()
+    assert "cross-validated by patient" in card and "| FAST |" in card
+
+
+def test_the_encoder_in_it_is_the_one_that_was_given(fitted, model, signals_mv):
+    before, after = cgdmer_jax.load(model), cgdmer_jax.load(fitted / "model")
+    np.testing.assert_array_equal(after.embed(signals_mv[:3], **ABOUT), before.embed(signals_mv[:3], **ABOUT))
+
+
+def test_a_folder_of_recordings_becomes_a_table_of_probabilities(fitted, hospital, signals_mv, tmp_path):
+    out = tmp_path / "p.csv"
+    about = [f"--recording_rate={RATE}", f"--leads={','.join(LEADS)}", "--unit=mV"]
+    assert predict.main([f"--model={fitted / 'model'}", f"--records={hospital}", f"--out={out}", *about]) == 0
+    with out.open(newline="") as file:
+        lines = {line["record"]: line for line in csv.DictReader(file)}
+    encoder = cgdmer_jax.load(fitted / "model")
+    expected = encoder.predict(signals_mv, **ABOUT)["FAST"]
+    assert len(lines) == N and [*tmp_path.iterdir()] == [out]
+    for number, value in enumerate(expected):
+        line = lines[f"r{number}.npy"]
+        assert float(line["FAST"]) == pytest.approx(float(value), abs=2e-4)
+        assert ("FAST" in line["found"].split(";")) == (value >= encoder.thresholds["FAST"])
+
+
+def test_an_encoder_without_classes_predicts_nothing(model, hospital, tmp_path):
+    with pytest.raises(CgdmerError, match="predicts no classes; give a model folder"):
+        predict.main([f"--model={model}", f"--records={hospital}", f"--out={tmp_path / 'p.csv'}"])
+
+
+def test_the_page_shows_each_class_with_its_threshold(fitted):
+    page = (fitted / "report.html").read_text()
+    for said in ("FAST", "RARE", "40 recordings of 20 patients", "Sensitivity"):
+        assert said in page
+
+
+def test_a_store_that_is_there_is_taken_and_a_model_that_is_there_is_kept(fitted, model, hospital, tmp_path):
+    with pytest.raises(CgdmerError, match=r"model is there already; name another --out"):
+        fit.main(words(model, hospital, fitted, COLUMNS))
+    (tmp_path / "again").mkdir()
+    (tmp_path / "again" / "store").symlink_to(fitted / "store")
+    assert fit.main(words(model, hospital, tmp_path / "again", COLUMNS)) == 0
+    rows = [json.loads((out / "results.json").read_text())["rows"] for out in (fitted, tmp_path / "again")]
+    assert rows[0] == rows[1]
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["--columns=record=file,patient=patient"], "--columns names no labels"),
+        (["--columns=record=file,labels:a=FAST,labels:b=RARE"], "names the tasks a, b; say which"),
+        (["--columns=record=file,labels:a=FAST,labels:b=RARE", "--task=c"], '--task is "c"'),
+        ([COLUMNS, "--folds=1"], "--folds=1 leaves nothing to learn from"),
+        ([COLUMNS, "--folds=30"], "20 patients cannot be put into 30 folds"),
+        (["--columns=record=file,patient=patient,labels:finding=SLOW"], "SLOW"),
+    ],
+)
+def test_a_mistake_gets_one_sentence(model, hospital, tmp_path, more, sentence):
+    with pytest.raises(CgdmerError, match=sentence):
+        fit.main(words(model, hospital, tmp_path / "out", *more))
+    assert not (tmp_path / "out" / "model").exists()

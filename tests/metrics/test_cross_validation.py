@@ -1,0 +1,62 @@
+"""Cross-validation by patient, beside scikit-learn and by its definition."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.metrics.cross_validation import cross_validate, patient_folds
+from cgdmer_jax.metrics.probe import STRENGTHS
+
+RNG = np.random.default_rng(0)
+PATIENTS = np.repeat(np.arange(60), 3)
+X = RNG.normal(size=(180, 5))
+Y = X[:, :2] + RNG.normal(size=(180, 2)) > 0.5
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(5, 40), st.integers(2, 5), st.integers(0, 2**16))
+def test_a_patient_is_in_one_fold_and_no_fold_is_empty(n_patients, n_folds, seed):
+    rng = np.random.default_rng(seed)
+    patients = np.concatenate([np.arange(n_patients), rng.integers(0, n_patients, 30)])
+    fold = patient_folds(rng.random((len(patients), 3)) < 0.2, patients, n_folds, seed)
+    assert all(len(set(fold[patients == one])) == 1 for one in range(n_patients))
+    assert set(fold) == set(range(n_folds))
+
+
+def test_a_rare_class_is_spread_over_the_folds():
+    labels = np.zeros((100, 1), bool)
+    labels[:10] = True
+    fold = patient_folds(labels, np.arange(100), 5, 0)
+    assert [int(labels[fold == number].sum()) for number in range(5)] == [2] * 5
+
+
+def test_each_record_is_scored_by_a_probe_of_the_other_folds():
+    made = cross_validate(X, Y, PATIENTS, n_folds=3)
+    for number in range(3):
+        scored = made.fold == number
+        train = X[~scored]
+        by_strength = []
+        for strength in STRENGTHS:
+            standard = (train - train.mean(0)) / train.std(0)
+            fitted = LogisticRegression(C=strength, tol=1e-8, max_iter=1000).fit(standard, Y[~scored, 0])
+            by_strength.append(fitted.predict_proba((X[scored] - train.mean(0)) / train.std(0))[:, 1])
+        distance = [np.abs(one - made.probabilities[scored, 0]).max() for one in by_strength]
+        assert min(distance) < 1e-4
+
+
+def test_the_figures_of_noise_are_those_of_chance_however_few_the_records():
+    """Features that fit the labels of their own records perfectly would score 1 if a record scored itself."""
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(60, 200)), rng.random((60, 1)) < 0.5
+    made = cross_validate(x, y, np.arange(60), n_folds=5)
+    assert 0.2 < roc_auc_score(y[:, 0], made.probabilities[:, 0]) < 0.8
+    assert roc_auc_score(y[:, 0], made.path.scores(x)[-1][:, 0]) == 1.0
+
+
+def test_fewer_patients_than_folds_are_told():
+    with pytest.raises(CgdmerError, match="3 patients cannot be put into 5 folds"):
+        patient_folds(np.ones((6, 1), bool), np.repeat(np.arange(3), 2), 5, 0)

@@ -9,13 +9,13 @@ from cgdmer_jax.data.synthetic.dataset import generate
 from cgdmer_jax.metrics.delineation import edges_of
 
 pytest.importorskip("neurokit2", reason="the extra `delineation` is not installed")
-RATE = 250
+RATE = 500
 
 
 def test_the_beats_of_a_lead_are_found_and_a_lead_that_fails_has_none(capsys):
     from baselines.delineation.neurokit import delineator
 
-    record = generate(0, 1, rate=RATE)
+    record = generate(1, 1, rate=RATE)  # sinus rhythm
     signal = np.zeros((1, 12, record.signal_mv.shape[2]), np.int16)
     signal[0, 1] = np.round(1000 * record.signal_mv[0, 1])
     corpus = SimpleNamespace(

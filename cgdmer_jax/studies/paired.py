@@ -29,17 +29,22 @@ def learned_classes(scores: Float[np.ndarray, "record klass"]) -> Bool[np.ndarra
 
 
 def macro_samples(
-    scores: Float[np.ndarray, "record klass"],
+    scores: Float[np.ndarray, "record klass"] | Float[np.ndarray, "draw record klass"],
     labels: Bool[np.ndarray, "record klass"],
     record_ids: Shaped[np.ndarray, "record"],
     patient_ids: Shaped[np.ndarray, "record"],
     n_resamples: int = bootstrap.N_RESAMPLES,
 ) -> Samples:
-    """The same patients are drawn for every run that scored the same records; all NaN without a class to score."""
-    kept = learned_classes(scores) & (labels.sum(0) >= metrics.ENOUGH_POSITIVES)
+    """The same patients are drawn for every run that scored the same records; all NaN without a class to score.
+
+    Of several draws (random weights, leads taken away at random) the mean of their figures, as the rows have it.
+    """
+    draws = scores.reshape(-1, *scores.shape[-2:])
+    learned = np.all([learned_classes(one) for one in draws], axis=0)
+    kept = learned & (labels.sum(0) >= metrics.ENOUGH_POSITIVES)
     weights = bootstrap.patient_weights(patient_ids, n_resamples, SEED)
-    of_classes = bootstrap.bootstrap_auroc(scores[:, kept], labels[:, kept], weights)
-    values = metrics.macro(of_classes, np.ones(kept.sum(), bool))
+    of_draws = [bootstrap.bootstrap_auroc(one[:, kept], labels[:, kept], weights) for one in draws]
+    values = np.mean([metrics.macro(one, np.ones(kept.sum(), bool)) for one in of_draws], axis=0)
     basis = hashlib.sha256()
     for part in (record_ids.astype(str), patient_ids.astype(str), labels, kept):
         basis.update(repr((part.shape, part.dtype.str)).encode() + np.ascontiguousarray(part).tobytes())

@@ -42,6 +42,12 @@ def test_samples_of_a_run_are_its_weighted_macros(labels):
     assert np.isnan(samples(one, labels & False).values).all()
 
 
+def test_samples_of_several_draws_are_the_mean_of_their_macros(labels):
+    one, other = scores(labels, 0.4, 0), scores(labels, 0.2, 1)
+    expected = (samples(one, labels).values + samples(other, labels).values) / 2
+    assert samples(np.stack([one, other]), labels).values == pytest.approx(expected, abs=1e-6)
+
+
 def test_the_interval_is_that_of_the_weighted_records_of_the_drawn_seed(labels):
     seeds = (0, 1, 2)
     found = paired_interval(side(labels, 0.6, seeds), side(labels, 0.3, seeds))

@@ -92,7 +92,8 @@ def test_an_encoder_that_stays_has_no_gradient_and_one_that_learns_has_no_idle_p
 
 def test_what_stands_in_absent_leads_and_where_nothing_is_annotated_changes_no_loss(method, marked, started):
     delineate = make_delineate(method)
-    loss = jax.jit(lambda b: delineate.loss(started, b, None, train=False)[0])
+    draws = delineate.draw(jax.random.key(0), marked, jnp.float32(0))
+    loss = jax.jit(lambda b: delineate.loss(started, b, draws, train=False)[0])
     classes = marked.record_columns[WAVES]
     other = jnp.where(marked.lead_mask[:, :, None], classes, (classes + 1) % 4)
     assert loss(marked) == loss(marked._replace(record_columns={WAVES: other}))

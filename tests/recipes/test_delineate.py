@@ -14,7 +14,7 @@ from cgdmer_jax.data.record_columns import WAVES
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.delineation import open_marked
 from cgdmer_jax.interop.pretrained import save_model
-from cgdmer_jax.methods.delineate.method import ENCODER
+from cgdmer_jax.methods.delineate.method import ENCODER, HEAD
 from cgdmer_jax.metrics.delineation import score_waves
 from cgdmer_jax.recipes.delineate import fold_trainer, on_encoder
 from cgdmer_jax.recipes.starting_encoder import encoder_of_model
@@ -44,18 +44,25 @@ def test_a_u_net_finds_the_waves_of_other_patients(tmp_path):
     found, marked = trained_fold(fit, score), corpus.record_columns[WAVES][score]
     scores = score_waves([*found.reshape(-1, 200)], [*marked.reshape(-1, 200)], float(RATE))
     assert scores["macro"].figures["boundary_f1"] > 0.9 and scores["macro"].figures["dice"] > 0.8
-    np.testing.assert_array_equal(trained_fold(fit, score), found)  # each fold starts anew
 
 
-def test_weights_start_where_the_model_has_them_and_those_of_an_encoder_that_stays_end_there(model, store):
+def test_each_fold_starts_anew(tmp_path):
+    corpus = open_marked(marked_store(tmp_path / "store", 20))
+    trained_fold = fold_trainer(UNetDelineator(corpus.rate), None, corpus, max_tokens=1, steps=2, seed=0)
+    first, second = (trained_fold(np.arange(16), np.arange(16, 20)) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_a_pretrained_encoder_starts_with_the_weights_of_its_model(model, store):
     corpus, encoder = open_marked(store), encoder_of_model(model)
     lines = np.arange(corpus.n_records)
     method, weights = on_encoder(encoder, init="pretrained", trained="head")
-    states = method.encoder.ecg_token_states(encoder.variables, _batch(corpus))
+    states = jax.jit(method.encoder.ecg_token_states)(encoder.variables, _batch(corpus)).states
     blank = jax.jit(method.init)(jax.random.key(0), _batch(corpus))
     given = blank.params | {ENCODER: weights.params}
-    expected = method.head.apply({"params": blank.params["head"]}, states.states)
-    np.testing.assert_allclose(method.wave_logits(blank._replace(params=given), _batch(corpus)), expected, atol=1e-5)
+    expected = method.head.apply({"params": blank.params[HEAD]}, states)
+    found = jax.jit(method.wave_logits)(blank._replace(params=given), _batch(corpus))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
     made = {}
     for init in ("pretrained", "scratch"):
         method, weights = on_encoder(encoder, init=init, trained="head")

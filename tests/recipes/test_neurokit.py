@@ -9,23 +9,31 @@ from cgdmer_jax.data.synthetic.dataset import generate
 from cgdmer_jax.metrics.delineation import edges_of
 
 pytest.importorskip("neurokit2", reason="the extra `delineation` is not installed")
-RATE = 250
+RATE = 500
 
 
-def test_the_beats_of_a_lead_are_found_and_a_lead_that_fails_has_none(capsys):
-    from baselines.delineation.neurokit import delineator
+def test_the_beats_of_a_lead_are_found_and_a_lead_that_fails_has_none(capsys, monkeypatch):
+    from baselines.delineation import neurokit
 
-    record = generate(0, 1, rate=RATE)
+    delineate_lead = neurokit.delineate_lead
+
+    def failing_on_flat(signal_mv, rate):
+        if not signal_mv.any():
+            raise ValueError("too few beats")
+        return delineate_lead(signal_mv, rate)
+
+    monkeypatch.setattr(neurokit, "delineate_lead", failing_on_flat)
+    record = generate(1, 1, rate=RATE)  # sinus rhythm
     signal = np.zeros((1, 12, record.signal_mv.shape[2]), np.int16)
     signal[0, 1] = np.round(1000 * record.signal_mv[0, 1])
     corpus = SimpleNamespace(
-        lead_mask=np.array([[True, True] + [False] * 10]),  # lead I is flat: nothing is found there
+        lead_mask=np.array([[True, True] + [False] * 10]),  # lead I is flat
         length=np.array([signal.shape[2]]),
         n_samples=signal.shape[2],
         rate=float(RATE),
         read=lambda lines: signal[lines],
     )
-    (found,) = delineator(corpus)(np.arange(0), np.arange(1))
+    (found,) = neurokit.delineator(corpus)(np.arange(0), np.arange(1))
     onsets = edges_of(found[1], 2)["onset"] / RATE
     distance = np.abs(onsets[:, None] - record.onset_s[0]).min(1)
     assert len(onsets) >= len(record.onset_s[0]) - 2 and np.median(distance) < 0.06

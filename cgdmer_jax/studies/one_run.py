@@ -135,10 +135,13 @@ def kept_rows(run: Path, study: Study, scored: Path) -> tuple[list[dict], dict[S
     of_task = {key: [f"{key.task}/{name}" for name in ("labels", "record_id", "patient_id")] for key in keys}
     for name in (name for names in of_task.values() for name in names if name not in arrays):
         raise CgdmerError(f"{file} lacks {name}; {remedy}")
-    samples = {
-        key: paired.macro_samples(arrays[key.text()].astype(np.float64), *(arrays[name] for name in of_task[key]))
-        for key in keys
-    }
+    samples = {}
+    for key in keys:
+        scores, labels, *ids = arrays[key.text()], *(arrays[name] for name in of_task[key])
+        if (
+            scores.shape[-1] == labels.shape[1]
+        ):  # not of a part of the classes (names_seen): the file tells not of which
+            samples[key] = paired.macro_samples(scores.astype(np.float64), labels, *ids)
     return [with_interval(row, samples.get(key_of(row))) for row in rows], samples
 
 

@@ -1,6 +1,7 @@
 """Configs side by side: equally many records, what is refused first, what runs again, and the page that comes out."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,29 +67,33 @@ class Folder:
             return self.codes[self.calls[-1]]
         method = {"wide": "cgdmer", "narrow": "cmelt"}[name]
         if words[3] == "pretrain":
-            run.mkdir(parents=True)
+            run.mkdir(parents=True, exist_ok=True)
             lines = [{"step": 2, "loss": 1.0, "records_per_second": 80.0}, {"step": 2, "validation_loss": 2.0}]
             (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
             (run / "environment.json").write_text('[{"commit": "abc"}, {"commit": "def"}]')
             (run / "config.json").write_text(json.dumps({"method_name": method}))
         else:
-            leave_evaluation(run, method, SKILL[name], open_corpus((self.store,)).fingerprint)
+            split = next(w for w in words if w.startswith("--split=")).split("=")[1]
+            leave_evaluation(run, method, SKILL[name], open_corpus((self.store,)).fingerprint, split)
         return 0
 
 
-def leave_evaluation(run, method, skill, fingerprint):
-    out = run / "evaluation" / "synthetic" / "validation"
+def leave_evaluation(run, method, skill, fingerprint, split):
+    out = run / "evaluation" / "synthetic" / split
     out.mkdir(parents=True)
     made: list[Outcome] = []
-    for own, leads in ((method, "all"), ("random_weights", "all"), (method, "II")):
+    for own, leads in ((method, "all"), ("random_weights", "all"), (method, "II"), (method, "random9")):
         probed = {"evaluation": "missing_leads", "variant": "native"} if leads != "all" else {"evaluation": "probe"}
         setting = Setting(
-            store="synthetic", split="validation", method=own, run=run.name, feature="main", feature_dim=2,
+            store="synthetic", split=split, method=own, run=run.name, feature="main", feature_dim=2,
             task="findings", domain="in", supervision="labels", seen_in_training=False, leads=leads, **probed,
         )  # fmt: skip
         own_skill = {"random_weights": 0.0}.get(own, skill if leads == "all" else skill / 2)
-        scores = np.random.default_rng([ord(c) for c in f"{own}{leads}"]).random(LABELS.shape) + own_skill * LABELS
-        made.append(score(setting, [scores], LABELS, ("A", "B"), probabilities=False))
+        rng, n_draws = np.random.default_rng([ord(c) for c in f"{own}{leads}"]), 3 if leads == "random9" else 1
+        scores = [rng.random(LABELS.shape) + own_skill * LABELS for _ in range(n_draws)]
+        made.append(score(setting, scores, LABELS, ("A", "B"), probabilities=False))
+    part = replace(setting, evaluation="zero_shot", variant="names_seen", leads="all")  # K-MERL's, of one class of two
+    made.append(score(part, [scores[0][:, :1]], LABELS[:, :1], ("A",), probabilities=False))
     outcome = together(made)
     write_results(out / "results.json", "", list(outcome.rows), {"store": fingerprint})
     arrays = {key.text(): one.astype(np.float32) for key, one in outcome.predictions.items()}
@@ -128,6 +133,9 @@ def test_differences_are_to_the_first_config_on_the_same_patients_and_the_page_h
     assert rows["narrow-nano", "probe", "random_weights"]["difference"] == 0
     assert rows["narrow-nano", "probe", "random_weights"]["high"] == 0
     assert rows["wide-nano", "missing_leads", "trained"]["value"] < first["value"]
+    drawn = next(row for row in folder.rows() if row["leads"] == "random9" and row["row"] == "narrow-nano")
+    assert drawn["low"] < drawn["difference"] < drawn["high"]
+    assert rows["wide-nano", "zero_shot", "trained"]["value_low"] is None  # its scores are of a part of the classes
     page = (folder.path / "out" / "comparison.html").read_text()
     for words in (
         "wide-nano",
@@ -152,6 +160,22 @@ def test_it_goes_on_where_it_was_stopped_and_a_failed_run_keeps_no_other_from_it
     assert folder.main() == 0
     assert folder.calls == ["pretrain wide-nano-seed0", "evaluate wide-nano-seed0"]
     assert "narrow-nano seed 0: done" in capsys.readouterr().out
+
+
+def test_what_validation_scored_does_not_stand_for_the_test_split(folder):
+    assert folder.main() == 0
+    before = {file.name: file.read_bytes() for file in (folder.path / "out").iterdir()}
+    folder.calls = []
+    assert folder.main("--split=test") == 0
+    assert [call for call in folder.calls if "evaluate" in call] == [f"evaluate {name}-nano-seed0" for name in SKILL]
+    assert {name: (folder.path / "out" / name).read_bytes() for name in before} == before
+    made = json.loads((folder.path / "out" / "comparison_test.json").read_text())
+    assert made["split"] == "test" and json.loads(before["comparison.json"])["split"] == "validation"
+    assert "test split" in (folder.path / "out" / "comparison_test.html").read_text()
+    assert (
+        json.loads((folder.path / "out" / "comparison_test-wide-nano-seed0.json").read_text())["rows"][0]["split"]
+        == "test"
+    )
 
 
 def test_a_dry_run_tells_the_costs_and_trains_nothing(folder, capsys):

@@ -45,7 +45,7 @@ def compare(
 
     - `specs`: FILE:SIZE of each config; differences are to the first.
     - `records`: number of records that each run sees, counted again in each epoch.
-    - `split`: what is scored. Files of the test split are named comparison_test, so that neither is taken for both.
+    - `split`: what is scored. Files of the test split begin with comparison_test: neither is taken for the other.
     - `workdir`: folder of the run folders.
     - `out`: folder of one JSON a run, and of comparison.json and comparison.html, which are of all finished runs.
 

@@ -138,9 +138,7 @@ def kept_rows(run: Path, study: Study, scored: Path) -> tuple[list[dict], dict[S
     samples = {}
     for key in keys:
         scores, labels, *ids = arrays[key.text()], *(arrays[name] for name in of_task[key])
-        if (
-            scores.shape[-1] == labels.shape[1]
-        ):  # not of a part of the classes (names_seen): the file tells not of which
+        if scores.shape[-1] == labels.shape[1]:  # else of some classes (names_seen), and nothing tells of which
             samples[key] = paired.macro_samples(scores.astype(np.float64), labels, *ids)
     return [with_interval(row, samples.get(key_of(row))) for row in rows], samples
 

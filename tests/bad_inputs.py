@@ -12,6 +12,7 @@ from pandas import DataFrame
 
 from cgdmer_jax import load
 from cgdmer_jax.waveform.conditioning import LEADS
+from tests.bad_delineations import encoder_without_tokens, store_without_waves
 from tests.bad_entities import chatter, key_not_set, key_wanted, moved, no_address
 from tests.bad_models import (
     a_file_in_the_way,
@@ -265,6 +266,8 @@ CASES = (
     Case(
         "fine-tuning: no labels in the training folds", nothing_to_learn_from, 1, "no labelled record .* to learn from"
     ),
+    Case("delineation: a store without marked waves", store_without_waves, 1, "holds no waves; name one of a"),
+    Case("delineation: an encoder of another kind", encoder_without_tokens, 1, "whose tokens are not each of one lead"),
     Case("evaluation: no record in the split", store_without_the_split, 1, "no record in the validation split"),
     Case(
         "evaluation: metrics.jsonl edited by hand",

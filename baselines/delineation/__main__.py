@@ -21,8 +21,8 @@ def main(words: list[str]) -> None:
     parser.add_argument("--baseline", choices=(UNET, NEUROKIT), required=True)
     parser.add_argument("--store", type=path_arguments.names, required=True, help="converted store with marked waves")
     parser.add_argument("--out", type=path_arguments.output_file, required=True, help="JSON file of the scores")
-    parser.add_argument("--steps", type=int, default=600, help="of the U-Net in each fold, 16 records each")
-    parser.add_argument("--seed", type=int, default=0, help="of the U-Net's first weights, order and draws")
+    parser.add_argument("--steps", type=int, default=400, help="steps of the U-Net in each fold (default 400)")
+    parser.add_argument("--seed", type=int, default=0, help="of its weights, order and draws (default 0)")
     args = parser.parse_args(words)
     corpus = open_marked(args.store)
     if args.baseline == UNET:

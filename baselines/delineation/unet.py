@@ -11,7 +11,7 @@ from cgdmer_jax.methods.delineate.method import SHIFT_SECONDS, WAVES, Shift, tur
 from cgdmer_jax.methods.delineate.network import N_CLASSES
 from cgdmer_jax.methods.protocol import Aux, Declared, Variables
 
-CHANNELS = (16, 32, 48, 64)  # of each level; time is halved from one to the next
+CHANNELS = (8, 16, 32, 64)  # of each level; time is halved from one to the next
 TAPS = 7
 LEAST_MV = 0.01  # a lead is divided by its standard deviation, or by this where it is flatter
 

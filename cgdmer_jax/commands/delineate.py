@@ -28,7 +28,7 @@ def main(words: list[str]) -> int:
     parser.add_argument(
         "--trained", choices=(ALL, HEAD_ALONE), default=ALL, help=f"{HEAD_ALONE}: the encoder stays as it is"
     )
-    parser.add_argument("--steps", type=int, default=600, help="steps of each fold, of 16 records (default 600)")
+    parser.add_argument("--steps", type=int, default=400, help="steps of each fold, of 16 records (default 400)")
     parser.add_argument("--seed", type=int, default=0, help="of first weights, order and draws (default 0)")
     args = parser.parse_args(words)
     encoder = encoder_of_run(args.run) if args.run else encoder_of_model(args.model)

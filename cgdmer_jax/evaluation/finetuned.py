@@ -21,6 +21,7 @@ from cgdmer_jax.metrics.metrics import best_f1
 from cgdmer_jax.metrics.results import RESULTS, Setting, plain_row, write_results
 from cgdmer_jax.recipes import embedding
 from cgdmer_jax.recipes.finetuned_head import write_head
+from cgdmer_jax.short_paths import short
 from cgdmer_jax.training.checkpoint import Checkpoints
 from cgdmer_jax.training.run_folder import RunFolder
 
@@ -63,7 +64,7 @@ def score_finetuned(run: Path, store: str, split: str, task_name: str) -> tuple[
         "step": subject.trained.step,
         "checkpoint": subject.trained.checkpoint,
         "store": subject.corpus.fingerprint,
-        "encoder_from": subject.trained.config.method.encoder_from,
+        "encoder_from": short(subject.trained.config.method.encoder_from),
     }
     write_results(out / RESULTS, command, rows, origin)
     save_predictions(subject, outcome.predictions, out / "predictions.npz")

@@ -55,6 +55,9 @@ def fold_trainer(
 
     `weights`: of the encoder, in place of those that the seed draws. The corpus has the column `waves`.
     """
+    for name, value, least in (("steps", steps, 1), ("seed", seed, -(1 << 31))):
+        if not least <= value < 1 << 31:
+            raise CgdmerError(f"--{name} is {value}; give a whole number from {least:,} to {(1 << 31) - 1:,}")
     tokens = np.zeros((len(corpus.texts), max_tokens), np.int32)  # no report is read
     mesh = sharding.make_mesh()
     sharding.check_batch_size(BATCH_SIZE, mesh)

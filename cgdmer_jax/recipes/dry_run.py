@@ -22,7 +22,7 @@ from cgdmer_jax.recipes.config_fields import check_fields
 from cgdmer_jax.recipes.finetune import prepare
 from cgdmer_jax.recipes.starting_encoder import StartingEncoder
 from cgdmer_jax.recipes.training_run import state_shapes
-from cgdmer_jax.recipes.untrained import blank_with_columns, untrained
+from cgdmer_jax.recipes.untrained import blank_with_records, untrained
 from cgdmer_jax.recipes.utilisation import PEAK, flop_a_record
 from cgdmer_jax.training import placement, sharding
 from cgdmer_jax.training.optimizer import OptimizerConfig
@@ -50,7 +50,7 @@ def dry_run_finetuning(
     """The same of fine-tuning, with the arguments of `finetune`."""
     mesh = fake_mesh(topology, accelerator)
     ready = prepare(config, RunFolder(Path("no-run")), load_encoder)
-    batch = blank_with_columns(ready.config, ready.contract, ready.method, ready.corpus, None)
+    batch = blank_with_records(ready.config, ready.contract, ready.method, ready.corpus)
     return compiled_for(mesh, ready.config, ready.method, batch, accelerator)
 
 

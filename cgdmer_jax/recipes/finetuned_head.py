@@ -32,7 +32,7 @@ def read_head(run: Path) -> FinetunedHead | None:
     path = run / HEAD
     if not path.exists():
         return None
-    found = read_sealed(path, remedy=REMEDY)
+    found = read_sealed(path, remedy=REMEDY, required=True)
     step, checkpoint, head = (found.get(name) for name in ("step", "checkpoint", "head"))
     if type(step) is not int or not isinstance(checkpoint, str):
         raise CgdmerError(f"{path} does not name its checkpoint; {REMEDY}")

@@ -10,7 +10,6 @@ from cgdmer_jax.batch import Batch
 from cgdmer_jax.contract import InputContract
 from cgdmer_jax.data.corpus import Corpus
 from cgdmer_jax.data.record_columns import with_record_columns
-from cgdmer_jax.interop.huggingface import TextTower
 from cgdmer_jax.methods.protocol import Method
 from cgdmer_jax.recipes import build
 from cgdmer_jax.recipes.asked_entities import with_entities
@@ -36,16 +35,14 @@ def untrained(config: ConfigDict, corpus: Corpus) -> Untrained:
     config = with_entities(config, corpus, tokenizer)
     contract = build.make_contract(corpus, tokenizer, build.scaling_of(config))
     method = build.make_method(config, contract, tokenizer)
-    return Untrained(method, blank_with_columns(config, contract, method, corpus, tower))
+    batch = blank_with_records(config, contract, method, corpus)
+    return Untrained(method, batch._replace(text_columns=blank_columns(config, method, tower, config.data.batch_size)))
 
 
-def blank_with_columns(
-    config: ConfigDict, contract: InputContract, method: Method, corpus: Corpus, tower: TextTower | None
-) -> Batch:
-    """An empty batch with the columns that the method declares."""
+def blank_with_records(config: ConfigDict, contract: InputContract, method: Method, corpus: Corpus) -> Batch:
+    """An empty batch with the columns by record that the method declares."""
     size = config.data.batch_size
     columns = with_record_columns(corpus, method.declared.record_columns).record_columns
     return build.blank_batch_of(size, contract, config.data.max_tokens)._replace(
-        text_columns=blank_columns(config, method, tower, size),
         record_columns={name: np.zeros((size, *column.shape[1:]), column.dtype) for name, column in columns.items()},
     )

@@ -1,5 +1,6 @@
 """One run of a study: trained, evaluated and described in a process of its own."""
 
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,10 +13,10 @@ from cgdmer_jax import early_stop, provenance
 from cgdmer_jax.config import flat
 from cgdmer_jax.data.corpus import Corpus
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.evaluation.evaluation_folders import needed_folder
+from cgdmer_jax.evaluation.evaluation_folders import needed_folder, scored_folder
 from cgdmer_jax.invocation import module_words
 from cgdmer_jax.metrics import bootstrap
-from cgdmer_jax.metrics.results import read_results
+from cgdmer_jax.metrics.results import RESULTS, read_results
 from cgdmer_jax.metrics.score_key import ScoreKey, key_of
 from cgdmer_jax.metrics_file import read_metrics
 from cgdmer_jax.npz_file import read_arrays
@@ -44,6 +45,9 @@ def run_one(one: Planned, study: Study, corpus: Corpus, workdir: Path, out: Path
     seconds = {}
     for name, words in commands.items():
         print(f"--- {one.row} seed {one.seed}: {name}", flush=True)
+        if name == "evaluate" and is_scored(run, words, study, corpus, one.config.optimizer.steps):
+            print("scored already")
+            continue
         begun = time.monotonic()
         code = run_child([sys.executable, *module_words(name), *words])
         seconds[name] = round(time.monotonic() - begun, 1)
@@ -51,12 +55,24 @@ def run_one(one: Planned, study: Study, corpus: Corpus, workdir: Path, out: Path
             return code
     head = describe(one, run) | {"wall_seconds": seconds}
     head["commands"] = {n: " ".join(["python", *module_words(n), *short_words(w)]) for n, w in commands.items()}
-    rows, samples = kept_rows(run, study, needed_folder(run, corpus, study.split))
+    scored = needed_folder(run, corpus, study.split)
+    head["evaluation_commit"] = read_results(scored / RESULTS)["commit"]
+    rows, samples = kept_rows(run, study, scored)
     # The JSON says that the run is finished, so it comes last.
     path = json_path(one, study, out)
     paired.save_samples(path.with_suffix(".npz"), samples)
     write_lines(path, head, rows)
     return 0
+
+
+def is_scored(run: Path, words: list[str], study: Study, corpus: Corpus, steps: int) -> bool:
+    """Whether the finished run has its results by these very words; an hour's work of before is not done again."""
+    scored = scored_folder(run, corpus, study.split)
+    if scored is None:
+        return False
+    results = read_results(scored / RESULTS)
+    same_words = shlex.split(results["command"])[-len(words) :] == short_words(words)
+    return same_words and results["origin"].get("step") == steps
 
 
 def run_child(words: list[str]) -> int:
@@ -128,7 +144,7 @@ def kept_rows(run: Path, study: Study, scored: Path) -> tuple[list[dict], dict[S
     `scored` is the folder of the evaluation.
     """
     own = RunFolder(run).config()["method_name"]
-    rows = [row for row in read_results(scored / "results.json")["rows"] if study.keeps(row, own)]
+    rows = [row for row in read_results(scored / RESULTS)["rows"] if study.keeps(row, own)]
     file, remedy = scored / "predictions.npz", "evaluate the run again"
     arrays = read_arrays(file, remedy=remedy)
     keys = [key for key in dict.fromkeys(map(key_of, rows)) if key.text() in arrays]

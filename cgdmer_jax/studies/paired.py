@@ -23,13 +23,13 @@ class Samples(NamedTuple):
     basis: str  # hash of records, patients, labels and the classes in the mean: of equal ones, samples are pairs
 
 
-def learned_classes(scores: Float[np.ndarray, "*draws record klass"]) -> Bool[np.ndarray, "*draws klass"]:
+def learned_classes(scores: Float[np.ndarray, "record klass"]) -> Bool[np.ndarray, "klass"]:
     """A class without a positive to learn from got the same score everywhere."""
-    return np.ptp(scores, axis=-2) > 0
+    return np.ptp(scores, axis=0) > 0
 
 
 def macro_samples(
-    scores: Float[np.ndarray, "*draws record klass"],
+    scores: Float[np.ndarray, "record klass"] | Float[np.ndarray, "draw record klass"],
     labels: Bool[np.ndarray, "record klass"],
     record_ids: Shaped[np.ndarray, "record"],
     patient_ids: Shaped[np.ndarray, "record"],
@@ -37,13 +37,14 @@ def macro_samples(
 ) -> Samples:
     """The same patients are drawn for every run that scored the same records; all NaN without a class to score.
 
-    Of several draws (random sets of leads) each resample's figure is the mean, as the figure itself is.
+    Of several draws (random weights, leads taken away at random) the mean of their figures, as the rows have it.
     """
     draws = scores.reshape(-1, *scores.shape[-2:])
-    kept = learned_classes(draws).all(0) & (labels.sum(0) >= metrics.ENOUGH_POSITIVES)
+    learned = np.all([learned_classes(one) for one in draws], axis=0)
+    kept = learned & (labels.sum(0) >= metrics.ENOUGH_POSITIVES)
     weights = bootstrap.patient_weights(patient_ids, n_resamples, SEED)
     of_draws = [bootstrap.bootstrap_auroc(one[:, kept], labels[:, kept], weights) for one in draws]
-    values = metrics.macro(np.mean(of_draws, axis=0), np.ones(kept.sum(), bool))
+    values = np.mean([metrics.macro(one, np.ones(kept.sum(), bool)) for one in of_draws], axis=0)
     basis = hashlib.sha256()
     for part in (record_ids.astype(str), patient_ids.astype(str), labels, kept):
         basis.update(repr((part.shape, part.dtype.str)).encode() + np.ascontiguousarray(part).tobytes())

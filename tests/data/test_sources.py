@@ -193,7 +193,9 @@ def test_a_file_name_that_is_no_utf_8_is_read_and_where_it_cannot_be_left_out_by
     assert sorted(store.column("record_id")) == ["caf\\udce9", "plain"] and summary.rejected == {"length": 1}
     assert r"record caf\udcea: " in (tmp_path / "store/rejected.csv").read_text()
     for number, row in zip((0, 2), store.column("row"), strict=True):
-        np.testing.assert_array_equal(store.read(np.array([row]))[0], np.rint(1000 * wave(number, 1000)))
+        np.testing.assert_array_equal(
+            store.read(np.array([row]))[0], np.round(1000 * wave(number, 1000).astype(np.float64))
+        )
 
 
 @pytest.fixture

@@ -164,7 +164,7 @@ def test_yes_and_no_are_those_that_programs_write():
         ("Muster,Erika,1950-01-01\n", 'has no column "a", perhaps since its first line names none; restore it$'),
         ("id,The patient Erika Muster has been in our care since the summer of 1990\n", "its first line names none; "),
         ("a,b,a\n1,2,3\n", r"two columns of one name \(1 and 3\)"),
-        ("Erika,Erika\n1,2\n", r"two columns of one name \(1 and 2\)"),
+        ("a,Erika,Erika\n1,2,3\n", r"two columns of one name \(2 and 3\)"),
         ("a,b\n1,2\n1\n", "line 3 has 1 cells and its header 2"),
         ("a,b\n1,2,3\n", "line 2 has 3 cells and its header 2"),
         ("a,b\n" + "x" * 200_000 + ",1\n", r"is no CSV table .line 2: field larger than field limit"),

@@ -68,7 +68,8 @@ def small_model() -> dict:
 def reseal(folder: Path, **fields: object) -> None:
     """Hashes of the files as they are now, and other fields: what somebody who damages a folder on purpose would do."""
     config = json.loads((folder / "config.json").read_text()) | fields
-    config |= {field: sha256((folder / file).read_bytes()).hexdigest() for field, file in FILE_HASHES.items()}
+    files = {field: folder / file for field, file in FILE_HASHES.items() if (folder / file).exists()}
+    config |= {field: sha256(file.read_bytes()).hexdigest() for field, file in files.items()}
     config[OWN_HASH] = own_sha256(config, OWN_HASH)
     (folder / "config.json").write_text(json.dumps(config))
 

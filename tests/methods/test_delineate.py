@@ -59,7 +59,7 @@ def test_a_sample_is_classed_by_the_tokens_of_its_own_lead(method, marked, start
     states = jnp.asarray(np.random.default_rng(2).normal(size=(1, 3, SAMPLES // PATCH, 32)), jnp.float32)
     params = jax.tree.map(lambda x: x + 0.1, params)
     plain = head.apply({"params": params}, states)
-    other = head.apply({"params": params}, states.at[0, 1, 4].add(1.0))
+    other = head.apply({"params": params}, states.at[0, 1, 4].multiply(-1.0))
     assert plain.shape == (1, 3, SAMPLES, 4)
     moved = np.flatnonzero(np.abs(other - plain)[0, 1].max(-1) > 1e-6)
     reach = head.taps // 2

@@ -104,3 +104,10 @@ def test_a_store_of_fewer_records_than_a_step_reads_is_refused(tmp_path):
     trained_fold = fold_trainer(UNetDelineator(corpus.rate), None, corpus, max_tokens=1, steps=1, seed=0)
     with pytest.raises(CgdmerError, match="has 8 records with marked waves to learn from, and a step reads 16"):
         trained_fold(np.arange(8), np.arange(8, 10))
+
+
+@pytest.mark.parametrize(("steps", "seed", "named"), [(0, 0, "--steps is 0"), (1, 1 << 40, "--seed is 1099511627776")])
+def test_numbers_that_no_training_has_are_refused(steps, seed, named, store):
+    corpus = open_marked(store)
+    with pytest.raises(CgdmerError, match=named):
+        fold_trainer(UNetDelineator(corpus.rate), None, corpus, max_tokens=1, steps=steps, seed=seed)

@@ -1,6 +1,7 @@
 """Configs side by side: equally many records, what is refused first, what runs again, and the page that comes out."""
 
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.outcome import Outcome, score, together
 from cgdmer_jax.metrics.results import Setting, write_results
+from cgdmer_jax.short_paths import short_words
 from cgdmer_jax.studies import one_run
 from cgdmer_jax.studies.comparison import plan, row_name
 from tests.data.small_stores import write_store
@@ -45,6 +47,7 @@ class Folder:
 
     def __init__(self, path, store, monkeypatch):
         self.path, self.store, self.calls, self.codes, self.words = path, store, [], {}, []
+        self.told = None  # last word of an evaluation of before, where it was another
         (path / "wide.py").write_text(CONFIG.format(file="cgdmer", batch=8))
         (path / "narrow.py").write_text(CONFIG.format(file="cmelt", batch=4))
         monkeypatch.setattr(one_run, "run_child", self._run)
@@ -67,20 +70,22 @@ class Folder:
             return self.codes[self.calls[-1]]
         method = {"wide": "cgdmer", "narrow": "cmelt"}[name]
         if words[3] == "pretrain":
-            run.mkdir(parents=True, exist_ok=True)
+            run.mkdir(parents=True, exist_ok=True)  # a finished run goes on with nothing to do
             lines = [{"step": 2, "loss": 1.0, "records_per_second": 80.0}, {"step": 2, "validation_loss": 2.0}]
             (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
             (run / "environment.json").write_text('[{"commit": "abc"}, {"commit": "def"}]')
             (run / "config.json").write_text(json.dumps({"method_name": method}))
         else:
+            told = shlex.join(["cgdmer", "evaluate", *short_words(words[4:-1]), self.told or words[-1]])
+            origin = {"store": open_corpus((self.store,)).fingerprint, "step": {"wide": 2, "narrow": 4}[name]}
             split = next(w for w in words if w.startswith("--split=")).split("=")[1]
-            leave_evaluation(run, method, SKILL[name], open_corpus((self.store,)).fingerprint, split)
+            leave_evaluation(run, method, SKILL[name], told, origin, split)
         return 0
 
 
-def leave_evaluation(run, method, skill, fingerprint, split):
+def leave_evaluation(run, method, skill, told, origin, split):
     out = run / "evaluation" / "synthetic" / split
-    out.mkdir(parents=True)
+    out.mkdir(parents=True, exist_ok=True)
     made: list[Outcome] = []
     for own, leads in ((method, "all"), ("random_weights", "all"), (method, "II"), (method, "random9")):
         probed = {"evaluation": "missing_leads", "variant": "native"} if leads != "all" else {"evaluation": "probe"}
@@ -89,13 +94,13 @@ def leave_evaluation(run, method, skill, fingerprint, split):
             task="findings", domain="in", supervision="labels", seen_in_training=False, leads=leads, **probed,
         )  # fmt: skip
         own_skill = {"random_weights": 0.0}.get(own, skill if leads == "all" else skill / 2)
-        rng, n_draws = np.random.default_rng([ord(c) for c in f"{own}{leads}"]), 3 if leads == "random9" else 1
-        scores = [rng.random(LABELS.shape) + own_skill * LABELS for _ in range(n_draws)]
-        made.append(score(setting, scores, LABELS, ("A", "B"), probabilities=False))
+        scores = np.random.default_rng([ord(c) for c in f"{own}{leads}"]).random(LABELS.shape) + own_skill * LABELS
+        draws = [scores, scores[:, ::-1]] if leads == "random9" else [scores]  # leads taken away twice
+        made.append(score(setting, draws, LABELS, ("A", "B"), probabilities=False))
     part = replace(setting, evaluation="zero_shot", variant="names_seen", leads="all")  # K-MERL's, of one class of two
-    made.append(score(part, [scores[0][:, :1]], LABELS[:, :1], ("A",), probabilities=False))
+    made.append(score(part, [scores[:, :1]], LABELS[:, :1], ("A",), probabilities=False))
     outcome = together(made)
-    write_results(out / "results.json", "", list(outcome.rows), {"store": fingerprint})
+    write_results(out / "results.json", told, list(outcome.rows), origin)
     arrays = {key.text(): one.astype(np.float32) for key, one in outcome.predictions.items()}
     arrays |= {"findings/labels": LABELS, "findings/classes": np.array(["A", "B"])}
     arrays |= {"findings/record_id": np.arange(N).astype(str), "findings/patient_id": (np.arange(N) // 2).astype(str)}
@@ -132,10 +137,11 @@ def test_differences_are_to_the_first_config_on_the_same_patients_and_the_page_h
     # each resample of patients gives the same figure too.
     assert rows["narrow-nano", "probe", "random_weights"]["difference"] == 0
     assert rows["narrow-nano", "probe", "random_weights"]["high"] == 0
-    assert rows["wide-nano", "missing_leads", "trained"]["value"] < first["value"]
-    drawn = next(row for row in folder.rows() if row["leads"] == "random9" and row["row"] == "narrow-nano")
-    assert drawn["low"] < drawn["difference"] < drawn["high"]
+    by_leads = {(row["row"], row["leads"]): row for row in folder.rows() if row["evaluation"] == "missing_leads"}
+    assert by_leads["wide-nano", "II"]["value"] < first["value"]
     assert rows["wide-nano", "zero_shot", "trained"]["value_low"] is None  # its scores are of a part of the classes
+    several = by_leads["wide-nano", "random9"]
+    assert several["value_low"] < several["value"] < several["value_high"]
     page = (folder.path / "out" / "comparison.html").read_text()
     for words in (
         "wide-nano",
@@ -162,6 +168,27 @@ def test_it_goes_on_where_it_was_stopped_and_a_failed_run_keeps_no_other_from_it
     assert "narrow-nano seed 0: done" in capsys.readouterr().out
 
 
+def test_what_is_scored_already_is_not_scored_again(folder, capsys):
+    folder.main()
+    folder.calls.clear()
+    for file in (folder.path / "out").glob("*.json"):
+        file.unlink()
+    assert folder.main() == 0
+    assert folder.calls == [f"pretrain {name}-nano-seed0" for name in SKILL]
+    assert capsys.readouterr().out.count("scored already") == 2
+
+
+def test_what_was_scored_by_other_words_is_scored_again(folder):
+    folder.told = "--random_seeds=3"
+    folder.main()
+    folder.calls.clear()
+    folder.told = None
+    for file in (folder.path / "out").glob("*.json"):
+        file.unlink()
+    assert folder.main() == 0
+    assert folder.calls == [f"{c} {name}-nano-seed0" for name in SKILL for c in ("pretrain", "evaluate")]
+
+
 def test_what_validation_scored_does_not_stand_for_the_test_split(folder):
     assert folder.main() == 0
     before = {file.name: file.read_bytes() for file in (folder.path / "out").iterdir()}
@@ -172,10 +199,8 @@ def test_what_validation_scored_does_not_stand_for_the_test_split(folder):
     made = json.loads((folder.path / "out" / "comparison_test.json").read_text())
     assert made["split"] == "test" and json.loads(before["comparison.json"])["split"] == "validation"
     assert "test split" in (folder.path / "out" / "comparison_test.html").read_text()
-    assert (
-        json.loads((folder.path / "out" / "comparison_test-wide-nano-seed0.json").read_text())["rows"][0]["split"]
-        == "test"
-    )
+    of_run = json.loads((folder.path / "out" / "comparison_test-wide-nano-seed0.json").read_text())
+    assert of_run["rows"][0]["split"] == "test"
 
 
 def test_a_dry_run_tells_the_costs_and_trains_nothing(folder, capsys):

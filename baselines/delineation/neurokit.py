@@ -8,8 +8,9 @@ import numpy as np
 from jaxtyping import Float, Int8
 
 from cgdmer_jax.data.corpus import Corpus
+from cgdmer_jax.data.loader import Lines
 from cgdmer_jax.metrics.delineation import WAVES
-from cgdmer_jax.recipes.delineate import Delineated, Lines
+from cgdmer_jax.recipes.delineate import Delineated
 
 NAMES = {"P": "ECG_P", "QRS": "ECG_R", "T": "ECG_T"}  # beginnings of NeuroKit2's names
 

@@ -8,11 +8,12 @@ from jaxtyping import Bool
 
 from cgdmer_jax import provenance
 from cgdmer_jax.data.corpus import Corpus, open_corpus
+from cgdmer_jax.data.loader import Lines
 from cgdmer_jax.data.record_columns import WAVES, with_record_columns
 from cgdmer_jax.data.splits import N_FOLDS, in_folds
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.metrics.delineation import NOT_ANNOTATED, score_waves
-from cgdmer_jax.recipes.delineate import Delineated, Lines, TrainedFold
+from cgdmer_jax.recipes.delineate import Delineated, TrainedFold
 from cgdmer_jax.sealed_json import read_sealed, sealed
 from cgdmer_jax.waveform.lead_names import LEADS
 from cgdmer_jax.whole_file import write_json

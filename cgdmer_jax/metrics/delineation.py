@@ -23,7 +23,7 @@ EDGES = ("onset", "offset")
 
 Classes = Int[np.ndarray, " time"]
 Leads = Sequence[Int[np.ndarray, "_"]]  # classes of several leads, each of its own length
-Edges = Int[np.ndarray, "_"]
+Places = Int[np.ndarray, "_"]  # samples, in order
 
 
 class Matched(NamedTuple):
@@ -55,14 +55,14 @@ def cleaned(classes: Classes, rate: float) -> Classes:
     return classes
 
 
-def edges_of(classes: Classes, wave: int) -> dict[str, Edges]:
+def edges_of(classes: Classes, wave: int) -> dict[str, Places]:
     """Onsets and offsets of a wave, in order, without those that are the recording's ends."""
     found = runs(classes, wave)
     onset, offset = found[:, 0], found[:, 1]
     return {"onset": onset[onset > 0], "offset": offset[offset < len(classes) - 1]}
 
 
-def matched(predicted: Edges, marked: Edges, annotated: Bool[np.ndarray, " time"], rate: float) -> Matched:
+def matched(predicted: Places, marked: Places, annotated: Bool[np.ndarray, " time"], rate: float) -> Matched:
     """Which of these edges belong together; both in order."""
     errors, partner = np.zeros(0, int), np.zeros(len(predicted), bool)
     if len(predicted) and len(marked):

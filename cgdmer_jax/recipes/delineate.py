@@ -5,7 +5,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int8
+from jaxtyping import Array, Int8, Int64
 
 from cgdmer_jax.batch import Batch
 from cgdmer_jax.data.corpus import Corpus
@@ -27,7 +27,6 @@ from cgdmer_jax.training.state import NEVER
 from cgdmer_jax.training.step import make_step
 
 BATCH_SIZE, LEARNING_RATE, WARMUP = 16, 1e-3, 0.1
-
 
 Delineated = Int8[np.ndarray, "record lead time"]  # a class for each sample, as in the record column `waves`
 TrainedFold = Callable[[Lines, Lines], Delineated]  # lines to learn from, lines to delineate
@@ -76,7 +75,7 @@ def fold_trainer(
         found = method.wave_logits(variables, batch).argmax(-1).astype(jnp.int8)
         return jnp.where(batch.lead_mask[:, :, None], found, 0)
 
-    def trained_fold(fit: Lines, score: Lines) -> Delineated:
+    def trained_fold(fit: Int64[np.ndarray, "fit"], score: Int64[np.ndarray, "score"]) -> Delineated:
         if len(fit) < BATCH_SIZE:
             raise CgdmerError(
                 f"store {corpus.stores[0].path} has {len(fit)} records with marked waves to learn from, and a step "

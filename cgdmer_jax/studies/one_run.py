@@ -126,7 +126,8 @@ def describe(one: Planned, run: Path) -> dict:
         "environment": environment(),
         "run": run.name,
         "n_starts": len(starts),
-        "training_commits": sorted({str(start.get("commit")) for start in starts}),
+        # A start that found nothing left to do has no steps; one that was killed does not know them.
+        "training_commits": sorted({str(s.get("commit")) for s in starts if s.get("first_step", 0) != steps}),
         "steps": steps,
         # From the median rate, so that it holds for a run of several sittings too; null for a very short one.
         "training_seconds": round(records / rates[len(rates) // 2], 1) if rates else None,
@@ -151,11 +152,12 @@ def kept_rows(run: Path, study: Study, scored: Path) -> tuple[list[dict], dict[S
     of_task = {key: [f"{key.task}/{name}" for name in ("labels", "record_id", "patient_id")] for key in keys}
     for name in (name for names in of_task.values() for name in names if name not in arrays):
         raise CgdmerError(f"{file} lacks {name}; {remedy}")
-    samples = {}
-    for key in keys:
-        scores, labels, *ids = arrays[key.text()], *(arrays[name] for name in of_task[key])
-        if scores.shape[-1] == labels.shape[1]:  # else of some classes (names_seen), and nothing tells of which
-            samples[key] = paired.macro_samples(scores.astype(np.float64), labels, *ids)
+    # Scores of a part of the classes (names that were trained) have the interval of their row alone.
+    keys = [key for key in keys if arrays[key.text()].shape[-1] == arrays[f"{key.task}/labels"].shape[1]]
+    samples = {
+        key: paired.macro_samples(arrays[key.text()].astype(np.float64), *(arrays[name] for name in of_task[key]))
+        for key in keys
+    }
     return [with_interval(row, samples.get(key_of(row))) for row in rows], samples
 
 

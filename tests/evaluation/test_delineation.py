@@ -83,7 +83,7 @@ def test_it_goes_on_behind_the_last_finished_fold_and_only_with_the_same_setting
     later = []
     found = cross_validate(lambda f, s: later.append(s) or marks_of(corpus, s), corpus, {"steps": 3}, out)
     assert len(later) == 3 and len(found["folds"]) == 5
-    assert cross_validate(None, corpus, {"steps": 3}, out)["rows"] == found["rows"]  # nothing is left to do
+    assert cross_validate(stopped, corpus, {"steps": 3}, out)["rows"] == found["rows"]  # nothing is left to do
     out.write_text(out.read_text().replace('"fold": 3', '"fold": 4'))
     with pytest.raises(CgdmerError, match="differs from what was written"):
         cross_validate(stopped, corpus, {"steps": 3}, out)

@@ -1,22 +1,20 @@
 """Delineation from recordings to scores: a U-Net learns it, an encoder's tokens carry it, the command tells it."""
 
 import json
-from dataclasses import replace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from baselines.delineation.unet import UNetDelineator
 from cgdmer_jax.commands import delineate
-from cgdmer_jax.config import defaults
 from cgdmer_jax.data.loader import sequential_batches
 from cgdmer_jax.data.record_columns import WAVES
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.delineation import open_marked
 from cgdmer_jax.interop.pretrained import content_sha256, save_model
 from cgdmer_jax.methods.delineate.method import ENCODER
-from cgdmer_jax.methods.merl.method import MerlConfig
 from cgdmer_jax.metrics.delineation import score_waves
 from cgdmer_jax.recipes.delineate import fold_trainer, on_encoder
 from cgdmer_jax.recipes.starting_encoder import encoder_of_model
@@ -69,7 +67,8 @@ def test_weights_start_where_the_model_has_them_and_those_of_an_encoder_that_sta
 
 def _batch(corpus):
     tokens = np.zeros((len(corpus.texts), 16), np.int32)
-    return next(sequential_batches(corpus, np.arange(2), tokens, tokens > 0, 2))[0]
+    batch, _ = next(sequential_batches(corpus, np.arange(2), tokens, tokens > 0, 2))
+    return jax.tree.map(jnp.asarray, batch)
 
 
 def test_the_command_scores_five_folds_and_says_what_it_was_given(model, store, tmp_path, capsys):
@@ -91,12 +90,6 @@ def test_the_command_scores_five_folds_and_says_what_it_was_given(model, store, 
     save_model(other, **parts | {"variables": jax.tree.map(lambda x: 2 * x, parts["variables"])})
     with pytest.raises(CgdmerError, match=r"was made with encoder_sha256 .*; name another --out"):
         delineate.main([f"--model={other}", *words[1:]])
-
-
-def test_an_encoder_without_tokens_of_one_lead_is_refused(model):
-    encoder = replace(encoder_of_model(model), name="merl", fields=defaults(MerlConfig))
-    with pytest.raises(CgdmerError, match="the encoder is of merl, whose tokens are not each of one lead"):
-        on_encoder(encoder, init="pretrained", trained="all")
 
 
 def test_a_store_of_fewer_records_than_a_step_reads_is_refused(tmp_path):

@@ -38,6 +38,7 @@ def main(words: list[str]) -> int:
     settings = {
         "method": encoder.name,
         "encoder_from": short(str(args.run or args.model)),
+        "encoder_sha256": encoder.sha256,  # a run may have gone on, another folder may have that name
         "seen_in_training": corpus.fingerprint in {part.fingerprint for part in encoder.contract.trained_on},
         **{name: getattr(args, name) for name in ("init", "trained", "steps", "seed")},
     }

@@ -61,8 +61,11 @@ def fit_labels(
     """
     if (out / MODEL).exists():
         raise CgdmerError(f"{out / MODEL} is there already; name another --out")
-    if n_folds < 2:
-        raise CgdmerError(f"--folds={n_folds} leaves nothing to learn from; give 2 or more")
+    if n_folds < 3:
+        raise CgdmerError(
+            f"--folds={n_folds} is too few: one is scored, and the others are cross-validated to choose the penalty; "
+            "give 3 or more"
+        )
     mapping = parse_columns(columns)
     task = _task(mapping.tasks, task)
     understood = open_table(records, labels, mapping, name="labels", cleaning=no_rules(), hints=hints)
@@ -75,14 +78,15 @@ def fit_labels(
         raise CgdmerError(f'{len(lines)} records of task "{task}" are labelled, and no class is in some of them alone')
     x = _features(encoder, corpus, lines, task, codes)
     made = cross_validate(x, y, patients, n_folds=n_folds, seed=SEED)
-    head = fit_head(task, corpus.classes(task), made.logits, y)
+    # A class that some fold could not learn gets no threshold and no calibration, as if it had no positives.
+    head = fit_head(task, corpus.classes(task), made.logits, y & made.learned)
     setting = Setting(
         store=corpus.stores[0].namespace, split=SPLIT, method=encoder.name, run=Path(model).name, feature=FEATURE,
-        feature_dim=x.shape[1], evaluation=EVALUATION, task=task, domain="out", supervision="labels",
+        feature_dim=x.shape[1], evaluation=EVALUATION, task=task, domain="in", supervision="labels",
         seen_in_training=_n_seen(encoder, corpus, lines) > 0,
     )  # fmt: skip
     weights = bootstrap.patient_weights(patients, bootstrap.N_RESAMPLES, SEED)
-    outcome = score(setting, [made.probabilities], y, codes, probabilities=True, weights=weights)
+    outcome = score(setting, [made.probabilities], y, codes, probabilities=True, defined=made.learned, weights=weights)
     rows = (*outcome.rows, *rows_at_thresholds(setting, head, head.probabilities(made.logits), y))
     command = provenance.command_line()
     origin = {"store": corpus.fingerprint, "folds": n_folds, "records": len(lines), "patients": len(set(patients))}

@@ -15,6 +15,8 @@ class CrossValidated(NamedTuple):
     `probabilities`: of each record, by the probe of the other folds, whose strength was chosen in those too: what a
     new patient may expect. `logits`: the same at the one strength that is best over all folds, for calibration.
     `path`, `strength`: the probe fitted on all records, and which of its strengths that is. `fold`: of each record.
+    `learned`: False of a class that some fold's probe could not learn, as all its positives (or negatives) lie in that
+    fold; its scores say nothing of a new patient.
     """
 
     probabilities: Float64[np.ndarray, "record klass"]
@@ -22,6 +24,7 @@ class CrossValidated(NamedTuple):
     path: ProbePath
     strength: int
     fold: Int[np.ndarray, "record"]
+    learned: Bool[np.ndarray, "klass"]
 
 
 def patient_folds(
@@ -58,10 +61,11 @@ def cross_validate(
     n_folds: int,
     seed: int = 0,
 ) -> CrossValidated:
-    """Nested: the strength that scores a fold is chosen by cross-validation within the others."""
+    """Nested: the strength that scores a fold is chosen by cross-validation within the others, so 3 folds or more."""
     fold = patient_folds(y, patients, n_folds, seed)
     probabilities = np.empty(y.shape)
     every = np.empty((len(STRENGTHS), *y.shape))
+    learned = np.ones(y.shape[1], bool)
     for number in range(n_folds):
         scored, others = fold == number, fold != number
         inner = np.empty((len(STRENGTHS), *y.shape))
@@ -70,11 +74,12 @@ def cross_validate(
                 held = fold == other
                 inner[:, held] = fit_probe_path(x[others & ~held], y[others & ~held]).scores(x[held])
         path = fit_probe_path(x[others], y[others])
+        learned &= path.fitted
         every[:, scored] = path.scores(x[scored])
         probabilities[scored] = _probability(every[path.best(inner[:, others], y[others])][scored])
     path = fit_probe_path(x, y)
     best = path.best(every, y)
-    return CrossValidated(probabilities, every[best], path, best, fold)
+    return CrossValidated(probabilities, every[best], path, best, fold, learned)
 
 
 def _probability(logits):

@@ -7,7 +7,7 @@ from tokenizers import Tokenizer
 
 from cgdmer_jax.contract import InputContract
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.interop.pretrained import read_model
+from cgdmer_jax.interop.pretrained import content_sha256, read_model
 from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.recipes.trained_run import load_run
 
@@ -22,6 +22,7 @@ class StartingEncoder:
     contract: InputContract
     tokenizer: Tokenizer
     max_tokens: int
+    sha256: str  # of what it was read from: the checkpoint's manifest, or config.json of the model folder
 
 
 def encoder_of_run(run: Path) -> StartingEncoder:
@@ -35,6 +36,7 @@ def encoder_of_run(run: Path) -> StartingEncoder:
         found.contract,
         found.tokenizer,
         found.config.data.max_tokens,
+        found.checkpoint,
     )
 
 
@@ -43,7 +45,13 @@ def encoder_of_model(model: str) -> StartingEncoder:
     found = read_model(model)
     _check_pretrained(found.method_name, f"--model={model}")
     return StartingEncoder(
-        found.method_name, found.method_fields, found.variables, found.contract, found.tokenizer, found.max_tokens
+        found.method_name,
+        found.method_fields,
+        found.variables,
+        found.contract,
+        found.tokenizer,
+        found.max_tokens,
+        content_sha256(model),
     )
 
 

@@ -32,6 +32,7 @@ class Comparison(NamedTuple):
     reference: str
     runs: Sequence[ComparedRun]
     rows: Sequence[Row]
+    split: str  # what was scored
     command: str
 
 
@@ -40,10 +41,11 @@ def comparison_page(shown: Comparison) -> str:
     records = sorted({run.records for run in shown.runs})
     title = f"{len({run.row for run in shown.runs})} configs on {', '.join(f'{n:,}' for n in records)} records each"
     commits = sorted({commit for run in shown.runs for commit in run.training_commits})
-    facts = {"Command": shown.command, "Trained at commit": ", ".join(commits), "Reference": shown.reference}
+    facts = {"Command": shown.command, "Trained at commit": ", ".join(commits)}
+    facts |= {"Scored": f"{shown.split} split", "Reference": shown.reference}
     said = (
-        "<p>Each value with its 95 % interval over patients, and over seeds where there are several. A difference is "
-        "taken on the same resampled patients (and seeds); one whose interval holds 0 shows nothing.</p>"
+        "<p>Each AUROC of all classes with its 95 % interval over patients, and over seeds where there are several. A "
+        "difference is taken on the same resampled patients (and seeds); one whose interval holds 0 shows nothing.</p>"
     )
     return document(
         title,

@@ -25,6 +25,7 @@ from cgdmer_jax.studies.table import SHOWN, Measured, compared, write_lines
 from cgdmer_jax.whole_file import write_whole
 
 EVALUATE = ("--features=main", "--parts=probe,zero_shot,retrieval,missing_leads", "--random_seeds=1")
+NAMES = {"validation": "comparison", "test": "comparison_test"}  # of a study's files, by the split that is scored
 TRAINED, RANDOM = "trained", "random_weights"  # encoders
 KIND = ("evaluation", "encoder", "feature", "variant", "leads", "metric")
 
@@ -44,13 +45,13 @@ def compare(
 
     - `specs`: FILE:SIZE of each config; differences are to the first.
     - `records`: number of records that each run sees, counted again in each epoch.
-    - `split`: what is scored.
+    - `split`: what is scored. Files of the test split begin with comparison_test: neither is taken for the other.
     - `workdir`: folder of the run folders.
     - `out`: folder of one JSON a run, and of comparison.json and comparison.html, which are of all finished runs.
 
     Raises CgdmerError for a mistake in a config before anything runs, and for runs that failed after all others.
     """
-    study = Study("comparison", split, EVALUATE, lambda row, own: row["method"] in (own, RANDOM) and is_shown(row))
+    study = Study(NAMES[split], split, EVALUATE, lambda row, own: row["method"] in (own, RANDOM) and is_shown(row))
     corpus = open_corpus((store,))
     planned = plan(specs, store, records, seeds)
     costs = {one.row: cost_of(one, corpus) for one in planned if one.seed == seeds[0]}
@@ -65,7 +66,7 @@ def compare(
     if failed is None:
         return early_stop.PREEMPTED
     if finished := finished_files(planned, study, out):
-        tell(finished, planned[0].row, costs, out)
+        tell(finished, planned[0].row, split, costs, out / study.name)
     if failed:
         raise CgdmerError(
             f"{len(failed)} runs failed ({', '.join(failed)}); look above, then run the same command: it goes on with "
@@ -120,8 +121,8 @@ def cost_of(one: Planned, corpus: Corpus) -> dict[str, int | float]:
     }
 
 
-def tell(finished: Sequence[Path], reference: str, costs: Mapping[str, dict], out: Path) -> None:
-    """Writes comparison.json and comparison.html of the finished runs."""
+def tell(finished: Sequence[Path], reference: str, split: str, costs: Mapping[str, dict], stem: Path) -> None:
+    """Writes the .json and .html of that stem, of the finished runs."""
     documents = [read_document(file) for file in finished]
     figures, samples = [], {}
     for file, document in zip(finished, documents, strict=True):
@@ -135,13 +136,14 @@ def tell(finished: Sequence[Path], reference: str, costs: Mapping[str, dict], ou
         "command": provenance.command_line(),
         "commit": commit(),
         "environment": environment(),
+        "split": split,
         "reference": reference,
         "runs": [_told_run(document, costs[document["row"]]) for document in documents],
     }
-    write_lines(out / "comparison.json", head, rows)
-    shown = Comparison(reference, [ComparedRun(**run) for run in head["runs"]], rows, head["command"])
-    write_whole(out / "comparison.html", comparison_page(shown))
-    print(f"table: {out / 'comparison.json'}\npage: {out / 'comparison.html'}")
+    write_lines(table := stem.with_suffix(".json"), head, rows)
+    shown = Comparison(reference, [ComparedRun(**run) for run in head["runs"]], rows, split, head["command"])
+    write_whole(page := stem.with_suffix(".html"), comparison_page(shown))
+    print(f"table: {table}\npage: {page}")
 
 
 def _is_measured(row: Mapping) -> bool:

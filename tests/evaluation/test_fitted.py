@@ -76,6 +76,17 @@ def test_the_figures_are_those_of_scores_from_other_patients(fitted):
     assert rows["FAST", "sensitivity"]["value"] > 0.6 and rows["RARE", "auroc"]["n_positive"] == 1
 
 
+def test_a_class_of_one_patient_has_neither_figure_nor_threshold(fitted):
+    """Its only positive was scored by a probe that knew none, below all others: the threshold would find everyone."""
+    rows = {(row["class"], row["metric"]): row for row in json.loads((fitted / "results.json").read_text())["rows"]}
+    assert all(rows["RARE", metric]["value"] is None for metric in ("auroc", "auprc", "brier"))
+    assert ("RARE", "sensitivity") not in rows and cgdmer_jax.load(fitted / "model").thresholds["RARE"] is None
+
+
+def test_the_card_does_not_call_the_collection_that_the_head_learned_from_another_one(fitted):
+    assert "how it transfers is not measured" in (fitted / "model" / "README.md").read_text()
+
+
 def test_the_model_predicts_new_recordings_from_files_of_its_own(fitted, signals_mv):
     encoder = cgdmer_jax.load(fitted / "model")
     assert list(encoder.classes) == ["FAST", "RARE"] and 0 < encoder.thresholds["FAST"] < 1
@@ -135,7 +146,7 @@ def test_a_store_that_is_there_is_taken_and_a_model_that_is_there_is_kept(fitted
         (["--columns=record=file,patient=patient"], "--columns names no labels"),
         (["--columns=record=file,labels:a=FAST,labels:b=RARE"], "names the tasks a, b; say which"),
         (["--columns=record=file,labels:a=FAST,labels:b=RARE", "--task=c"], '--task is "c"'),
-        ([COLUMNS, "--folds=1"], "--folds=1 leaves nothing to learn from"),
+        ([COLUMNS, "--folds=2"], "--folds=2 is too few.*give 3 or more"),
         ([COLUMNS, "--folds=30"], "20 patients cannot be put into 30 folds"),
         (["--columns=record=file,patient=patient,labels:finding=SLOW"], "SLOW"),
     ],

@@ -57,6 +57,15 @@ def test_the_figures_of_noise_are_those_of_chance_however_few_the_records():
     assert roc_auc_score(y[:, 0], made.path.scores(x)[-1][:, 0]) == 1.0
 
 
+def test_a_class_is_learned_only_if_every_fold_leaves_positives_and_others_to_the_rest():
+    y = np.zeros((180, 4), bool)
+    y[:3, 0] = True  # one patient
+    y[[0, 90], 1] = True
+    y[:, 2] = True
+    y[3:, 3] = True  # all but one patient
+    assert cross_validate(X, y, PATIENTS, n_folds=3).learned.tolist() == [False, True, False, False]
+
+
 def test_fewer_patients_than_folds_are_told():
     with pytest.raises(CgdmerError, match="3 patients cannot be put into 5 folds"):
         patient_folds(np.ones((6, 1), bool), np.repeat(np.arange(3), 2), 5, 0)

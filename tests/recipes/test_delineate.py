@@ -13,7 +13,7 @@ from cgdmer_jax.data.loader import sequential_batches
 from cgdmer_jax.data.record_columns import WAVES
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.delineation import open_marked
-from cgdmer_jax.interop.pretrained import save_model
+from cgdmer_jax.interop.pretrained import content_sha256, save_model
 from cgdmer_jax.methods.delineate.method import ENCODER, HEAD
 from cgdmer_jax.metrics.delineation import score_waves
 from cgdmer_jax.recipes.delineate import fold_trainer, on_encoder
@@ -86,11 +86,17 @@ def test_the_command_scores_five_folds_and_says_what_it_was_given(model, store, 
     assert told.count("boundary F1 P") == 6 and f"; {out}" in told
     assert document["settings"] | {"store": ""} == {
         **{"method": "cgdmer", "encoder_from": ".../small", "seen_in_training": False, "store": ""},
+        "encoder_sha256": content_sha256(model),
         **{"init": "pretrained", "trained": "head", "steps": 1, "seed": 0},
     }
     assert len(document["folds"]) == 5 and {row["wave"] for row in document["rows"]} == {"P", "QRS", "T", "macro"}
     with pytest.raises(CgdmerError, match="was made with steps 1, not 2; name another --out"):
         delineate.main([*words[:3], "--steps=2", "--trained=head"])
+    other = tmp_path / "small"  # of the same name, with other weights
+    parts = small_model()
+    save_model(other, **parts | {"variables": jax.tree.map(lambda x: 2 * x, parts["variables"])})
+    with pytest.raises(CgdmerError, match=r"was made with encoder_sha256 .*; name another --out"):
+        delineate.main([f"--model={other}", *words[1:]])
 
 
 def test_a_store_of_fewer_records_than_a_step_reads_is_refused(tmp_path):

@@ -78,18 +78,19 @@ class Folder:
         else:
             told = shlex.join(["cgdmer", "evaluate", *short_words(words[4:-1]), self.told or words[-1]])
             origin = {"store": open_corpus((self.store,)).fingerprint, "step": {"wide": 2, "narrow": 4}[name]}
-            leave_evaluation(run, method, SKILL[name], told, origin)
+            split = next(w for w in words if w.startswith("--split=")).split("=")[1]
+            leave_evaluation(run, method, SKILL[name], told, origin, split)
         return 0
 
 
-def leave_evaluation(run, method, skill, told, origin):
-    out = run / "evaluation" / "synthetic" / "validation"
+def leave_evaluation(run, method, skill, told, origin, split):
+    out = run / "evaluation" / "synthetic" / split
     out.mkdir(parents=True, exist_ok=True)
     made: list[Outcome] = []
     for own, leads in ((method, "all"), ("random_weights", "all"), (method, "II"), (method, "random9")):
         probed = {"evaluation": "missing_leads", "variant": "native"} if leads != "all" else {"evaluation": "probe"}
         setting = Setting(
-            store="synthetic", split="validation", method=own, run=run.name, feature="main", feature_dim=2,
+            store="synthetic", split=split, method=own, run=run.name, feature="main", feature_dim=2,
             task="findings", domain="in", supervision="labels", seen_in_training=False, leads=leads, **probed,
         )  # fmt: skip
         own_skill = {"random_weights": 0.0}.get(own, skill if leads == "all" else skill / 2)
@@ -141,6 +142,7 @@ def test_differences_are_to_the_first_config_on_the_same_patients_and_the_page_h
     assert rows["narrow-nano", "probe", "random_weights"]["high"] == 0
     by_leads = {(row["row"], row["leads"]): row for row in folder.rows() if row["evaluation"] == "missing_leads"}
     assert by_leads["wide-nano", "II"]["value"] < first["value"]
+    assert rows["wide-nano", "zero_shot", "trained"]["value_low"] is None  # its scores are of a part of the classes
     several = by_leads["wide-nano", "random9"]
     assert several["value_low"] < several["value"] < several["value_high"]
     page = (folder.path / "out" / "comparison.html").read_text()
@@ -188,6 +190,20 @@ def test_what_was_scored_by_other_words_is_scored_again(folder):
         file.unlink()
     assert folder.main() == 0
     assert folder.calls == [f"{c} {name}-nano-seed0" for name in SKILL for c in ("pretrain", "evaluate")]
+
+
+def test_what_validation_scored_does_not_stand_for_the_test_split(folder):
+    assert folder.main() == 0
+    before = {file.name: file.read_bytes() for file in (folder.path / "out").iterdir()}
+    folder.calls = []
+    assert folder.main("--split=test") == 0
+    assert [call for call in folder.calls if "evaluate" in call] == [f"evaluate {name}-nano-seed0" for name in SKILL]
+    assert {name: (folder.path / "out" / name).read_bytes() for name in before} == before
+    made = json.loads((folder.path / "out" / "comparison_test.json").read_text())
+    assert made["split"] == "test" and json.loads(before["comparison.json"])["split"] == "validation"
+    assert "test split" in (folder.path / "out" / "comparison_test.html").read_text()
+    of_run = json.loads((folder.path / "out" / "comparison_test-wide-nano-seed0.json").read_text())
+    assert of_run["rows"][0]["split"] == "test"
 
 
 def test_a_dry_run_tells_the_costs_and_trains_nothing(folder, capsys):

@@ -11,6 +11,7 @@ from cgdmer_jax.batch import Batch
 from cgdmer_jax.evaluation.embedded import Headline
 from cgdmer_jax.evaluation.outcome import Outcome, score, together
 from cgdmer_jax.evaluation.subject import Subject
+from cgdmer_jax.methods.batched import records_at_once
 from cgdmer_jax.recipes import build, embedding
 from cgdmer_jax.waveform.conditioning import LEADS
 
@@ -72,7 +73,7 @@ def _embed(
     run, lines, feature = subject.trained, subject.lines[subject.scored_records()], headline.feature
 
     def batches() -> Iterator[tuple[Batch, int]]:
-        for batch, n_real in build.read_batches(subject.corpus, lines, subject.table, embedding.EVALUATION_BATCH):
+        for batch, n_real in build.read_batches(subject.corpus, lines, subject.table, records_at_once()):
             yield with_leads(batch, given(batch), variant), n_real
 
     def compute() -> embedding.Features:

@@ -13,9 +13,10 @@ from cgdmer_jax.evaluation.outcome import Outcome, score, together
 from cgdmer_jax.evaluation.subject import Subject, Task
 from cgdmer_jax.evaluation.zero_shot import of_task, tokens_of
 from cgdmer_jax.methods import batched
+from cgdmer_jax.methods.batched import records_at_once
 from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.methods.zero_shot import class_answers
-from cgdmer_jax.recipes import build, embedding, trained_run
+from cgdmer_jax.recipes import build, trained_run
 
 FEATURE = "queries"
 NAMES, SEEN, UNSEEN = "names", "names_seen", "names_unseen"  # variants: all classes, and parts of them
@@ -44,7 +45,7 @@ def score_queries(subject: Subject, embedded: Embedded) -> Outcome:
     def answers_of(variables: Variables) -> np.ndarray:
         """Logits [record that any task scores, class of any task]."""
         queries = batched.embed_texts(query_texts, variables, lambda some: (tokens[some], mask[some]), len(tokens))
-        batches = build.read_batches(subject.corpus, lines, subject.table, embedding.EVALUATION_BATCH)
+        batches = build.read_batches(subject.corpus, lines, subject.table, records_at_once())
         made = batched.embed_recordings(lambda v, b: {FEATURE: query_ecg(v, b, queries)}, variables, batches)
         return class_answers(made[FEATURE], len(tokens))
 

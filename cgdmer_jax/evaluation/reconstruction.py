@@ -14,13 +14,14 @@ from cgdmer_jax.batch import Batch
 from cgdmer_jax.data.splits import in_folds, probe_folds
 from cgdmer_jax.evaluation.outcome import Outcome, together, without
 from cgdmer_jax.evaluation.subject import Subject
+from cgdmer_jax.methods.batched import records_at_once
 from cgdmer_jax.methods.protocol import Draws, Method, Variables
 from cgdmer_jax.metrics import bootstrap
 from cgdmer_jax.metrics.linear_interpolation import fit_interpolation, interpolate
 from cgdmer_jax.metrics.reconstruction import pearson, rmse, split_hidden, sums_of_records, without_hidden
 from cgdmer_jax.metrics.results import Setting, plain_row
 from cgdmer_jax.models.masking.slots import STRATEGIES
-from cgdmer_jax.recipes import build, embedding, trained_run
+from cgdmer_jax.recipes import build, trained_run
 
 N_SCORED = 512
 N_FITTED = 2048  # training recordings of the linear guess's covariance
@@ -91,7 +92,7 @@ def reconstructor(method: Method, variables: Variables, n_samples: int) -> Recon
 def _of_method(subject: Subject, reconstruct: Reconstruct, masked: Method, at: np.ndarray) -> HiddenPatches:
     draw = jax.jit(masked.draw)
     parts: dict[str, list[np.ndarray]] = {name: [] for name in ("true", "made", "visible", "hidden")}
-    batches = build.read_batches(subject.corpus, subject.lines[at], subject.table, embedding.EVALUATION_BATCH)
+    batches = build.read_batches(subject.corpus, subject.lines[at], subject.table, records_at_once())
     for number, (batch, n_real) in enumerate(batches):
         draws = draw(jax.random.fold_in(jax.random.key(0), number), batch, jnp.float32(1))
         made, visible, hidden = reconstruct(batch, draws)

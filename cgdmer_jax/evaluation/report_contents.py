@@ -25,10 +25,11 @@ from cgdmer_jax.evaluation.report_case import (
 from cgdmer_jax.evaluation.report_words import case_facts, head_facts, of_training, training_reports
 from cgdmer_jax.evaluation.retrieval import embed_texts
 from cgdmer_jax.evaluation.subject import Subject, Task
+from cgdmer_jax.methods.batched import records_at_once
 from cgdmer_jax.metrics.probe import Probe
 from cgdmer_jax.metrics.standardise import moments
 from cgdmer_jax.metrics_file import METRICS
-from cgdmer_jax.recipes import build, embedding
+from cgdmer_jax.recipes import build
 from cgdmer_jax.report.contents import Case, Contents, Neighbours, ShownReconstruction, Tracing
 from cgdmer_jax.report.make import read_extras
 
@@ -134,7 +135,7 @@ def _reconstructions(subject: Subject, reconstruct: Reconstruct | None) -> tuple
     if reconstruct is None:
         return ()
     line = subject.lines[[subject.shown_record()]]
-    batch, _ = next(iter(build.read_batches(corpus, line, subject.table, embedding.EVALUATION_BATCH)))
+    batch, _ = next(iter(build.read_batches(corpus, line, subject.table, records_at_once())))
     masked = masked_by(run, run.config.method.masking)
     draws = jax.jit(masked.draw)(jax.random.key(0), batch, jnp.float32(1))
     made_mv, _, hidden = (part[0] for part in reconstruct(batch, draws))

@@ -20,7 +20,6 @@ from cgdmer_jax.progress import progress_bar
 from cgdmer_jax.recipes import build
 from cgdmer_jax.recipes.trained_run import Trained
 
-EVALUATION_BATCH = records_at_once()
 REMEDY = "it is made again"
 
 
@@ -49,7 +48,7 @@ def embed(
     label: str,
 ) -> Features:
     """Features by name of the records on these lines."""
-    batches = build.read_batches(corpus, lines, table, EVALUATION_BATCH)
+    batches = build.read_batches(corpus, lines, table, records_at_once())
     return embed_batches(features_of, variables, batches, len(lines), label)
 
 

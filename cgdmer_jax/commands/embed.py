@@ -8,6 +8,7 @@ Of a recording longer than the model's window the first seconds are used, or wit
 
 from cgdmer_jax import cli, path_arguments
 from cgdmer_jax.data.readers.formats import Hints
+from cgdmer_jax.data.readers.reader import names_in_order
 from cgdmer_jax.recipes.embed_recordings import MEAN, embed_folder
 from cgdmer_jax.waveform.conditioning import UNITS_IN_MV
 from cgdmer_jax.waveform.windows import WINDOWS
@@ -45,7 +46,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--leads", help="names in their order, as I,II,V1, where the files do not say them")
     parser.add_argument("--unit", choices=UNITS_IN_MV, help="of the samples, where the files do not say it")
     args = parser.parse_args(words)
-    hints = Hints(args.rate, tuple(args.leads.split(",")) if args.leads else None, args.unit)
+    hints = Hints(args.rate, names_in_order(args.leads), args.unit)
     told = embed_folder(args.model, args.records, args.out, feature=args.feature, windows=args.windows, hints=hints)
     print(told)
     return 0

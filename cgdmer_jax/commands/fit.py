@@ -7,6 +7,7 @@ import os
 
 from cgdmer_jax import cli, path_arguments
 from cgdmer_jax.data.readers.formats import Hints
+from cgdmer_jax.data.readers.reader import names_in_order
 from cgdmer_jax.evaluation.fitted import MODEL, REPORT, fit_labels
 from cgdmer_jax.metrics.results import RESULTS
 from cgdmer_jax.report.tables import text_cell
@@ -35,7 +36,6 @@ def main(words: list[str]) -> int:
     parser.add_argument("--leads", help="names of their leads in order, by comma")
     parser.add_argument("--unit", choices=UNITS_IN_MV, help="of their samples")
     args = parser.parse_args(words)
-    leads = None if args.leads is None else tuple(name.strip() for name in args.leads.split(","))
     rows = fit_labels(
         args.model,
         args.records,
@@ -43,7 +43,7 @@ def main(words: list[str]) -> int:
         args.columns,
         args.out,
         task=args.task,
-        hints=Hints(args.recording_rate, leads, args.unit),
+        hints=Hints(args.recording_rate, names_in_order(args.leads), args.unit),
         n_folds=args.folds,
         processes=len(os.sched_getaffinity(0)),
     )

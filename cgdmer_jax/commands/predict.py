@@ -6,6 +6,7 @@ the model. A record that cannot be used is left out and named with the reason.
 
 from cgdmer_jax import cli, path_arguments
 from cgdmer_jax.data.readers.formats import Hints
+from cgdmer_jax.data.readers.reader import names_in_order
 from cgdmer_jax.recipes.embed_recordings import MEAN
 from cgdmer_jax.recipes.predict_recordings import predict_folder
 from cgdmer_jax.waveform.conditioning import UNITS_IN_MV
@@ -36,6 +37,6 @@ def main(words: list[str]) -> int:
     parser.add_argument("--leads", help="names in their order, as I,II,V1, where the files do not say them")
     parser.add_argument("--unit", choices=UNITS_IN_MV, help="of the samples, where the files do not say it")
     args = parser.parse_args(words)
-    hints = Hints(args.recording_rate, tuple(args.leads.split(",")) if args.leads else None, args.unit)
+    hints = Hints(args.recording_rate, names_in_order(args.leads), args.unit)
     print(predict_folder(args.model, args.records, args.out, windows=args.windows, hints=hints))
     return 0

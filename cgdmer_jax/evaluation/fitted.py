@@ -26,7 +26,7 @@ from cgdmer_jax.npz_file import write_arrays
 from cgdmer_jax.recipes import embedding
 from cgdmer_jax.recipes.conversion import describe
 from cgdmer_jax.recipes.fitted_model import head_input, predicting_method, save_fitted
-from cgdmer_jax.recipes.own_data import check_some_file_is_there
+from cgdmer_jax.recipes.own_data import check_some_file_is_there, name_of_table
 from cgdmer_jax.recipes.starting_encoder import StartingEncoder, encoder_of_model
 from cgdmer_jax.report.fitted import fitted_page
 from cgdmer_jax.whole_file import write_whole
@@ -68,7 +68,7 @@ def fit_labels(
         )
     mapping = parse_columns(columns)
     task = _task(mapping.tasks, task)
-    understood = open_table(records, labels, mapping, name="labels", cleaning=no_rules(), hints=hints)
+    understood = open_table(records, labels, mapping, name=name_of_table(labels), cleaning=no_rules(), hints=hints)
     encoder = encoder_of_model(model)
     corpus = _converted(understood, encoder, out, processes)
     lines = np.flatnonzero(corpus.labelled(task))

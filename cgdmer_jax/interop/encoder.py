@@ -30,7 +30,7 @@ class Encoder:
 
     `features`: width of each feature that `embed` can give, by name. `contract`: rate (Hz), length (seconds) and leads
     that the model reads, and what it was trained on. `max_tokens`: longer texts are cut there. `classes` and
-    `thresholds`: of a fine-tuned model, what `predict` tells of; else empty.
+    `thresholds`: of a model that predicts, what `predict` tells of; else empty.
 
     Arguments that the methods share:
 
@@ -79,7 +79,7 @@ class Encoder:
 
     @property
     def classes(self) -> dict[str, str]:
-        """Name of each class that `predict` gives, by code; empty of a model that was not fine-tuned."""
+        """Name of each class that `predict` gives, by code; empty of a model that was not fitted to labels."""
         return {} if self._head is None else dict(zip(self._head.codes, self._head.names, strict=True))
 
     @property
@@ -230,12 +230,12 @@ class Encoder:
         """Probability of each class, by code: a number of one `signal`, [record] of several.
 
         Calibrated on the records that the model was chosen on, where there were enough; compare it with `thresholds`.
-        Raises CgdmerError where the model was not fine-tuned, and as `embed` does.
+        Raises CgdmerError where the model was not fitted to labels, and as `embed` does.
         """
         if self._head is None:
             raise CgdmerError(
-                "the model predicts no classes; fine-tune it on labels with experiments.finetune --model=FOLDER and "
-                "load the folder exported from that"
+                "the model predicts no classes; fit it to labels (experiments.fit or experiments.finetune, "
+                "--model=FOLDER) and load the folder made by that"
             )
         logits, remarks = self._embedded(signal, rate, leads, unit, "logits", windows)
         found = self._head.probabilities(np.atleast_2d(logits)).T

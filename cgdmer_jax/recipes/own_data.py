@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cgdmer_jax import path_arguments
 from cgdmer_jax.data.readers.formats import Hints
+from cgdmer_jax.data.readers.reader import names_in_order
 from cgdmer_jax.data.sources.source import SourceRecord
 from cgdmer_jax.data.sources.table import Understood, open_table
 from cgdmer_jax.data.sources.table_columns import EXAMPLE, FIELDS, parse_columns
@@ -54,11 +55,11 @@ def open_own_data(args: argparse.Namespace) -> Understood:
         path_arguments.input_folder(args.root),
         args.table,
         parse_columns(args.columns),
-        name=_name(args.name, args.table),
+        name=name_of_table(args.table) if args.name is None else _checked(args.name),
         cleaning=no_rules() if args.cleaning is None else read_cleaning(args.cleaning),
         hints=Hints(
             rate=args.recording_rate,
-            leads=None if args.leads is None else tuple(name.strip() for name in args.leads.split(",")),
+            leads=names_in_order(args.leads),
             unit=args.unit,
         ),
         follow_links=args.follow_links,
@@ -72,8 +73,12 @@ def check_no_flags(args: argparse.Namespace) -> None:
             raise CgdmerError(f"--{flag} is for --source={TABLE}; leave it out")
 
 
-def _name(given: str | None, file: Path) -> str:
-    name = re.sub(r"[^A-Za-z0-9._-]+", "_", file.name.split(".")[0]).lstrip("._-") or TABLE if given is None else given
+def name_of_table(file: Path) -> str:
+    """Name of the collection that a table describes, where the user gives none."""
+    return _checked(re.sub(r"[^A-Za-z0-9._-]+", "_", file.name.split(".")[0]).lstrip("._-") or TABLE)
+
+
+def _checked(name: str) -> str:
     check_own_name(name)
     return name
 

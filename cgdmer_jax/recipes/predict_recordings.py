@@ -27,7 +27,7 @@ def predict_folder(model: str, records: Path, out: Path, *, windows: str = "firs
     head = read_model(model).head
     if head is None:
         raise CgdmerError(f"{model} predicts no classes; give a model folder of experiments.fit or of a fine-tuned run")
-    logits = out.with_name(f"{out.stem}.{LOGITS}.npz")
+    logits = out.with_name(f".{out.name}.{LOGITS}.npz")  # until the table is written
     told = embed_folder(model, records, logits, feature=LOGITS, windows=windows, hints=hints)
     made = read_arrays(logits, remedy="run the command again")
     probabilities = head.probabilities(made["embedding"])

@@ -7,7 +7,8 @@ from cgdmer_jax.report.tables import Row, cell, count_cell, facts_table, line, o
 
 EXPECTED = (
     "Cross-validated: each recording was scored by a model that had seen no recording of its patient. Intervals (95 %) "
-    "are over patients. A class with few positives has wide ones, and its figures mean little."
+    "are over patients, not over the choice of folds. A class with few positives has wide ones, and its figures mean "
+    "little: scores of several folds are ranked together, which makes them a little too low there."
 )
 AT = (
     "Sensitivity and specificity at the threshold of highest F1, which was chosen on these very recordings: for new "

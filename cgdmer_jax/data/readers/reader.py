@@ -25,6 +25,11 @@ class Hints:
     unit: str | None = None
 
 
+def names_in_order(text: str | None) -> tuple[str, ...] | None:
+    """Leads as a flag names them, by comma."""
+    return None if text is None else tuple(name.strip() for name in text.split(","))
+
+
 @dataclass(frozen=True)
 class Location:
     """Where one recording lies.

@@ -12,7 +12,15 @@ from types import FrameType
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 PREEMPTED = 75  # exit code of whatever was stopped and continues when it is started again
-RESUMING = ("pretrain", "adapt_text", "finetune", "quickstart", "ablate", "convert")  # continue when they are run again
+RESUMING = (
+    "pretrain",
+    "adapt_text",
+    "finetune",
+    "quickstart",
+    "ablate",
+    "compare",
+    "convert",
+)  # continue when they are run again
 BEFORE = "stopped before the first step of this start; the same command starts it again"
 AFTER = "stopped after training; the same command continues from the last checkpoint"
 

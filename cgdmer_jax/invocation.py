@@ -8,7 +8,7 @@ from pathlib import Path
 PROGRAM = "cgdmer"
 PACKAGE = Path(__file__).parent
 CHECKOUT = PACKAGE.parent  # where the package lies in one
-_CONFIG = re.compile(r"--(config|grid)=configs/([\w/]+)\.py")
+_CONFIG = re.compile(r"(--(?:config|grid)=| )configs/([\w/]+)\.py")
 
 
 def by_program() -> bool:
@@ -48,4 +48,4 @@ def _commands() -> re.Pattern:
 def _by_name(found: re.Match) -> str:
     """`--config=configs/cgdmer.py` -> `--config=cgdmer` where the package ships that config."""
     shipped = (PACKAGE / "configs" / f"{found[2]}.py").is_file()
-    return f"--{found[1]}={found[2]}" if shipped else found[0]
+    return f"{found[1]}{found[2]}" if shipped else found[0]

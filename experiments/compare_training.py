@@ -17,7 +17,8 @@ from cgdmer_jax.evaluation.evaluation_folders import needed_folder, scored_folde
 from cgdmer_jax.metrics_file import read_metrics
 from cgdmer_jax.provenance import commit, environment
 from cgdmer_jax.short_paths import short_fields
-from cgdmer_jax.studies.one_run import EVALUATE, SPLIT, kept_rows, run_child
+from cgdmer_jax.studies.ablation import ABLATION
+from cgdmer_jax.studies.one_run import kept_rows, run_child
 from cgdmer_jax.studies.paired import Samples
 from cgdmer_jax.studies.table import table_rows, text_tables, write_lines
 from cgdmer_jax.training.run_folder import RunFolder
@@ -65,8 +66,8 @@ def main(words: list[str]) -> int:
 def train_and_score(side: str, run: Path, words: list[str], store: str) -> int:
     """Does what is not done yet, in processes of their own; returns the exit code."""
     commands = [("pretrain" if side == OURS else "train_torch", [*words, f"--workdir={run}"])]
-    commands.append(("evaluate", [f"--run={run}", f"--store={store}", *EVALUATE]))
-    if scored_folder(run, open_corpus((store,)), SPLIT):
+    commands.append(("evaluate", [f"--run={run}", f"--store={store}", f"--split={ABLATION.split}", *ABLATION.evaluate]))
+    if scored_folder(run, open_corpus((store,)), ABLATION.split):
         return 0
     if side == THEIRS and any((run / "checkpoints").glob("*/manifest.json")):
         del commands[0]
@@ -87,7 +88,7 @@ def describe(side: str, seed: int, run: Path, store: str) -> tuple[dict, dict[st
     lines = read_metrics(RunFolder(run).metrics)
     validation = [line for line in lines if "validation_loss" in line][-1]
     training = [line for line in lines if "loss" in line][-1]
-    rows, samples = kept_rows(run, needed_folder(run, open_corpus((store,)), SPLIT))
+    rows, samples = kept_rows(run, ABLATION, needed_folder(run, open_corpus((store,)), ABLATION.split))
     metrics = {"training": training, "validation": validation}
     return json.loads(json.dumps({"row": side, "seed": seed, "metrics": metrics, "rows": rows})), samples
 

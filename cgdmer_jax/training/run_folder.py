@@ -69,7 +69,7 @@ class RunFolder:
         return renamed(config, str(self.path / "config.json")), files
 
     def unsaid(self) -> dict[str, object]:
-        """Fields that this run's config is too old to have, with the value that it was trained with.
+        """Fields that this run's config lacks, being too old or of another method, with the value it was trained with.
 
         They never enter it: else the command that started the run would be refused once it had gone on.
         """

@@ -202,7 +202,7 @@ def test_exit_codes_and_one_line_on_stderr(main, code, words, capsys):
 
 
 RESUMING = {"ablate", "adapt_text", "compare_training", "convert", "embed", "evaluate", "extract_entities"} | {
-    *("finetune", "pretrain", "quickstart"),
+    *("compare", "delineate", "finetune", "fit", "predict", "pretrain", "quickstart"),
 }
 
 

@@ -14,7 +14,7 @@ from cgdmer_jax.commands import ablate, convert
 from cgdmer_jax.early_stop import AFTER, BEFORE, RESUMING, SIGNALS
 from cgdmer_jax.recipes import pretrain as recipe
 from cgdmer_jax.recipes import training_run
-from cgdmer_jax.studies import ablation, one_run
+from cgdmer_jax.studies import many_runs, one_run
 from tests.data.small_stores import write_store
 from tests.small_runs import ROOT
 from tests.toy_runs import toy_config, toy_known
@@ -114,7 +114,7 @@ def test_a_signal_in_a_conversion_is_answered_as_ctrl_c_is(tmp_path, monkeypatch
 
 def test_a_signal_between_two_runs_of_a_grid_says_so(tmp_path, monkeypatch, capfd, listening):
     store = write_store(tmp_path / "s", [f"report {row}" for row in range(40)])
-    monkeypatch.setattr(ablation, "run_one", lambda *words: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr(many_runs, "run_one", lambda *words: os.kill(os.getpid(), signal.SIGTERM))
     monkeypatch.chdir(ROOT)
     with pytest.raises(SystemExit) as stopped:
         ablate.main(["--grid=configs/ablations/cgdmer.py", f"--store={store}", f"--out={tmp_path}"])

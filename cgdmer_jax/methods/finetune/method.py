@@ -49,6 +49,10 @@ class Finetune:
         self.head = ClassHead(len(config.classes))
         blank = blank_batch(2, n_leads=n_leads, n_samples=n_samples, n_tokens=max_tokens)
         shapes = jax.eval_shape(encoder.init, jax.random.key(0), blank)
+        if FEATURE not in jax.eval_shape(encoder.embed_ecg, shapes, blank):
+            raise CgdmerError(
+                f'the encoder is of {config.encoder_name}, which gives no feature "{FEATURE}" to learn from'
+            )
         self._needed = needed_paths(
             lambda params, others: encoder.embed_ecg(Variables(params, others[0]), others[1])[FEATURE],
             shapes.params,

@@ -16,9 +16,9 @@ from cgdmer_jax.errors import CgdmerError, brief, suggest, visible
 from cgdmer_jax.invocation import PROGRAM, as_started
 
 COMMANDS = Path(__file__).with_name("commands")
-# Run again after an interruption, these continue from what they had saved; the others start over. `embed` keeps its
-# finished parts (so does `predict`), `fit` its store, `evaluate` the features it has cached and `extract_entities` the answers of a model, which is nothing
-# that a signal in its first seconds could promise.
+# Run again after an interruption, these continue from what they had saved; the others start over. `embed` and `predict`
+# keep their finished parts, `fit` its store, `delineate` its folds, `evaluate` the features it has cached and
+# `extract_entities` the answers of a model, which is nothing that a signal in its first seconds could promise.
 RESUMING = (*early_stop.RESUMING, "delineate", "embed", "evaluate", "extract_entities", "fit", "predict")
 HELP = {"-h", "--help", "--config_help"}  # words that only ask for text
 BROKEN_PIPE = 141  # exit code of a program whose reader has gone, as a shell gives it (128 + SIGPIPE)

@@ -79,7 +79,13 @@ def test_the_page_leads_from_a_folder_to_probabilities(folder, monkeypatch, caps
     assert len(commands) == 9
     for command in commands:
         module, *words = shlex.split(command.removeprefix("python -m experiments."))
-        more = SMALL[:-2] if module == "pretrain" else ["--processes=1"] if module == "convert" else []
+        more = (
+            [word for word in SMALL if ".method." in word]
+            if module == "pretrain"
+            else ["--processes=1"]
+            if module == "convert"
+            else []
+        )
         assert importlib.import_module(f"cgdmer_jax.commands.{module}").main([*words, *more]) == 0
     store = open_store("stores/hospital")
     assert store.n_records == N and store.tasks == ("finding", "rhythm")[::-1] and store.labelled("finding").all()

@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.finetune.augment import LARGEST, noisy, rotated
@@ -35,6 +34,7 @@ def stepped(method, variables, batch, key=KEY):
 
 
 def test_the_loss_and_its_gradient_are_torchs_for_logits_of_any_size():
+    torch = pytest.importorskip("torch")
     draw = np.random.default_rng(0)
     logits = (draw.normal(size=(7, 4)) * np.array([1, 10, 100, 1e4])).astype(np.float32)
     labels = draw.random((7, 4)) < 0.4

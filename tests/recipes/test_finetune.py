@@ -219,7 +219,7 @@ def test_a_model_that_was_not_fine_tuned_says_so_and_one_can_start_from_it(pretr
     assert export_model.main([f"--run={pretrained}", f"--out={tmp_path / 'model'}"]) == 0
     encoder = cgdmer_jax.load(tmp_path / "model")
     assert encoder.classes == {} and encoder.thresholds == {}
-    with pytest.raises(CgdmerError, match=r"predicts no classes; fine-tune it on labels with experiments\.finetune"):
+    with pytest.raises(CgdmerError, match=r"predicts no classes; fit it to labels"):
         encoder.predict(np.zeros((12, 500), np.float32), 50, LEADS, "mV")
     first, *others = words(pretrained, store, tmp_path / "run", "--config.optimizer.steps=2")
     assert finetune.main([first.replace(f"--run={pretrained}", f"--model={tmp_path / 'model'}"), *others]) == 0

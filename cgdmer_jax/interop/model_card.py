@@ -62,7 +62,7 @@ def model_card(
 
 
 def _classes(head: PredictionHead) -> str:
-    """What `predict` gives."""
+    """The classes of `predict`, with threshold and calibration."""
     lines = [
         f"| {code} | {name} | {'not known' if threshold is None else f'{threshold:.3f}'} | {'yes' if known else 'no'} |"
         for code, name, threshold, known in zip(head.codes, head.names, head.thresholds, head.calibrated, strict=True)

@@ -34,7 +34,7 @@ MIB = 2**20
 
 
 def dry_run(config: ConfigDict, topology: str, accelerator: str) -> dict:
-    """Of pretraining. Prints where every parameter lies, bytes a device, FLOPs a record and the rate that 40 % of the
+    """Prints where every parameter of a pretraining lies, bytes a device, FLOPs a record and the rate that 40 % of the
     peak means.
 
     What it returns is the same as figures.

@@ -1,4 +1,4 @@
-"""What each scaling tells of hidden samples, and the scale that comes from visible ones alone."""
+"""Energy of hidden samples that each scaling gives away, and the scale that comes from visible ones alone."""
 
 import dataclasses
 from functools import partial

@@ -101,7 +101,7 @@ def test_first_weights_are_distributed_as_torch_s_layers_start(name, tmp_path):
 
 
 def test_the_released_optimiser_takes_torch_s_steps():
-    """Of AdamW over all parameters, norms and biases too; a decay that shows in three steps in place of theirs."""
+    """AdamW over all parameters, norms and biases too, with a decay large enough to show in three steps."""
     config = get_config("resnet18").optimizer.to_dict() | {"weight_decay": 0.1, "steps": 4}
     config = from_fields(OptimizerConfig, config)
     draw = np.random.default_rng(0)

@@ -27,7 +27,7 @@ def store(folder):
 
 
 def started(folder, store, name, *more, code=0, method="cgdmer", **variables) -> str:
-    """What the command prints in the run folder of that name; it ends with that code."""
+    """Output of the command in the run folder of that name, which must end with that code."""
     process = start_pretrain(folder / name, store, folder / "cache", *MORE, *more, method=method, **variables)
     output, _ = process.communicate()
     assert process.returncode == code, output
@@ -71,7 +71,7 @@ def test_kills_and_a_sigterm_at_any_point_change_no_bit_of_curve_and_weights(fol
 
 @pytest.mark.parametrize("method", ["cmelt", "kmerl"])
 def test_a_kill_changes_no_bit_of_another_method_s_run(method, folder, store):
-    """What these add to a run: tables by text, and entities read when it starts."""
+    """These add to a run tables by text, and entities that are read when it starts."""
     more = ["--config.optimizer.steps=11", "--config.run.validate_every=11"]
     started(folder, store, f"{method}-whole", *more, method=method)
     killed = killed_and_continued(folder, store, f"{method}-killed", KILLS[2:3], *more, method=method)

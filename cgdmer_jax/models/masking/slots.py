@@ -65,7 +65,7 @@ def all_valid(valid: Bool[Array, "batch lead patch"]) -> Slots:
 def on_grid(
     x: Float[Array, "batch slot width"], slots: Slots, n_leads: int, n_patches: int
 ) -> Float[Array, "batch lead patch width"]:
-    """What stands in the live slots, each at its lead and patch; 0 where no slot has a token."""
+    """Contents of the live slots, each at its lead and patch; 0 where no slot has a token."""
     live = jnp.where(slots.live()[:, :, None], x, 0)
     at = (jnp.arange(len(x))[:, None], slots.index)
     grid = jnp.zeros((len(x), n_leads * n_patches, x.shape[2]), x.dtype).at[at].add(live)

@@ -34,6 +34,7 @@ class Comparison(NamedTuple):
     rows: Sequence[Row]
     split: str  # what was scored
     command: str
+    lacking: Sequence[str]  # runs that were asked for and are not finished
 
 
 def comparison_page(shown: Comparison) -> str:
@@ -43,6 +44,8 @@ def comparison_page(shown: Comparison) -> str:
     commits = sorted({commit for run in shown.runs for commit in run.training_commits})
     facts = {"Command": shown.command, "Trained at commit": ", ".join(commits)}
     facts |= {"Scored": f"{shown.split} split", "Reference": shown.reference}
+    if shown.lacking:
+        facts["Not finished"] = ", ".join(shown.lacking)
     said = (
         "<p>Each AUROC of all classes with its 95 % interval over patients, and over seeds where there are several. A "
         "difference is taken on the same resampled patients (and seeds); one whose interval holds 0 shows nothing.</p>"

@@ -39,7 +39,7 @@ def ablate(
     chosen = choose(grid, only)
     planned, corpus = plan(grid, store), open_corpus((store,))
     check_makeable(planned, corpus)
-    to_run = open_runs([one for one in planned if one.row in chosen], ABLATION, out)
+    to_run = open_runs([one for one in planned if one.row in chosen], ABLATION, corpus, out)
     print(f"{len(to_run)} of {len(planned)} runs of the grid are to be done now")
     for one in to_run:
         print(f"  {one.row} seed {one.seed}: {', '.join(f'{n}={v}' for n, v in one.overrides.items())}")
@@ -50,7 +50,7 @@ def ablate(
     failed = run_all(to_run, ABLATION, corpus, workdir, out)
     if failed is None:
         return early_stop.PREEMPTED
-    table = table_of(finished_files(planned, ABLATION, out), grid["reference"], own_references(grid))
+    table = table_of(finished_files(planned, ABLATION, corpus, out), grid["reference"], own_references(grid))
     problems = tell(table, out / "ablation-table.json", grid_file, figure)
     if failed:
         problems += [f"{len(failed)} runs failed ({', '.join(failed)}); look above, then run the same command"]
@@ -64,7 +64,7 @@ def tell(table: StudyTable, path: Path, grid: str, figure: Path) -> list[str]:
     if lost := seeds_lost(path, table.rows):
         return [
             f"{path} is left as it is, since a new one would have fewer seeds ({', '.join(lost)}): their JSON is gone "
-            "or of another config; run those rows again, give another --out, or take the old table away"
+            "or of another config or store; run those rows again, give another --out, or take the old table away"
         ]
     if any(row["row"] == table.reference for row in table.rows):
         write_table(table, path, grid)

@@ -17,7 +17,7 @@ from cgdmer_jax.recipes.untrained import untrained
 from cgdmer_jax.recipes.utilisation import flop_a_record
 from cgdmer_jax.report.comparison import ComparedRun, Comparison, comparison_page
 from cgdmer_jax.studies import paired
-from cgdmer_jax.studies.finished_runs import read_document
+from cgdmer_jax.studies.finished_runs import json_path, read_document
 from cgdmer_jax.studies.grid import Planned, planned_run
 from cgdmer_jax.studies.many_runs import finished_files, open_runs, prepare, run_all
 from cgdmer_jax.studies.study import Study, is_shown
@@ -55,7 +55,7 @@ def compare(
     corpus = open_corpus((store,))
     planned = plan(specs, store, records, seeds)
     costs = {one.row: cost_of(one, corpus) for one in planned if one.seed == seeds[0]}
-    to_run = open_runs(planned, study, out)
+    to_run = open_runs(planned, study, corpus, out)
     print(f"{len(to_run)} of {len(planned)} runs are to be done now, {records:,} records each")
     for one in to_run:
         print(f"  {' '.join(one.words())}: {costs[one.row]['gflop_a_record']} GFLOP a record")
@@ -65,8 +65,9 @@ def compare(
     failed = run_all(to_run, study, corpus, workdir, out)
     if failed is None:
         return early_stop.PREEMPTED
-    if finished := finished_files(planned, study, out):
-        tell(finished, planned[0].row, split, costs, out / study.name)
+    if finished := finished_files(planned, study, corpus, out):
+        lacking = [f"{one.row} seed {one.seed}" for one in planned if json_path(one, study, out) not in finished]
+        tell(finished, lacking, planned[0].row, split, costs, out / study.name)
     if failed:
         raise CgdmerError(
             f"{len(failed)} runs failed ({', '.join(failed)}); look above, then run the same command: it goes on with "
@@ -121,8 +122,15 @@ def cost_of(one: Planned, corpus: Corpus) -> dict[str, int | float]:
     }
 
 
-def tell(finished: Sequence[Path], reference: str, split: str, costs: Mapping[str, dict], stem: Path) -> None:
-    """Writes the .json and .html of that stem, of the finished runs."""
+def tell(
+    finished: Sequence[Path],
+    lacking: Sequence[str],
+    reference: str,
+    split: str,
+    costs: Mapping[str, dict],
+    stem: Path,
+) -> None:
+    """Writes the .json and .html of that stem, of the finished runs; both name those that are lacking."""
     documents = [read_document(file) for file in finished]
     figures, samples = [], {}
     for file, document in zip(finished, documents, strict=True):
@@ -138,11 +146,14 @@ def tell(finished: Sequence[Path], reference: str, split: str, costs: Mapping[st
         "environment": environment(),
         "split": split,
         "reference": reference,
+        "unfinished_runs": list(lacking),
         "runs": [_told_run(document, costs[document["row"]]) for document in documents],
     }
     write_lines(table := stem.with_suffix(".json"), head, rows)
-    shown = Comparison(reference, [ComparedRun(**run) for run in head["runs"]], rows, split, head["command"])
+    shown = Comparison(reference, [ComparedRun(**run) for run in head["runs"]], rows, split, head["command"], lacking)
     write_whole(page := stem.with_suffix(".html"), comparison_page(shown))
+    if lacking:
+        print(f"without {', '.join(lacking)}: not finished")
     print(f"table: {table}\npage: {page}")
 
 

@@ -25,6 +25,7 @@ NEUTRAL = YOUNGER | {
     "method.attention": "auto",
     "method.microbatches": 1,
 }
+STORE = "store_fingerprint"  # of a JSON: what was trained on, whatever folder it lay in; an older one does not say
 UNLEARNED = "run."  # intervals, checkpoints, devices: a run may change them when it goes on
 
 
@@ -47,12 +48,14 @@ def learned_config(document: dict) -> dict[str, object]:
     return NEUTRAL | renamed(document["config"], "the JSON of a finished run")
 
 
-def differs(one: Planned, path: Path) -> list[str]:
-    """Differences between the JSON and this run; none means the run is finished."""
+def differs(one: Planned, path: Path, store: str) -> list[str]:
+    """Differences between the JSON and this run on the store of that fingerprint; none means the run is finished."""
     if not path.exists():
         return ["not run yet"]
     now = short_fields(json.loads(json.dumps(flat(one.config.to_dict()))))
     document = read_document(path)
+    if document.get(STORE, store) != store:
+        return [f"the store holds other records than those it was trained on (fingerprint {document[STORE]} -> {store})"]
     before = short_fields(learned_config(document))
     for name in NEUTRAL.keys() - now.keys() - renamed(document["config"], "the JSON of a finished run").keys():
         del before[name]  # of another method

@@ -13,9 +13,9 @@ from cgdmer_jax.studies.one_run import run_one
 from cgdmer_jax.studies.study import Study
 
 
-def open_runs(planned: Sequence[Planned], study: Study, out: Path) -> list[Planned]:
+def open_runs(planned: Sequence[Planned], study: Study, corpus: Corpus, out: Path) -> list[Planned]:
     """Those still to be done; says why, or where the JSON of the others is."""
-    return [one for one in planned if _is_open(one, study, out)]
+    return [one for one in planned if _is_open(one, study, corpus, out)]
 
 
 def prepare(workdir: Path, out: Path) -> None:
@@ -41,16 +41,17 @@ def run_all(to_run: Sequence[Planned], study: Study, corpus: Corpus, workdir: Pa
     return failed
 
 
-def finished_files(planned: Sequence[Planned], study: Study, out: Path) -> list[Path]:
+def finished_files(planned: Sequence[Planned], study: Study, corpus: Corpus, out: Path) -> list[Path]:
     """The JSON of each finished run."""
-    return [path for one in planned if not differs(one, path := json_path(one, study, out))]
+    store = corpus.fingerprint
+    return [path for one in planned if not differs(one, path := json_path(one, study, out), store)]
 
 
-def _is_open(one: Planned, study: Study, out: Path) -> bool:
+def _is_open(one: Planned, study: Study, corpus: Corpus, out: Path) -> bool:
     path = json_path(one, study, out)
-    differing = differs(one, path)
+    differing = differs(one, path, corpus.fingerprint)
     if not differing:
         print(f"{one.row} seed {one.seed}: done ({path})")
     elif path.exists():
-        print(f"{one.row} seed {one.seed}: {path} is of another config ({'; '.join(differing)}), so it runs again")
+        print(f"{one.row} seed {one.seed}: {path} is of another run ({'; '.join(differing)}), so it runs again")
     return bool(differing)

@@ -23,7 +23,7 @@ from cgdmer_jax.npz_file import read_arrays
 from cgdmer_jax.provenance import commit, environment
 from cgdmer_jax.short_paths import short_fields, short_words
 from cgdmer_jax.studies import paired
-from cgdmer_jax.studies.finished_runs import json_path
+from cgdmer_jax.studies.finished_runs import STORE, json_path
 from cgdmer_jax.studies.grid import Planned
 from cgdmer_jax.studies.study import Study
 from cgdmer_jax.studies.table import write_lines
@@ -53,7 +53,7 @@ def run_one(one: Planned, study: Study, corpus: Corpus, workdir: Path, out: Path
         seconds[name] = round(time.monotonic() - begun, 1)
         if code != 0:
             return code
-    head = describe(one, run) | {"wall_seconds": seconds}
+    head = describe(one, run) | {STORE: corpus.fingerprint, "wall_seconds": seconds}
     head["commands"] = {n: " ".join(["python", *module_words(n), *short_words(w)]) for n, w in commands.items()}
     scored = needed_folder(run, corpus, study.split)
     head["evaluation_commit"] = read_results(scored / RESULTS)["commit"]

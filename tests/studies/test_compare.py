@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -164,11 +165,24 @@ def test_it_goes_on_where_it_was_stopped_and_a_failed_run_keeps_no_other_from_it
         folder.main()
     assert folder.calls[-1] == "evaluate narrow-nano-seed0"
     assert {row["row"] for row in folder.rows()} == {"narrow-nano"}
+    assert "without wide-nano seed 0: not finished" in capsys.readouterr().out
+    assert "wide-nano seed 0" in (folder.path / "out" / "comparison.html").read_text()
+    assert json.loads((folder.path / "out" / "comparison.json").read_text())["unfinished_runs"] == ["wide-nano seed 0"]
     folder.codes, folder.calls = {}, []
     (next((folder.path / "runs").glob("wide*"))).rename(folder.path / "elsewhere")  # the stand-in cannot go on with it
     assert folder.main() == 0
     assert folder.calls == ["pretrain wide-nano-seed0", "evaluate wide-nano-seed0"]
     assert "narrow-nano seed 0: done" in capsys.readouterr().out
+
+
+def test_other_records_in_the_same_folder_are_trained_on_anew(folder, capsys):
+    folder.store = write_store(folder.path / "s", [f"report of sinus rhythm {row}" for row in range(40)])
+    folder.main()
+    folder.calls.clear()
+    shutil.rmtree(folder.store)
+    write_store(folder.path / "s", [f"report of flutter {row}" for row in range(40)])
+    folder.main("--dry_run")
+    assert "2 of 2 runs are to be done now" in capsys.readouterr().out.split("page:")[1]
 
 
 def test_what_is_scored_already_is_not_scored_again(folder, capsys):

@@ -38,17 +38,21 @@ def cross_validate(trained_fold: TrainedFold, corpus: Corpus, settings: dict[str
     settings = settings | {"store": corpus.fingerprint}
     done = _read_done(out, settings)
     lines = np.flatnonzero(annotated_records(corpus))
-    for number, part in enumerate(PARTS, start=1):
-        if number <= len(done):
-            continue
-        scored = in_folds(corpus.fold[lines], part)
+    folds = [in_folds(corpus.fold[lines], part) for part in PARTS]
+    for part, scored in zip(PARTS, folds, strict=True):
         if not scored.any():
             raise CgdmerError(
                 f"store {corpus.stores[0].path} has no record with marked waves in folds {part[0]} and {part[1]}; "
                 "give a store of more patients"
             )
+    for number, scored in enumerate(folds[len(done) :], start=len(done) + 1):
         found = trained_fold(lines[~scored], lines[scored])
-        done.append({"fold": number, "records": int(scored.sum()), "rows": fold_rows(found, corpus, lines[scored])})
+        told = {
+            "fold": number,
+            "records": int(scored.sum()),
+            "leads_without_a_wave": n_empty(found, corpus, lines[scored]),
+        }
+        done.append(told | {"rows": fold_rows(found, corpus, lines[scored])})
         _write(out, settings, done)
         print(in_words(f"fold {number} of {len(PARTS)}", done[-1]["rows"]), flush=True)
     document = _write(out, settings, done)
@@ -59,6 +63,12 @@ def cross_validate(trained_fold: TrainedFold, corpus: Corpus, settings: dict[str
 def annotated_records(corpus: Corpus) -> Bool[np.ndarray, "record"]:
     classes = corpus.record_columns[WAVES]
     return np.array([(classes[np.array([line])] != NOT_ANNOTATED).any() for line in range(corpus.n_records)])
+
+
+def n_empty(found: Delineated, corpus: Corpus, lines: Lines) -> int:
+    """Number of annotated leads in which nothing was found, as where NeuroKit2 fails."""
+    marked = (corpus.record_columns[WAVES][lines] != NOT_ANNOTATED).any(-1)
+    return int((marked & (found == 0).all(-1)).sum())
 
 
 def fold_rows(found: Delineated, corpus: Corpus, lines: Lines) -> list[dict]:

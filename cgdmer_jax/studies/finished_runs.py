@@ -55,7 +55,9 @@ def differs(one: Planned, path: Path, store: str) -> list[str]:
     now = short_fields(json.loads(json.dumps(flat(one.config.to_dict()))))
     document = read_document(path)
     if document.get(STORE, store) != store:
-        return [f"the store holds other records than those it was trained on (fingerprint {document[STORE]} -> {store})"]
+        return [
+            f"the store holds other records than those it was trained on (fingerprint {document[STORE]} -> {store})"
+        ]
     before = short_fields(learned_config(document))
     for name in NEUTRAL.keys() - now.keys() - renamed(document["config"], "the JSON of a finished run").keys():
         del before[name]  # of another method

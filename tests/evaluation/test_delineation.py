@@ -8,6 +8,7 @@ import pytest
 from cgdmer_jax.data.record_columns import WAVES
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.delineation import cross_validate, open_marked
+from cgdmer_jax.metrics.delineation import NOT_ANNOTATED
 from tests.data.marked_store import marked_store
 from tests.data.small_stores import write_store
 
@@ -64,6 +65,8 @@ def test_a_figure_that_a_fold_has_not_is_null(corpus, tmp_path):
     document = cross_validate(lambda _, score: 0 * marks_of(corpus, score), corpus, {}, tmp_path / "out.json")
     values = {row["metric"]: row["value"] for row in document["rows"] if row["wave"] == "T"}
     assert values["dice"] == values["onset_sensitivity"] == 0.0 and values["onset_ppv"] is None
+    marked = (corpus.record_columns[WAVES][np.arange(corpus.n_records)] != NOT_ANNOTATED).any(-1).sum()
+    assert sum(fold["leads_without_a_wave"] for fold in document["folds"]) == marked > 0
 
 
 def test_it_goes_on_behind_the_last_finished_fold_and_only_with_the_same_settings(corpus, tmp_path):
@@ -95,4 +98,4 @@ def test_a_store_without_marks_or_with_too_few_patients_is_refused(tmp_path):
         open_marked(other)
     few = open_marked(marked_store(tmp_path / "few", 3))
     with pytest.raises(CgdmerError, match="no record with marked waves in folds 5 and 6; give a store of more"):
-        cross_validate(lambda _, score: marks_of(few, score), few, {}, tmp_path / "out.json")
+        cross_validate(lambda _, score: pytest.fail("a fold was trained"), few, {}, tmp_path / "out.json")

@@ -7,8 +7,11 @@ from jaxtyping import Array, Bool, Float, Int32
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.fields import Checked, setting
+from cgdmer_jax.models.transformer import DEEPEST
 
 PRETRAINED, SCRATCH = "pretrained", "scratch"
+ALL, HEAD_ALONE = -1, 0  # of `encoder_trained`
+MAIN, ATTENTION, PER_LEAD = POOLINGS = ("main", "attention", "per_lead")
 MOST_VALIDATIONS = 1 << 20
 
 
@@ -19,8 +22,39 @@ class FinetuneConfig(Checked):
     where = "config.method"
 
     init: str = setting(PRETRAINED, "first weights of the encoder", choices=(PRETRAINED, SCRATCH))
+    encoder_trained: int = setting(
+        ALL,
+        "number of the encoder's last blocks that are trained; 0 = none, the head alone; -1 = all of it",
+        least=-1,
+        most=DEEPEST,
+        younger=True,
+    )
     encoder_lr_multiplier: float = setting(
-        1.0, "learning-rate multiplier of the encoder; 0 = the head alone is trained", least=0
+        1.0,
+        "learning-rate multiplier of a pretrained encoder's last block; 0 = none is trained, as by encoder_trained 0",
+        least=0,
+    )
+    layer_decay: float = setting(
+        1.0,
+        "learning rate of each block of a pretrained encoder as a share of the next one's; what stands before the "
+        "first block counts as one more",
+        above=0,
+        most=1,
+        younger=True,
+    )
+    head_pooling: str = setting(
+        MAIN,
+        "feature that the head reads: the encoder's main, a weighted mean of its tokens that is learned, or the mean "
+        "of each lead's tokens, side by side",
+        choices=POOLINGS,
+        younger=True,
+    )
+    head_dropout: float = setting(
+        0.0,
+        "share of that feature's values that are left out in a step, behind its norm",
+        least=0,
+        below=1,
+        younger=True,
     )
     lead_dropout: float = setting(0.0, "share of the records that lose 1 to n-1 leads in a step", least=0, below=1)
     time_shift_seconds: float = setting(
@@ -53,6 +87,11 @@ class FinetuneConfig(Checked):
                 "in from --run or --model, --store and --task"
             )
 
+    @property
+    def trained(self) -> int:
+        """`encoder_trained`; with a multiplier of 0, which says it in older runs, the head alone."""
+        return self.encoder_trained if self.encoder_lr_multiplier else HEAD_ALONE
+
 
 class FinetuneDraws(NamedTuple):
     """Everything random in one step; None where the config has nothing of it."""
@@ -60,3 +99,4 @@ class FinetuneDraws(NamedTuple):
     lead_mask: Bool[Array, "batch lead"]  # after lead dropout
     shift: Int32[Array, "batch"] | None  # samples
     noise_uv: Float[Array, "batch lead time"] | None
+    kept: Float[Array, "batch feature"] | None  # 0, or what keeps the mean as it is

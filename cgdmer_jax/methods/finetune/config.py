@@ -36,16 +36,14 @@ class FinetuneConfig(Checked):
     )
     layer_decay: float = setting(
         1.0,
-        "learning rate of each block of a pretrained encoder as a share of the next one's; what stands before the "
-        "first block counts as one more",
+        "learning rate of a pretrained encoder's blocks, each as a share of the next one's, and of its front",
         above=0,
         most=1,
         younger=True,
     )
     head_pooling: str = setting(
         MAIN,
-        "feature that the head reads: the encoder's main, a weighted mean of its tokens that is learned, or the mean "
-        "of each lead's tokens, side by side",
+        "what the head reads: the encoder's feature, or its tokens' learned weighted mean, or means of each lead",
         choices=POOLINGS,
         younger=True,
     )

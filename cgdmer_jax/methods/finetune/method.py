@@ -42,7 +42,8 @@ class Finetune:
         max_tokens: int,
     ):
         self.config = config
-        self.encoder = encoder
+        self.encoder, levels = encoder, encoder.declared.levels
+        self._trained_from = trained_from(config, levels)
         self.most_shift = round(config.time_shift_seconds * rate)
         if self.most_shift > n_samples:
             raise CgdmerError(
@@ -51,8 +52,7 @@ class Finetune:
             )
         self.head = ClassHead(len(config.classes), config.head_pooling)
         blank = blank_batch(2, n_leads=n_leads, n_samples=n_samples, n_tokens=max_tokens)
-        key = jax.random.key(0)
-        shapes = jax.eval_shape(encoder.init, key, blank)
+        shapes = jax.eval_shape(encoder.init, jax.random.key(0), blank)
         _check_can_be_read(config, encoder, shapes, blank)
         self._needed = needed_paths(
             lambda params, others: self._read(Variables(params, others[0]), others[1]),
@@ -60,11 +60,8 @@ class Finetune:
             (shapes.state, blank),
         )
         self._left_out = {path: leaf for path, leaf in flatten_dict(shapes.params).items() if path not in self._needed}
-        levels = encoder.declared.levels
         self._factors = rate_factors(config, levels, sorted("/".join(path) for path in self._needed))
-        self._trained_from = trained_from(config, levels)
-        read = jax.eval_shape(self._read, shapes, blank)
-        self._width = jax.eval_shape(lambda key, read: self.head.init_with_output(key, read)[0][0], key, read).shape[1]
+        self._width = self._feature_width(shapes, blank) if config.head_dropout else None
 
     # --- the contract -------------------------------------------------------------------------------
 
@@ -143,6 +140,12 @@ class Finetune:
         """The encoder's variables as its method has them; 0 for those that are not needed."""
         left_out = {path: jnp.zeros(leaf.shape, leaf.dtype) for path, leaf in self._left_out.items()}
         return Variables(unflatten_dict(flatten_dict(params) | left_out), state[ENCODER])
+
+    def _feature_width(self, shapes: Variables, blank: Batch) -> int:
+        def pooled(encoder: Variables, batch: Batch):
+            return self.head.init_with_output(jax.random.key(0), self._read(encoder, batch))[0][0]
+
+        return jax.eval_shape(pooled, shapes, blank).shape[1]
 
     def _read(self, encoder: Variables, batch: Batch) -> HeadInput:
         if self.config.head_pooling == MAIN:

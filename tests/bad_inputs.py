@@ -83,6 +83,7 @@ from tests.bad_runs import (
     store_without_the_split,
     task_of_no_store,
     training,
+    tuned_with,
     wrong_weights,
 )
 from tests.bad_stores import (
@@ -265,6 +266,18 @@ CASES = (
     Case("fine-tuning: a store of another rate", labels_of_another_rate, 1, "has rate 50.0, the run was trained with"),
     Case(
         "fine-tuning: no labels in the training folds", nothing_to_learn_from, 1, "no labelled record .* to learn from"
+    ),
+    Case(
+        "fine-tuning: some blocks of an encoder that names none",
+        tuned_with("--config.method.encoder_trained=1"),
+        1,
+        "of toy, whose blocks are not told apart; leave config.method.encoder_trained",
+    ),
+    Case(
+        "fine-tuning: pooling of tokens that the encoder has not",
+        tuned_with("--config.method.head_pooling=attention"),
+        1,
+        "the encoder is of toy, which gives no tokens; give main",
     ),
     Case("delineation: a store without marked waves", store_without_waves, 1, "holds no waves; name one of a"),
     Case("delineation: an encoder of another kind", encoder_without_tokens, 1, "whose tokens are not each of one lead"),

@@ -5,6 +5,7 @@ import io
 import itertools
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
@@ -135,11 +136,11 @@ def scored(folder: Path, name: str, content: str) -> Outcome:
         return run(evaluate.main, words, resumes=True)
 
 
-def finetuning(folder: Path, store: str, task: str = TASK) -> Outcome:
+def finetuning(folder: Path, store: str, task: str = TASK, *more: str) -> Outcome:
     """Fine-tuning of a toy run on that store."""
     with toy_known():
         words = [f"--run={toy_run(folder)}", f"--store={store}", f"--task={task}", "--split=test"]
-        return run(finetune.main, [*words, f"--workdir={folder / 'tuned'}"], resumes=True)
+        return run(finetune.main, [*words, f"--workdir={folder / 'tuned'}", *more], resumes=True)
 
 
 def task_of_no_store(folder: Path) -> Outcome:
@@ -156,6 +157,10 @@ def labels_of_another_rate(folder: Path) -> Outcome:
 
 def nothing_to_learn_from(folder: Path) -> Outcome:
     return finetuning(folder, write_store(folder / "late", REPORTS, folds=[9 + row % 2 for row in range(len(REPORTS))]))
+
+
+def tuned_with(*more: str) -> Callable[[Path], Outcome]:
+    return lambda folder: finetuning(folder, write_store(folder / "labelled", REPORTS), TASK, *more)
 
 
 def case_of_nobody(folder: Path) -> Outcome:

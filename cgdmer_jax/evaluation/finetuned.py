@@ -15,6 +15,7 @@ from cgdmer_jax.evaluation.evaluation_folders import check_writable, folder_of
 from cgdmer_jax.evaluation.outcome import score
 from cgdmer_jax.evaluation.subject import Subject, Task, prepare
 from cgdmer_jax.interop.prediction_head import PredictionHead
+from cgdmer_jax.methods.finetune.config import ALL, HEAD_ALONE
 from cgdmer_jax.methods.finetune.method import FEATURE, LOGITS
 from cgdmer_jax.metrics.calibration import fit_calibration
 from cgdmer_jax.metrics.metrics import best_f1
@@ -80,17 +81,17 @@ def embedded(subject: Subject, task: Task) -> Mapping[str, Float[np.ndarray, "re
 
 
 def setting_of(subject: Subject, task: Task, width: int) -> Setting:
-    """Fields of all rows: the encoder's method, where its weights come from, and the share of the labels."""
-    config = subject.trained.config
-    variant = config.method.init + ("_head" if config.method.encoder_lr_multiplier == 0 else "")
+    """Fields of all rows: the encoder's method, what the head reads, what is trained from where, and on what share."""
+    config, tuned = subject.trained.config, subject.trained.method.config
+    part = {ALL: "", HEAD_ALONE: "_head"}.get(tuned.trained, f"_last{tuned.trained}")
     return replace(
         subject.base,
-        method=config.method.encoder_name,
+        method=tuned.encoder_name,
         evaluation="finetune",
-        feature=FEATURE,
+        feature=tuned.head_pooling,
         feature_dim=width,
         task=task.name,
-        variant=variant,
+        variant=tuned.init + part,
         label_fraction=float(config.data.label_fraction),
     )
 

@@ -10,6 +10,8 @@ from jaxtyping import Array, Bool, Float, Int32, PRNGKeyArray
 
 from cgdmer_jax.batch import Batch
 
+# Learning rate of a parameter as a share of the config's; several: one for each entry of its first axis.
+RateFactor = float | tuple[float, ...]
 Draws = Any  # a method's own pytree of arrays: masks, masked positions, scheduled weights
 
 
@@ -34,6 +36,25 @@ class TokenStates(NamedTuple):
     valid: Bool[Array, "batch lead patch"]
 
 
+class Level(NamedTuple):
+    """Parameters of an encoder by their place on the way from the input (level 0) to the feature (the last level).
+
+    A parameter of several levels holds one block of each on its first axis.
+    """
+
+    path: str  # regular expression for the beginning of their paths
+    first: int
+    last: int
+
+
+class InTraining(NamedTuple):
+    """Result of `ecg_in_training`: the feature `main`, the tokens, and the new running statistics."""
+
+    main: Float[Array, "batch feature"]
+    tokens: TokenStates
+    state: dict
+
+
 class Reconstruction(NamedTuple):
     """Result of `reconstruct`: the recording with its hidden patches predicted, and which those are."""
 
@@ -52,12 +73,17 @@ class Declared:
     `lead_dropout`, which the evaluation sets. `shared_specific`: `embed_ecg` has `shared` and `specific`,
     `embed_text_parts(variables, tokens, token_mask)` has both and `aligned` of texts, and `temperature(variables)` is
     that of its alignment. `text_states`: `text_states(variables, tokens, token_mask) -> [text, token, width]`, those of
-    the text encoder alone. `tokens`: it is `Tokenized`. `queries`: it is a `Queried`, which answers texts by itself,
-    beside the space of `aligned`.
+    the text encoder alone. `tokens`: it is `Tokenized`; `joint_leads`: each token is of all leads together, and they
+    have one place on the axis of leads. `tracks`: it is `Tracked`. `queries`: it is a `Queried`, which answers texts by
+    itself, beside the space of `aligned`.
+
+    `levels`: blocks of the encoder from level 1 on, the first path that matches counts; a parameter that none names
+    stands before them, at level 0. Empty: the encoder has no blocks that could be trained in part.
 
     `text_columns`: per-text tables that `loss` reads from `batch.text_columns`; `record_columns`: per-record ones, from
     `batch.record_columns` (data/record_columns.py). `rate_factors`: rules for the optimiser (regex on the parameter
-    path, factor) that come before the config's; factor 0 = never updated.
+    path, factor) that come before the config's; factor 0 = never updated, and of the entries of a parameter that are
+    not updated `loss` gives no gradient.
     """
 
     recordings: bool
@@ -66,10 +92,13 @@ class Declared:
     shared_specific: bool = False
     text_states: bool = False
     tokens: bool = False
+    joint_leads: bool = False
+    tracks: bool = False
     queries: bool = False
+    levels: tuple[Level, ...] = ()
     text_columns: tuple[str, ...] = ()
     record_columns: tuple[str, ...] = ()
-    rate_factors: tuple[tuple[str, float], ...] = ()
+    rate_factors: tuple[tuple[str, RateFactor], ...] = ()
 
 
 @runtime_checkable
@@ -102,7 +131,7 @@ class Embedder(Protocol):
 
 @runtime_checkable
 class Tokenized(Protocol):
-    """A method that declares `tokens`: its encoder has one for each lead and patch, from which `main` is pooled."""
+    """A method that declares `tokens`: its encoder has one for each lead and patch, or for each patch of all leads."""
 
     declared: Declared
 
@@ -110,6 +139,17 @@ class Tokenized(Protocol):
 
     def ecg_token_states(self, variables: Variables, batch: Batch) -> TokenStates:
         """Deterministic, each record by itself."""
+        ...
+
+
+@runtime_checkable
+class Tracked(Protocol):
+    """A method that declares `tracks`: in training, norms of its encoder take the batch and move running statistics."""
+
+    declared: Declared
+
+    def ecg_in_training(self, variables: Variables, batch: Batch, trained_from: int) -> InTraining:
+        """As a step of training has it; norms below that level take the running statistics, which stay."""
         ...
 
 

@@ -38,7 +38,7 @@ def on_encoder(encoder: StartingEncoder, *, init: str, trained: str) -> tuple[De
     size = {"n_leads": len(contract.leads), "n_samples": contract.samples, "rate": contract.rate}
     size["max_tokens"] = encoder.max_tokens
     wrapped = make_method(encoder.name, encoder.fields, **size, **build.of_tokenizer(encoder.tokenizer))
-    if not wrapped.declared.tokens:
+    if not wrapped.declared.tokens or wrapped.declared.joint_leads:
         raise CgdmerError(
             f"the encoder is of {encoder.name}, whose tokens are not each of one lead; delineation needs one that has "
             "these, such as cgdmer or kmerl"

@@ -13,7 +13,7 @@ from cgdmer_jax.data.loader import Lines
 from cgdmer_jax.interop.model_card import Figure, model_card
 from cgdmer_jax.interop.prediction_head import PredictionHead
 from cgdmer_jax.interop.pretrained import save_model
-from cgdmer_jax.methods.finetune.config import FinetuneConfig
+from cgdmer_jax.methods.finetune.config import HEAD_ALONE, FinetuneConfig
 from cgdmer_jax.methods.finetune.method import ENCODER, HEAD, Finetune
 from cgdmer_jax.methods.make import make_method
 from cgdmer_jax.methods.protocol import Variables
@@ -38,7 +38,7 @@ def head_input(features: Float[np.ndarray, "record feature"]) -> Float[np.ndarra
 def predicting_method(encoder: StartingEncoder, task: str, classes: tuple[str, ...]) -> tuple[Finetune, dict]:
     """The encoder with a head for these classes, and the fields that config.json holds of it."""
     config = FinetuneConfig(
-        encoder_lr_multiplier=0.0, encoder_name=encoder.name, encoder=encoder.fields, task=task, classes=classes
+        encoder_trained=HEAD_ALONE, encoder_name=encoder.name, encoder=encoder.fields, task=task, classes=classes
     )
     fields, contract = dataclasses.asdict(config), encoder.contract
     method = make_method(

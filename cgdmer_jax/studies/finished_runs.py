@@ -11,13 +11,13 @@ from cgdmer_jax.renamed_fields import renamed
 from cgdmer_jax.short_paths import short_fields
 from cgdmer_jax.studies.grid import Planned
 from cgdmer_jax.studies.study import Study
-from cgdmer_jax.training.run_folder import YOUNGER
+from cgdmer_jax.training.run_folder import YOUNGER, YOUNGER_IN_FINETUNING
 
 # Fields younger than some committed JSON, each with the value at which a run is the one it was before the field came:
 # a text encoder from scratch, no table of text vectors, attention chosen by device, the batch in one part, a vocabulary
 # of all words. An older JSON means these. A new field of a method goes here, or every finished run is one of another
-# config.
-NEUTRAL = YOUNGER | {
+# config. Nothing is fine-tuned in a study.
+NEUTRAL = {name: value for name, value in YOUNGER.items() if name not in YOUNGER_IN_FINETUNING} | {
     "data.text_columns.text_vectors": "",
     "method.text_tower": "",
     "method.text_trained": -1,

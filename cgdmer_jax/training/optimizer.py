@@ -6,12 +6,15 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 import optax
+from jaxtyping import Array, Float
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.fields import Checked, setting
+from cgdmer_jax.methods.protocol import RateFactor
 from cgdmer_jax.metrics_file import MOST_STEPS
 
 MATRICES, EVERYTHING = "matrices", "everything"  # of `decayed`
+Rules = tuple[tuple[str, RateFactor], ...]  # (regular expression on a parameter's path, factor)
 Optimizer = optax.GradientTransformation  # under a name that rooms without optax can use
 
 
@@ -68,22 +71,22 @@ def matrices(params: dict) -> dict:
     return jax.tree_util.tree_map_with_path(lambda path, _: parameter_path(path).endswith("/kernel"), params)
 
 
-def rate_factor(path: str, rules: tuple[tuple[str, float], ...]) -> float:
+def rate_factor(path: str, rules: Rules) -> RateFactor:
     return next((factor for pattern, factor in rules if re.search(pattern, path)), 1.0)
 
 
-def make_optimizer(config: OptimizerConfig, params: dict, own: tuple[tuple[str, float], ...] = ()) -> Optimizer:
+def make_optimizer(config: OptimizerConfig, params: dict, own: Rules = ()) -> Optimizer:
     """AdamW for these parameters; `own` are the method's rules, which come before the config's.
 
-    What has factor 0 is frozen: no update, no decay, no moments, no part in the gradient's norm for clipping.
+    What has factor 0 is frozen: no update, no decay, no moments, no part in the gradient's norm for clipping. Where a
+    parameter has several factors, those of its entries that are 0 have moments, and stand still all the same.
     """
     rules = (*own, *config.rate_factors)
     _check_rules(rules, params)
-    factors = jax.tree_util.tree_map_with_path(lambda path, _: rate_factor(parameter_path(path), rules), params)
     # Chosen inside, since a masked chain sees the moving parameters alone.
     by_factor = optax.stateless(
         lambda updates, _: jax.tree_util.tree_map_with_path(
-            lambda path, u: u * rate_factor(parameter_path(path), rules), updates
+            lambda path, u: _times(u, rate_factor(parameter_path(path), rules)), updates
         )
     )
     chain = optax.chain(
@@ -93,11 +96,19 @@ def make_optimizer(config: OptimizerConfig, params: dict, own: tuple[tuple[str, 
         by_factor,
         optax.scale_by_learning_rate(schedule(config)),
     )
-    moving = jax.tree.map(lambda factor: factor != 0, factors)
+    moving = jax.tree_util.tree_map_with_path(lambda path, _: rate_factor(parameter_path(path), rules) != 0, params)
     if all(jax.tree.leaves(moving)):
         return chain
     frozen = jax.tree.map(lambda moves: not moves, moving)
     return optax.chain(optax.masked(chain, moving), optax.masked(_stand_still(), frozen))
+
+
+def _times(update: Float[Array, "*axes"], factor: RateFactor) -> Float[Array, "*axes"]:
+    """Several factors are of the entries of the first axis. One that is 0 leaves +0, which the rate makes -0."""
+    if not isinstance(factor, tuple):
+        return update * factor
+    each = jnp.array(factor, update.dtype).reshape(-1, *[1] * (update.ndim - 1))
+    return jnp.where(each == 0, 0, update * each)
 
 
 def _stand_still() -> Optimizer:
@@ -105,7 +116,7 @@ def _stand_still() -> Optimizer:
     return optax.stateless(lambda updates, _: jax.tree.map(lambda u: jnp.full_like(u, -0.0), updates))
 
 
-def _check_rules(rules: tuple[tuple[str, float], ...], params: dict) -> None:
+def _check_rules(rules: Rules, params: dict) -> None:
     paths = [parameter_path(path) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
     for pattern, _ in rules:
         try:

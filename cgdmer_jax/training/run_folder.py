@@ -31,7 +31,13 @@ FREE = "run."  # fields that may differ when a run goes on: log, validation and 
 # Marks of what --workdir is mistaken for: by name of a file or folder in it, and then in one of its folders.
 OTHERS = {"dataset.json": "a store", "model.safetensors": "a model folder", ".git": "a project"}
 # Fields younger than some run folders, with the value that those runs had, or one that changed nothing in them.
-YOUNGER = {
+YOUNGER_IN_FINETUNING = {
+    "method.encoder_trained": -1,
+    "method.layer_decay": 1.0,
+    "method.head_pooling": "main",
+    "method.head_dropout": 0.0,
+}
+YOUNGER = YOUNGER_IN_FINETUNING | {
     "data.min_patients": 1,
     "method.text.width": 128,
     "method.text.depth": 2,

@@ -34,18 +34,26 @@ def compare(name: str) -> dict:
     from tests.methods.conftest import N_TOKENS, RATE, SAMPLES, VOCABULARY, make_method
     from tests.methods.finetune_small import config_of
     from tests.methods.kmerl_small import NAMES, make_kmerl
+    from tests.methods.merl_small import make_merl
 
     # Where the exact gradient is 0, float32 leaves rounding that no two orders of summing share.
     def make_cgdmer():
         return make_method(dataclasses.replace(METHOD_CONFIG, dtype="float64"))
 
-    def make_finetune():
+    def make_finetune(encoder, **fields):
         size = {"n_leads": 12, "n_samples": SAMPLES, "rate": RATE, "max_tokens": N_TOKENS}
-        return Finetune(config_of(lead_dropout=0.3, time_shift_seconds=0.5, noise_uv=9.0), make_cgdmer(), **size)
+        augmented = {"lead_dropout": 0.3, "time_shift_seconds": 0.5, "noise_uv": 9.0}
+        return Finetune(config_of(**augmented, **fields), encoder, **size)
+
+    def finetuned_merl():
+        """Norms over the batch, which the devices share; attention over positions; dropout."""
+        merl = make_merl(dtype="float64")
+        return make_finetune(merl, encoder_trained=3, head_pooling="attention", head_dropout=0.3)
 
     makers = {
         "cgdmer": make_cgdmer,
-        "finetune": make_finetune,
+        "finetune": lambda: make_finetune(make_cgdmer()),
+        "finetuned_merl": finetuned_merl,
         "cmelt": lambda: make_cmelt(dtype="float64"),
         "kmerl": lambda: make_kmerl(dtype="float64"),
     }
@@ -57,6 +65,7 @@ def compare(name: str) -> dict:
     columns = {
         "cgdmer": {},
         "finetune": {},
+        "finetuned_merl": {},
         "cmelt": {"negatives": table_of(text_id)},
         "kmerl": {"entities": draw.integers(-1, 3, (n, len(NAMES))).astype(np.int8)},
     }
@@ -77,10 +86,11 @@ def compare(name: str) -> dict:
     key = jax.random.key(0)
     shapes = jax.eval_shape(method.init, key, batch)
     params = jax.tree.map(lambda x: draw.normal(0, 0.1, x.shape), shapes.params)
+    tracked = jax.tree.map(lambda x: 1 + draw.random(x.shape), shapes.state)
 
     def loss_of(params, batch):
         draws = method.draw(key, batch, 0.5)
-        return method.loss(Variables(params, shapes.state), batch, draws, train=True)[0]
+        return method.loss(Variables(params, tracked), batch, draws, train=True)[0]
 
     everything, split = sharding.make_mesh(), sharding.make_mesh((2, 4))
     sharding.check_batch_size(n, everything)
@@ -124,7 +134,8 @@ def compare(name: str) -> dict:
 
 
 @pytest.mark.parametrize(
-    ("name", "n_hosts"), [("cgdmer", 1), ("cgdmer", 2), ("cmelt", 1), ("finetune", 1), ("kmerl", 1)]
+    ("name", "n_hosts"),
+    [("cgdmer", 1), ("cgdmer", 2), ("cmelt", 1), ("finetune", 1), ("finetuned_merl", 1), ("kmerl", 1)],
 )
 def test_eight_devices_give_the_loss_and_every_gradient_of_one_with_parameters_split_or_not(name, n_hosts, tmp_path):
     words = ["-m", "tests.training.test_sharding"]

@@ -11,7 +11,7 @@ from cgdmer_jax.batch import Batch
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.cgdmer.config import CgDmerConfig, CgDmerDraws
 from cgdmer_jax.methods.cgdmer.loss import hybrid_loss
-from cgdmer_jax.methods.cgdmer.network import CgDmerNetwork
+from cgdmer_jax.methods.cgdmer.network import CgDmerNetwork, ecg_levels
 from cgdmer_jax.methods.losses import reconstruction
 from cgdmer_jax.methods.protocol import Aux, Declared, Reconstruction, TokenStates, Variables
 from cgdmer_jax.models.ecg.scaling import Scaled, scale
@@ -95,6 +95,7 @@ class CgDmer:
             shared_specific=True,
             text_states=True,
             tokens=True,
+            levels=ecg_levels(self.config.ecg.depth, self.config.second.depth),
             rate_factors=rules,
         )
 

@@ -10,6 +10,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Int32
 
+from cgdmer_jax.methods.protocol import Level
 from cgdmer_jax.models.bounded import at_most
 from cgdmer_jax.models.dense import Dense
 from cgdmer_jax.models.ecg.vit import EcgDecoder, EcgVit
@@ -131,3 +132,15 @@ class CgDmerNetwork(nn.Module):
         self.align(self.pooled("ecg", ecg, kept.live()).shared)
         self.current_temperature()
         return self.decode_ecg(ecg, kept, hidden), self.decode_text(text, masked)
+
+
+def ecg_levels(first: int, second: int) -> tuple[Level, ...]:
+    """Blocks of the ViT, then those of the shared and the specific encoder, which stand side by side."""
+    whole = first + second
+    return (
+        Level("ecg_encoder/encoder/blocks/", 1, first),
+        Level("ecg_encoder/encoder/norm/", first, first),
+        Level("second_encoders/[^/]+/blocks/", first + 1, whole),
+        Level("second_encoders/[^/]+/norm/|second_encoders/[^/]+_pool", whole, whole),
+        Level("second_encoders/", first + 1, first + 1),
+    )

@@ -12,12 +12,12 @@ from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.cmelt.config import SIGLIP, CMeltConfig, CMeltDraws, ReadReports
 from cgdmer_jax.methods.cmelt.loss import SeenRecords, cmelt_loss
 from cgdmer_jax.methods.cmelt.network import CMeltNetwork
-from cgdmer_jax.methods.protocol import Aux, Declared, Variables
+from cgdmer_jax.methods.protocol import Aux, Declared, Level, TokenStates, Variables
 from cgdmer_jax.models.ecg.scaling import scale, standardised
 from cgdmer_jax.models.ecg.sequence import cut, take_patches
 from cgdmer_jax.models.frozen import held
 from cgdmer_jax.models.heads import masked_mean, unit
-from cgdmer_jax.models.masking.slots import all_valid, draw_masks, hide_leads, valid_tokens
+from cgdmer_jax.models.masking.slots import all_valid, draw_masks, hide_leads, on_grid, valid_tokens
 from cgdmer_jax.models.masking.words import WORD_PIECE, draw_masked_tokens
 from cgdmer_jax.models.text import tower as text_tower
 from cgdmer_jax.models.transformer import MOST_SEQUENCE, Compute
@@ -76,13 +76,16 @@ class CMelt:
 
     @property
     def declared(self) -> Declared:
-        rules = ()
+        rules, depth = (), self.config.ecg.depth
         if self.network.text_tower is not None:
             rules = text_tower.rate_factors(self._frozen, self.config.text_trained, self.config.text_lr_multiplier)
         return Declared(
             recordings=True,
             text=True,
             text_states=True,
+            tokens=True,
+            joint_leads=True,
+            levels=(Level("ecg_encoder/blocks/", 1, depth), Level("(projection|pooler)_ecg/", depth, depth)),
             text_columns=(NEGATIVES,) if self.config.replaced > 0 else (),
             rate_factors=rules,
         )
@@ -142,6 +145,13 @@ class CMelt:
         tokens = self._apply(variables, self._patches(batch, batch.lead_mask), slots, method="ecg_tokens")
         main = self._apply(variables, "ecg", tokens, method="feature")
         return {"main": main, "encoder": masked_mean(tokens[:, 1:], slots.live()), "aligned": self._aligned(main)}
+
+    def ecg_token_states(self, variables: Variables, batch: Batch) -> TokenStates:
+        """All but [CLS], as `encoder` has them."""
+        valid = self._valid(batch)
+        slots = all_valid(valid)
+        tokens = self._apply(variables, self._patches(batch, batch.lead_mask), slots, method="ecg_tokens")
+        return TokenStates(on_grid(tokens[:, 1:], slots, *valid.shape[1:]), valid)
 
     def embed_text(
         self,

@@ -7,8 +7,11 @@ from jaxtyping import Array, Bool, Float, Int32
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.fields import Checked, setting
+from cgdmer_jax.models.transformer import DEEPEST
 
 PRETRAINED, SCRATCH = "pretrained", "scratch"
+ALL, HEAD_ALONE = -1, 0  # of `encoder_trained`
+MAIN, ATTENTION, PER_LEAD = POOLINGS = ("main", "attention", "per_lead")
 MOST_VALIDATIONS = 1 << 20
 
 
@@ -19,8 +22,37 @@ class FinetuneConfig(Checked):
     where = "config.method"
 
     init: str = setting(PRETRAINED, "first weights of the encoder", choices=(PRETRAINED, SCRATCH))
+    encoder_trained: int = setting(
+        ALL,
+        "number of the encoder's last blocks that are trained; 0 = none, the head alone; -1 = all of it",
+        least=-1,
+        most=DEEPEST,
+        younger=True,
+    )
     encoder_lr_multiplier: float = setting(
-        1.0, "learning-rate multiplier of the encoder; 0 = the head alone is trained", least=0
+        1.0,
+        "learning-rate multiplier of a pretrained encoder's last block; 0 = none is trained, as by encoder_trained 0",
+        least=0,
+    )
+    layer_decay: float = setting(
+        1.0,
+        "learning rate of a pretrained encoder's blocks, each as a share of the next one's, and of its front",
+        above=0,
+        most=1,
+        younger=True,
+    )
+    head_pooling: str = setting(
+        MAIN,
+        "what the head reads: the encoder's feature, or its tokens' learned weighted mean, or means of each lead",
+        choices=POOLINGS,
+        younger=True,
+    )
+    head_dropout: float = setting(
+        0.0,
+        "share of that feature's values that are left out in a step, behind its norm",
+        least=0,
+        below=1,
+        younger=True,
     )
     lead_dropout: float = setting(0.0, "share of the records that lose 1 to n-1 leads in a step", least=0, below=1)
     time_shift_seconds: float = setting(
@@ -53,6 +85,11 @@ class FinetuneConfig(Checked):
                 "in from --run or --model, --store and --task"
             )
 
+    @property
+    def trained(self) -> int:
+        """`encoder_trained`; with a multiplier of 0, which says it in older runs, the head alone."""
+        return self.encoder_trained if self.encoder_lr_multiplier else HEAD_ALONE
+
 
 class FinetuneDraws(NamedTuple):
     """Everything random in one step; None where the config has nothing of it."""
@@ -60,3 +97,4 @@ class FinetuneDraws(NamedTuple):
     lead_mask: Bool[Array, "batch lead"]  # after lead dropout
     shift: Int32[Array, "batch"] | None  # samples
     noise_uv: Float[Array, "batch lead time"] | None
+    kept: Float[Array, "batch feature"] | None  # 0, or what keeps the mean as it is

@@ -14,7 +14,7 @@ from cgdmer_jax.methods.kmerl.config import KMerlConfig, KMerlDraws
 from cgdmer_jax.methods.kmerl.loss import ReadBatch, knowledge_loss
 from cgdmer_jax.methods.kmerl.network import KMerlNetwork
 from cgdmer_jax.methods.losses.entities import positive_weights
-from cgdmer_jax.methods.protocol import Aux, Declared, TokenStates, Variables
+from cgdmer_jax.methods.protocol import Aux, Declared, Level, TokenStates, Variables
 from cgdmer_jax.models.ecg.scaling import scale
 from cgdmer_jax.models.ecg.vit import patchify
 from cgdmer_jax.models.frozen import held
@@ -88,7 +88,16 @@ class KMerl:
         if self.network.text_tower is not None:
             rules = text_tower.rate_factors(self._frozen, trained, self.config.text_lr_multiplier)
             columns = (TEXT_VECTORS, ENTITIES) if trained == 0 else columns
-        return Declared(recordings=True, text=True, tokens=True, queries=True, text_columns=columns, rate_factors=rules)
+        depth = self.config.ecg.depth
+        return Declared(
+            recordings=True,
+            text=True,
+            tokens=True,
+            queries=True,
+            levels=(Level("ecg_encoder/encoder/blocks/", 1, depth), Level("ecg_encoder/encoder/norm/", depth, depth)),
+            text_columns=columns,
+            rate_factors=rules,
+        )
 
     @property
     def entity_names(self) -> tuple[str, ...]:

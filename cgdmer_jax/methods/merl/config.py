@@ -12,6 +12,7 @@ from cgdmer_jax.models.ecg.scaling import MINMAX, SCALINGS
 from cgdmer_jax.models.text.tower import POOLINGS
 from cgdmer_jax.models.transformer import DEEPEST, REMAT_POLICIES, WIDEST, Size
 
+DTYPES = ("float32", "bfloat16", "float64")
 NEGATIVES = "negatives"  # of same_text: as released, another record of the same report is pushed away
 
 
@@ -46,7 +47,7 @@ class MerlConfig(Checked):
     weight_views: float = setting(
         2.0, "weight of the contrast of two views of one recording, a mean of two directions", least=0
     )
-    dtype: str = setting("float32", "of activations and products", choices=("float32", "bfloat16"))
+    dtype: str = setting("float32", "of activations and products; float64 for comparisons", choices=DTYPES)
     remat: str = setting(
         "none",
         "what the backward pass of transformers computes again: nothing, whole blocks, or all but their products",

@@ -8,8 +8,8 @@ from cgdmer_jax.batch import NO_TEXT, Batch
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.methods.losses.contrastive import Pairs, info_nce, pair_up
 from cgdmer_jax.methods.merl.config import NEGATIVES, MerlConfig, MerlDraws
-from cgdmer_jax.methods.merl.network import MerlNetwork, SignalFeatures, VitSize
-from cgdmer_jax.methods.protocol import Aux, Declared, Variables
+from cgdmer_jax.methods.merl.network import MerlNetwork, ResNetSize, SignalFeatures, VitSize, mean_of_positions
+from cgdmer_jax.methods.protocol import Aux, Declared, InTraining, Level, TokenStates, Variables
 from cgdmer_jax.models.batch_norm import STATISTICS
 from cgdmer_jax.models.ecg.scaling import MINMAX, minmax, scale
 from cgdmer_jax.models.frozen import held
@@ -65,7 +65,16 @@ class Merl:
         if self.config.text_architecture:
             rules = text_tower.rate_factors(self._frozen, trained, self.config.text_lr_multiplier)
             columns = (TEXT_VECTORS,) if trained == 0 else ()
-        return Declared(recordings=True, text=True, text_columns=columns, rate_factors=rules)
+        return Declared(
+            recordings=True,
+            text=True,
+            tokens=True,
+            joint_leads=True,
+            tracks=isinstance(self.config.ecg, ResNetSize),
+            levels=_levels(self.config.ecg),
+            text_columns=columns,
+            rate_factors=rules,
+        )
 
     def init(self, key: PRNGKeyArray, batch: Batch) -> Variables:
         own_key, reader_key = jax.random.split(key)
@@ -115,6 +124,18 @@ class Merl:
         features = self._apply(variables, signal, method="ecg_features", train=False)
         return {"main": features.encoder, "narrow": features.viewed, "aligned": features.aligned}
 
+    def ecg_token_states(self, variables: Variables, batch: Batch) -> TokenStates:
+        """Positions of a ResNet's map, or tokens of a ViT."""
+        signal = self._signal(batch, batch.lead_mask)
+        return self._placed(self._apply(variables, signal, method="ecg_tokens", train=False), batch)
+
+    def ecg_in_training(self, variables: Variables, batch: Batch, trained_from: int) -> InTraining:
+        """Of a ResNet; its stages are the levels."""
+        tree = {"params": variables.params, STATISTICS: variables.state}
+        signal, options = self._signal(batch, batch.lead_mask), {"train": True, "trained_from": trained_from}
+        made, changed = self.network.apply(tree, signal, **options, method="ecg_tokens", mutable=[STATISTICS])
+        return InTraining(mean_of_positions(made), self._placed(made, batch), changed[STATISTICS])
+
     def embed_text(
         self,
         variables: Variables,
@@ -142,6 +163,14 @@ class Merl:
             return minmax(batch.signal, lead_mask, batch.length)
         return scale(batch.signal, lead_mask, batch.length, self.config.scaling).signal
 
+    def _placed(self, states: Float[Array, "batch position channel"], batch: Batch) -> TokenStates:
+        """A ViT's patch is valid when it ends before the recording does; a position of a map when its middle does."""
+        of_resnet = isinstance(self.config.ecg, ResNetSize)
+        samples = 2 ** len(self.config.ecg.blocks) if of_resnet else self.network.patch_samples
+        last = jnp.arange(states.shape[1]) * samples + (0 if of_resnet else samples - 1)
+        valid = (last[None, :] < batch.length[:, None]) & batch.lead_mask.any(1)[:, None]
+        return TokenStates(jnp.where(valid[:, :, None], states, 0)[:, None], valid[:, None])
+
     def _pairs(self, text_id: Int[Array, "batch"]) -> Pairs:
         """No `positives`: both directions together, records of one report share their weight to no effect at all."""
         if self.config.same_text != NEGATIVES:
@@ -168,6 +197,13 @@ class Merl:
     def _apply(self, variables: Variables, *args, method: str, **options):
         tree = {"params": variables.params, STATISTICS: variables.state}
         return self.network.apply(tree, *args, method=method, **options)
+
+
+def _levels(ecg: ResNetSize | VitSize) -> tuple[Level, ...]:
+    """Stages of a ResNet, blocks of a ViT."""
+    if isinstance(ecg, ResNetSize):
+        return tuple(Level(f"encoder/stage{stage}_", stage, stage) for stage in range(1, len(ecg.blocks) + 1))
+    return Level("encoder/blocks/", 1, ecg.depth), Level("encoder/norm/", ecg.depth, ecg.depth)
 
 
 def _patch_samples(config: MerlConfig, n_samples: int, rate: float) -> int:

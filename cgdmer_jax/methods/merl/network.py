@@ -103,9 +103,17 @@ class MerlNetwork(nn.Module):
         if isinstance(self.ecg, ResNetSize):
             feature_map = self.encoder(signal, train=train)
             narrow = self.down(feature_map)
-            return SignalFeatures(_mean(feature_map), _mean(narrow), unit(self.pool(narrow)))
+            return SignalFeatures(mean_of_positions(feature_map), mean_of_positions(narrow), unit(self.pool(narrow)))
         x = self.encoder(signal)
         return SignalFeatures(x, x, unit(self.projector(x, train=train)))
+
+    def ecg_tokens(
+        self, signal: Float[Array, "batch lead time"], *, train: bool, trained_from: int = 0
+    ) -> Float[Array, "batch position channel"]:
+        """Positions of the ResNet's map, or tokens of the ViT, which has no norm over the batch."""
+        if isinstance(self.ecg, ResNetSize):
+            return self.encoder(signal, train=train, trained_from=trained_from)
+        return self.encoder(signal, pooled=False)
 
     def views(
         self, viewed: Float[Array, "batch width"]
@@ -123,6 +131,6 @@ class MerlNetwork(nn.Module):
         return self.views(features.viewed), self.align_text(vectors)
 
 
-def _mean(feature_map):
+def mean_of_positions(feature_map):
     """Over positions, in float32 at least."""
     return precise(feature_map).mean(1)

@@ -73,16 +73,17 @@ class EcgResNet(nn.Module):
 
     @nn.compact
     def __call__(
-        self, signal: Float[Array, "batch lead time"], *, train: bool
+        self, signal: Float[Array, "batch lead time"], *, train: bool, trained_from: int = 0
     ) -> Float[Array, "batch position channel"]:
+        """In training too, norms before stage `trained_from` (0: the stem) are those of evaluation."""
         x = signal.transpose(0, 2, 1).astype(self.dtype)
         x = conv(self.width, STEM_SAMPLES, 2, self.dtype, name="stem")(x)
-        x = nn.relu(BatchNorm(self.dtype, name="stem_norm")(x, train=train))
+        x = nn.relu(BatchNorm(self.dtype, name="stem_norm")(x, train=train and trained_from == 0))
         for stage, n_blocks in enumerate(self.blocks, start=1):
             for block in range(n_blocks):
                 stride = 2 if block == 0 and stage > 1 else 1
                 shape = (self.width * 2 ** (stage - 1), stride, self.bottleneck, self.dtype)
-                x = ResBlock(*shape, name=f"stage{stage}_block{block}")(x, train=train)
+                x = ResBlock(*shape, name=f"stage{stage}_block{block}")(x, train=train and stage >= trained_from)
         return x
 
 

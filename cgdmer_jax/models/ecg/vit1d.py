@@ -29,14 +29,19 @@ class VitBlock(nn.Module):
 
 
 class EcgVit1d(nn.Module):
-    """Signal [batch, lead, time] -> one vector: patches of all leads, learned positions, the mean, then a norm."""
+    """Signal [batch, lead, time] -> one vector: patches of all leads, learned positions, the mean, then a norm.
+
+    Not `pooled`: the norm of each token.
+    """
 
     patch_samples: int
     size: Size
     compute: Compute = Compute()
 
     @nn.compact
-    def __call__(self, signal: Float[Array, "batch lead time"]) -> Float[Array, "batch width"]:
+    def __call__(
+        self, signal: Float[Array, "batch lead time"], *, pooled: bool = True
+    ) -> Float[Array, "batch *token width"]:
         patch = nn.Conv(
             self.size.width,
             (self.patch_samples,),
@@ -51,4 +56,5 @@ class EcgVit1d(nn.Module):
         x = x + self.param("position", nn.initializers.normal(1.0), x.shape[1:]).astype(self.compute.dtype)
         stack = scanned(VitBlock, self.size.depth, self.compute, n_constants=0, initializing=self.is_initializing())
         x, _ = stack(self.size.heads, self.compute, name="blocks")(x)
-        return LayerNorm("float32", EPSILON, name="norm")(x.astype(jnp.float32).mean(1))
+        x = x.astype(jnp.float32)
+        return LayerNorm("float32", EPSILON, name="norm")(x.mean(1) if pooled else x)

@@ -1,4 +1,4 @@
-"""Shared fixtures. Shapes are checked: jaxtyping's import hook runs beartype over the package."""
+"""Shared fixtures. Shapes are checked: jaxtyping's import hook has beartype look at each function's first calls."""
 
 import gc
 import os
@@ -11,16 +11,17 @@ import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
-from tests import xla_options
+from tests import compiled, first_calls, xla_options
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["CGDMER_CACHE"] = "off"  # tests neither read nor fill the user's own
 # Inherited by the commands that tests start, so that what is compared to the bit was compiled alike.
 xla_options.set_options()
+compiled.keep()  # before JAX is imported, which looks once
 # A shell that starts tests in the background has them ignore Ctrl-C, and so all processes that they start and signal.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-hook = install_import_hook("cgdmer_jax", "beartype.beartype")
+hook = install_import_hook("cgdmer_jax", f"{first_calls.__name__}.first_calls")
 # Of properties: the number of examples stands beside each test; a limit in seconds would fail on a busy machine.
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
@@ -44,6 +45,11 @@ def pytest_collection_finish():
     """Keeps the garbage collector away from what is imported by now: none of it goes before the end."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_sessionfinish():
+    """In each worker, and in the process that started them."""
+    compiled.forget()
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -16,11 +16,9 @@ PATIENCE = 1800  # seconds: a process that hangs is a failure, a busy machine is
 class Host:
     """One process, and everything that it prints."""
 
-    def __init__(self, words: list[str], output: Path, cache: Path, devices: int, variables: dict[str, str]):
+    def __init__(self, words: list[str], output: Path, devices: int, variables: dict[str, str]):
         self.output = output
         environment = os.environ | {
-            "JAX_COMPILATION_CACHE_DIR": str(cache),
-            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             "JAX_PLATFORMS": "cpu",
             "JAX_CPU_COLLECTIVES_IMPLEMENTATION": "gloo",
             "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={devices}",
@@ -52,9 +50,7 @@ def hosts(folder: Path, *words: list[str], devices: int = 4, **variables: str) -
             for number, own in enumerate(words):
                 place = [f"--coordinator=127.0.0.1:{port}", f"--processes={len(words)}", f"--process={number}"]
                 output = folder / "output" / f"{time.monotonic_ns()}-{number}"
-                started.append(
-                    Host([*own, *(place if len(words) > 1 else [])], output, folder / "cache", devices, variables)
-                )
+                started.append(Host([*own, *(place if len(words) > 1 else [])], output, devices, variables))
             yield started
     finally:
         for host in started:

@@ -44,28 +44,22 @@ def make_store(folder: Path, n_records: int = 160) -> Path:
 def start_pretrain(
     workdir: Path,
     store: Path,
-    cache: Path,
     *more: str,
     module: str = "experiments.pretrain",
     method: str = "cgdmer",
     **variables: str,
 ) -> subprocess.Popen:
-    """The command in a process of its own, which shares compiled code with the others through `cache`."""
+    """The command in a process of its own."""
     words = [*METHODS[method], f"--workdir={workdir}", f"--config.data.stores={store}"]
-    return start_module(module, [*words, *more], cache, variables)
+    return start_module(module, [*words, *more], **variables)
 
 
-def start_command(name: str, words: list[str], cache: Path) -> subprocess.Popen:
-    return start_module(f"experiments.{name}", words, cache, {})
+def start_command(name: str, words: list[str]) -> subprocess.Popen:
+    return start_module(f"experiments.{name}", words)
 
 
-def start_module(module: str, words: list[str], cache: Path, variables: dict[str, str]) -> subprocess.Popen:
-    environment = os.environ | {
-        "JAX_COMPILATION_CACHE_DIR": str(cache),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_PLATFORMS": "cpu",
-        **variables,
-    }
+def start_module(module: str, words: list[str], **variables: str) -> subprocess.Popen:
+    environment = os.environ | {"JAX_PLATFORMS": "cpu"} | variables
     words = [sys.executable, "-m", module, *words]
     return subprocess.Popen(
         words, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT

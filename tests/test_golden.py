@@ -65,11 +65,7 @@ def same(golden) -> Comparison:
 
 def command(folder: Path, name: str, *words: str) -> None:
     """`python -m experiments.NAME` in a folder where relative paths of the archive lead to its parts."""
-    environment = os.environ | {
-        "PYTHONPATH": str(make.ROOT),
-        "JAX_COMPILATION_CACHE_DIR": str(folder.parent.parent / "golden-cache"),  # the commands compile much in common
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-    }
+    environment = os.environ | {"PYTHONPATH": str(make.ROOT)}
     whole = [sys.executable, "-m", f"experiments.{name}", *words]
     done = subprocess.run(whole, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -61,12 +61,11 @@ def wheel(tmp_path_factory) -> Path:
 class Installed:
     """The wheel's files on the path of Python, and an empty folder to work in."""
 
-    def __init__(self, site: Path, folder: Path, cache: Path) -> None:
+    def __init__(self, site: Path, folder: Path) -> None:
         self.site, self.folder = site, folder
         self.environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {
             "PYTHONPATH": str(site),
             "JAX_PLATFORMS": "cpu",
-            "JAX_COMPILATION_CACHE_DIR": str(cache),
         }
 
     def python(self, *words: str) -> subprocess.CompletedProcess:
@@ -84,9 +83,9 @@ class Installed:
 
 @pytest.fixture(scope="module")
 def installed(wheel, tmp_path_factory) -> Installed:
-    site, folder, cache = (tmp_path_factory.mktemp(name) for name in ("site", "empty", "cache"))
+    site, folder = (tmp_path_factory.mktemp(name) for name in ("site", "empty"))
     pip("install", str(wheel), f"--target={site}", cwd=folder)
-    one = Installed(site, folder, cache)
+    one = Installed(site, folder)
     found = one.python("-c", "import cgdmer_jax; print(cgdmer_jax.__file__)").stdout.strip()
     assert found == str(site / "cgdmer_jax/__init__.py"), f"{found} is another installation"
     return one

@@ -16,7 +16,7 @@ def test_both_sides_learn_alike_and_a_second_start_does_nothing_again(tmp_path):
     words += ["--config.optimizer.steps=4", "--config.run.log_every=1"]
     words += [f"--workdir={tmp_path / 'runs'}", f"--out={tmp_path / 'out.json'}"]
     for start in range(2):
-        process = start_command("compare_training", words, tmp_path / "cache")
+        process = start_command("compare_training", words)
         printed, _ = process.communicate()
         assert process.returncode == 0, printed
         assert ("train_torch" in printed) == (start == 0)

@@ -8,6 +8,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
 from cgdmer_jax.interop import user_cache
 from cgdmer_jax.interop.program import Program
@@ -17,6 +18,17 @@ NUMBERS = np.arange(12, dtype=np.float32).reshape(3, 4)
 
 def sums(x):
     return {"sum": x.sum(1), "sorted": jax.numpy.sort(-x, axis=1)}
+
+
+@pytest.fixture(autouse=True)
+def without_the_cache_of_jax():
+    """Which the tests have, and beside which a program keeps none of its own."""
+    folder = jax.config.jax_compilation_cache_dir
+    jax.config.update("jax_compilation_cache_dir", None)
+    compilation_cache.reset_cache()
+    yield
+    jax.config.update("jax_compilation_cache_dir", folder)
+    compilation_cache.reset_cache()
 
 
 @pytest.fixture

@@ -22,9 +22,7 @@ def words(store, *more):
 
 def test_it_prints_placement_bytes_flops_and_rate_of_the_stated_mesh(store, tmp_path):
     folder, out = tmp_path / "run", tmp_path / "figures.json"
-    process = start_command(
-        "pretrain", words(store, "--dry_run=2x2", f"--workdir={folder}", f"--dry_run_out={out}"), tmp_path / "cache"
-    )
+    process = start_command("pretrain", words(store, "--dry_run=2x2", f"--workdir={folder}", f"--dry_run_out={out}"))
     said, _ = process.communicate()
     assert process.returncode == 0, said
     assert "compiled for 2 x 2 (data x fsdp) fake CPU devices" in said
@@ -64,7 +62,7 @@ def test_a_method_that_reads_vectors_of_a_frozen_text_encoder_is_compiled_withou
         "data.text_columns.text_vectors": tower, "data.stores": store, "data.batch_size": 4, "data.max_tokens": 10,
     }  # fmt: skip
     fields = [f"--config.{name}={value}" for name, value in changed.items()]
-    process = start_command("pretrain", ["--config=configs/merl.py:resnet18", *fields, "--dry_run=2x1"], tmp_path / "c")
+    process = start_command("pretrain", ["--config=configs/merl.py:resnet18", *fields, "--dry_run=2x1"])
     said, _ = process.communicate()
     assert process.returncode == 0, said
     assert "compiled for 2 x 1" in said and "GFLOP a record" in said

@@ -97,9 +97,7 @@ def test_it_starts_from_the_encoders_weights_and_learns(finetuned, pretrained):
 def test_killed_at_any_point_the_same_command_ends_with_the_same_bits(finetuned, folder, store, pretrained):
     workdir = folder / "killed"
     for kill in (f"line:2:{signal.SIGKILL:d}", f"manifest:3:{signal.SIGKILL:d}", "-:0:0"):
-        process = start_module(
-            "tests.killed_finetune", words(pretrained, store, workdir), folder / "cache", {"KILL": kill}
-        )
+        process = start_module("tests.killed_finetune", words(pretrained, store, workdir), KILL=kill)
         said, _ = process.communicate()
         assert process.returncode == -int(kill.rpartition(":")[2]), said
     assert curve(workdir) == curve(finetuned)
@@ -296,7 +294,7 @@ def test_wrong_input_is_one_sentence_and_leaves_no_run(asked, sentence, pretrain
 
 def test_its_step_is_compiled_for_a_stated_mesh_without_a_run(folder, store, pretrained, tmp_path):
     asked = words(pretrained, store, tmp_path / "run", "--dry_run=2x2")
-    process = start_module("tests.killed_finetune", asked, folder / "cache", {})
+    process = start_module("tests.killed_finetune", asked)
     said, _ = process.communicate()
     assert process.returncode == 0, said
     assert "compiled for 2 x 2 (data x fsdp) fake CPU devices" in said

@@ -88,9 +88,7 @@ def test_they_start_as_pretraining_left_them_and_move_with_the_encoder(finetuned
 def test_killed_the_same_command_ends_with_the_same_bits_of_them_too(finetuned, folder, store, pretrained):
     workdir = folder / "killed"
     for kill in (f"manifest:2:{signal.SIGKILL:d}", "-:0:0"):
-        process = start_module(
-            "tests.killed_finetune", words(pretrained, store, workdir), folder / "cache", {"KILL": kill}
-        )
+        process = start_module("tests.killed_finetune", words(pretrained, store, workdir), KILL=kill)
         said, _ = process.communicate()
         assert process.returncode == -int(kill.rpartition(":")[2]), said
     assert curve(workdir) == curve(finetuned)

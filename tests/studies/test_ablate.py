@@ -371,7 +371,7 @@ def test_a_real_run_of_two_steps(tmp_path):
     (tmp_path / "grid.py").write_text(GRID.format(rows=repr(rows), common=repr(common)))
     words = [f"--grid={tmp_path / 'grid.py'}", f"--store={store}", f"--workdir={tmp_path / 'runs'}"]
     words += [f"--out={tmp_path / 'out'}", f"--figure={tmp_path / 'a.svg'}"]
-    process = start_command("ablate", words, tmp_path / "cache")
+    process = start_command("ablate", words)
     printed, _ = process.communicate()
     assert process.returncode == 0, printed
     made = json.loads((tmp_path / "out/ablation-both-seed0.json").read_text())

@@ -28,7 +28,7 @@ def store(folder):
 
 def started(folder, store, name, *more, code=0, method="cgdmer", **variables) -> str:
     """Output of the command in the run folder of that name, which must end with that code."""
-    process = start_pretrain(folder / name, store, folder / "cache", *MORE, *more, method=method, **variables)
+    process = start_pretrain(folder / name, store, *MORE, *more, method=method, **variables)
     output, _ = process.communicate()
     assert process.returncode == code, output
     return output

@@ -12,13 +12,15 @@ from collections.abc import Callable
 from beartype import beartype
 
 CHECKED_CALLS = 100
+# It asks isinstance of array types itself; unchecked, its arrays would share the axes of whoever called it.
+ALWAYS = ("cgdmer_jax.report.json_fields",)
 _calls: Counter[tuple[str, str]] = Counter()
 
 
 def first_calls(function: Callable) -> Callable:
     """beartype's check of `function`, which jaxtyping calls with the arguments, and with the result, of one like it."""
     checked = beartype(function)
-    if not hasattr(function, "__qualname__") or isinstance(function, type):
+    if not hasattr(function, "__qualname__") or isinstance(function, type) or function.__module__ in ALWAYS:
         return checked
     name = function.__module__, function.__qualname__
 

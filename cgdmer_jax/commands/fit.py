@@ -9,10 +9,12 @@ from cgdmer_jax import cli, path_arguments
 from cgdmer_jax.data.readers.formats import Hints
 from cgdmer_jax.data.readers.reader import names_in_order
 from cgdmer_jax.evaluation.fitted import MODEL, REPORT, fit_labels
+from cgdmer_jax.metrics.metrics import ENOUGH_POSITIVES
 from cgdmer_jax.metrics.results import RESULTS
 from cgdmer_jax.report.tables import text_cell
 from cgdmer_jax.waveform.conditioning import UNITS_IN_MV
 
+MEANS = ("macro_ge10", "macro_all")
 EXAMPLE = (
     "python -m experiments.fit --model=models/quickstart --records=hospital --labels=hospital.csv "
     "--columns=record=file,patient=patient,labels:finding=AF+LVH --out=fitted"
@@ -48,7 +50,12 @@ def main(words: list[str]) -> int:
         processes=len(os.sched_getaffinity(0)),
     )
     for row in rows:
-        if row["metric"] == "auroc" and row["class"] != "macro_all":
-            print(f"{row['class']}: AUROC {text_cell(row)}, {row['n_positive']} of {row['n']} positive")
+        if row["metric"] == "auroc" and row["class"] not in MEANS:
+            told = (
+                "" if row["value"] is not None else "; too few for a figure: what the model gives for it says nothing"
+            )
+            print(f"{row['class']}: AUROC {text_cell(row)}, {row['n_positive']} of {row['n']} positive{told}")
+        elif (row["metric"], row["class"]) == ("auroc", MEANS[0]) and row["value"] is not None:
+            print(f"mean of the classes with {ENOUGH_POSITIVES} positives: AUROC {text_cell(row)}")
     print(f"figures: {args.out / RESULTS}, {args.out / REPORT}\nmodel: {args.out / MODEL}")
     return 0

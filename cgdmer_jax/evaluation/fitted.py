@@ -78,18 +78,25 @@ def fit_labels(
         raise CgdmerError(f'{len(lines)} records of task "{task}" are labelled, and no class is in some of them alone')
     x = _features(encoder, corpus, lines, task, codes)
     made = cross_validate(x, y, patients, n_folds=n_folds, seed=SEED)
+    if not made.learned.any():
+        raise CgdmerError(
+            f'no class of task "{task}" has records with and without it in the others of every {n_folds} folds; give '
+            "recordings of more patients"
+        )
     # A class that some fold could not learn gets no threshold and no calibration, as if it had no positives.
     head = fit_head(task, corpus.classes(task), made.logits, y & made.learned)
+    n_seen = _n_seen(encoder, corpus, lines)
     setting = Setting(
         store=corpus.stores[0].namespace, split=SPLIT, method=encoder.name, run=Path(model).name, feature=FEATURE,
         feature_dim=x.shape[1], evaluation=EVALUATION, task=task, domain="in", supervision="labels",
-        seen_in_training=_n_seen(encoder, corpus, lines) > 0,
+        seen_in_training=n_seen > 0,
     )  # fmt: skip
     weights = bootstrap.patient_weights(patients, bootstrap.N_RESAMPLES, SEED)
     outcome = score(setting, [made.probabilities], y, codes, probabilities=True, defined=made.learned, weights=weights)
     rows = (*outcome.rows, *rows_at_thresholds(setting, head, head.probabilities(made.logits), y))
     command = provenance.command_line()
     origin = {"store": corpus.fingerprint, "folds": n_folds, "records": len(lines), "patients": len(set(patients))}
+    origin |= {"patients_named": "patient" in mapping.fields, "seen_in_pretraining": n_seen}
     write_results(out / RESULTS, command, rows, origin)
     write_arrays(
         out / PREDICTIONS,

@@ -6,10 +6,15 @@ from cgdmer_jax.report.shell import document
 from cgdmer_jax.report.tables import Row, cell, count_cell, facts_table, line, only, table
 
 EXPECTED = (
-    "Cross-validated: each recording was scored by a model that had seen no recording of its patient. Intervals (95 %) "
-    "are over patients, not over the choice of folds. A class with few positives has wide ones, and its figures mean "
+    "Cross-validated: each recording was scored by a model that had seen no recording of its {who}. Intervals (95 %) "
+    "are over {who}s, not over the choice of folds. A class with few positives has wide ones, and its figures mean "
     "little: scores of several folds are ranked together, which makes them a little too low there."
 )
+NOBODY = (
+    " No column names the patients, so each recording stands for one: where a patient has several, these figures are "
+    "too high."
+)
+SEEN = " The encoder was pretrained on {n:,} of these recordings, which may make the figures too high."
 AT = (
     "Sensitivity and specificity at the threshold of highest F1, which was chosen on these very recordings: for new "
     "ones they will be somewhat lower."
@@ -25,7 +30,11 @@ def fitted_page(
 ) -> str:
     """HTML of a whole document; `names` are those of the classes by code, `thresholds` in the same order."""
     task = rows[0]["task"]
-    title = f"{task}: {origin['records']:,} recordings of {origin['patients']:,} patients"
+    named = origin["patients_named"]
+    title = f"{task}: {origin['records']:,} recordings" + (f" of {origin['patients']:,} patients" if named else "")
+    said = EXPECTED.format(who="patient" if named else "recording") + ("" if named else NOBODY)
+    if n_seen := origin["seen_in_pretraining"]:
+        said += SEEN.format(n=n_seen)
     macro = only(rows, {"class": "macro_ge10", "metric": "auroc"})
     body = [_class_line(rows, code, name, at) for (code, name), at in zip(names.items(), thresholds, strict=True)]
     if macro and macro["value"] is not None:
@@ -36,7 +45,7 @@ def fitted_page(
     head = ["Code", "Class", "Positives", "AUROC", "AUPRC", "Brier", "Threshold", "Sensitivity", "Specificity"]
     return document(
         title,
-        f"<p>{EXPECTED}</p>",
+        f"<p>{said}</p>",
         title,
         ["<h2>Figures</h2>\n" + table(AT, head, 2, body), "<h2>Run</h2>\n" + facts_table("How", {"Command": command})],
     )

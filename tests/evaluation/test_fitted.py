@@ -1,7 +1,9 @@
 """Labels of one's own on a pretrained encoder: from a folder and a table to figures and a model that predicts."""
 
 import csv
+import io
 import json
+from contextlib import redirect_stdout
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 import cgdmer_jax
 from cgdmer_jax.commands import fit, predict
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.report.fitted import fitted_page
 from cgdmer_jax.waveform.conditioning import LEADS
 from tests.interop.small_model import write_small_model
 
@@ -60,7 +63,12 @@ def words(model, hospital, out, *more):
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory, model, hospital):
     out = tmp_path_factory.mktemp("fitted")
-    assert fit.main(words(model, hospital, out, COLUMNS)) == 0
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as said:
+        patch.chdir(
+            tmp_path_factory.mktemp("work")
+        )  # a store may lie outside of the folder that the command is given in
+        assert fit.main(words(model, hospital, f"../{out.name}", COLUMNS)) == 0
+    (out / "said").write_text(said.getvalue())
     return out
 
 
@@ -80,6 +88,9 @@ def test_a_class_of_one_patient_has_neither_figure_nor_threshold(fitted):
     """Its only positive was scored by a probe that knew none, below all others: the threshold would find everyone."""
     rows = {(row["class"], row["metric"]): row for row in json.loads((fitted / "results.json").read_text())["rows"]}
     assert all(rows["RARE", metric]["value"] is None for metric in ("auroc", "auprc", "brier"))
+    said = (fitted / "said").read_text()
+    assert "RARE: AUROC n/a, 1 of 40 positive; too few for a figure" in said and "positives: AUROC 0." in said
+    assert "of 40 positive" in said.split("FAST: ")[1] and "macro" not in said
     assert ("RARE", "sensitivity") not in rows and cgdmer_jax.load(fitted / "model").thresholds["RARE"] is None
 
 
@@ -130,6 +141,19 @@ def test_the_page_shows_each_class_with_its_threshold(fitted):
         assert said in page
 
 
+def test_the_page_says_when_no_column_names_patients_and_when_pretraining_has_seen_the_recordings(fitted):
+    rows, origin = (json.loads((fitted / "results.json").read_text())[name] for name in ("rows", "origin"))
+    assert (origin["patients_named"], origin["seen_in_pretraining"]) == (True, 0)
+
+    def page(**facts):
+        return fitted_page(rows, {"FAST": "fast", "RARE": "rare"}, [0.5, None], "fit", origin | facts)
+
+    assert "no recording of its patient" in page() and "stands for one" not in page() and "pretrained on" not in page()
+    unnamed = page(patients_named=False, seen_in_pretraining=7)
+    assert "each recording stands for one" in unnamed and "pretrained on 7 of these" in unnamed
+    assert "of 20 patients" not in unnamed
+
+
 def test_a_store_that_is_there_is_taken_and_a_model_that_is_there_is_kept(fitted, model, hospital, tmp_path):
     with pytest.raises(CgdmerError, match=r"model is there already; name another --out"):
         fit.main(words(model, hospital, fitted, COLUMNS))
@@ -149,6 +173,7 @@ def test_a_store_that_is_there_is_taken_and_a_model_that_is_there_is_kept(fitted
         ([COLUMNS, "--folds=2"], "--folds=2 is too few.*give 3 or more"),
         ([COLUMNS, "--folds=30"], "20 patients cannot be put into 30 folds"),
         (["--columns=record=file,patient=patient,labels:finding=SLOW"], "SLOW"),
+        (["--columns=record=file,patient=patient,labels:finding=RARE"], 'no class of task "finding" has records with'),
     ],
 )
 def test_a_mistake_gets_one_sentence(model, hospital, tmp_path, more, sentence):

@@ -37,7 +37,7 @@ def array_spec(folder: Path) -> dict[str, Any]:
     """TensorStore spec of the signal array of a store; a missing record is an error, not zeros."""
     return {
         "driver": "zarr3",
-        "kvstore": {"driver": "file", "path": f"{folder / SIGNAL}/"},
+        "kvstore": {"driver": "file", "path": f"{(folder / SIGNAL).resolve()}/"},
         "fill_missing_data_reads": False,
         "store_data_equal_to_fill_value": True,
         # Holds the shards' indices (16 kB each), so that a record costs one read instead of two.

@@ -32,6 +32,7 @@ SECTIONS = {
         Public("cgdmer_jax", "load"),
         Public("cgdmer_jax.interop.encoder", "Encoder"),
         Public("cgdmer_jax.interop.sklearn_features", "EcgFeatures", called=True),
+        Public("cgdmer_jax.interop.sklearn_classifier", "EcgClassifier", called=True),
     ],
     "Reading recordings": [
         Public("cgdmer_jax.data.readers.formats", "read_recording"),

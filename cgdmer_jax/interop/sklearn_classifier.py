@@ -26,7 +26,9 @@ class EcgClassifier(ClassifierMixin, BaseEstimator):
 
     `y` holds a class for each recording, or [record, class] of 0 and 1 where a recording may have several or none.
     Fitted, it holds the model itself, so that joblib saves both in one file; `cross_val_score(..., groups=patients)`
-    with a `GroupKFold` scores it by patient.
+    with a `GroupKFold` scores it by patient. Unlike `experiments.fit` it chooses no penalty, threshold or calibration:
+    scikit-learn's `GridSearchCV`, `TunedThresholdClassifierCV` and `CalibratedClassifierCV` do. Each fold embeds its
+    recordings anew; `EcgFeatures` embeds them once. What is given recordings raises CgdmerError as `EcgFeatures` does.
     """
 
     def __init__(
@@ -58,17 +60,17 @@ class EcgClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, X: ArrayLike) -> Float[np.ndarray, "record klass"]:
-        """Probability of each class, in the order of `classes_`."""
+        """Probabilities [record, class] of the recordings `X`, classes in the order of `classes_`; not calibrated."""
         check_is_fitted(self)
         return self.pipeline_.predict_proba(X)
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """The most probable class of each recording, or 0 and 1 for each class."""
+        """The most probable class of each of the recordings `X` [record], or 0 and 1 [record, class]."""
         check_is_fitted(self)
         return self.pipeline_.predict(X)
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
-        """Names of the features that the regression reads."""
+        """Names [feature] of what the regression reads; `input_features` has no effect."""
         check_is_fitted(self)
         return self.pipeline_[:-1].get_feature_names_out(input_features)
 

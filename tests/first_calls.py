@@ -1,4 +1,4 @@
-"""A type checker for jaxtyping's import hook that looks at each function's first calls and then lets it run unchecked.
+"""Type checker for jaxtyping's import hook: it checks the first calls of each function, then lets it run unchecked.
 
 Checking costs more than most of the functions do, and what a function is given in its thousandth call of a test run
 has the types of the first hundred.

@@ -1,4 +1,4 @@
-"""What the tests' type checker looks at: arguments and results of each function's first calls."""
+"""The tests' type checker sees arguments and results of each function's first calls."""
 
 from contextlib import suppress
 

@@ -80,8 +80,8 @@ def fit_labels(
     made = cross_validate(x, y, patients, n_folds=n_folds, seed=SEED)
     if not made.learned.any():
         raise CgdmerError(
-            f'no class of task "{task}" has records with and without it in the others of every {n_folds} folds; give '
-            "recordings of more patients"
+            f'no class of task "{task}" can be learned: all records with it, or all without, are in one of the '
+            f"{n_folds} folds; give recordings of more patients"
         )
     # A class that some fold could not learn gets no threshold and no calibration, as if it had no positives.
     head = fit_head(task, corpus.classes(task), made.logits, y & made.learned)

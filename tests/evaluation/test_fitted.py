@@ -173,7 +173,7 @@ def test_a_store_that_is_there_is_taken_and_a_model_that_is_there_is_kept(fitted
         ([COLUMNS, "--folds=2"], "--folds=2 is too few.*give 3 or more"),
         ([COLUMNS, "--folds=30"], "20 patients cannot be put into 30 folds"),
         (["--columns=record=file,patient=patient,labels:finding=SLOW"], "SLOW"),
-        (["--columns=record=file,patient=patient,labels:finding=RARE"], 'no class of task "finding" has records with'),
+        (["--columns=record=file,patient=patient,labels:finding=RARE"], 'no class of task "finding" can be learned'),
     ],
 )
 def test_a_mistake_gets_one_sentence(model, hospital, tmp_path, more, sentence):

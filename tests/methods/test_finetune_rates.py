@@ -1,4 +1,4 @@
-"""What of an encoder fine-tuning trains, and how fast: by its blocks, of every method, against places told here."""
+"""Which blocks of each method's encoder are trained, and at what rate, against a list of them written here."""
 
 import dataclasses
 import re

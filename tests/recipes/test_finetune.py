@@ -25,14 +25,10 @@ from cgdmer_jax.recipes.trained_run import load_run
 from cgdmer_jax.waveform.conditioning import LEADS
 from tests.data.small_stores import TASK, write_store
 from tests.evaluation.plain import plain_config, plain_known
+from tests.finetune_runs import finetune_words, run_finetune, run_killed
 from tests.small_runs import ROOT, curve, hashes, make_store, start_module
 
 STEPS = 12
-MORE = (
-    *(f"--config.optimizer.steps={STEPS}", "--config.optimizer.learning_rate=0.05", "--config.data.batch_size=16"),
-    *("--config.run.log_every=1", "--config.run.validate_every=4", "--config.run.checkpoint_every=2"),
-    *("--config.method.patience=0", "--config.run.keep_last=9"),
-)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -63,15 +59,13 @@ def pretrained(folder, store):
 
 
 def words(pretrained, store, workdir, *more):
-    asked = (f"--run={pretrained}", f"--store={store}", "--task=findings", "--split=test", f"--workdir={workdir}")
-    return [*asked, *MORE, *more]
+    every = "--config.run.validate_every=4"
+    return finetune_words(pretrained, store, workdir, every, *more, steps=STEPS, learning_rate=0.05)
 
 
 @pytest.fixture(scope="module")
 def finetuned(folder, store, pretrained):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(ROOT)
-        assert finetune.main(words(pretrained, store, folder / "run")) == 0
+    run_finetune(words(pretrained, store, folder / "run"))
     return folder / "run"
 
 
@@ -96,10 +90,7 @@ def test_it_starts_from_the_encoders_weights_and_learns(finetuned, pretrained):
 
 def test_killed_at_any_point_the_same_command_ends_with_the_same_bits(finetuned, folder, store, pretrained):
     workdir = folder / "killed"
-    for kill in (f"line:2:{signal.SIGKILL:d}", f"manifest:3:{signal.SIGKILL:d}", "-:0:0"):
-        process = start_module("tests.killed_finetune", words(pretrained, store, workdir), KILL=kill)
-        said, _ = process.communicate()
-        assert process.returncode == -int(kill.rpartition(":")[2]), said
+    run_killed(words(pretrained, store, workdir), (f"line:2:{signal.SIGKILL:d}", f"manifest:3:{signal.SIGKILL:d}"))
     assert curve(workdir) == curve(finetuned)
     assert hashes(workdir, STEPS) == hashes(finetuned, STEPS)
     ours, theirs = (json.loads((one / "head.json").read_text())["head"] for one in (workdir, finetuned))

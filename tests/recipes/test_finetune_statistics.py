@@ -16,14 +16,10 @@ from cgdmer_jax.recipes.pretrain import pretrain
 from cgdmer_jax.recipes.trained_run import load_run
 from cgdmer_jax.waveform.conditioning import LEADS
 from configs import merl
-from tests.small_runs import ROOT, curve, hashes, make_store, start_module
+from tests.finetune_runs import finetune_words, run_finetune, run_killed
+from tests.small_runs import ROOT, curve, hashes, make_store
 
 STEPS = 6
-MORE = (
-    *(f"--config.optimizer.steps={STEPS}", "--config.optimizer.learning_rate=0.01", "--config.data.batch_size=16"),
-    *("--config.run.log_every=1", "--config.run.validate_every=3", "--config.run.checkpoint_every=2"),
-    *("--config.method.patience=0", "--config.run.keep_last=9"),
-)
 
 
 @pytest.fixture(autouse=True)
@@ -55,15 +51,13 @@ def pretrained(folder, store):
 
 
 def words(pretrained, store, workdir, *more):
-    asked = (f"--run={pretrained}", f"--store={store}", "--task=findings", "--split=test", f"--workdir={workdir}")
-    return [*asked, *MORE, *more]
+    every = "--config.run.validate_every=3"
+    return finetune_words(pretrained, store, workdir, every, *more, steps=STEPS, learning_rate=0.01)
 
 
 @pytest.fixture(scope="module")
 def finetuned(folder, store, pretrained):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(ROOT)
-        assert finetune.main(words(pretrained, store, folder / "run")) == 0
+    run_finetune(words(pretrained, store, folder / "run"))
     return folder / "run"
 
 
@@ -87,10 +81,7 @@ def test_they_start_as_pretraining_left_them_and_move_with_the_encoder(finetuned
 
 def test_killed_the_same_command_ends_with_the_same_bits_of_them_too(finetuned, folder, store, pretrained):
     workdir = folder / "killed"
-    for kill in (f"manifest:2:{signal.SIGKILL:d}", "-:0:0"):
-        process = start_module("tests.killed_finetune", words(pretrained, store, workdir), KILL=kill)
-        said, _ = process.communicate()
-        assert process.returncode == -int(kill.rpartition(":")[2]), said
+    run_killed(words(pretrained, store, workdir), (f"manifest:2:{signal.SIGKILL:d}",))
     assert curve(workdir) == curve(finetuned)
     assert hashes(workdir, STEPS) == hashes(finetuned, STEPS)
     ours, theirs = (statistics_of(load_run(one, STEPS).variables) for one in (workdir, finetuned))

@@ -153,7 +153,7 @@ class Finetune:
         return self.encoder.ecg_token_states(encoder, batch)
 
     def _read_in_training(self, encoder: Variables, batch: Batch) -> tuple[HeadInput, dict]:
-        """What the head reads, and the encoder's new state."""
+        """The head's input in a training step, and the encoder's new state."""
         if not self.encoder.declared.tracks or self.config.trained == HEAD_ALONE:
             return self._read(encoder, batch), encoder.state
         made = self.encoder.ecg_in_training(encoder, batch, self._trained_from)

@@ -130,7 +130,7 @@ class Merl:
         return self._placed(self._apply(variables, signal, method="ecg_tokens", train=False), batch)
 
     def ecg_in_training(self, variables: Variables, batch: Batch, trained_from: int) -> InTraining:
-        """Of a ResNet; its stages are the levels."""
+        """Result of one step; `trained_from` counts the stages of a ResNet."""
         tree = {"params": variables.params, STATISTICS: variables.state}
         signal, options = self._signal(batch, batch.lead_mask), {"train": True, "trained_from": trained_from}
         made, changed = self.network.apply(tree, signal, **options, method="ecg_tokens", mutable=[STATISTICS])

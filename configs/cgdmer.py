@@ -39,6 +39,8 @@ SIZES = {
         "second": size(128, 1, 4),
         "decoder": size(128, 1, 4),
         "patch_seconds": 0.4,
+        "stem": "conv",
+        "weight_ecg": 10.0,
         "decode_ratio": 0.75,
         "statement_dropout": 0.3,  # a zero-shot prompt is a report of one statement
         "embed_dim": 128,
@@ -79,7 +81,7 @@ SIZES["minilm"] = SIZES["nano"] | {
 }
 DATA = {"stores": ("stores/ptbxl100",)}
 OPTIMIZER = {
-    "steps": 3300,  # nano: what 40 minutes on 2 cores allow
+    "steps": 3600,  # nano: an hour on 2 cores
     "learning_rate": 1.5e-3,
     "rate_factors": (("log_inverse_temperature|alignment_bias", 10.0),),
 }

@@ -92,7 +92,7 @@ def test_a_field_is_overridden_with_its_type():
         (NANO, ["--config.learning_rate=1"], 'Did you mean "optimizer.learning_rate"'),
         (NANO, ["--config.optimizer.lr=1"], 'Did you mean "optimizer.learning_rate"'),
         (NANO, ["--config.data.zzz=1"], r"Known: data\.batch_size, data\.leave_out"),
-        (NANO, ["--config.optimizer.steps=many"], r"steps=many is of another type than .* own 3300 \(int\)"),
+        (NANO, ["--config.optimizer.steps=many"], r"steps=many is of another type than .* own 3600 \(int\)"),
         (NANO, ["--config.optimizer.steps=1.5"], r"steps=1\.5 is of another type"),
         (
             NANO,

@@ -1,7 +1,7 @@
 """CG-DMER's forward passes as one would write them in PyTorch: the other side of every comparison with torch.
 
 Modules and tensors are named as the paths of ours, so that weights go over by name (weights.py). The defaults of
-configs/cgdmer.py only: linear stem, mean pooling, one shared second encoder.
+configs/cgdmer.py only: mean pooling, one shared second encoder.
 """
 
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cgdmer_jax.methods.cgdmer.network import Size
+from cgdmer_jax.models.ecg.stem import MERGED, WINDOWS
 
 MODALITIES = ("ecg", "text")
 EPSILON = 1e-6
@@ -107,16 +108,39 @@ class Positions(nn.Module):
         return self.lead[index // self.n_patches] + self.time[index % self.n_patches]
 
 
-class EcgEncoder(nn.Module):
-    def __init__(self, n_leads: int, n_patches: int, patch_samples: int, size: Size):
+class ConvStem(nn.Module):
+    """Two convolutions inside a patch, each written as a map of its windows, and a map to the token."""
+
+    def __init__(self, patch_samples: int, width: int):
         super().__init__()
-        self.patch = nn.Linear(patch_samples, size.width)
+        self.stride = -(-patch_samples // WINDOWS)
+        self.padding = (self.stride, (WINDOWS + 2) * self.stride - patch_samples)
+        self.first = nn.Linear(4 * self.stride, width // 4)
+        self.second = nn.Linear(MERGED * (width // 4), width // 2)
+        self.token = nn.Linear(WINDOWS // MERGED * (width // 2), width)
+
+    def forward(self, patches: Tensor) -> Tensor:
+        windows = F.pad(patches, self.padding).unfold(-1, 4 * self.stride, self.stride)
+        x = F.gelu(self.first(windows), approximate="tanh")
+        x = F.gelu(self.second(x.unflatten(2, (-1, MERGED)).flatten(3)), approximate="tanh")
+        return self.token(x.flatten(2))
+
+
+class EcgEncoder(nn.Module):
+    def __init__(self, n_leads: int, n_patches: int, patch_samples: int, size: Size, stem: str):
+        super().__init__()
+        # Named as ours: the linear one "patch".
+        if stem == "conv":
+            self.stem = ConvStem(patch_samples, size.width)
+        else:
+            self.patch = nn.Linear(patch_samples, size.width)
         self.positions = Positions(n_leads, n_patches, size.width)
         self.encoder = Transformer(size)
 
     def forward(self, patches: Tensor, kept: Slots) -> Tensor:
         live = kept.live()
-        x = self.patch(torch.where(live[:, :, None], take(patches, kept.index), 0.0))
+        tokens_of = self.stem if hasattr(self, "stem") else self.patch
+        x = tokens_of(torch.where(live[:, :, None], take(patches, kept.index), 0.0))
         return self.encoder(x + self.positions(kept.index).to(x.dtype), live)
 
 
@@ -198,6 +222,7 @@ class Network(nn.Module):
         max_tokens: int,
         embedding: int,
         temperature: float,
+        stem: str,
         ecg: Size,
         text: Size,
         second: Size,
@@ -205,7 +230,7 @@ class Network(nn.Module):
     ):
         super().__init__()
         grid = (n_leads, n_patches, patch_samples)
-        self.ecg_encoder = EcgEncoder(*grid, ecg)
+        self.ecg_encoder = EcgEncoder(*grid, ecg, stem)
         self.text_encoder = TextEncoder(vocabulary, max_tokens, text)
         self.second_encoders = SecondEncoders({"ecg": ecg.width, "text": text.width}, second)
         self.ecg_decoder = EcgDecoder(*grid, second.width, decoder)

@@ -14,7 +14,6 @@ from cgdmer_jax.methods.cgdmer.method import CgDmer
 # What network.py and loss.py write down; a config that asks for something else has no twin in torch.
 WRITTEN = {
     "text_tower": "",
-    "stem": "linear",
     "scaling": "record_std",
     "scale_feature": False,
     "column_queries": True,
@@ -41,6 +40,7 @@ def network_of(method: CgDmer) -> tuple[Network, Weights]:
         max_tokens=ours.max_tokens,
         embedding=ours.embedding,
         temperature=ours.temperature,
+        stem=config.stem,
         ecg=ours.ecg,
         text=ours.text,
         second=ours.second,

@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.random_batch import random_batch
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.models.ecg.stem import STEMS
 from cgdmer_jax.training.optimizer import OptimizerConfig
 from tests.methods import conftest as small
 
@@ -30,9 +31,13 @@ OPTIMIZER = OptimizerConfig(
 )
 
 
+def first_weights(method, batch):
+    return jax.tree.map(np.asarray, small.weights_of(method, batch).params)
+
+
 @pytest.fixture(scope="module")
 def params(batch, method):
-    return jax.tree.map(np.asarray, small.weights_of(method, batch).params)
+    return first_weights(method, batch)
 
 
 def twin(dtype: str, params: dict, **fields):
@@ -44,10 +49,12 @@ def batches(n: int):
     return [random_batch(8, small.SAMPLES, small.N_TOKENS, small.VOCABULARY, seed) for seed in range(n)]
 
 
+@pytest.mark.parametrize("stem", STEMS)
 @pytest.mark.parametrize(("dtype", "limit"), [("float64", 1e-12), ("float32", 1e-4)])
-def test_loss_terms_and_every_gradient_are_those_of_torch(dtype, limit, params, batch):
+def test_loss_terms_and_every_gradient_are_those_of_torch(dtype, limit, stem, batch):
     """On records that are short, miss leads, share a report or have none."""
-    rows = compare.in_precision(dtype, compare.parity, twin(dtype, params, lead_dropout=0.5), batch)
+    params = first_weights(small.make_method(dataclasses.replace(small.CONFIG, stem=stem)), batch)
+    rows = compare.in_precision(dtype, compare.parity, twin(dtype, params, lead_dropout=0.5, stem=stem), batch)
     assert {row["what"] for row in rows} > {"loss", "term ecg", "term text", "term align", "term disentangle"}
     assert sum(row["what"].startswith("gradient") for row in rows) == len(jax.tree.leaves(params))
     assert compare.worst(rows, "") < limit

@@ -1,4 +1,4 @@
-"""Baselines without pretraining: random weights, amplitudes, random convolutions."""
+"""Baselines without pretraining: random weights, amplitudes, random convolutions, alone and beside the encoder."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -7,11 +7,12 @@ import numpy as np
 from jaxtyping import Float32
 
 from cgdmer_jax import provenance
+from cgdmer_jax.evaluation.embedded import Headline
 from cgdmer_jax.evaluation.linear_probe import fit_and_score
 from cgdmer_jax.evaluation.outcome import Outcome, score, together
 from cgdmer_jax.evaluation.subject import Subject, Task
 from cgdmer_jax.metrics.features import convolve, draw_kernels, hand36
-from cgdmer_jax.metrics.results import Scored, paired_row
+from cgdmer_jax.metrics.results import Scored, Setting, paired_row
 from cgdmer_jax.metrics.ridge import Ridge, choose_penalty, fit_ridge_paths
 from cgdmer_jax.metrics.score_key import ScoreKey
 
@@ -20,16 +21,28 @@ HAND36 = ("hand36", "hand36")
 Convolved = Float32[np.ndarray, "record feature"]
 
 
-def score_floors(subject: Subject, convolved: Convolved) -> Outcome:
-    """A logistic regression on 36 amplitudes, and random convolutions + ridge."""
+def score_floors(subject: Subject, headline: Headline, convolved: Convolved) -> Outcome:
+    """A logistic regression on 36 amplitudes, and random convolutions + ridge without and with the headline feature."""
     corpus, lines = subject.corpus, subject.lines
     plain = hand36(corpus.read(lines), corpus.lead_mask[lines], corpus.length[lines]).astype(np.float64)
     setting = replace(subject.base, method=HAND36[0], feature=HAND36[1])
     amplitudes = fit_and_score(setting, subject.tasks, [plain])
-    ridges = _fit_ridges(subject.tasks, convolved)
-    return together(
-        [amplitudes, *(_score_ridge(subject, task, ridges[task.name], convolved) for task in subject.tasks)]
-    )
+    method, feature = CONVOLUTIONS
+    alone = _score_ridges(subject, replace(subject.base, method=method, feature=feature), convolved)
+    both = np.concatenate([convolved, headline.x.astype(convolved.dtype)], axis=1)
+    beside = _score_ridges(subject, replace(subject.base, feature=with_convolutions(headline.feature)), both)
+    return together([amplitudes, *alone, *beside])
+
+
+def with_convolutions(feature: str) -> str:
+    """Name of the feature that has random convolutions beside an encoder's."""
+    return f"{feature}+{CONVOLUTIONS[0]}"
+
+
+def _score_ridges(subject: Subject, setting: Setting, x: Convolved) -> list[Outcome]:
+    fitted = _fit_ridges(subject.tasks, x)
+    setting = replace(setting, feature_dim=x.shape[1])
+    return [_score_ridge(replace(setting, task=task.name), task, fitted[task.name], x) for task in subject.tasks]
 
 
 def _fit_ridges(tasks: Sequence[Task], x: Convolved) -> dict[str, Ridge]:
@@ -45,10 +58,9 @@ def _fit_ridges(tasks: Sequence[Task], x: Convolved) -> dict[str, Ridge]:
     return made
 
 
-def _score_ridge(subject: Subject, task: Task, fitted: Ridge, x: Convolved) -> Outcome:
-    method, feature = CONVOLUTIONS
+def _score_ridge(setting: Setting, task: Task, fitted: Ridge, x: Convolved) -> Outcome:
     return score(
-        replace(subject.base, task=task.name, method=method, feature=feature, feature_dim=x.shape[1]),
+        setting,
         [fitted.scores(x[task.score])],
         task.labels[task.score],
         task.classes,
@@ -69,13 +81,16 @@ def convolutions(subject: Subject, n_kernels: int) -> Convolved:
 def differences(scored: Mapping[ScoreKey, Scored], tasks: Sequence[Task], own: tuple[str, str]) -> Outcome:
     """Paired differences of the headline probe (`own`: method and feature) to each floor that was made.
 
-    At each share of the labels.
+    At each share of the labels; and what the headline feature adds to random convolutions.
     """
+    method, feature = own
+    pairs = [(own, floor) for floor in (("random_weights", feature), CONVOLUTIONS, HAND36)]
+    pairs.append(((method, with_convolutions(feature)), CONVOLUTIONS))
     rows = []
     for task in tasks:
-        for floor in (("random_weights", own[1]), CONVOLUTIONS, HAND36):
+        for ours, floor in pairs:
             for key, reference in scored.items():
-                mine = scored.get(key._replace(method=own[0], feature=own[1]))
+                mine = scored.get(key._replace(method=ours[0], feature=ours[1]))
                 of_floor = (key.task, key.evaluation, key.method, key.feature) == (task.name, "probe", *floor)
                 if of_floor and mine is not None:
                     rows.append(paired_row(mine, reference, variant=f"minus_{floor[0]}"))

@@ -46,7 +46,7 @@ class MerlInputs:
 PARTS: dict[str, Callable[[CleanInputs], Outcome]] = {
     "probe": lambda x: score_probes(x.subject, x.embedded, x.headline, x.features),
     "zero_shot": lambda x: together((score_zero_shot(x.subject, x.embedded), score_queries(x.subject, x.embedded))),
-    "floors": lambda x: score_floors(x.subject, x.convolved),
+    "floors": lambda x: score_floors(x.subject, x.headline, x.convolved),
     "retrieval": lambda x: score_retrieval(x.subject, x.embedded),
     "missing_leads": lambda x: score_missing_leads(x.subject, x.headline, x.embedded.features_of, x.cache),
     "reconstruction": lambda x: score_reconstruction(x.subject, x.reconstruct),

@@ -33,6 +33,7 @@ TERMS = {
     "main": "the feature of the encoder that was named in advance as the headline",
     "random_weights": "the same encoder before any training",
     "random_convolutions": "features of random filters, with ridge regression",
+    "main+random_convolutions": "both side by side, with one ridge regression",
     "hand36": "36 amplitudes measured in the recording, with logistic regression",
     "max_test": "the epoch that is best on the scored records themselves, which is what was published: optimistic",
 }

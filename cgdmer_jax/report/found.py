@@ -89,7 +89,7 @@ def _probed(rows: Sequence[Row], own_method: str, macro: str) -> HeadlineProbe |
     for row in plain:
         if row["method"] in BASELINES and row["task"] in own:
             baselines.setdefault(row["method"], {})[row["task"]] = row
-    return HeadlineProbe(feature, own, baselines, paired) if own else None
+    return HeadlineProbe(feature, own, baselines, select(paired, {"feature": feature})) if own else None
 
 
 def _probe(rows: Sequence[Row], own_method: str, macro: str) -> list[str]:

@@ -77,10 +77,24 @@ def test_every_floor_and_feature_has_its_row(evaluated):
         ("probe", "random_weights", "main"),
         ("probe", "hand36", "hand36"),
         ("probe", "random_convolutions", "ridge"),
+        ("probe", "cgdmer", "main+random_convolutions"),
         ("zero_shot", "cgdmer", "aligned"),
         ("zero_shot", "random_weights", "aligned"),
     }
     assert {r["n_seeds"] for r in rows if r["method"] == "random_weights" and r["label_fraction"] == 1} == {2}
+
+
+def test_what_the_encoder_adds_to_random_convolutions_is_told_as_a_difference(evaluated):
+    beside = "main+random_convolutions"
+    rows = [
+        r for r in _rows(evaluated) if (r["evaluation"], r["class"], r["label_fraction"]) == ("probe", "macro_ge10", 1)
+    ]
+    (told,) = [r for r in rows if r["metric"] == "auroc_difference" and r["feature"] == beside]
+    value = {r["feature"]: r["value"] for r in rows if r["metric"] == "auroc" and r["group"] == "all"}
+    assert told["variant"] == "minus_random_convolutions" and told["low"] <= told["value"] <= told["high"]
+    assert told["value"] == pytest.approx(value[beside] - value["ridge"], abs=2e-6)
+    width = {r["feature"]: r["feature_dim"] for r in rows}
+    assert width[beside] == width["main"] + width["ridge"]
 
 
 def test_a_figure_can_be_computed_again_from_the_predictions_alone(evaluated):

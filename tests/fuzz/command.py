@@ -39,6 +39,7 @@ WORDS = {
     "adapt_text": ["--text=bert", "--store=store", "--workdir=out/run", "--out=out/t", "--config.optimizer.steps=3"],
     "convert": ["--source=synthetic", "--out=out/store", "--rate=100", "--records=3", "--seed=1", "--processes=1"],
     "diagnose": ["--run=run", "--store=store", "--split=validation", "--checkpoint=6"],
+    "differences": ["--results", f"run/{EVALUATED}", "--to", "probe/hand36/hand36", "--out=out/d.json"],
     "embed": ["--model=model", "--records=records", "--out=out/e.npz", "--feature=main", "--windows=all"],
     "encode_texts": ["--store=store", "--text=bert", "--pooling=mean", "--max_tokens=8"],
     "evaluate": [

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from jaxtyping import Array, Bool, Float, Int32, PRNGKeyArray
 
 from cgdmer_jax.batch import Batch
+from cgdmer_jax.models.masking.slots import Slots
 
 # Learning rate of a parameter as a share of the config's; several: one for each entry of its first axis.
 RateFactor = float | tuple[float, ...]
@@ -73,8 +74,9 @@ class Declared:
     `lead_dropout`, which the evaluation sets. `shared_specific`: `embed_ecg` has `shared` and `specific`,
     `embed_text_parts(variables, tokens, token_mask)` has both and `aligned` of texts, and `temperature(variables)` is
     that of its alignment. `text_states`: `text_states(variables, tokens, token_mask) -> [text, token, width]`, those of
-    the text encoder alone. `tokens`: it is `Tokenized`; `joint_leads`: each token is of all leads together, and they
-    have one place on the axis of leads. `tracks`: it is `Tracked`. `queries`: it is a `Queried`, which answers texts by
+    the text encoder alone. `tokens`: it is `Tokenized`, and its `embed_ecg(variables, batch, seen)` too takes the
+    tokens that the encoder sees; `joint_leads`: each token is of all leads together, they have one place on the axis of
+    leads, and all are always seen. `tracks`: it is `Tracked`. `queries`: it is a `Queried`, which answers texts by
     itself, beside the space of `aligned`.
 
     `levels`: blocks of the encoder from level 1 on, the first path that matches counts; a parameter that none names
@@ -137,8 +139,8 @@ class Tokenized(Protocol):
 
     def init(self, key: PRNGKeyArray, batch: Batch) -> Variables: ...
 
-    def ecg_token_states(self, variables: Variables, batch: Batch) -> TokenStates:
-        """Deterministic, each record by itself."""
+    def ecg_token_states(self, variables: Variables, batch: Batch, seen: Slots | None = None) -> TokenStates:
+        """Deterministic, each record by itself; of the tokens that are seen, by default all."""
         ...
 
 

@@ -148,22 +148,24 @@ class CgDmer:
         patches, _ = self.patches(batch, draws.lead_mask, draws.hidden)
         return self.loss_of_patches(variables, patches, batch, draws)
 
-    def embed_ecg(self, variables: Variables, batch: Batch) -> dict[str, Float[Array, "batch feature"]]:
+    def embed_ecg(
+        self, variables: Variables, batch: Batch, seen: Slots | None = None
+    ) -> dict[str, Float[Array, "batch feature"]]:
         """Pooled over tokens: `main` (shared and specific side by side), `encoder`, `shared`, `specific`; `aligned`.
 
         `moments` = `main` and the standard deviations over tokens; `per_lead` = the mean over time of shared + specific
         for each lead, `per_lead_moments` = mean and standard deviation over time of both; absent leads are 0.
         """
         patches, valid = self.patches(batch, batch.lead_mask)
-        return self.embed_patches(variables, patches, all_valid(valid))
+        return self.embed_patches(variables, patches, seen or all_valid(valid))
 
-    def ecg_token_states(self, variables: Variables, batch: Batch) -> TokenStates:
+    def ecg_token_states(self, variables: Variables, batch: Batch, seen: Slots | None = None) -> TokenStates:
         """Shared and specific side by side."""
         patches, valid = self.patches(batch, batch.lead_mask)
-        slots = all_valid(valid)
+        slots = seen or all_valid(valid)
         parts = self._apply(variables, patches, slots, method="ecg_parts")
         both = jnp.concatenate([parts.shared, parts.specific], axis=2)
-        return TokenStates(on_grid(both, slots, *valid.shape[1:]), valid)
+        return TokenStates(on_grid(both, slots, *valid.shape[1:]), slots.among(valid[0].size).reshape(valid.shape))
 
     def embed_text(
         self,

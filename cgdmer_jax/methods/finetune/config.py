@@ -7,6 +7,7 @@ from jaxtyping import Array, Bool, Float, Int32
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.fields import Checked, setting
+from cgdmer_jax.models.masking.slots import Slots
 from cgdmer_jax.models.transformer import DEEPEST
 
 PRETRAINED, SCRATCH = "pretrained", "scratch"
@@ -50,6 +51,13 @@ class FinetuneConfig(Checked):
     head_dropout: float = setting(
         0.0,
         "share of that feature's values that are left out in a step, behind its norm",
+        least=0,
+        below=1,
+        younger=True,
+    )
+    token_dropout: float = setting(
+        0.0,
+        "share of a record's tokens that the encoder does not see in a step, which it takes as much less time for",
         least=0,
         below=1,
         younger=True,
@@ -98,3 +106,4 @@ class FinetuneDraws(NamedTuple):
     shift: Int32[Array, "batch"] | None  # samples
     noise_uv: Float[Array, "batch lead time"] | None
     kept: Float[Array, "batch feature"] | None  # 0, or what keeps the mean as it is
+    tokens: Slots | None  # that the encoder sees

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from cgdmer_jax.batch import Batch, blank_batch
 from cgdmer_jax.errors import CgdmerError
@@ -14,7 +14,7 @@ from cgdmer_jax.methods.finetune.needed import needed_paths
 from cgdmer_jax.methods.finetune.network import ClassHead
 from cgdmer_jax.methods.finetune.rates import as_rules, held, rate_factors, trained_from
 from cgdmer_jax.methods.protocol import Aux, Declared, Embedder, TokenStates, Variables
-from cgdmer_jax.models.masking.slots import drop_leads
+from cgdmer_jax.models.masking.slots import Slots, draw_masks, drop_leads, valid_tokens
 
 ENCODER, HEAD = "encoder", "head"  # parts of the parameters; the first also of the state
 AVERAGE, N_AVERAGED = "average", "n_averaged"  # parts of the state, where weights are averaged
@@ -62,6 +62,8 @@ class Finetune:
         self._left_out = {path: leaf for path, leaf in flatten_dict(shapes.params).items() if path not in self._needed}
         self._factors = rate_factors(config, levels, sorted("/".join(path) for path in self._needed))
         self._width = self._feature_width(shapes, blank) if config.head_dropout else None
+        if config.token_dropout:
+            self._grid = jax.eval_shape(encoder.ecg_token_states, shapes, blank).valid.shape[1:]  # leads, patches
 
     # --- the contract -------------------------------------------------------------------------------
 
@@ -84,13 +86,15 @@ class Finetune:
     def draw(self, key: PRNGKeyArray, batch: Batch, progress: Float[Array, ""]) -> FinetuneDraws:
         """Nothing is scheduled."""
         config = self.config
-        lead_key, shift_key, noise_key, dropout_key = jax.random.split(key, 4)
+        lead_key, shift_key, noise_key, dropout_key, *more = jax.random.split(key, 5 if config.token_dropout else 4)
         n, most, keep = len(batch.row), self.most_shift, 1 - config.head_dropout
+        lead_mask = drop_leads(lead_key, batch.lead_mask, config.lead_dropout)
         return FinetuneDraws(
-            drop_leads(lead_key, batch.lead_mask, config.lead_dropout),
+            lead_mask,
             jax.random.randint(shift_key, (n,), -most, most + 1) if most else None,
             config.noise_uv * jax.random.normal(noise_key, batch.signal.shape) if config.noise_uv else None,
             jax.random.bernoulli(dropout_key, keep, (n, self._width)) / keep if keep < 1 else None,
+            self._drawn_tokens(*more, lead_mask, batch) if config.token_dropout else None,
         )
 
     def loss(
@@ -101,7 +105,7 @@ class Finetune:
         if not train:
             return binary_cross_entropy(self.embed_ecg(variables, batch)[LOGITS], labels), Aux(variables.state, {})
         encoder = self._whole(held(variables.params[ENCODER], self._factors), variables.state)
-        read, encoder_state = self._read_in_training(encoder, self.augmented(batch, draws))
+        read, encoder_state = self._read_in_training(encoder, self.augmented(batch, draws), draws.tokens)
         _, logits = self.head.apply({"params": variables.params[HEAD]}, read, draws.kept)
         state = self._averaged(variables) | {ENCODER: encoder_state}
         return binary_cross_entropy(logits, labels), Aux(state, {})
@@ -147,15 +151,23 @@ class Finetune:
 
         return jax.eval_shape(pooled, shapes, blank).shape[1]
 
-    def _read(self, encoder: Variables, batch: Batch) -> HeadInput:
-        if self.config.head_pooling == MAIN:
-            return self.encoder.embed_ecg(encoder, batch)[FEATURE]
-        return self.encoder.ecg_token_states(encoder, batch)
+    def _drawn_tokens(self, key: PRNGKeyArray, lead_mask: Bool[Array, "batch lead"], batch: Batch) -> Slots:
+        _, n_patches = self._grid
+        valid = valid_tokens(lead_mask, batch.length, n_patches, batch.signal.shape[2] // n_patches)
+        share = self.config.token_dropout
+        kept, _ = draw_masks(key, valid, strategy="random", mask_ratio=share, patch_seconds=1.0)
+        return kept
 
-    def _read_in_training(self, encoder: Variables, batch: Batch) -> tuple[HeadInput, dict]:
+    def _read(self, encoder: Variables, batch: Batch, tokens: Slots | None = None) -> HeadInput:
+        seen = () if tokens is None else (tokens,)
+        if self.config.head_pooling == MAIN:
+            return self.encoder.embed_ecg(encoder, batch, *seen)[FEATURE]
+        return self.encoder.ecg_token_states(encoder, batch, *seen)
+
+    def _read_in_training(self, encoder: Variables, batch: Batch, tokens: Slots | None) -> tuple[HeadInput, dict]:
         """The head's input in a training step, and the encoder's new state."""
         if not self.encoder.declared.tracks or self.config.trained == HEAD_ALONE:
-            return self._read(encoder, batch), encoder.state
+            return self._read(encoder, batch, tokens), encoder.state
         made = self.encoder.ecg_in_training(encoder, batch, self._trained_from)
         return made.main if self.config.head_pooling == MAIN else made.tokens, made.state
 
@@ -183,4 +195,9 @@ def _check_can_be_read(config: FinetuneConfig, encoder: Embedder, shapes: Variab
         raise CgdmerError(
             f'config.method.head_pooling is "{pooling}", but the encoder is of {config.encoder_name}, {lacking}; give '
             + ("main or attention" if declared.tokens else "main")
+        )
+    if config.token_dropout and (not declared.tokens or declared.joint_leads):
+        raise CgdmerError(
+            f"config.method.token_dropout is {config.token_dropout:g}, but the encoder is of {config.encoder_name}, "
+            "which has no token for each lead and patch; give 0"
         )

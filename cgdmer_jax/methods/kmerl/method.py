@@ -20,7 +20,7 @@ from cgdmer_jax.models.ecg.vit import patchify
 from cgdmer_jax.models.frozen import held
 from cgdmer_jax.models.heads import masked_mean, masked_std, per_lead_moments
 from cgdmer_jax.models.masking.segments import draw_segments, keep_leads
-from cgdmer_jax.models.masking.slots import all_valid, on_grid, valid_tokens
+from cgdmer_jax.models.masking.slots import Slots, all_valid, on_grid, valid_tokens
 from cgdmer_jax.models.masking.words import PADDING
 from cgdmer_jax.models.text import tower as text_tower
 from cgdmer_jax.models.transformer import MOST_SEQUENCE, Compute
@@ -123,13 +123,15 @@ class KMerl:
         patches, _ = self.patches(batch, draws.lead_mask)
         return self.loss_of_patches(variables, patches, batch, draws)
 
-    def embed_ecg(self, variables: Variables, batch: Batch) -> dict[str, Float[Array, "batch feature"]]:
+    def embed_ecg(
+        self, variables: Variables, batch: Batch, seen: Slots | None = None
+    ) -> dict[str, Float[Array, "batch feature"]]:
         """`main`: the mean over the tokens of the encoder. `moments`: the standard deviations beside it.
 
         `per_lead`: the mean over time of each lead, absent leads are 0. `aligned`: what reports are compared with.
         """
         patches, valid = self.patches(batch, batch.lead_mask)
-        slots = all_valid(valid)
+        slots = seen or all_valid(valid)
         tokens, live = self._apply(variables, patches, slots, method="ecg_tokens"), slots.live()
         main = masked_mean(tokens, live)
         per_lead, _ = per_lead_moments(tokens, slots.index // self.n_patches, live, self.network.n_leads)
@@ -140,12 +142,12 @@ class KMerl:
             "aligned": self._apply(variables, tokens, live, method="align_ecg"),
         }
 
-    def ecg_token_states(self, variables: Variables, batch: Batch) -> TokenStates:
+    def ecg_token_states(self, variables: Variables, batch: Batch, seen: Slots | None = None) -> TokenStates:
         """The encoder's own."""
         patches, valid = self.patches(batch, batch.lead_mask)
-        slots = all_valid(valid)
+        slots = seen or all_valid(valid)
         tokens = self._apply(variables, patches, slots, method="ecg_tokens")
-        return TokenStates(on_grid(tokens, slots, *valid.shape[1:]), valid)
+        return TokenStates(on_grid(tokens, slots, *valid.shape[1:]), slots.among(valid[0].size).reshape(valid.shape))
 
     def embed_text(
         self,

@@ -1,5 +1,7 @@
 """Cross-validation by patient: every record is scored by probes that saw none of its patient."""
 
+from collections.abc import Callable
+from functools import partial
 from itertools import combinations
 from typing import NamedTuple
 
@@ -72,13 +74,17 @@ def patient_folds(
 
 
 def cross_validate(
-    x: Float[np.ndarray, "record feature"], y: Bool[np.ndarray, "record klass"], folds: Int[np.ndarray, "draw record"]
+    x: Float[np.ndarray, "record feature"],
+    y: Bool[np.ndarray, "record klass"],
+    folds: Int[np.ndarray, "draw record"],
+    each: Callable = map,
 ) -> CrossValidated:
     """Nested: the strength that scores a fold is chosen by cross-validation within the others, so 3 folds or more.
 
     `folds`: of each record, by draws of `patient_folds` with different seeds. One draw alone may be a lucky one.
+    `each`: applies a function to each draw, as `map` or in threads.
     """
-    draws = [_score_draw(x, y, fold) for fold in folds]
+    draws = [*each(partial(_score_draw, x, y), folds)]
     path = fit_probe_path(x, y)
     strength = int(np.mean([path.losses(draw.every, y) for draw in draws], axis=0).argmin())
     return CrossValidated(

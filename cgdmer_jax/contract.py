@@ -140,11 +140,16 @@ def patient_hmac_sha256(patient_hash: str, key: bytes) -> str:
 
 
 def without_patients(contract: InputContract, key: bytes | None) -> InputContract:
-    """The contract as it may be handed on: of patients only their number and, with a key, keyed hashes."""
+    """The contract as it may be handed on: of patients only their number and, with a key, keyed hashes.
+
+    Keyed hashes that it has already, of a model that training started from, stay.
+    """
 
     def of(store: TrainedOn) -> TrainedOn:
-        keyed = () if key is None else sorted(patient_hmac_sha256(one, key) for one in store.patient_sha256)
-        return dataclasses.replace(store, patient_sha256=(), patient_hmac_sha256=tuple(keyed))
+        keyed = set(store.patient_hmac_sha256)
+        if key is not None:
+            keyed |= {patient_hmac_sha256(one, key) for one in store.patient_sha256}
+        return dataclasses.replace(store, patient_sha256=(), patient_hmac_sha256=tuple(sorted(keyed)))
 
     return dataclasses.replace(contract, trained_on=tuple(of(store) for store in contract.trained_on))
 

@@ -47,6 +47,6 @@ def main(words: list[str]) -> int:
     parser.add_argument("--unit", choices=UNITS_IN_MV, help="of the samples, where the files do not say it")
     args = parser.parse_args(words)
     hints = Hints(args.rate, names_in_order(args.leads), args.unit)
-    told = embed_folder(args.model, args.records, args.out, feature=args.feature, windows=args.windows, hints=hints)
-    print(told)
+    made = embed_folder(args.model, args.records, args.out, feature=args.feature, windows=args.windows, hints=hints)
+    print(f"{args.out}: {args.feature} of {made.recordings}, {made.width} wide; {made.left_out}")
     return 0

@@ -4,7 +4,7 @@ The model card tells what was trained on, and the figures of every evaluation of
 """
 
 from cgdmer_jax import cli, path_arguments
-from cgdmer_jax.recipes.export import chosen_step, export_model, read_key
+from cgdmer_jax.recipes.export import KEY_HELP, chosen_step, export_model, read_key
 from cgdmer_jax.recipes.trained_run import load_run
 
 EXAMPLE = "python -m experiments.export_model --run=runs/quickstart --out=models/quickstart"
@@ -15,11 +15,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--run", type=path_arguments.path, required=True, help="run folder of experiments.pretrain")
     parser.add_argument("--out", type=path_arguments.new_folder, required=True, help="new model folder")
     parser.add_argument("--checkpoint", type=int, help="step (default: the last; of a fine-tuned run the one scored)")
-    parser.add_argument(
-        "--patient_key",
-        type=path_arguments.path,
-        help="file with a secret of yours: the folder then holds keyed hashes of the training patients (default: none)",
-    )
+    parser.add_argument("--patient_key", type=path_arguments.path, help=KEY_HELP)
     args = parser.parse_args(words)
     key = None if args.patient_key is None else read_key(args.patient_key)
     step = chosen_step(args.run) if args.checkpoint is None else args.checkpoint

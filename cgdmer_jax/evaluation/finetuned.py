@@ -46,7 +46,7 @@ def score_finetuned(run: Path, store: str, split: str, task_name: str) -> tuple[
         note_test_read(subject, command)
     made = embedded(subject, task)
     choose, scored = made[LOGITS][: len(task.choose)], made[LOGITS][len(task.choose) :]
-    head = fit_head(task.name, subject.corpus.classes(task.name), choose, task.labels[task.choose])
+    head = fit_head(task.name, subject.corpus.classes(task.name), choose[None], task.labels[task.choose])
     write_head(folder, head, subject.trained.step, subject.trained.checkpoint)
     setting = setting_of(subject, task, made[FEATURE].shape[1])
     probabilities, labels = head.probabilities(scored), task.labels[task.score]
@@ -59,7 +59,7 @@ def score_finetuned(run: Path, store: str, split: str, task_name: str) -> tuple[
         defined=task.labels[task.fit].any(0) if setting.label_fraction == 1 else None,
         weights=task.weights,
     )
-    rows = (*outcome.rows, *rows_at_thresholds(setting, head, probabilities, labels))
+    rows = (*outcome.rows, *rows_at_thresholds(setting, head, probabilities[None], labels))
     origin = {
         "run": subject.base.run,
         "step": subject.trained.step,
@@ -99,10 +99,16 @@ def setting_of(subject: Subject, task: Task, width: int) -> Setting:
 def fit_head(
     task: str,
     classes: tuple[LabelClass, ...],
-    logits: Float[np.ndarray, "record klass"],
+    logits: Float[np.ndarray, "draw record klass"],
     labels: Bool[np.ndarray, "record klass"],
 ) -> PredictionHead:
-    """Calibration and thresholds of highest F1; a class that cannot be calibrated keeps its probabilities."""
+    """Calibration and thresholds of highest F1; a class that cannot be calibrated keeps its probabilities.
+
+    Logits of several draws of a cross-validation are pooled, each record counted once. One draw would let its luck
+    decide; the mean over draws would be an ensemble's, and calibrate the one probe that is saved as if it were as good.
+    """
+    n_draws = len(logits)
+    logits, every = np.concatenate(logits), np.tile(labels, (n_draws, 1))
     plain = PredictionHead(
         task=task,
         codes=tuple(label.code for label in classes),
@@ -113,7 +119,7 @@ def fit_head(
         thresholds=(None,) * len(classes),
         n_chosen_on=len(labels),
     )
-    found = fit_calibration(plain.probabilities(logits), labels)
+    found = fit_calibration(plain.probabilities(logits), every, n_draws)
     known = np.isfinite(found.slope)
     head = replace(
         plain,
@@ -121,25 +127,29 @@ def fit_head(
         slopes=tuple(np.where(known, found.slope, 1.0).tolist()),
         offsets=tuple(np.where(known, found.offset, 0.0).tolist()),
     )
-    thresholds = best_f1(head.probabilities(logits), labels).threshold.tolist()
+    thresholds = best_f1(head.probabilities(logits), every).threshold.tolist()
     return dataclasses.replace(head, thresholds=tuple(None if one != one else one for one in thresholds))
 
 
 def rows_at_thresholds(
     setting: Setting,
     head: PredictionHead,
-    probabilities: Float[np.ndarray, "record klass"],
+    probabilities: Float[np.ndarray, "draw record klass"],
     labels: Bool[np.ndarray, "record klass"],
 ) -> list[dict]:
-    """Sensitivity and specificity of each class that has a threshold, null where nothing is to be found or missed."""
+    """Sensitivity and specificity of each class that has a threshold, null where nothing is to be found or missed.
+
+    They are means over the draws of a cross-validation, where there are several.
+    """
     rows = []
     for k, (code, threshold) in enumerate(zip(head.codes, head.thresholds, strict=True)):
         if threshold is None:
             continue
-        found, own = probabilities[:, k] >= threshold, labels[:, k]
+        found, own = probabilities[:, :, k] >= threshold, labels[:, k]
         for metric, kept, right in (("sensitivity", own, found), ("specificity", ~own, ~found)):
-            share = float(right[kept].mean()) if kept.any() else float("nan")
-            rows.append(plain_row(setting, metric, code, share, n=len(labels), n_positive=int(own.sum())))
+            share = float(right[:, kept].mean()) if kept.any() else float("nan")
+            size = {"n": len(labels), "n_positive": int(own.sum()), "n_seeds": len(found)}
+            rows.append(plain_row(setting, metric, code, share, **size))
     return rows
 
 

@@ -1,28 +1,34 @@
 """Labels of one's own on a pretrained encoder: cross-validated by patient, then a model folder that predicts."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from cgdmer_jax import provenance
 from cgdmer_jax.data.corpus import Corpus, open_corpus
 from cgdmer_jax.data.loader import Lines
 from cgdmer_jax.data.readers.formats import NO_HINTS, Hints
-from cgdmer_jax.data.sources.table import Understood, open_table
+from cgdmer_jax.data.sources.table import NO_SPLITS, NO_VALIDATION, Understood, open_table
 from cgdmer_jax.data.sources.table_columns import EXAMPLE, LABELS, parse_columns
 from cgdmer_jax.data.store.convert import convert
+from cgdmer_jax.data.store.remarks import some_of
+from cgdmer_jax.data.store.seal import REJECTED
+from cgdmer_jax.data.store.unread import UNREAD, rejected_lines
 from cgdmer_jax.data.text.own_cleaning import no_rules
 from cgdmer_jax.data.token_table import token_table
-from cgdmer_jax.errors import CgdmerError, suggest
+from cgdmer_jax.errors import CgdmerError, suggest, visible
 from cgdmer_jax.evaluation.evaluation_folders import check_writable
 from cgdmer_jax.evaluation.finetuned import fit_head, rows_at_thresholds
-from cgdmer_jax.evaluation.outcome import score
+from cgdmer_jax.evaluation.in_threads import in_threads
 from cgdmer_jax.interop.model_card import Figure
 from cgdmer_jax.metrics import bootstrap
-from cgdmer_jax.metrics.cross_validation import cross_validate
-from cgdmer_jax.metrics.results import RESULTS, Setting, write_results
+from cgdmer_jax.metrics.cross_validation import LEAST_FOLDS, cross_validate, patient_folds
+from cgdmer_jax.metrics.results import RESULTS, Setting, rows_for_scores, write_results
 from cgdmer_jax.npz_file import write_arrays
+from cgdmer_jax.progress import progress_bar
 from cgdmer_jax.recipes import embedding
 from cgdmer_jax.recipes.conversion import describe
 from cgdmer_jax.recipes.fitted_model import head_input, predicting_method, save_fitted
@@ -33,7 +39,8 @@ from cgdmer_jax.whole_file import write_whole
 
 STORE, MODEL, PREDICTIONS, REPORT = "store", "model", "predictions.npz", "report.html"  # in the folder that is made
 FEATURE, EVALUATION, SPLIT = "main", "cross_validation", "all"
-SEED = 0  # of folds and bootstrap
+N_DRAWS = 5  # of the folds: figures of a class with few positives hang on the draw
+SEED = 0  # of the first draw and of the bootstrap
 
 
 def fit_labels(
@@ -46,6 +53,8 @@ def fit_labels(
     task: str | None = None,
     hints: Hints = NO_HINTS,
     n_folds: int = 5,
+    partial: bool = False,
+    patient_key: bytes | None = None,
     processes: int = 1,
 ) -> tuple[dict, ...]:
     """A model that predicts the labels of a table, and what a new patient may expect of it; the rows of results.json.
@@ -55,29 +64,35 @@ def fit_labels(
       `convert` has it (docs/own_data.md); `task` which of the tasks there, where they are several.
     - `out`: folder to write: store/, model/, results.json, predictions.npz, report.html.
     - `hints`: rate, leads and unit of recordings whose files do not say them.
+    - `partial`: whether many of the recordings in the table may lack their files.
+    - `patient_key`: the model folder then holds keyed hashes of the patients, as one that `export_model` writes.
 
-    Stopped at any moment, the same call continues. Raises CgdmerError for a fault in the table, a record that no fold
-    can hold, and where the folder holds a model already.
+    Rows with a `variant` are of one draw of the folds; those without are means over the draws, their intervals over
+    patients and draws. Stopped at any moment, the same call continues. Raises CgdmerError for a fault in the table,
+    too few patients or labels, and where the folder holds a model already.
     """
     if (out / MODEL).exists():
-        raise CgdmerError(f"{out / MODEL} is there already; name another --out")
-    if n_folds < 3:
+        raise CgdmerError(
+            f"{out} is finished: its model is {out / MODEL}, its page {out / REPORT}; to fit again name another --out"
+        )
+    if n_folds < LEAST_FOLDS:
         raise CgdmerError(
             f"--folds={n_folds} is too few: one is scored, and the others are cross-validated to choose the penalty; "
-            "give 3 or more"
+            f"give {LEAST_FOLDS} or more"
         )
     mapping = parse_columns(columns)
     task = _task(mapping.tasks, task)
     understood = open_table(records, labels, mapping, name=name_of_table(labels), cleaning=no_rules(), hints=hints)
     encoder = encoder_of_model(model)
-    corpus = _converted(understood, encoder, out, processes)
+    corpus = _converted(understood, encoder, out, partial, processes)
     lines = np.flatnonzero(corpus.labelled(task))
     y, patients = corpus.labels(task)[lines], corpus.patient_id[lines].astype(str)
     codes = tuple(label.code for label in corpus.classes(task))
     if not (y.any(0) & ~y.all(0)).any():
         raise CgdmerError(f'{len(lines)} records of task "{task}" are labelled, and no class is in some of them alone')
+    folds = np.stack([patient_folds(y, patients, n_folds, SEED + draw) for draw in range(N_DRAWS)])
     x = _features(encoder, corpus, lines, task, codes)
-    made = cross_validate(x, y, patients, n_folds=n_folds, seed=SEED)
+    made = cross_validate(x, y, folds, _in_threads)
     if not made.learned.any():
         raise CgdmerError(
             f'no class of task "{task}" can be learned: all records with it, or all without, are in one of the '
@@ -92,11 +107,18 @@ def fit_labels(
         seen_in_training=n_seen > 0,
     )  # fmt: skip
     weights = bootstrap.patient_weights(patients, bootstrap.N_RESAMPLES, SEED)
-    outcome = score(setting, [made.probabilities], y, codes, probabilities=True, defined=made.learned, weights=weights)
-    rows = (*outcome.rows, *rows_at_thresholds(setting, head, head.probabilities(made.logits), y))
+    together = rows_for_scores(
+        setting, [*made.probabilities], y, codes, probabilities=True, defined=made.learned, weights=weights
+    )
+    calibrated = np.stack([head.probabilities(logits) for logits in made.logits])
+    rows = (*together.rows, *rows_at_thresholds(setting, head, calibrated, y))
+    for draw, scores in enumerate(made.probabilities, start=1):
+        alone = replace(setting, variant=f"draw_{draw}")
+        rows += tuple(rows_for_scores(alone, [scores], y, codes, probabilities=True, defined=made.learned).rows)
     command = provenance.command_line()
-    origin = {"store": corpus.fingerprint, "folds": n_folds, "records": len(lines), "patients": len(set(patients))}
-    origin |= {"patients_named": "patient" in mapping.fields, "seen_in_pretraining": n_seen}
+    origin = {"store": corpus.fingerprint, "folds": n_folds, "draws_of_folds": N_DRAWS}
+    origin |= {"records": len(lines), "patients": len(set(patients)), "patients_named": "patient" in mapping.fields}
+    origin |= {"seen_in_pretraining": n_seen, "records_left_out": len(rejected_lines(out / STORE))}
     write_results(out / RESULTS, command, rows, origin)
     write_arrays(
         out / PREDICTIONS,
@@ -104,7 +126,7 @@ def fit_labels(
             "probability": made.probabilities,
             "label": y,
             "class": np.array(codes),
-            "fold": made.fold,
+            "fold": folds,
             "record_id": corpus.column("record_id")[lines].astype(str),
             "patient_id": patients,
         },
@@ -112,11 +134,23 @@ def fit_labels(
     )
     names = {label.code: label.name for label in corpus.classes(task)}
     write_whole(out / REPORT, fitted_page(rows, names, head.thresholds, command, origin))
-    figures = [_figure(row) for row in rows if (row["class"], row["metric"]) == ("macro_ge10", "auroc")]
+    figures = [_figure(row) for row in together.rows if (row["class"], row["metric"]) == ("macro_ge10", "auroc")]
     save_fitted(
-        out / MODEL, encoder, made.path, made.strength, head, corpus, lines, name=out.absolute().name, figures=figures
-    )
+        out / MODEL, encoder, made.path, made.strength, head, corpus, lines,
+        name=out.absolute().name, figures=figures, patient_key=patient_key,
+    )  # fmt: skip
     return rows
+
+
+def left_out(out: Path) -> str | None:
+    """A sentence on the recordings of the table that took no part in the fit that this folder holds; None: all did."""
+    lines = rejected_lines(out / STORE)
+    if not lines:
+        return None
+    n_unread = sum(line["problem"] in UNREAD for line in lines)
+    told = f"left out: {len(lines):,} of the recordings in the table {some_of([line['record_id'] for line in lines])}"
+    told += f", {n_unread:,} of them missing or unreadable" if n_unread else ""
+    return visible(f"{told}; {out / STORE / REJECTED} says why")
 
 
 def _task(tasks: dict[str, str], asked: str | None) -> str:
@@ -131,7 +165,7 @@ def _task(tasks: dict[str, str], asked: str | None) -> str:
     return asked
 
 
-def _converted(understood: Understood, encoder: StartingEncoder, out: Path, processes: int) -> Corpus:
+def _converted(understood: Understood, encoder: StartingEncoder, out: Path, partial: bool, processes: int) -> Corpus:
     """The recordings as the encoder reads them, in a store that is kept."""
     check_writable(out)
     store, contract = out / STORE, encoder.contract
@@ -144,9 +178,13 @@ def _converted(understood: Understood, encoder: StartingEncoder, out: Path, proc
         seconds=contract.seconds,
         filter=contract.filter,
         derive_limb_leads=contract.derive_limb_leads,
+        partial=partial,
         processes=processes,
     )
-    print(describe(summary, store))
+    # A fit reads neither reports nor splits, so what conversion says of them would be about nothing here.
+    marks = {column: count for column, count in summary.quality.items() if column != "no_report"}
+    remarks = [remark for remark in summary.remarks if remark not in (NO_SPLITS, NO_VALIDATION)]
+    print(describe(replace(summary, quality=marks, remarks=remarks), store))
     return open_corpus((str(store),))
 
 
@@ -160,6 +198,17 @@ def _features(
     return head_input(made[FEATURE])
 
 
+def _in_threads(score: Callable, folds: Int[np.ndarray, "draw record"]) -> list:
+    with progress_bar(len(folds), "draw", "cross-validate") as bar:
+
+        def score_one(fold: Int[np.ndarray, "record"]) -> object:
+            made = score(fold)
+            bar.update()
+            return made
+
+        return in_threads(score_one, folds)
+
+
 def _n_seen(encoder: StartingEncoder, corpus: Corpus, lines: Lines) -> int:
     """Number of these recordings that the encoder was pretrained on; says so where there are any."""
     known = {sha for part in encoder.contract.trained_on for sha in part.signal_sha256}
@@ -171,6 +220,6 @@ def _n_seen(encoder: StartingEncoder, corpus: Corpus, lines: Lines) -> int:
 
 def _figure(row: dict) -> Figure:
     return Figure(
-        "probe, cross-validated by patient", row["store"], row["split"], row["task"], row["value"], row["low"],
-        row["high"], row["n"], (row["domain"],),
+        f"probe, cross-validated by patient, {N_DRAWS} draws of folds", row["store"], row["split"], row["task"],
+        row["value"], row["low"], row["high"], row["n"], (row["domain"],),
     )  # fmt: skip

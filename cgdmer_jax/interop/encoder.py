@@ -44,7 +44,8 @@ class Encoder:
 
     Each method raises CgdmerError, in one sentence, where an argument has the wrong type, shape, rate, unit or lead
     names, and where a signal holds infinite values or no usable lead. Warns once a call of what looks wrong in the
-    signals: leads that are given and not used, gaps, clipped samples, implausible amplitudes, exchanged electrodes.
+    signals: leads that are given and not used, gaps, clipped samples, implausible amplitudes, exchanged electrodes, and
+    a signal shorter than the model's window, as with a wrong `rate`.
 
     It can be pickled, with its weights.
     """
@@ -163,8 +164,9 @@ class Encoder:
     def was_trained_on_patient(self, patients: Iterable[str], key: bytes) -> Bool[np.ndarray, "patient"]:
         """True where the model was trained on that patient; [patient], in the order given.
 
-        `patients`: `<collection>:<id>` of each. `key`: the bytes that the model was exported with (--patient_key).
-        Raises CgdmerError where the model was exported without a key, and where a name is no text.
+        `patients`: `<collection>:<id>` of each. `key`: the bytes that the model was made with (--patient_key); hashes
+        of another key, which a fitted model may have from its encoder, match nobody. Raises CgdmerError where the model
+        was made without a key or knows only the number of that collection's patients, and where a name is no text.
         """
         keyed = {one for part in self.contract.trained_on for one in part.patient_hmac_sha256}
         if not keyed:
@@ -175,9 +177,15 @@ class Encoder:
         if not isinstance(key, bytes):
             raise CgdmerError(f"key is of type {type(key).__name__}, expected bytes; give Path(...).read_bytes()")
         names = list(in_order(patients, "patients"))
+        not_hashed = {p.name for p in self.contract.trained_on if p.n_patients and not p.patient_hmac_sha256}
         for name in names:
             if not isinstance(name, str):
                 raise CgdmerError(f'patients holds {name!r}, expected text; give "<collection>:<id>" of each')
+            if (collection := name.partition(":")[0]) in not_hashed:
+                raise CgdmerError(
+                    f"the model was trained on patients of {collection} and has no hashes of them to compare with; "
+                    "make it with --patient_key, or compare recordings (was_trained_on)"
+                )
         return np.array([patient_hmac_sha256(patient_sha256(name), key) in keyed for name in names], bool)
 
     def embed_text(self, texts: Iterable[str]) -> Float[np.ndarray, "text embedding"]:

@@ -87,9 +87,8 @@ def _of_one(
     windows: str | None,
 ) -> Iterator[tuple[str, Prepared, list[str]]]:
     """Start, window and remarks of each window that is asked for."""
-    parts, passed_over = split(
-        one_recording(signal, leads), rate, contract.seconds, "first" if windows is None else windows
-    )
+    whole = one_recording(signal, leads)
+    parts, passed_over = split(whole, rate, contract.seconds, "first" if windows is None else windows)
     if not (passed_over and windows in (None, "all")):  # the others were asked for
         passed_over = None
     for part in parts:
@@ -100,6 +99,9 @@ def _of_one(
             raise CgdmerError(f"{where}{error}") from error
         if passed_over and part is parts[0]:
             remarks.append(f'{passed_over}; choose with windows="first", "centre" or "all"')
+        if whole.shape[1] < round(contract.seconds * rate):  # a wrong rate shows in nothing else
+            lasts = f"{whole.shape[1] / rate:g} s at {rate:g} Hz, shorter than the model's {contract.seconds:g} s"
+            remarks.append(f"{lasts}: the rest is padded; look whether the rate is right")
         yield f"from {part.start_s:g} s", prepared, remarks
 
 

@@ -28,17 +28,21 @@ class Calibration:
         return expit(self.slope * _logit(p) + self.offset)
 
 
-def fit_calibration(p: Float[np.ndarray, "record klass"], y: Bool[np.ndarray, "record klass"]) -> Calibration:
+def fit_calibration(
+    p: Float[np.ndarray, "record klass"], y: Bool[np.ndarray, "record klass"], n_draws: int = 1
+) -> Calibration:
     """By class, on records that the probabilities were not fitted on.
+
+    `n_draws`: times that each record is among them, with other probabilities. It counts as one all the same.
 
     The targets are Platt's (1999, section 2.2): a little inside 0 and 1, so that ten separated positives do not make
     anyone certain.
     """
     slope, offset = np.full((2, p.shape[1]), np.nan)
-    n_positive = y.sum(0)
-    enough = np.minimum(n_positive, len(y) - n_positive) >= ENOUGH_POSITIVES
+    n_positive, n_negative = y.sum(0) // n_draws, (~y).sum(0) // n_draws
+    enough = np.minimum(n_positive, n_negative) >= ENOUGH_POSITIVES
     for k in np.flatnonzero(enough):
-        share = np.where(y[:, k], (n_positive[k] + 1) / (n_positive[k] + 2), 1 / (len(y) - n_positive[k] + 2))
+        share = np.where(y[:, k], (n_positive[k] + 1) / (n_positive[k] + 2), 1 / (n_negative[k] + 2))
         # A target between 0 and 1 is both labels, each with its share.
         both = np.repeat([True, False], len(y))
         logits = np.tile(_logit(p[:, k : k + 1]), (2, 1))

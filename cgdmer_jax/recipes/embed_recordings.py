@@ -58,10 +58,18 @@ class ReadRecord(NamedTuple):
     n_windows_left_out: int  # none of a record that is left out whole
 
 
+class EmbeddedFolder(NamedTuple):
+    """Outcome of `embed_folder` in words for the user: "7 windows of 3 records", and what was left out."""
+
+    recordings: str
+    left_out: str
+    width: int  # of an embedding
+
+
 def embed_folder(
     model: str, records: Path, out: Path, *, feature: str = "main", windows: str = "first", hints: Hints = NO_HINTS
-) -> str:
-    """Embeds every recording below a folder, whatever its format; the sentence that sums it up.
+) -> EmbeddedFolder:
+    """Embeds every recording below a folder, whatever its format.
 
     - `model`: model folder, or hf://owner/name@revision.
     - `records`: folder, searched whole. What cannot be used in it is left out and printed with the reason.
@@ -119,7 +127,7 @@ def embed_folder(
         with whole_file(out) as file:
             np.savez(file, **{name: rows[name] for name in ("record", "start_s", "embedding")})
         unfinished.remove()
-    return f"{out}: {_summary(rows, feature, len(named), found.n_left_out)}"
+    return _in_words(rows, len(named), found.n_left_out)
 
 
 def _means(rows: RowsOfPart) -> RowsOfPart:
@@ -131,15 +139,15 @@ def _means(rows: RowsOfPart) -> RowsOfPart:
     return {"record": names[order], "start_s": rows["start_s"][first[order]], "embedding": means}
 
 
-def _summary(rows: RowsOfPart, feature: str, n_records: int, n_not_read: int) -> str:
+def _in_words(rows: RowsOfPart, n_records: int, n_not_read: int) -> EmbeddedFolder:
     n_rows, n_read = len(rows["record"]), len(set(rows["record"].tolist()))
     several = f"{n_rows} windows of " if n_rows > n_read else ""
     noun = "record" if n_read == 1 else "records"
-    told = f"{feature} of {several}{n_read} {noun}, {rows['embedding'].shape[1]} wide; "
-    told += f"{n_records - n_read + n_not_read} left out"
+    told = f"{n_records - n_read + n_not_read} left out"
     n_windows_left_out, n_suspicious = rows["n_windows_left_out"].sum(), rows["suspicious"].sum()
     told += f", and {n_windows_left_out} of their windows" if n_windows_left_out else ""
-    return told + (f"; something looks wrong in {n_suspicious}, see above" if n_suspicious else "")
+    told += f"; something looks wrong in {n_suspicious}, see above" if n_suspicious else ""
+    return EmbeddedFolder(f"{several}{n_read} {noun}", told, rows["embedding"].shape[1])
 
 
 def _computed_by() -> list[str]:

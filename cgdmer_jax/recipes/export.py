@@ -22,6 +22,9 @@ from cgdmer_jax.short_paths import short
 from cgdmer_jax.training.run_folder import YOUNGER
 from cgdmer_jax.waveform.conditioning import SHORTEST_SECONDS
 
+KEY_HELP = (
+    "file with a secret of yours: the model folder then holds keyed hashes of the training patients (default: none)"
+)
 LEAST_KEY = 16  # bytes
 SHOWN = ("probe", "zero_shot", "finetune")
 PLACES = ("text_tower", "encoder_from")  # fields that name a folder

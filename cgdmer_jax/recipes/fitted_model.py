@@ -64,8 +64,12 @@ def save_fitted(
     *,
     name: str,
     figures: list[Figure],
+    patient_key: bytes | None,
 ) -> None:
-    """Writes the folder; `strength` is which one of the probe's, `lines` are the records that it was fitted on."""
+    """Writes the folder; `strength` is which one of the probe's, `lines` are the records that it was fitted on.
+
+    `patient_key`: as of `export_model`. What the encoder's own folder tells of its patients is kept.
+    """
     method, fields = predicting_method(encoder, head.task, head.codes)
     kernel = probe.weights[strength] / probe.std[:, None]
     bias = probe.bias[strength] - probe.mean @ kernel
@@ -78,7 +82,7 @@ def save_fitted(
     variables: Variables = method.started({ENCODER: kept.params, HEAD: params}, kept.state)
     own = build.trained_on(corpus, 0, lines)
     contract = without_patients(
-        dataclasses.replace(encoder.contract, trained_on=(own, *encoder.contract.trained_on)), None
+        dataclasses.replace(encoder.contract, trained_on=(own, *encoder.contract.trained_on)), patient_key
     )
     stores = [facts_of(own, corpus.stores[0]), *(facts_of(part, None) for part in encoder.contract.trained_on)]
     origin = {"fitted_at_commit": commit(), "encoder": encoder.name}

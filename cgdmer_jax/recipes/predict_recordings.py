@@ -5,7 +5,8 @@ import io
 from pathlib import Path
 
 from cgdmer_jax.data.readers.formats import NO_HINTS, Hints
-from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.errors import CgdmerError, visible
+from cgdmer_jax.interop.prediction_head import PredictionHead
 from cgdmer_jax.interop.pretrained import read_model
 from cgdmer_jax.npz_file import read_arrays
 from cgdmer_jax.recipes.embed_recordings import embed_folder
@@ -15,7 +16,7 @@ ENDING, LOGITS = ".csv", "logits"
 
 
 def predict_folder(model: str, records: Path, out: Path, *, windows: str = "first", hints: Hints = NO_HINTS) -> str:
-    """Predicts every recording below a folder, whatever its format; the sentence that sums it up.
+    """Predicts every recording below a folder, whatever its format; says what was written and how it is read.
 
     - `model`: model folder that predicts (of `fit`, or exported from a run of `finetune`).
     - `out`: .csv file to write: record, start_s (seconds), the probability of each class by its code, and in `found`
@@ -28,7 +29,7 @@ def predict_folder(model: str, records: Path, out: Path, *, windows: str = "firs
     if head is None:
         raise CgdmerError(f"{model} predicts no classes; give a model folder of experiments.fit or of a fine-tuned run")
     logits = out.with_name(f".{out.name}.{LOGITS}.npz")  # until the table is written
-    told = embed_folder(model, records, logits, feature=LOGITS, windows=windows, hints=hints)
+    read = embed_folder(model, records, logits, feature=LOGITS, windows=windows, hints=hints)
     made = read_arrays(logits, remedy="run the command again")
     probabilities = head.probabilities(made["embedding"])
     table = io.StringIO(newline="")
@@ -40,4 +41,15 @@ def predict_folder(model: str, records: Path, out: Path, *, windows: str = "firs
         writer.writerow([name, f"{start_s:g}", *(f"{probability:.4f}" for probability in row), ";".join(found)])
     write_whole(out, table.getvalue())
     logits.unlink()
-    return told.replace(str(logits), str(out))
+    return f"{out}: a line for each of {read.recordings}; {read.left_out}\n{_how_to_read(head)}"
+
+
+def _how_to_read(head: PredictionHead) -> str:
+    cuts = zip(head.codes, head.thresholds, strict=True)
+    thresholds = ", ".join(f"{code} {'none' if cut is None else f'{cut:.3f}'}" for code, cut in cuts)
+    raw = [code for code, calibrated in zip(head.codes, head.calibrated, strict=True) if not calibrated]
+    told = f" (not calibrated: {', '.join(raw)})" if raw else ""
+    return visible(
+        f"columns {', '.join(head.codes)}: probability of each, 0 to 1{told}; found: those at or above their threshold "
+        f"({thresholds}); start_s: where in the recording the window begins, in seconds"
+    )

@@ -136,6 +136,21 @@ def test_of_a_long_recording_the_chosen_windows_are_embedded_and_the_first_with_
     np.testing.assert_allclose(scores[:3], encoder.zero_shot(recordings_mv[:3], prompts, 500, LEADS, "mV"), atol=1e-6)
 
 
+def test_a_recording_shorter_than_the_window_is_told_with_the_duration_that_the_rate_makes_of_it(
+    encoder, recordings_mv
+):
+    """10 s at 100 Hz, called 500 Hz."""
+    given = recordings_mv[:, :, ::5]
+    with pytest.warns(UserWarning, match="^2 s at 500 Hz, shorter than the model's 10 s"):
+        encoder.embed(given[0], 500, LEADS, "mV")
+    with pytest.warns(UserWarning, match="in 5 of 5 signals: 2 s at 500 Hz, .*signals 0, 1, 2, 3, 4"):
+        encoder.embed(given, 500, LEADS, "mV")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        encoder.embed(given, 100, LEADS, "mV")
+        encoder.embed(np.concatenate([given[0], given[0, :, :200]], axis=1), 100, LEADS, "mV", windows="all")
+
+
 def test_a_list_of_leads_and_the_samples_of_one_lead_are_one_recording(encoder, embedded, recordings_mv):
     for given in (list(recordings_mv[3]), recordings_mv[3].tolist(), tuple(jnp.asarray(recordings_mv[3]))):
         np.testing.assert_allclose(encoder.embed(given, 500, LEADS, "mV"), embedded[3], atol=1e-4)

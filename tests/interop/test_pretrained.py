@@ -270,6 +270,14 @@ def test_keyed_hashes_of_patients_are_compared_by_the_owner_of_the_key_alone(exp
     save_model(tmp_path / "n", **exported | {"contract": without_patients(contract, None)})
     with pytest.raises(CgdmerError, match="no hashes of patients to compare with; export it with --patient_key"):
         load(tmp_path / "n").was_trained_on_patient(asked, key)
+    more = TrainedOn("hospital", "e" * 64, (patient_sha256("hospital:1"),), ())
+    both = replace(without_patients(contract, key), trained_on=(more, *without_patients(contract, key).trained_on))
+    assert without_patients(both, b"another secret of").trained_on[1] == part  # keyed before, by somebody else
+    save_model(tmp_path / "o", **exported | {"contract": without_patients(both, None)})
+    fitted = load(tmp_path / "o")
+    assert fitted.was_trained_on_patient(asked, key).tolist() == [True, False, True, False]
+    with pytest.raises(CgdmerError, match="was trained on patients of hospital and has no hashes of them"):
+        fitted.was_trained_on_patient(["hospital:1"], key)
     for given, words in ((asked[0], "patients is a str, expected several"), ({*asked}, "patients is a set")):
         with pytest.raises(CgdmerError, match=words):
             encoder.was_trained_on_patient(given, key)

@@ -48,6 +48,14 @@ def test_a_class_with_nine_positives_or_nine_negatives_is_not_calibrated():
     assert np.isnan(fit_calibration(p, y).slope).tolist() == [True, True, False]
 
 
+def test_a_record_that_is_there_in_several_draws_counts_once():
+    p = np.linspace(0.01, 0.99, 100)[:, None].repeat(2, axis=1)
+    y = np.arange(100)[:, None] >= [91, 60]
+    one, pooled = fit_calibration(p, y), fit_calibration(np.tile(p, (5, 1)), np.tile(y, (5, 1)), n_draws=5)
+    assert np.isnan(pooled.slope).tolist() == [True, False]
+    np.testing.assert_allclose([pooled.slope[1], pooled.offset[1]], [one.slope[1], one.offset[1]], rtol=1e-3)
+
+
 def test_probabilities_of_exactly_0_and_1_stay_finite():
     p, y = np.array([[0.0], [1.0]] * 30), np.array([[False], [True], [True], [False], [False], [True]] * 10)
     assert np.isfinite(fit_calibration(p, y).probabilities(p)).all()

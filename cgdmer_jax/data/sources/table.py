@@ -31,6 +31,9 @@ SPLITS = {
     "validation": ("val", "valid", "validation", "dev"),
     "test": ("test", "testing", "holdout"),
 }
+# Remarks that matter to pretraining and evaluation alone, which have splits.
+NO_SPLITS = "no column names folds or splits, so a tenth of the patients, by hash, is in each fold"
+NO_VALIDATION = "no record is of the validation split: a ninth of the training patients, by hash, makes it up"
 _WHOLE = re.compile(r"^(\d+)\.0+$", re.ASCII)  # how a frame writes 15709 in a column that has a gap
 
 
@@ -202,7 +205,7 @@ def _folds(table: TableFile, columns: dict[str, list[str]], patients: list[str],
         _check_patients(table, columns["fold"][0], "fold", patients, given)
         return given
     if "split" not in columns:
-        remarks.append("no column names folds or splits, so a tenth of the patients, by hash, is in each fold")
+        remarks.append(NO_SPLITS)
         return [fold_of_patient(patient) for patient in patients]
     splits = _read(
         table, columns["split"], partial(_word_of, known=SPLITS), "no split; write train, validation or test"
@@ -210,7 +213,7 @@ def _folds(table: TableFile, columns: dict[str, list[str]], patients: list[str],
     _check_patients(table, columns["split"][0], "split", patients, splits)
     with_validation = "validation" in splits
     if not with_validation:
-        remarks.append("no record is of the validation split: a ninth of the training patients, by hash, makes it up")
+        remarks.append(NO_VALIDATION)
     return [fold_of_split(split, patient, with_validation) for split, patient in zip(splits, patients, strict=True)]
 
 

@@ -64,15 +64,19 @@ def most_unread(n_records: int) -> float | int:
 
 def check_nothing_came_back(out: Path, source: Source) -> None:
     """Raises when a sealed store lacks records that can be read now."""
-    info, _ = read_info(out)
-    table = io.StringIO(seal.table_bytes(out, info, seal.REJECTED).decode(), newline="")
-    rows = [int(line["row"]) for line in csv.DictReader(table) if line["problem"] in UNREAD]
+    rows = [int(line["row"]) for line in rejected_lines(out) if line["problem"] in UNREAD]
     back = readable(source.read, (source.records[row] for row in rows))
     if back:
         raise CgdmerError(
             f"{out} was sealed without {len(back)} record(s) that can be read now (the first: {back[0].record_id}); "
             "delete that folder and run the same command again, or name another --out"
         )
+
+
+def rejected_lines(out: Path) -> list[dict[str, str]]:
+    """Lines of a sealed store's rejected.csv: row, record_id, problem, reason."""
+    info, _ = read_info(out)
+    return [*csv.DictReader(io.StringIO(seal.table_bytes(out, info, seal.REJECTED).decode(), newline=""))]
 
 
 def is_unread(note: Note) -> bool:

@@ -3,6 +3,7 @@
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Num
@@ -100,7 +101,7 @@ def _of_one(
             raise CgdmerError(f"{where}{error}") from error
         if passed_over and part is parts[0]:
             remarks.append(f'{passed_over}; choose with windows="first", "centre" or "all"')
-        yield f"from {part.start_s:g} s", prepared, remarks
+        yield f"from {part.start_s:g} s", replace(prepared, start_s=part.start_s), remarks
 
 
 def _window(

@@ -9,7 +9,9 @@ from safetensors.numpy import load_file, save_file
 
 import cgdmer_jax
 from cgdmer_jax.batch import blank_batch
+from cgdmer_jax.data.token_table import token_table
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.evaluation.case_waves import open_wave_model, waves_of
 from cgdmer_jax.evaluation.delineation import marked_lines, open_marked
 from cgdmer_jax.interop.encoder import Encoder
 from cgdmer_jax.methods.delineate.method import HEAD
@@ -133,3 +135,16 @@ def test_a_model_does_what_it_was_trained_for_alone(encoder: Encoder, pretrained
     assert encoder.features == {} and "delineates P, QRS and T" in repr(encoder)
     with pytest.raises(CgdmerError, match="delineates and gives no features; give the pretrained run or model"):
         encoder_of_model(str(saved[0]))
+
+
+def test_it_marks_a_stored_record_and_refuses_a_store_of_another_length(saved, encoder, pretrained, corpus, tmp_path):
+    folder, line = str(saved[0]), 3
+    blank = token_table(corpus, encoder_of_model(pretrained).tokenizer, 16)
+    marked = waves_of(open_wave_model(folder, corpus), corpus, line, blank)
+    (found,) = encoder.delineate(corpus.read(np.array([line])), rate=RATE, leads=LEADS, unit="uV")
+    assert marked == {lead: tuple(waves) for lead, waves in found.items()}
+    with pytest.raises(CgdmerError, match=r"--waves=.*small has no head that delineates; give a folder that"):
+        open_wave_model(pretrained, corpus)
+    other = open_marked(marked_store(tmp_path / "other", 1, seconds=2.0))
+    with pytest.raises(CgdmerError, match=r"was trained with seconds 10\.0, and store .*other has 2\.0; give a model"):
+        open_wave_model(folder, other)

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax.traverse_util import flatten_dict
 
 from baselines.delineation.unet import UNetDelineator
 from cgdmer_jax.commands import delineate
@@ -13,7 +14,7 @@ from cgdmer_jax.data.loader import sequential_batches
 from cgdmer_jax.data.record_columns import WAVES
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.delineation import open_marked
-from cgdmer_jax.interop.pretrained import content_sha256, save_model
+from cgdmer_jax.interop.pretrained import content_sha256, read_model, save_model
 from cgdmer_jax.methods.delineate.method import ENCODER, HEAD
 from cgdmer_jax.metrics.delineation import score_waves
 from cgdmer_jax.recipes.delineate import WaveTrainer, on_encoder
@@ -81,8 +82,14 @@ def _batch(corpus):
 def test_the_command_scores_five_folds_and_says_what_it_was_given(model, store, tmp_path, capsys):
     out = tmp_path / "out.json"
     words = [f"--model={model}", f"--store={store}", f"--out={out}", "--steps=1", "--trained=head"]
-    assert delineate.main(words) == 0
+    assert delineate.main([*words, f"--model_out={tmp_path / 'waves'}"]) == 0
     told, document = capsys.readouterr().out, json.loads(out.read_text())
+    assert f"model of 20 records: {tmp_path / 'waves'}" in told
+    made = read_model(tmp_path / "waves")
+    assert made.method_name == "delineate" and made.method.config.trained == "head"
+    kept = flatten_dict(made.variables.params[ENCODER])  # the encoder stayed as it was
+    given = flatten_dict(encoder_of_model(model).variables.params)
+    assert kept and all(np.array_equal(leaf, given[path]) for path, leaf in kept.items())
     assert told.count("boundary F1 P") == 6 and f"; {out}" in told
     assert document["settings"] | {"store": ""} == {
         **{"method": "cgdmer", "encoder_from": ".../small", "seen_in_training": False, "store": ""},

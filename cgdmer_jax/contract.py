@@ -170,6 +170,7 @@ class Prepared:
     agreement: Agreement  # of the limb leads
     derived: Bool[np.ndarray, "12"]  # limb leads made from two others, on request
     extra_leads: tuple[str, ...]  # names outside the twelve: not used
+    start_s: float = 0.0  # where it begins in the recording that it is a window of
 
     @property
     def remarks(self) -> list[str]:

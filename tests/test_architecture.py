@@ -48,9 +48,9 @@ ALLOWED: dict[str, set[str]] = {
     "models": set(),
     "methods": {"models", "batch"},
     "training": {"methods.protocol", "batch", "contract", "config", "early_stop", "metrics_file", "renamed_fields"},
-    "metrics": {"batch", "provenance"},
+    "metrics": {"batch", "provenance", "waveform.waves"},
     "interop": {"models", "methods", "contract", "waveform", "batch", "given_input", "renamed_fields", "data.text"},
-    "report": {"metrics", "metrics_file"},  # it draws the training curves from metrics.jsonl
+    "report": {"metrics", "metrics_file", "waveform.waves"},  # it draws the training curves from metrics.jsonl
 }
 UPPER = (
     "recipes",

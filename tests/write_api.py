@@ -31,6 +31,7 @@ SECTIONS = {
     "Using a model": [
         Public("cgdmer_jax", "load"),
         Public("cgdmer_jax.interop.encoder", "Encoder"),
+        Public("cgdmer_jax.waveform.waves", "FoundWave"),
         Public("cgdmer_jax.interop.sklearn_features", "EcgFeatures", called=True),
         Public("cgdmer_jax.interop.sklearn_classifier", "EcgClassifier", called=True),
     ],

@@ -11,7 +11,7 @@ from cgdmer_jax import path_arguments
 from cgdmer_jax.cli import run
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.delineation import cross_validate, open_marked
-from cgdmer_jax.recipes.delineate import fold_trainer
+from cgdmer_jax.recipes.delineate import WaveTrainer
 
 UNET, NEUROKIT = "unet", "neurokit"
 
@@ -28,7 +28,7 @@ def main(words: list[str]) -> None:
     if args.baseline == UNET:
         settings = {"method": UNET, "steps": args.steps, "seed": args.seed}
         method = UNetDelineator(corpus.rate)
-        trained_fold = fold_trainer(method, None, corpus, max_tokens=1, steps=args.steps, seed=args.seed)
+        trained_fold = WaveTrainer(method, None, corpus, max_tokens=1, steps=args.steps, seed=args.seed).fold
     else:
         try:
             from baselines.delineation import neurokit

@@ -9,8 +9,8 @@ from jaxtyping import Float, Int8
 
 from cgdmer_jax.data.corpus import Corpus
 from cgdmer_jax.data.loader import Lines
-from cgdmer_jax.metrics.delineation import WAVES
 from cgdmer_jax.recipes.delineate import Delineated
+from cgdmer_jax.waveform.waves import WAVES
 
 NAMES = {"P": "ECG_P", "QRS": "ECG_R", "T": "ECG_T"}  # beginnings of NeuroKit2's names
 

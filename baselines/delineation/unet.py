@@ -50,7 +50,7 @@ class UNet(nn.Module):
 class UNetDelineator:
     """The method object: each lead by itself, all with the same weights."""
 
-    declared = Declared(recordings=False, text=False, record_columns=(WAVES,))
+    declared = Declared(recordings=False, text=False, delineates=True, record_columns=(WAVES,))
 
     def __init__(self, rate: float):
         self.network = UNet()

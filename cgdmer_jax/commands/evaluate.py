@@ -36,6 +36,9 @@ def main(words: list[str]) -> int:
     )
     parser.add_argument("--case", help="record shown on the report's patient page (default: the first one scored)")
     parser.add_argument(
+        "--waves", type=path_arguments.names, help="model folder that marks P, QRS and T there (docs/delineation.md)"
+    )
+    parser.add_argument(
         "--prompts", type=path_arguments.path, help="JSON file of your own zero-shot prompts (docs/own_data.md)"
     )
     args = parser.parse_args(words)
@@ -52,5 +55,6 @@ def main(words: list[str]) -> int:
         tables=args.tables,
         case=args.case,
         prompts=args.prompts,
+        waves=args.waves,
     )
     return 0

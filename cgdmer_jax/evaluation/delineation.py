@@ -4,7 +4,6 @@ import math
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool
 
 from cgdmer_jax import provenance
 from cgdmer_jax.data.corpus import Corpus, open_corpus
@@ -37,7 +36,7 @@ def cross_validate(trained_fold: TrainedFold, corpus: Corpus, settings: dict[str
     """
     settings = settings | {"store": corpus.fingerprint}
     done = _read_done(out, settings)
-    lines = np.flatnonzero(annotated_records(corpus))
+    lines = marked_lines(corpus)
     folds = [in_folds(corpus.fold[lines], part) for part in PARTS]
     for part, scored in zip(PARTS, folds, strict=True):
         if not scored.any():
@@ -60,9 +59,11 @@ def cross_validate(trained_fold: TrainedFold, corpus: Corpus, settings: dict[str
     return document
 
 
-def annotated_records(corpus: Corpus) -> Bool[np.ndarray, "record"]:
+def marked_lines(corpus: Corpus) -> Lines:
+    """Records of which a lead is annotated, those that a delineation learns from and is scored on."""
     classes = corpus.record_columns[WAVES]
-    return np.array([(classes[np.array([line])] != NOT_ANNOTATED).any() for line in range(corpus.n_records)])
+    marked = [(classes[np.array([line])] != NOT_ANNOTATED).any() for line in range(corpus.n_records)]
+    return np.flatnonzero(marked)
 
 
 def n_empty(found: Delineated, corpus: Corpus, lines: Lines) -> int:

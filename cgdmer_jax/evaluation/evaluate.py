@@ -14,6 +14,7 @@ from cgdmer_jax.data.published_splits import published_prompts_sha256, tables_sh
 from cgdmer_jax.data.text.own_prompts import read_prompts
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.evaluation.baselines import convolutions, differences
+from cgdmer_jax.evaluation.case_waves import open_wave_model
 from cgdmer_jax.evaluation.embedded import embed_records, fit_headline
 from cgdmer_jax.evaluation.evaluation_folders import check_writable, folder_of, folder_of_step
 from cgdmer_jax.evaluation.merl_protocol import merl_records, no_signals
@@ -73,6 +74,7 @@ def evaluate(
     tables: Path | None = None,
     case: str | None = None,
     prompts: Path | None = None,
+    waves: str | None = None,
 ) -> Evaluated:
     """Scores a run on a store; writes results.json, predictions.npz, report.json and report.html, and prints the table.
 
@@ -85,14 +87,17 @@ def evaluate(
     - `protocol`: "clean", or "merl" with `tables`, the folder of its published splits.
     - `case`: the record whose page the report has; None = the first one scored.
     - `prompts`: JSON file of zero-shot prompts (docs/own_data.md); None = those of the collection.
+    - `waves`: model folder that delineates (docs/delineation.md); it marks P, QRS and T on that page. None = no marks.
 
-    Raises CgdmerError, before anything is computed, where run, store, parts, features or case do not fit each other and
-    where nothing can be written.
+    Raises CgdmerError, before anything is computed, where run, store, parts, features, case or waves do not fit each
+    other and where nothing can be written.
     """
     known = PARTS if protocol == "clean" else MERL_PARTS
     check_request(protocol, tables, parts or (), features or (), case)
     if prompts is not None and protocol == "merl":
         raise CgdmerError("--prompts: protocol merl has prompts of its own; leave it out")
+    if waves is not None and protocol == "merl":
+        raise CgdmerError("--waves: the report of protocol merl has no patient's page; leave it out")
     own_prompts = None if prompts is None else read_prompts(prompts)
     if kernels < 1 or random_seeds < 0:
         raise CgdmerError(f"--kernels={kernels} --random_seeds={random_seeds}: expected at least 1 and at least 0")
@@ -102,6 +107,8 @@ def evaluate(
     subject = replace(subject, own_prompts=own_prompts)
     if case is not None:
         subject = with_case(subject, case)
+    if waves is not None:
+        subject = replace(subject, wave_model=open_wave_model(waves, subject.corpus))
     chosen = tuple(name for name in known if parts is None or name in (*parts, "probe"))
     asked = Asked(chosen_features(subject.trained, features), random_seeds, kernels, chosen)
     cache = folder_of(subject.trained.folder, subject.trained.contract, subject.corpus, split)

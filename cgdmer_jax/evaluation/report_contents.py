@@ -8,6 +8,7 @@ import numpy as np
 
 import cgdmer_jax
 from cgdmer_jax.data.splits import in_folds, probe_folds
+from cgdmer_jax.evaluation.case_waves import waves_of
 from cgdmer_jax.evaluation.embedded import Embedded, Headline
 from cgdmer_jax.evaluation.outcome import leave_out
 from cgdmer_jax.evaluation.parts import CleanInputs
@@ -79,7 +80,8 @@ def _case(subject: Subject, embedded: Embedded, headline: Headline) -> Case:
     line = int(subject.lines[at])
     probes = headline.probes
     fitted = {task.name: _fitted(task, probes[task.name]) for task in subject.tasks}
-    tracing = tracing_of(corpus, line, base.store)
+    tracing, marking = tracing_of(corpus, line, base.store), subject.wave_model
+    origin = case_facts(subject.trained, corpus, line, base, fitted, asked=subject.case is not None)
     return Case(
         tracing=tracing,
         findings=tuple(
@@ -91,9 +93,10 @@ def _case(subject: Subject, embedded: Embedded, headline: Headline) -> Case:
         report=report_of(corpus, line),
         reports=_reports(subject, embedded, at),
         recordings=_recordings(subject, headline, at),
-        origin=case_facts(subject.trained, corpus, line, base, fitted, asked=subject.case is not None),
+        origin=origin | ({"Waves marked by": marking.told} if marking else {}),
         record_id=str(corpus.column("record_id")[line]),
         heart_rate=heart_rate_of(tracing),
+        waves=waves_of(marking, corpus, line, subject.table) if marking else None,
     )
 
 

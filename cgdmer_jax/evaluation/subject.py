@@ -12,6 +12,7 @@ from cgdmer_jax.data.splits import ProbeFolds, in_folds, probe_folds
 from cgdmer_jax.data.text.own_prompts import PromptSet
 from cgdmer_jax.data.token_table import TokenTable, token_table
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.evaluation.case_waves import WaveModel
 from cgdmer_jax.evaluation.leaks import Overlap, find_overlap
 from cgdmer_jax.evaluation.outcome import leave_out
 from cgdmer_jax.metrics import bootstrap
@@ -56,6 +57,7 @@ class Subject:
     left_out: tuple[str, ...] = ()  # tasks that this store cannot score, and why
     case: str | None = None  # the record whose pages the report has; None = the first one scored
     own_prompts: PromptSet | None = None  # of the user's file; None = those of the collection
+    wave_model: WaveModel | None = None  # marks the waves of that record; None = they are not marked
 
     @property
     def of_reports(self) -> str:

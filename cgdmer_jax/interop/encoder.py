@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from itertools import islice
+from typing import Any
 
 import jax
 import numpy as np
@@ -19,8 +20,10 @@ from cgdmer_jax.interop.given_texts import Prompts, check_known, cleaned_text, g
 from cgdmer_jax.interop.prediction_head import PredictionHead
 from cgdmer_jax.interop.program import Program
 from cgdmer_jax.methods.batched import Texts, embed_recordings, embed_texts, records_at_once
-from cgdmer_jax.methods.protocol import Embedder, Variables
+from cgdmer_jax.methods.delineate.method import wave_classes
+from cgdmer_jax.methods.protocol import Delineator, Embedder, Variables
 from cgdmer_jax.methods.zero_shot import class_answers, class_vectors
+from cgdmer_jax.waveform.waves import FoundWave, waves_by_lead
 
 TEXTS_AT_ONCE = 64  # in use they are few
 
@@ -30,7 +33,8 @@ class Encoder:
 
     `features`: width of each feature that `embed` can give, by name. `contract`: rate (Hz), length (seconds) and leads
     that the model reads, and what it was trained on. `max_tokens`: longer texts are cut there. `classes` and
-    `thresholds`: of a model that predicts, what `predict` tells of; else empty.
+    `thresholds`: of a model that predicts, what `predict` tells of; else empty. A model that was trained to `delineate`
+    does that alone.
 
     Arguments that the methods share:
 
@@ -52,7 +56,7 @@ class Encoder:
 
     def __init__(
         self,
-        method: Embedder,
+        method: Embedder | Delineator,
         variables: Variables,
         contract: InputContract,
         tokenizer: Tokenizer,
@@ -66,15 +70,19 @@ class Encoder:
         self._variables = jax.device_put(variables)
         self._tokenizer = tokenizer
         self._head = head
-        self._embed_ecg = Program(method.embed_ecg)
-        self._embed_text = Program(method.embed_text) if method.declared.text else None
+        declared = method.declared
+        self._embed_ecg = Program(method.embed_ecg) if declared.recordings else None
+        self._embed_text = Program(method.embed_text) if declared.text else None
+        self._wave_classes = Program(partial(wave_classes, method)) if declared.delineates else None
         # The number of questions varies, so these are compiled anew for each.
-        asks = method.declared.queries
+        asks = declared.queries
         self._query_texts, self._answer = map(jax.jit, (method.query_texts, method.query_ecg)) if asks else (None, None)
 
     @cached_property
     def features(self) -> dict[str, int]:
-        """Width of each feature that `embed` can give, by name."""
+        """Width of each feature that `embed` can give, by name; empty of a model that delineates."""
+        if self._embed_ecg is None:
+            return {}
         made = self._embed_ecg.result_shapes(self._variables, self._blank_batch(records_at_once()))
         return {name: value.shape[1] for name, value in made.items()}
 
@@ -91,9 +99,9 @@ class Encoder:
     def __repr__(self) -> str:
         """Input and features, for a notebook."""
         contract, features = self.contract, ", ".join(f"{name} {width}" for name, width in self.features.items())
+        gives = f"features: {features}" if features else "delineates P, QRS and T"
         return (
-            f"<Encoder of {contract.seconds:g} s at {contract.rate:g} Hz, leads {', '.join(contract.leads)}; "
-            f"features: {features}>"
+            f"<Encoder of {contract.seconds:g} s at {contract.rate:g} Hz, leads {', '.join(contract.leads)}; {gives}>"
         )
 
     def __reduce__(self) -> tuple:
@@ -144,6 +152,8 @@ class Encoder:
 
     def check_feature(self, feature: object) -> None:
         """Raises CgdmerError where the model has no feature of that name; `feature`: a name in `features`."""
+        if not self.features:
+            raise CgdmerError("the model delineates and gives no features; load the pretrained one that it was made of")
         if not isinstance(feature, str) or feature not in self.features:
             raise CgdmerError(f'the model has no feature "{feature}".{suggest(str(feature), self.features)}')
 
@@ -251,6 +261,42 @@ class Encoder:
         one = logits.ndim == 1
         return {code: float(p[0]) if one else p for code, p in zip(self._head.codes, found, strict=True)}
 
+    def delineate(
+        self,
+        signal: Signals,
+        rate: float | int,
+        leads: Iterable[str],
+        unit: str,
+        *,
+        windows: str | None = None,
+    ) -> dict[str, list[FoundWave]] | list[dict[str, list[FoundWave]]]:
+        """P, QRS and T of each lead in order of time, by lead: of one `signal`; a list of such of several.
+
+        Each wave has a `kind` ("P", "QRS" or "T"), and `onset_s` and `offset_s` in seconds from the beginning of the
+        recording. As in scoring, gaps of up to 40 ms within a wave are closed, then P and QRS below 40 ms and T below
+        80 ms are dropped. A wave that the window cuts begins or ends there. A lead that was not used has no entry.
+        Raises CgdmerError where the model was not trained to delineate (docs/delineation.md), and as `embed` does.
+        """
+        if self._wave_classes is None:
+            raise CgdmerError(
+                "the model has no head that delineates; train one (experiments.delineate, --model=FOLDER "
+                "--model_out=NEW) and load the folder made by that"
+            )
+        found, remarks = self._computed(signal, rate, leads, unit, windows, self._delineated)
+        remarks.warn(counted(signal, windows))
+        return found
+
+    def _delineated(self, prepared: Iterable[Prepared]) -> list[dict[str, list[FoundWave]]]:
+        """Waves of each recording, by lead."""
+        found = []
+        for batch, some in self._blocks(self._fitting(prepared), records_at_once()):
+            classes = np.asarray(self._wave_classes(self._variables, batch))
+            found += [
+                waves_by_lead(own[:, : one.length], one.lead_mask, self.contract.rate, one.start_s)
+                for own, one in zip(classes, some, strict=False)  # the last rows of a batch may be blank
+            ]
+        return found
+
     def _embedded(
         self,
         signal: Signals,
@@ -270,8 +316,8 @@ class Encoder:
         leads: Iterable[str],
         unit: str,
         windows: str | None,
-        compute: Callable[[Iterable[Prepared]], np.ndarray],
-    ) -> tuple[Float[np.ndarray, "..."], Remarks]:
+        compute: Callable[[Iterable[Prepared]], Sequence],
+    ) -> tuple[Any, Remarks]:
         """The result of `compute` on the prepared signals, a row each, and the remarks about them."""
         remarks = Remarks()
         made = compute(prepare_all(self.contract, signal, rate, leads, unit, windows, remarks))
@@ -308,13 +354,17 @@ class Encoder:
 
     def _batches(self, prepared: Iterator[Prepared], size: int) -> Iterator[tuple[Batch, int]]:
         """Full batches, with the number of real records."""
+        return ((batch, len(some)) for batch, some in self._blocks(prepared, size))
+
+    def _blocks(self, prepared: Iterator[Prepared], size: int) -> Iterator[tuple[Batch, list[Prepared]]]:
+        """Full batches, with the recordings in them."""
         while some := list(islice(prepared, size)):
             batch = self._blank_batch(size)._replace(
                 signal=filled_up(np.stack([one.signal for one in some]), size),
                 lead_mask=filled_up(np.stack([one.lead_mask for one in some]), size),
                 length=filled_up(np.array([one.length for one in some], np.int32), size),
             )
-            yield batch, len(some)
+            yield batch, some
 
     def _blank_batch(self, size: int) -> Batch:
         contract = self.contract

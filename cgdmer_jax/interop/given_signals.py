@@ -3,6 +3,7 @@
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Num
@@ -102,7 +103,7 @@ def _of_one(
         if whole.shape[1] < round(contract.seconds * rate):  # a wrong rate shows in nothing else
             lasts = f"{whole.shape[1] / rate:g} s at {rate:g} Hz, shorter than the model's {contract.seconds:g} s"
             remarks.append(f"{lasts}: the rest is padded; look whether the rate is right")
-        yield f"from {part.start_s:g} s", prepared, remarks
+        yield f"from {part.start_s:g} s", replace(prepared, start_s=part.start_s), remarks
 
 
 def _window(

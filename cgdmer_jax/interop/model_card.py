@@ -49,16 +49,26 @@ def model_card(
 ) -> str:
     """Markdown; `origin` is what config.json says of the run, `vocabulary` where the tokenizer's words are from."""
     parts = [
-        f"---\nlibrary_name: cgdmer_jax\ntags: [ecg, electrocardiogram, {method}]\n---\n",
-        f"# {title}\n\n{DISCLAIMER}\n",
+        beginning(title, method),
         _use(contract, "" if head is None else _classes(head)),
-        _input(contract),
-        _data(stores, contract, vocabulary),
+        input_section(contract),
+        data_section(stores, contract, vocabulary),
         _figures(figures),
         _limits(contract, figures, predicts=head is not None),
-        "## Origin\n\n" + "".join(f"- {name}: {value}\n" for name, value in origin.items()),
+        origin_section(origin),
     ]
     return "\n".join(parts)
+
+
+def beginning(title: str, method: str) -> str:
+    """Front matter of the hub, title and disclaimer."""
+    front = f"---\nlibrary_name: cgdmer_jax\ntags: [ecg, electrocardiogram, {method}]\n---\n"
+    return f"{front}\n# {title}\n\n{DISCLAIMER}\n"
+
+
+def origin_section(origin: dict) -> str:
+    """A line for each field."""
+    return "## Origin\n\n" + "".join(f"- {name}: {value}\n" for name, value in origin.items())
 
 
 def _classes(head: PredictionHead) -> str:
@@ -96,7 +106,8 @@ unit is refused.
 {classes}"""
 
 
-def _input(contract: InputContract) -> str:
+def input_section(contract: InputContract) -> str:
+    """Rate, length, leads, filter and scaling that the model reads."""
     leads = ", ".join(contract.leads)
     limb_leads = "absent limb leads are made from two others; " if contract.derive_limb_leads else ""
     return f"""## Input
@@ -108,7 +119,8 @@ All of it: `input.json`.
 """
 
 
-def _data(stores: Sequence[StoreFacts], contract: InputContract, vocabulary: str) -> str:
+def data_section(stores: Sequence[StoreFacts], contract: InputContract, vocabulary: str) -> str:
+    """Collections that were trained on, and what `input.json` tells of them."""
     patients = "Of patients there is only the number."
     if any(part.patient_hmac_sha256 for part in contract.trained_on):
         patients = (

@@ -2,6 +2,8 @@
 
 from cgdmer_jax.methods.cgdmer.method import CgDmer, CgDmerConfig
 from cgdmer_jax.methods.cmelt.method import CMelt, CMeltConfig
+from cgdmer_jax.methods.delineate.config import DelineateConfig
+from cgdmer_jax.methods.delineate.method import Delineate
 from cgdmer_jax.methods.finetune.config import FinetuneConfig
 from cgdmer_jax.methods.finetune.method import Finetune
 from cgdmer_jax.methods.kmerl.method import KMerl, KMerlConfig
@@ -11,7 +13,8 @@ from cgdmer_jax.methods.merl.method import Merl, MerlConfig
 METHODS = {
     "cgdmer": (CgDmer, CgDmerConfig),
     "cmelt": (CMelt, CMeltConfig),
-    "finetune": (Finetune, FinetuneConfig),  # it wraps one of the others (make.py)
+    "delineate": (Delineate, DelineateConfig),  # it wraps one of the others (make.py), as does
+    "finetune": (Finetune, FinetuneConfig),
     "kmerl": (KMerl, KMerlConfig),
     "masked_text": (MaskedText, MaskedTextConfig),
     "merl": (Merl, MerlConfig),

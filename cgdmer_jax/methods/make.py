@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.fields import called, from_fields
 from cgdmer_jax.methods import METHODS
+from cgdmer_jax.methods.delineate.config import DelineateConfig
 from cgdmer_jax.methods.finetune.config import FinetuneConfig
 from cgdmer_jax.methods.finetune.method import Finetune
 from cgdmer_jax.methods.protocol import Method
@@ -40,10 +41,10 @@ def make_method(
     config = from_fields(kind, fields, where, remedy=remedy)
     size = {"n_leads": n_leads, "n_samples": n_samples, "rate": rate, "max_tokens": max_tokens}
     words = {"vocabulary": vocabulary, "full_stop": full_stop}
-    if isinstance(config, FinetuneConfig):
+    if isinstance(config, FinetuneConfig | DelineateConfig):
         inner = called(where, "encoder")
         encoder = make_method(config.encoder_name, config.encoder, **size, **words, where=inner, remedy=remedy)
         if isinstance(encoder, Finetune) or not encoder.declared.recordings:
             raise CgdmerError(f'{inner}_name is "{config.encoder_name}", which is no pretrained encoder of recordings')
-        return Finetune(config, encoder, **size)
+        return method(config, encoder, **size)
     return method(config, **size, **words)

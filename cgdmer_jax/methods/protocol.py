@@ -77,7 +77,7 @@ class Declared:
     the text encoder alone. `tokens`: it is `Tokenized`, and its `embed_ecg(variables, batch, seen)` too takes the
     tokens that the encoder sees; `joint_leads`: each token is of all leads together, they have one place on the axis of
     leads, and all are always seen. `tracks`: it is `Tracked`. `queries`: it is a `Queried`, which answers texts by
-    itself, beside the space of `aligned`.
+    itself, beside the space of `aligned`. `delineates`: it is a `Delineator`.
 
     `levels`: blocks of the encoder from level 1 on, the first path that matches counts; a parameter that none names
     stands before them, at level 0. Empty: the encoder has no blocks that could be trained in part.
@@ -97,6 +97,7 @@ class Declared:
     joint_leads: bool = False
     tracks: bool = False
     queries: bool = False
+    delineates: bool = False
     levels: tuple[Level, ...] = ()
     text_columns: tuple[str, ...] = ()
     record_columns: tuple[str, ...] = ()
@@ -152,6 +153,15 @@ class Tracked(Protocol):
 
     def ecg_in_training(self, variables: Variables, batch: Batch, trained_from: int) -> InTraining:
         """As a step of training has it; norms below that level take the running statistics, which stay."""
+        ...
+
+
+@runtime_checkable
+class Delineator(Objective, Protocol):
+    """A method that declares `delineates`: it learns the record column `waves` and tells P, QRS and T."""
+
+    def wave_logits(self, variables: Variables, batch: Batch) -> Float[Array, "batch lead time klass"]:
+        """Of none, P, QRS and T for each sample of each lead; deterministic, each record by itself."""
         ...
 
 

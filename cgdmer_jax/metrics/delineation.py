@@ -14,14 +14,12 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int
 
-WAVES = {"P": 1, "QRS": 2, "T": 3}  # by name
+from cgdmer_jax.waveform.waves import WAVES, Classes, cleaned, runs
+
 NOT_ANNOTATED = -1
 TOLERANCE_MS = 150.0  # as in the papers on LUDB
-LEAST_MS = {"P": 40.0, "QRS": 40.0, "T": 80.0}  # shorter waves are taken for noise
-MERGED_MS = 40.0  # shorter gaps within a wave are taken for noise
 EDGES = ("onset", "offset")
 
-Classes = Int[np.ndarray, " time"]
 Leads = Sequence[Int[np.ndarray, "_"]]  # classes of several leads, each of its own length
 Places = Int[np.ndarray, "_"]  # samples, in order
 
@@ -32,27 +30,6 @@ class Matched(NamedTuple):
     errors: Int[np.ndarray, " pair"]
     n_marked: int
     n_predicted: int
-
-
-def runs(classes: Classes, wave: int) -> Int[np.ndarray, "run 2"]:
-    """First and last sample of each stretch of that class."""
-    inside = np.concatenate([[False], classes == wave, [False]])
-    edges = np.flatnonzero(inside[1:] != inside[:-1]).reshape(-1, 2)
-    return edges - [0, 1]
-
-
-def cleaned(classes: Classes, rate: float) -> Classes:
-    """Without gaps of up to MERGED_MS between samples of one wave, then without waves shorter than LEAST_MS."""
-    classes = classes.copy()
-    for first, last in runs(classes, 0):
-        inner = 0 < first and last + 1 < len(classes) and classes[first - 1] == classes[last + 1]
-        if inner and (last - first + 1) * 1000 <= MERGED_MS * rate:
-            classes[first : last + 1] = classes[first - 1]
-    for name, wave in WAVES.items():
-        for first, last in runs(classes, wave):
-            if (last - first + 1) * 1000 < LEAST_MS[name] * rate:
-                classes[first : last + 1] = 0
-    return classes
 
 
 def edges_of(classes: Classes, wave: int) -> dict[str, Places]:

@@ -116,7 +116,11 @@ class Config(Checked):
 
 
 _GROUPS = ("method", "data", "optimizer", "run")
-DATA = {"masked_text": ReportsConfig, "finetune": LabelledConfig}  # of the methods that are not pretrained
+DATA = {  # of the methods that are not pretrained
+    "masked_text": ReportsConfig,
+    "finetune": LabelledConfig,
+    "delineate": DataConfig,  # which no config file has: it is trained by its command alone
+}
 
 
 def groups(method_name: str, where: str = "config.method") -> dict[str, type]:

@@ -59,7 +59,7 @@ def export_model(run: Trained, out: Path, patient_key: bytes | None = None) -> N
         out,
         variables=run.variables,
         method_name=method,
-        method_fields=_without_places(run.config.method.to_dict()),
+        method_fields=without_places(run.config.method.to_dict()),
         max_tokens=run.config.data.max_tokens,
         contract=contract,
         tokenizer=run.tokenizer,
@@ -75,10 +75,10 @@ def chosen_step(run: Path) -> int | None:
     return None if found is None else found.step
 
 
-def _without_places(fields: dict) -> dict:
+def without_places(fields: dict) -> dict:
     """A method's fields without the folders of this machine."""
     return {
-        name: _without_places(value) if isinstance(value, dict) else short(value) if name in PLACES else value
+        name: without_places(value) if isinstance(value, dict) else short(value) if name in PLACES else value
         for name, value in fields.items()
     }
 

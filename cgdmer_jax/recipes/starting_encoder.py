@@ -56,5 +56,6 @@ def encoder_of_model(model: str) -> StartingEncoder:
 
 
 def _check_pretrained(method_name: str, given: str) -> None:
-    if method_name == "finetune":
-        raise CgdmerError(f"{given} was fine-tuned itself; give the pretrained run or model that it started from")
+    if method_name in ("finetune", "delineate"):
+        how = "was fine-tuned itself" if method_name == "finetune" else "delineates and gives no features"
+        raise CgdmerError(f"{given} {how}; give the pretrained run or model that it started from")

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float32, Float64, Int16
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.report.json_fields import from_json, to_json
 from cgdmer_jax.sealed_json import read_sealed, sealed
+from cgdmer_jax.waveform.waves import WAVES, FoundWave
 from cgdmer_jax.whole_file import write_json
 
 CONTENTS = "report.json"
@@ -101,6 +102,7 @@ class Case:
     origin: dict[str, str]  # what the model saw in training, protocol, fold
     record_id: str | None = None
     heart_rate: float | None = None  # beats a minute; None = not measurable
+    waves: dict[str, tuple[FoundWave, ...]] | None = None  # by lead; None = no model was asked for them
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,7 @@ def read_contents(folder: Path) -> Contents:
             if one.made_mv.shape != one.tracing.signal_uv.shape:
                 raise CgdmerError("a reconstruction has another length than its recording")
         _check_excerpts(contents.case)
+        _check_waves(contents.case)
     except CgdmerError as error:
         raise CgdmerError(f"{path} does not hold what this version writes ({error}); {REMEDY}") from error
     return contents
@@ -144,3 +147,9 @@ def _check_excerpts(case: Case | None) -> None:
     for one in near:
         if one.excerpt and len(one.excerpt.leads) != len(one.excerpt.signal_uv):
             raise CgdmerError("a neighbouring recording has another number of leads than of names for them")
+
+
+def _check_waves(case: Case | None) -> None:
+    by_lead = case.waves if case and case.waves else {}
+    if any(wave.kind not in WAVES for waves in by_lead.values() for wave in waves):
+        raise CgdmerError("a wave is of a kind that is not known")

@@ -46,23 +46,26 @@ class PaperLayout:
         return ("rows further apart than usual, so that they do not overlap",) if wide else ()
 
 
-def layout_of(extents: Sequence[Extent]) -> PaperLayout:
-    """The usual gain before half of it, and as few strips cut as can be, the highest first."""
+def layout_of(extents: Sequence[Extent], foot_mm: float = 0.0) -> PaperLayout:
+    """The usual gain before half of it, and as few strips cut as can be, the highest first.
+
+    `foot_mm`: room at the bottom of each row that its traces leave free.
+    """
     falling = sorted(extents, key=lambda one: -max(one.up_mv, one.down_mv))
     for n_cut in range(len(falling)):
         for gain in GAINS:
-            layout = _layout(falling[n_cut:], gain)
+            layout = _layout(falling[n_cut:], gain, foot_mm)
             if layout.height <= HIGHEST_MM:
                 return layout
-    return _layout((), GAINS[0])
+    return _layout((), GAINS[0], foot_mm)
 
 
-def _layout(extents: Sequence[Extent], gain: float) -> PaperLayout:
+def _layout(extents: Sequence[Extent], gain: float, foot_mm: float) -> PaperLayout:
     edges, baselines = [0.0], []
     for row in range(N_ROWS):
         own = [one for one in extents if one.row == row]
         above = max([LEAST_MM, *(_boxes(one.up_mv * gain) for one in own)])
-        below = max([LEAST_MM, *(_boxes(one.down_mv * gain) for one in own)])
+        below = max([LEAST_MM, *(_boxes(one.down_mv * gain + foot_mm) for one in own)])
         baselines.append(edges[-1] + above)
         edges.append(baselines[-1] + below)
     return PaperLayout(gain, tuple(edges), tuple(baselines))

@@ -1,6 +1,7 @@
 """ECG paper as SVG in true millimetres: 25 mm/s, 10 mm/mV (or half), 3x4 leads of 2.5 s above 10 s of lead II."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +9,9 @@ from jaxtyping import Bool, Float, Int
 
 from cgdmer_jax.errors import visible
 from cgdmer_jax.report.ecg_layout import Extent, PaperLayout, layout_of
+from cgdmer_jax.report.ecg_waves import ROOM_MM, SHAPES, marks_svg, sample_svg
 from cgdmer_jax.report.shown import escape
+from cgdmer_jax.waveform.waves import FoundWave
 
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 ROWS = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))
@@ -35,22 +38,26 @@ def ecg_page_svg(
     lead_mask: Bool[np.ndarray, "12"] | None = None,
     overlay_mv: Float[np.ndarray, "12 time"] | None = None,
     hidden: Bool[np.ndarray, "12 patch"] | None = None,
+    waves: Mapping[str, Sequence[FoundWave]] | None = None,
 ) -> str:
     """One page of the first 10 s in canonical lead order; each lead's median (of the signal) is its baseline.
 
     No trace leaves its row: ecg_layout.py says how. What differs from a usual page stands beside `subtitle`.
     `hidden` patches (equal parts of the whole signal) are shaded; `overlay_mv`, a reconstruction, is drawn in
-    blue there, or everywhere without `hidden`. A lead that is False in `lead_mask` is named and left blank.
+    blue there, or everywhere without `hidden`. A lead that is False in `lead_mask` is named and left blank. `waves`
+    are marked below the traces of their leads.
     """
     present = np.ones(12, bool) if lead_mask is None else lead_mask
     strips = [_Strip(lead, row, column, COLUMN_S) for row, of in enumerate(ROWS) for column, lead in enumerate(of)]
     strips.append(_Strip(RHYTHM, len(ROWS), 0, PAGE_S))
-    layout = layout_of([_extent(signal_mv, rate, strip) for strip in strips if present[LEADS.index(strip.lead)]])
-    parts = [_draw(signal_mv, rate, present, overlay_mv, hidden, strip, layout) for strip in strips]
+    extents = [_extent(signal_mv, rate, strip) for strip in strips if present[LEADS.index(strip.lead)]]
+    layout = layout_of(extents, 0.0 if waves is None else ROOM_MM)
+    parts = [_draw(signal_mv, rate, present, overlay_mv, hidden, waves or {}, strip, layout) for strip in strips]
     # Ground first: no shade may cover a neighbouring row's trace.
     drawn = [piece for layer in zip(*parts, strict=True) for piece in layer]
     width, height = WIDTH_MM + 2 * MARGIN_MM, layout.height + HEAD_MM + FOOT_MM
-    told = _told(signal_mv.shape[1] / rate, rate, layout, present, overlay_mv is not None, hidden is not None)
+    shown = overlay_mv is not None, hidden is not None, waves is not None
+    told = _told(signal_mv.shape[1] / rate, rate, layout, present, *shown)
     # Ids by content: several pages stand in one document.
     name = "ecg-" + hashlib.sha256("".join([title, told, *drawn]).encode(errors="surrogatepass")).hexdigest()[:12]
     lines = [
@@ -66,7 +73,7 @@ def ecg_page_svg(
         _grid(layout.height),
         *drawn,
         "</svg>",
-        _footer(height - 2.8, layout.mm_per_mv, overlay_mv is not None, hidden is not None),
+        _footer(height - 2.8, layout.mm_per_mv, *shown),
         "</svg>",
     ]
     return "\n".join(line for line in lines if line)
@@ -86,7 +93,9 @@ class _Strip(NamedTuple):
         return np.arange(first, min(first + round(self.seconds * rate), n_samples - 1) + 1)
 
 
-def _told(seconds: float, rate: float | int, layout: PaperLayout, present, overlaid: bool, shaded: bool) -> str:
+def _told(
+    seconds: float, rate: float | int, layout: PaperLayout, present, overlaid: bool, shaded: bool, marked: bool
+) -> str:
     """Description for a reader who cannot see the page."""
     absent = [lead for lead, is_so in zip(LEADS, present, strict=True) if not is_so]
     rows = "; ".join(", ".join(row) for row in ROWS)
@@ -98,8 +107,13 @@ def _told(seconds: float, rate: float | int, layout: PaperLayout, present, overl
         f"Not recorded: {', '.join(absent)}." if absent else "",
         "Shaded: hidden from the model." if shaded else "",
         "In blue: as reconstructed by the model." if overlaid else "",
+        f"Marked below the traces, as found by a model: {_listed_shapes()}." if marked else "",
     ]
     return " ".join(word for word in words if word)
+
+
+def _listed_shapes() -> str:
+    return ", ".join(f"{kind} by {shape}" for kind, shape in SHAPES.items())
 
 
 def _zero_mv(of_lead: Float[np.ndarray, "time"]) -> float:
@@ -113,8 +127,8 @@ def _extent(signal_mv, rate, strip) -> Extent:
     return Extent(strip.row, float(max(shown.max(initial=0), 0)), float(max(-shown.min(initial=0), 0)))
 
 
-def _draw(signal_mv, rate, present, overlay_mv, hidden, strip, layout):
-    """(shade, calibration and tick, trace, overlay, label)."""
+def _draw(signal_mv, rate, present, overlay_mv, hidden, waves, strip, layout):
+    """(shade, calibration and tick, marks of waves, trace, overlay, label)."""
     index = LEADS.index(strip.lead)
     x = TIME_ZERO_MM + strip.column * COLUMN_S * MM_PER_S
     y, gain = layout.baselines[strip.row], layout.mm_per_mv
@@ -122,10 +136,10 @@ def _draw(signal_mv, rate, present, overlay_mv, hidden, strip, layout):
     mark = tick if strip.column else _calibration(y, gain)
     label = _text(x + 1, y - LABEL_MM, strip.lead, size=3.6, weight="bold")
     if not present[index]:
-        return "", mark, "", "", label + _text(x + 8, y + 1, "not recorded", size=3.2)
+        return "", mark, "", "", "", label + _text(x + 8, y + 1, "not recorded", size=3.2)
     samples = strip.samples(rate, signal_mv.shape[1])
     if not len(samples):
-        return "", mark, "", "", label
+        return "", mark, "", "", "", label
     zero_mv = _zero_mv(signal_mv[index])
     x_mm = TIME_ZERO_MM + samples / rate * MM_PER_S
     edges = layout.edges[strip.row], layout.edges[strip.row + 1]
@@ -133,20 +147,21 @@ def _draw(signal_mv, rate, present, overlay_mv, hidden, strip, layout):
     trace = _path(x_mm, y_mm, edges, INK, 0.28)
     if _leaves(y_mm, edges):
         label += _text(x + 10, y - LABEL_MM, "cut at the edge of its row", size=2.8)
+    from_s = strip.column * COLUMN_S
+    marks = marks_svg(waves.get(strip.lead, ()), from_s, from_s + strip.seconds, x, MM_PER_S, edges[1])
     shade, overlay = "", ""
     covered = np.ones(len(samples), bool)
     if hidden is not None:
         n_samples = signal_mv.shape[1]
         patch = n_samples / hidden.shape[1]
         covered = hidden[index, np.minimum(samples // patch, hidden.shape[1] - 1).astype(int)]
-        from_s = strip.column * COLUMN_S
         shade = _shade(hidden[index], patch / rate, from_s, from_s + strip.seconds, y)
     if overlay_mv is not None:
         values = np.where(covered, overlay_mv[index, samples] - zero_mv, np.nan)
         overlay = _path(x_mm, y - values * gain, edges, RECONSTRUCTED, 0.32)
         if _leaves(y - values * gain, edges):
             label += _text(x + 10, y - LABEL_MM + 3.2, "prediction cut at the edge", size=2.8)
-    return shade, mark, trace, overlay, label
+    return shade, mark, marks, trace, overlay, label
 
 
 def _leaves(y_mm, edges) -> bool:
@@ -221,7 +236,7 @@ def _fitted(y: float | int, words: str, *, size: float, weight: str = "normal") 
     return _text(MARGIN_MM, y, words, size=min(size, WIDTH_MM / wide) if wide else size, weight=weight)
 
 
-def _footer(y: float | int, mm_per_mv: float, overlaid: bool, shaded: bool) -> str:
+def _footer(y: float | int, mm_per_mv: float, overlaid: bool, shaded: bool, marked: bool) -> str:
     """Speeds on the left, legend on the right."""
     pieces = [_text(MARGIN_MM, y, f"25 mm/s · {mm_per_mv:g} mm/mV", size=3.2)]
     x = 60.0
@@ -235,4 +250,11 @@ def _footer(y: float | int, mm_per_mv: float, overlaid: bool, shaded: bool) -> s
         x += 55
         pieces.append(f'<path d="M{x:g} {y - 1:g}h7" stroke="{INK}" stroke-width="0.4"/>')
         pieces.append(_text(x + 9, y, "recorded", size=3.2))
+        x += 30
+    if marked:
+        pieces.append(_text(x, y, "found by a model:", size=3.2))
+        x += 28
+        for kind in SHAPES:
+            pieces += [sample_svg(kind, x, y - 0.6), _text(x + 6.5, y, kind, size=3.2)]
+            x += 12 + 2.4 * len(kind)
     return "".join(pieces)

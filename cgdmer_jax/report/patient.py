@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from cgdmer_jax.report.contents import Case, Finding, Tracing
+from cgdmer_jax.report.contents import Case, Finding
 from cgdmer_jax.report.ecg_paper import ecg_page_svg
 from cgdmer_jax.report.neighbours import NO_REPORT, nearest_recordings, nearest_reports
 from cgdmer_jax.report.shell import ecg_figure, sheet
@@ -15,6 +15,7 @@ ON_PAPER = (
     "Printed on A4 at 100 % (not fitted to the page), 25 mm are 1 s and the pulse left of each row is 1 mV; "
     "screens differ, and a narrow one shows it smaller."
 )
+MARKED = "The marks below the traces are P, QRS and T as a model found them in each lead; no expert has looked at them."
 HEART_RATE = (
     "estimated by this program, not measured by hand: 60 s over the median distance between QRS complexes, which are "
     "found by the slope of all recorded leads together"
@@ -28,7 +29,7 @@ def case_section(case: Case, versions: str) -> str:
             sheet(
                 [
                     "<h2>One patient</h2>",
-                    ecg_figure(_svg(case.tracing), ON_PAPER),
+                    ecg_figure(_svg(case), ON_PAPER if case.waves is None else f"{ON_PAPER} {MARKED}"),
                     _heart_rate(case.heart_rate),
                     "<h3>Quality of the recording</h3>",
                     _remarks(case.remarks),
@@ -47,13 +48,15 @@ def case_section(case: Case, versions: str) -> str:
     )
 
 
-def _svg(tracing: Tracing) -> str:
+def _svg(case: Case) -> str:
+    tracing = case.tracing
     return ecg_page_svg(
         tracing.signal_mv,
         tracing.rate,
         title=tracing.title,
         subtitle=tracing.subtitle,
         lead_mask=tracing.lead_mask,
+        waves=case.waves,
     )
 
 

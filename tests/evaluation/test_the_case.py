@@ -2,18 +2,25 @@
 
 import shutil
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from baselines.delineation.unet import UNetDelineator
 from cgdmer_jax.data.corpus import open_corpus
 from cgdmer_jax.data.sources import synthetic
 from cgdmer_jax.data.store.convert import convert
 from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.evaluation.case_waves import WaveModel
 from cgdmer_jax.evaluation.evaluate import evaluate
+from cgdmer_jax.interop.pretrained import Model
+from cgdmer_jax.methods.protocol import Variables
 from cgdmer_jax.metrics.results import read_results
 from cgdmer_jax.recipes.pretrain import pretrain
+from cgdmer_jax.recipes.trained_run import load_run
 from cgdmer_jax.report.contents import read_contents
 from cgdmer_jax.waveform.heart_rate import heart_rates
+from cgdmer_jax.waveform.waves import waves_by_lead
 from tests.evaluation.plain import plain_config, plain_known
 
 PLACE = "evaluation/synthetic/validation"
@@ -102,3 +109,33 @@ def test_a_case_of_protocol_merl_is_refused(tmp_path):
     asked = ASKED | {"protocol": "merl", "tables": tmp_path, "case": "1"}
     with pytest.raises(CgdmerError, match="--case: the report of protocol merl has no patient's page; leave it out"):
         evaluate(tmp_path / "run", "store", "validation", **asked)
+    asked = asked | {"case": None, "waves": "models/waves"}
+    with pytest.raises(CgdmerError, match="--waves: the report of protocol merl has no patient's page; leave it out"):
+        evaluate(tmp_path / "run", "store", "validation", **asked)
+
+
+class Loud(UNetDelineator):
+    """Whatever is beyond 0.3 mV is a QRS complex."""
+
+    def wave_logits(self, variables, batch):
+        loud = jnp.abs(batch.signal) > 300
+        return jnp.stack([~loud, jnp.zeros_like(loud), loud, jnp.zeros_like(loud)], axis=-1).astype(jnp.float32)
+
+
+def test_waves_are_marked_on_the_page_by_the_model_that_was_asked_for(copied, monkeypatch):
+    run, store = copied
+    trained, asked = load_run(run, None), []
+    model = Model("loud", {}, Loud(50.0), Variables({}, {}), trained.contract, trained.tokenizer, 1, None)
+
+    def opened(name, corpus):
+        asked.append((name, str(corpus.stores[0].path)))
+        return WaveModel(model, "loudness")
+
+    monkeypatch.setattr("cgdmer_jax.evaluation.evaluate.open_wave_model", opened)
+    evaluate(run, str(store), "validation", **ASKED, waves="models/waves")
+    case, page = read_contents(run / PLACE).case, (run / PLACE / "report.html").read_text()
+    assert asked == [("models/waves", str(store))] and case.origin["Waves marked by"] == "loudness"
+    loud = 2 * (np.abs(case.tracing.signal_uv.astype(int)) > 300)
+    expected = waves_by_lead(loud, case.tracing.lead_mask, 50.0)
+    assert any(expected.values()) and case.waves == {lead: tuple(waves) for lead, waves in expected.items()}
+    assert "found by a model:" in page and "no expert has looked at them" in page

@@ -5,15 +5,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from cgdmer_jax.methods.delineate.config import ALL, HEAD_ALONE, DelineateConfig
 from cgdmer_jax.methods.delineate.loss import masked_cross_entropy
-from cgdmer_jax.methods.delineate.method import ALL, ENCODER, HEAD, HEAD_ALONE, WAVES, Delineate, turned
+from cgdmer_jax.methods.delineate.method import ENCODER, HEAD, WAVES, Delineate, turned
+from cgdmer_jax.methods.finetune.config import PRETRAINED, SCRATCH
 from cgdmer_jax.methods.protocol import Variables
 from tests.methods.conftest import N_TOKENS, PATCH, RATE, SAMPLES
 
 
 def make_delineate(encoder, trained=ALL, from_scratch=False):
     size = {"n_leads": 12, "n_samples": SAMPLES, "rate": RATE, "max_tokens": N_TOKENS}
-    return Delineate(encoder, trained=trained, from_scratch=from_scratch, **size)
+    config = DelineateConfig(SCRATCH if from_scratch else PRETRAINED, trained, "cgdmer")
+    return Delineate(config, encoder, **size)
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ from cgdmer_jax.report.contents import (
 )
 from cgdmer_jax.report.ecg_paper import LEADS
 from cgdmer_jax.report.make import make_report
+from cgdmer_jax.waveform.waves import FoundWave
 from cgdmer_jax.whole_file import sha256_of
 from tests.metrics.test_results import SETTING
 
@@ -87,6 +88,7 @@ def example_case() -> Case:
         origin={"Encoder": "cgdmer, step 1,100", "This recording": "fold 10", "Command": "python -m " + "x" * 200},
         record_id="7",
         heart_rate=104.4,
+        waves={"II": (FoundWave("P", 0.3, 0.4), FoundWave("QRS", 0.45, 0.55), FoundWave("T", 2.4, 2.6)), "V1": ()},
     )
 
 

@@ -48,7 +48,7 @@ def test_an_overlay_that_left_the_numbers_comes_back_as_it_was(contents, tmp_pat
     np.testing.assert_array_equal(read_contents(tmp_path).reconstructions[0].made_mv, made_mv)
 
 
-LATER = {"contents": ["class_names"], "case": ["record_id", "heart_rate"], "neighbour": ["excerpt", "report"]}
+LATER = {"contents": ["class_names"], "case": ["record_id", "heart_rate", "waves"], "neighbour": ["excerpt", "report"]}
 
 
 def test_a_file_of_version_0_1_that_lacks_what_came_later_is_read_and_drawn(tmp_path):
@@ -67,6 +67,7 @@ def test_a_file_of_version_0_1_that_lacks_what_came_later_is_read_and_drawn(tmp_
     (folder / CONTENTS).write_text(json.dumps(sealed(document)))
     contents = read_contents(folder)
     assert contents.class_names == {} and contents.case.heart_rate is None and contents.case.record_id is None
+    assert contents.case.waves is None
     page = make_report(folder).read_text(encoding="utf-8")
     assert Page(page).open == [] and "Nearest recordings" in page and "beats a minute" not in page
     assert "for comparison" not in page and ">NORM</text>" in page
@@ -127,6 +128,7 @@ def changed(document: object, path: tuple, value: object) -> object:
         (("case", "tracing", "signal_uv", "base64"), "quokka!", "is not base64"),
         (("case", "tracing", "signal_uv", "base64"), "quokké", "is not base64"),
         (("case", "tracing", "lead_mask", "base64"), "AgEBAQEBAQEBAQEB", "neither true nor false"),
+        (("case", "waves", "II", 0, "kind"), "quokka", "a wave is of a kind that is not known"),
         (("reconstructions", 0, "made_mv"), {"dtype": "<f4", "shape": [12, 0], "base64": ""}, "another length than"),
     ],
 )

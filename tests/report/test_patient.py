@@ -10,6 +10,7 @@ from cgdmer_jax.report.contents import Case, Excerpt, Finding, Neighbour, Neighb
 from cgdmer_jax.report.neighbours import excerpt_of
 from cgdmer_jax.report.patient import SHOWN_FINDINGS, case_section
 from cgdmer_jax.report.small_ecg import STEPS_PER_MM, small_ecg_svg
+from cgdmer_jax.waveform.waves import FoundWave
 from tests.report.example import example_tracing
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -140,3 +141,9 @@ def test_a_fast_recording_is_thinned_and_keeps_its_peaks():
 def test_an_empty_or_broken_signal_is_drawn_as_a_line_alone():
     for signal in (np.zeros((1, 0)), np.full((1, 50), np.nan)):
         assert steps_of(small_ecg_svg(signal, 100.0, ("II",), "x")) == []
+
+
+def test_waves_are_drawn_and_explained_where_a_model_marked_them():
+    plain, marked = page(), page(waves={"II": (FoundWave("QRS", 0.45, 0.55),)})
+    assert "as a model found them" in marked and "found by a model:" in marked
+    assert "as a model found them" not in plain and "found by a model:" not in plain

@@ -1,33 +1,27 @@
 """Delineation on the method contract: the tokens of a pretrained method, a head, and the marked waves."""
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
-from jaxtyping import Array, Float, Int, Int32, PRNGKeyArray
+from jaxtyping import Array, Float, Int, Int8, Int32, PRNGKeyArray
 
 from cgdmer_jax.batch import Batch, blank_batch
+from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.methods.delineate.config import HEAD_ALONE, DelineateConfig
 from cgdmer_jax.methods.delineate.loss import masked_cross_entropy
 from cgdmer_jax.methods.delineate.network import WaveHead
 from cgdmer_jax.methods.finetune.augment import rotated
+from cgdmer_jax.methods.finetune.config import SCRATCH
 from cgdmer_jax.methods.finetune.needed import needed_paths
-from cgdmer_jax.methods.protocol import Aux, Declared, Objective, Tokenized, Variables
+from cgdmer_jax.methods.protocol import Aux, Declared, Delineator, Tokenized, Variables
 
 ENCODER, HEAD = "encoder", "head"  # parts of the parameters; the first also of the state
 WAVES = "waves"  # the record column (data/record_columns.py)
-ALL, HEAD_ALONE = "all", "head"  # what is trained
 ENCODER_RATE = 0.3  # learning rate of a pretrained encoder as a share of the head's
 SHIFT_SECONDS = 1.0  # a record is rotated in time by up to so much, either way; all leads alike
 JOINED_SECONDS = 0.1  # width of the head's convolution
-
-
-class Delineator(Objective, Protocol):
-    """A method that learns the record column `waves`: one on an encoder's tokens, or a baseline."""
-
-    def wave_logits(self, variables: Variables, batch: Batch) -> Float[Array, "batch lead time klass"]:
-        """For each sample of each lead; each record by itself."""
-        ...
 
 
 class Shift(NamedTuple):
@@ -44,20 +38,26 @@ class Delineate:
 
     def __init__(
         self,
+        config: DelineateConfig,
         encoder: Tokenized,
         *,
-        trained: str,
-        from_scratch: bool,
         n_leads: int,
         n_samples: int,
         rate: float,
         max_tokens: int,
     ):
-        self.encoder, self.trained = encoder, trained
+        if not encoder.declared.tokens or encoder.declared.joint_leads:
+            raise CgdmerError(
+                f"the encoder is of {config.encoder_name}, whose tokens are not each of one lead; delineation needs "
+                "one that has these, such as cgdmer or kmerl"
+            )
+        self.config, self.encoder = config, encoder
         self.most_shift = min(round(SHIFT_SECONDS * rate), n_samples)
-        frozen, slower = trained == HEAD_ALONE, not from_scratch
-        rules = ((f"^{ENCODER}/", 0.0 if frozen else ENCODER_RATE),) if frozen or slower else ()
-        self.declared = Declared(recordings=True, text=False, record_columns=(WAVES,), rate_factors=rules)
+        self._frozen, slower = config.trained == HEAD_ALONE, config.init != SCRATCH
+        rules = ((f"^{ENCODER}/", 0.0 if self._frozen else ENCODER_RATE),) if self._frozen or slower else ()
+        self.declared = Declared(
+            recordings=False, text=False, delineates=True, record_columns=(WAVES,), rate_factors=rules
+        )
         blank = blank_batch(2, n_leads=n_leads, n_samples=n_samples, n_tokens=max_tokens)
         shapes = jax.eval_shape(encoder.init, jax.random.key(0), blank)
         tokens = jax.eval_shape(encoder.ecg_token_states, shapes, blank)
@@ -85,7 +85,7 @@ class Delineate:
         params = variables.params
         if train:
             batch, classes = turned(batch, classes, draws.samples)
-        if self.trained == HEAD_ALONE:  # nor is its gradient computed
+        if self._frozen:  # nor is its gradient computed
             params = params | {ENCODER: jax.lax.stop_gradient(params[ENCODER])}
         logits = self.wave_logits(Variables(params, variables.state), batch)
         return masked_cross_entropy(logits, classes, batch.lead_mask), Aux(variables.state, {})
@@ -108,3 +108,9 @@ def turned(
     """Recordings and their classes, rotated in time alike."""
     moved = rotated(classes.astype(jnp.int16), batch.length, shift)
     return batch._replace(signal=rotated(batch.signal, batch.length, shift)), moved
+
+
+def wave_classes(method: Delineator, variables: Variables, batch: Batch) -> Int8[Array, "batch lead time"]:
+    """Likeliest class of each sample; none (0) throughout a lead that is absent."""
+    found = method.wave_logits(variables, batch).argmax(-1).astype(jnp.int8)
+    return jnp.where(batch.lead_mask[:, :, None], found, 0)

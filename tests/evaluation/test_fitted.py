@@ -137,6 +137,19 @@ def test_recordings_that_took_no_part_are_told_at_the_end(model, hospital, tmp_p
     assert "2 recordings of the table could not be used" in (tmp_path / "out/report.html").read_text()
 
 
+def test_many_missing_recordings_stop_a_fit_that_does_not_ask_for_it(model, hospital, tmp_path, capsys):
+    folder = tmp_path / "hospital"
+    shutil.copytree(hospital, folder)
+    for number in range(0, 40, 3):
+        (folder / f"r{number}.npy").unlink()
+    asked = words(model, folder, tmp_path / "out", COLUMNS)
+    with pytest.raises(CgdmerError, match="--partial"):
+        fit.main(asked)
+    assert not (tmp_path / "out/model").exists()
+    assert fit.main([*asked, "--partial", "--folds=4"]) == 0
+    assert "left out: 14 of the recordings in the table" in capsys.readouterr().out
+
+
 def test_a_class_of_one_patient_has_neither_figure_nor_threshold(fitted):
     """Its only positive was scored by a probe that knew none, below all others: the threshold would find everyone."""
     rows = rows_of_all_draws(fitted)

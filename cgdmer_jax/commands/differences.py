@@ -22,7 +22,7 @@ def main(words: list[str]) -> int:
     parser.add_argument(
         "--to", nargs="+", default=[FLOOR], metavar="NAME", help=f"references, as they are printed (default {FLOOR})"
     )
-    parser.add_argument("--out", type=path_arguments.path, required=True, help="JSON to write")
+    parser.add_argument("--out", type=path_arguments.output_file, required=True, help="JSON to write")
     args = parser.parse_args(words)
     print(in_words(differences(args.results, args.to, args.out), args.to))
     print(f"rows: {args.out}")

@@ -34,17 +34,13 @@ def macro_samples(
     record_ids: Shaped[np.ndarray, "record"],
     patient_ids: Shaped[np.ndarray, "record"],
     n_resamples: int = bootstrap.N_RESAMPLES,
-    *,
-    every_class: bool = False,
 ) -> Samples:
     """The same patients are drawn for every run that scored the same records; all NaN without a class to score.
 
     Of several draws (random weights, leads taken away at random) the mean of their figures, as the rows have it.
-    `every_class`: classes that a draw of few labels could not learn count as chance, as the rows of label fractions
-    have it; otherwise they are in no mean.
     """
     draws = scores.reshape(-1, *scores.shape[-2:])
-    learned = every_class | np.all([learned_classes(one) for one in draws], axis=0)
+    learned = np.all([learned_classes(one) for one in draws], axis=0)
     kept = learned & (labels.sum(0) >= metrics.ENOUGH_POSITIVES)
     weights = bootstrap.patient_weights(patient_ids, n_resamples, SEED)
     of_draws = [bootstrap.bootstrap_auroc(one[:, kept], labels[:, kept], weights) for one in draws]

@@ -134,6 +134,16 @@ def patient_sha256(patient: str) -> str:
     return hashlib.sha256(patient.encode()).hexdigest()
 
 
+def remark_on_length(contract: InputContract, n_samples: int, rate: float | int) -> str | None:
+    """What to say of a recording that fills less than 95 % of the window; a wrong `rate` shows in nothing else."""
+    seconds = n_samples / rate
+    if seconds >= 0.95 * contract.seconds:
+        return None
+    told = f"{seconds:.0f}" if seconds >= 1 else f"{seconds:.2g}"  # whole ones, so that like remarks count as one
+    window = f"the model's {contract.seconds:g} s"
+    return f"{told} s at {rate:g} Hz, shorter than {window}: the rest is padded; check the rate"
+
+
 def patient_hmac_sha256(patient_hash: str, key: bytes) -> str:
     """Keyed hash of a patient's `patient_sha256`; only those who have the key can tell whose it is."""
     return hmac.new(key, patient_hash.encode(), "sha256").hexdigest()

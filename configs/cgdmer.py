@@ -81,7 +81,7 @@ SIZES["minilm"] = SIZES["nano"] | {
 }
 DATA = {"stores": ("stores/ptbxl100",)}
 OPTIMIZER = {
-    "steps": 3600,  # nano: an hour on 2 cores
+    "steps": 3600,  # nano: about an hour on 2 cores
     "learning_rate": 1.5e-3,
     "rate_factors": (("log_inverse_temperature|alignment_bias", 10.0),),
 }

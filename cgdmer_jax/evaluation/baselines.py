@@ -11,7 +11,7 @@ from cgdmer_jax.evaluation.embedded import Headline
 from cgdmer_jax.evaluation.linear_probe import fit_and_score
 from cgdmer_jax.evaluation.outcome import Outcome, score, together
 from cgdmer_jax.evaluation.subject import Subject, Task
-from cgdmer_jax.metrics.features import convolve, draw_kernels, hand36
+from cgdmer_jax.metrics.features import BESIDE, convolve, draw_kernels, hand36
 from cgdmer_jax.metrics.results import Scored, Setting, paired_row
 from cgdmer_jax.metrics.ridge import Ridge, choose_penalty, fit_ridge_paths
 from cgdmer_jax.metrics.score_key import ScoreKey
@@ -30,13 +30,8 @@ def score_floors(subject: Subject, headline: Headline, convolved: Convolved) -> 
     method, feature = CONVOLUTIONS
     alone = _score_ridges(subject, replace(subject.base, method=method, feature=feature), convolved)
     both = np.concatenate([convolved, headline.x.astype(convolved.dtype)], axis=1)
-    beside = _score_ridges(subject, replace(subject.base, feature=with_convolutions(headline.feature)), both)
+    beside = _score_ridges(subject, replace(subject.base, feature=headline.feature + BESIDE), both)
     return together([amplitudes, *alone, *beside])
-
-
-def with_convolutions(feature: str) -> str:
-    """Name of the feature that has random convolutions beside an encoder's."""
-    return f"{feature}+{CONVOLUTIONS[0]}"
 
 
 def _score_ridges(subject: Subject, setting: Setting, x: Convolved) -> list[Outcome]:
@@ -85,7 +80,7 @@ def differences(scored: Mapping[ScoreKey, Scored], tasks: Sequence[Task], own: t
     """
     method, feature = own
     pairs = [(own, floor) for floor in (("random_weights", feature), CONVOLUTIONS, HAND36)]
-    pairs.append(((method, with_convolutions(feature)), CONVOLUTIONS))
+    pairs.append(((method, feature + BESIDE), CONVOLUTIONS))
     rows = []
     for task in tasks:
         for ours, floor in pairs:

@@ -34,7 +34,7 @@ class Encoder:
     `features`: width of each feature that `embed` can give, by name. `contract`: rate (Hz), length (seconds) and leads
     that the model reads, and what it was trained on. `max_tokens`: longer texts are cut there. `classes` and
     `thresholds`: of a model that predicts, what `predict` tells of; else empty. A model that was trained to `delineate`
-    does that alone.
+    can do nothing else.
 
     Arguments that the methods share:
 
@@ -99,7 +99,7 @@ class Encoder:
     def __repr__(self) -> str:
         """Input and features, for a notebook."""
         contract, features = self.contract, ", ".join(f"{name} {width}" for name, width in self.features.items())
-        gives = f"features: {features}" if features else "delineates P, QRS and T"
+        gives = f"features: {features}" if self._wave_classes is None else "delineates P, QRS and T"
         return (
             f"<Encoder of {contract.seconds:g} s at {contract.rate:g} Hz, leads {', '.join(contract.leads)}; {gives}>"
         )
@@ -152,8 +152,10 @@ class Encoder:
 
     def check_feature(self, feature: object) -> None:
         """Raises CgdmerError where the model has no feature of that name; `feature`: a name in `features`."""
-        if not self.features:
-            raise CgdmerError("the model delineates and gives no features; load the pretrained one that it was made of")
+        if self._wave_classes is not None:
+            raise CgdmerError(
+                "the model delineates and gives no features; load the pretrained one that it was made from"
+            )
         if not isinstance(feature, str) or feature not in self.features:
             raise CgdmerError(f'the model has no feature "{feature}".{suggest(str(feature), self.features)}')
 
@@ -380,6 +382,8 @@ class Encoder:
         return [self._cleaned(text, f'prompt of class "{name}"') for name, of in phrasings.items() for text in of]
 
     def _check_text(self) -> None:
+        if self._wave_classes is not None:
+            raise CgdmerError("the model delineates and reads no text; load the pretrained one that it was made from")
         if self._embed_text is None:
             raise CgdmerError("the model was pretrained on recordings alone and reads no text; embed recordings")
 

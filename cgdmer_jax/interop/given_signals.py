@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Num
 
-from cgdmer_jax.contract import InputContract, Prepared, prepare
+from cgdmer_jax.contract import InputContract, Prepared, prepare, remark_on_length
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.given_input import Signal, check_unit, depth, in_order, lead_names, one_recording, plain_rate
 from cgdmer_jax.waveform.lead_names import LEADS, advice_about, canonical_lead
@@ -100,9 +100,8 @@ def _of_one(
             raise CgdmerError(f"{where}{error}") from error
         if passed_over and part is parts[0]:
             remarks.append(f'{passed_over}; choose with windows="first", "centre" or "all"')
-        if whole.shape[1] < round(contract.seconds * rate):  # a wrong rate shows in nothing else
-            lasts = f"{whole.shape[1] / rate:g} s at {rate:g} Hz, shorter than the model's {contract.seconds:g} s"
-            remarks.append(f"{lasts}: the rest is padded; look whether the rate is right")
+        if remark := remark_on_length(contract, whole.shape[1], rate):
+            remarks.append(remark)
         yield f"from {part.start_s:g} s", replace(prepared, start_s=part.start_s), remarks
 
 

@@ -122,10 +122,12 @@ All of it: `input.json`.
 def data_section(stores: Sequence[StoreFacts], contract: InputContract, vocabulary: str) -> str:
     """Collections that were trained on, and what `input.json` tells of them."""
     patients = "Of patients there is only the number."
-    if any(part.patient_hmac_sha256 for part in contract.trained_on):
+    keyed = [part.name for part in contract.trained_on if part.patient_hmac_sha256]
+    if keyed:
+        others = "" if len(keyed) == len(contract.trained_on) else ", of the others only their number"
         patients = (
-            "Patients stand there as HMAC-SHA256 under a key of the owner, who alone can compare them "
-            "(`encoder.was_trained_on_patient`)."
+            f"Patients of {', '.join(keyed)} stand there as HMAC-SHA256 under a key, and whoever has it can compare "
+            f"them (`encoder.was_trained_on_patient`){others}."
         )
     lines = [
         f"- {s.name}: {s.n_patients:,} patients; licence: {s.licence}; cite: {s.citation}\n"

@@ -13,7 +13,8 @@ from cgdmer_jax.methods.merl.method import Merl, MerlConfig
 METHODS = {
     "cgdmer": (CgDmer, CgDmerConfig),
     "cmelt": (CMelt, CMeltConfig),
-    "delineate": (Delineate, DelineateConfig),  # it wraps one of the others (make.py), as does
+    # These two wrap one of the others (make.py).
+    "delineate": (Delineate, DelineateConfig),
     "finetune": (Finetune, FinetuneConfig),
     "kmerl": (KMerl, KMerlConfig),
     "masked_text": (MaskedText, MaskedTextConfig),

@@ -44,9 +44,9 @@ def patient_folds(
 ) -> Int[np.ndarray, "record"]:
     """Fold of each record: a patient's records share one, and every class is spread over all as evenly as can be.
 
-    Raises CgdmerError where there are fewer than two patients a fold. Leaving out one patient at a time makes the
-    others' share of each class fall where the patient has it and rise where not, and with it the bias of the probe:
-    ranked together, the scores of such folds put chance below 0.5.
+    Each fold has two patients or more; raises CgdmerError where there are too few for that. Leaving out one patient at
+    a time makes the others' share of each class fall where the patient has it and rise where not, and with it the bias
+    of the probe: ranked together, the scores of such folds put chance below 0.5.
     """
     n_patients = len(np.unique(patients))
     if n_patients < 2 * n_folds:
@@ -66,11 +66,19 @@ def patient_folds(
         some = np.flatnonzero(left[:-1])
         rarest = some[np.argmin(left[some])] if len(some) else len(left) - 1
         for patient in np.flatnonzero((fold < 0) & (counts[:, rarest] > 0)):
-            fold[patient] = np.lexsort((held[:, -1], held[:, rarest]))[0]
+            open_folds = _open_folds(fold, n_folds)
+            fold[patient] = open_folds[np.lexsort((held[open_folds, -1], held[open_folds, rarest]))[0]]
             held[fold[patient]] += counts[patient]
     of_patient = np.empty(n_patients, np.int64)
     of_patient[order] = fold
     return of_patient[of_record]
+
+
+def _open_folds(fold: Int[np.ndarray, "patient"], n_folds: int) -> Int[np.ndarray, "fold"]:
+    """Folds that the next patient may be put in: those that lack one, once all the patients left are needed there."""
+    lacking = np.maximum(2 - np.bincount(fold[fold >= 0], minlength=n_folds), 0)
+    all_needed = (fold < 0).sum() <= lacking.sum()
+    return np.flatnonzero(lacking) if all_needed else np.arange(n_folds)
 
 
 def cross_validate(

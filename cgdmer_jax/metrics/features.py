@@ -20,6 +20,7 @@ DILATIONS = 12  # steps on a log scale from 1 to a kernel as long as the recordi
 BIAS_RECORDS, BIAS_STRIDE = 128, 16  # each such record, every 16th sample of it
 GOLDEN = (1 + 5**0.5) / 2
 CHUNK = 64  # records a task of the thread pool
+BESIDE = "+random_convolutions"  # ends the name of an encoder's feature with random convolutions beside it
 
 
 def hand36(

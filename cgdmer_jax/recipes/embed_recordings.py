@@ -12,7 +12,7 @@ import numpy as np
 import tqdm
 
 from cgdmer_jax import path_arguments, provenance
-from cgdmer_jax.contract import InputContract, Prepared, prepare
+from cgdmer_jax.contract import InputContract, Prepared, prepare, remark_on_length
 from cgdmer_jax.data.loader import read_ahead
 from cgdmer_jax.data.readers.formats import FORMATS, NO_HINTS, Hints, Location, read_recording
 from cgdmer_jax.data.readers.found_records import find_recordings, name_of_recording
@@ -217,6 +217,11 @@ def _prepare_record(contract: InputContract, named: Named, hints: Hints, which: 
         told += [f"{where}: {what}" for what in found]
         suspicious |= bool(found)
         windows.append(PreparedWindow(part.start_s, prepared))
+    # Of a file that states its rate a short recording is what it is.
+    remark = remark_on_length(contract, recording.signal_mv.shape[1], recording.rate)
+    if windows and hints.rate is not None and remark:
+        told.append(f"{name}: {remark}")
+        suspicious = True
     if windows and parts.passed_over:
         told.append(f"{name}: {parts.passed_over}")
     return ReadRecord(name, windows, told, suspicious, len(parts.windows) - len(windows) if windows else 0)

@@ -12,6 +12,7 @@ from cgdmer_jax.data.store.store import Store, open_store
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.interop.model_card import Figure, StoreFacts, model_card
 from cgdmer_jax.interop.pretrained import save_model
+from cgdmer_jax.metrics.features import BESIDE
 from cgdmer_jax.metrics.results import RESULTS, read_results
 from cgdmer_jax.provenance import commit
 from cgdmer_jax.recipes import build
@@ -155,6 +156,7 @@ def figures(run: Trained) -> list[Figure]:
             for row in results["rows"]
             if row["evaluation"] in SHOWN
             and row["protocol"] == "clean"
+            and not str(row["feature"]).endswith(BESIDE)  # nothing that the folder gives
             and (row["class"], row["metric"], row["group"], row["leads"]) == ("macro_ge10", "auroc", "all", "all")
             and (row["label_fraction"] == 1.0 or row["evaluation"] == "finetune")
         ]

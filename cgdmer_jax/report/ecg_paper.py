@@ -142,13 +142,17 @@ def _draw(signal_mv, rate, present, overlay_mv, hidden, waves, strip, layout):
         return "", mark, "", "", "", label
     zero_mv = _zero_mv(signal_mv[index])
     x_mm = TIME_ZERO_MM + samples / rate * MM_PER_S
-    edges = layout.edges[strip.row], layout.edges[strip.row + 1]
+    foot = layout.edges[strip.row + 1]
+    edges = (
+        layout.edges[strip.row],
+        foot - (ROOM_MM if waves else 0.0),
+    )  # a trace that is cut leaves the marks free
     y_mm = y - (signal_mv[index, samples] - zero_mv) * gain
     trace = _path(x_mm, y_mm, edges, INK, 0.28)
     if _leaves(y_mm, edges):
         label += _text(x + 10, y - LABEL_MM, "cut at the edge of its row", size=2.8)
     from_s = strip.column * COLUMN_S
-    marks = marks_svg(waves.get(strip.lead, ()), from_s, from_s + strip.seconds, x, MM_PER_S, edges[1])
+    marks = marks_svg(waves.get(strip.lead, ()), from_s, from_s + strip.seconds, x, MM_PER_S, foot)
     shade, overlay = "", ""
     covered = np.ones(len(samples), bool)
     if hidden is not None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from scipy.stats import binomtest
 
+from cgdmer_jax.metrics.features import BESIDE
 from cgdmer_jax.metrics.protocols import MACRO, WORDS
 from cgdmer_jax.report.tables import (
     ClassNames,
@@ -33,7 +34,7 @@ TERMS = {
     "main": "the feature of the encoder that was named in advance as the headline",
     "random_weights": "the same encoder before any training",
     "random_convolutions": "features of random filters, with ridge regression",
-    "main+random_convolutions": "both side by side, with one ridge regression",
+    BESIDE: "random convolutions beside the encoder's feature, with one ridge regression",
     "hand36": "36 amplitudes measured in the recording, with logistic regression",
     "max_test": "the epoch that is best on the scored records themselves, which is what was published: optimistic",
 }
@@ -78,16 +79,21 @@ def _first(rows, own_method):
     caption = "Macro AUROC. " + "; ".join(f"{name}: {WORDS[name]}" for name in protocols)
     body = []
     for (protocol, evaluation, name), of_task in lines:
-        own = any(row["method"] == own_method for row in of_task.values())
+        own = any(_is_of_encoder(row, own_method) for row in of_task.values())
         words = (protocol, plain(evaluation), name)
         body.append(line(words, [cell(of_task.get(task)) for task in tasks], own=own))
     return "<h2>Results</h2>\n" + table(caption, head, 3, body) + _terms(lines)
+
+
+def _is_of_encoder(row, own_method):
+    return row["method"] == own_method and not str(row["feature"]).endswith(BESIDE)
 
 
 def _terms(lines):
     """Meaning of the figure, and of the names that stand in the first table."""
     fields = ("evaluation", "method", "feature", "variant")
     used = {row[field] for _, of_task in lines for row in of_task.values() for field in fields}
+    used |= {BESIDE for name in used if str(name).endswith(BESIDE)}
     told = "".join(f"<dt>{plain(name)}</dt><dd>{words}</dd>" for name, words in TERMS.items() if name in used)
     return f'<dl class="terms"><dt>macro AUROC</dt><dd>{AUROC}</dd>{told}</dl>'
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from cgdmer_jax.metrics.features import BESIDE
 from cgdmer_jax.metrics.metrics import ENOUGH_POSITIVES
 from cgdmer_jax.report.first_table import FIRST, WHOLE
 from cgdmer_jax.report.plots import Bar, Point, bar_chart, bar_ticks, category_chart
@@ -45,7 +46,9 @@ def _classes(rows, own_method, names):
     shown = [
         row
         for row in select(rows, WHOLE | {"metric": "auroc", "method": own_method})
-        if row["evaluation"] in FIRST and not row["class"].startswith("macro_")
+        if row["evaluation"] in FIRST
+        and not row["class"].startswith("macro_")
+        and not str(row["feature"]).endswith(BESIDE)
     ]
     groups: dict[str, list[dict]] = {}
     for row in shown:

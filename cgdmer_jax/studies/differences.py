@@ -48,7 +48,7 @@ class Scores(NamedTuple):
         return "/".join(part for part in (key.evaluation, key.method, key.feature, key.variant) if part is not None)
 
 
-class Records(NamedTuple):
+class ScoredRecords(NamedTuple):
     """What is scored in a task: the arrays of predictions.npz, and the resamples of the patients."""
 
     arrays: dict[str, np.ndarray]
@@ -71,7 +71,7 @@ def differences(folders: Sequence[Path], references: Sequence[str], out: Path) -
     splits = {row["split"] for _, document in documents for row in document["rows"]}
     if len(stores) > 1 or len(splits) > 1:
         raise CgdmerError("the folders score different stores or splits; give evaluations of the same records")
-    records: dict[str, Records] = {}
+    records: dict[str, ScoredRecords] = {}
     sets = [one for folder, document in documents for one in read_scores(folder, document["rows"], records)]
     names = names_of(sets)
     for reference in references:
@@ -87,7 +87,7 @@ def differences(folders: Sequence[Path], references: Sequence[str], out: Path) -
     return rows
 
 
-def read_scores(folder: Path, rows: Sequence[dict], records: dict[str, Records]) -> list[Scores]:
+def read_scores(folder: Path, rows: Sequence[dict], records: dict[str, ScoredRecords]) -> list[Scores]:
     """Sets of scores of an evaluation whose macro AUROC is compared; `records` collects what each task scores."""
     file = folder / "predictions.npz"
     arrays, made = read_arrays(file, remedy=REMEDY), []
@@ -144,11 +144,13 @@ def _is_compared(row: dict) -> bool:
     return usual and row["evaluation"] in COMPARED and row["metric"] == "auroc"
 
 
-def _same_records(arrays: Mapping[str, np.ndarray], records: dict[str, Records], task: str, folder: Path) -> Records:
+def _same_records(
+    arrays: Mapping[str, np.ndarray], records: dict[str, ScoredRecords], task: str, folder: Path
+) -> ScoredRecords:
     """Those of the first folder that has the task; raises where this one scores others."""
     if task not in records:
         weights = bootstrap.patient_weights(arrays["patient_id"], bootstrap.N_RESAMPLES, seed=0)
-        records[task] = Records(dict(arrays), weights)
+        records[task] = ScoredRecords(dict(arrays), weights)
     known = records[task]
     if not all(np.array_equal(known.arrays[name], arrays[name]) for name in OF_TASK):
         raise CgdmerError(f"{folder} scores other records of task {task} than the folders before it; leave it out")

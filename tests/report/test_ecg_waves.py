@@ -71,3 +71,12 @@ def test_no_trace_reaches_into_the_room_of_the_marks(depth_mv):
     places = [[float(point.split()[1]) for point in re.split("[ML]", d)[1:]] for d in traces if "L" in d]
     (lowest,) = [max(y) for y in places if max(y) - min(y) > 1]  # that of V1
     assert lowest <= marks(root)[0][3] + 0.7 - ROOM_MM + 0.01  # a mark stands 0.7 mm above the edge of its row
+
+
+def test_a_trace_that_is_cut_leaves_the_room_of_the_marks_free_too():
+    signal = FLAT.copy()
+    signal[:, 550] = -60  # no layout has room for that
+    root = page({"V1": [FoundWave("QRS", 5.45, 5.55)]}, signal)
+    boxes = [one for one in root.iter(SVG + "svg") if one.get("viewBox", "").startswith("0 ") and one.get("x") == "0"]
+    ends = [float(one.get("y")) + float(one.get("height")) for one in boxes]
+    assert boxes and min(ends) == pytest.approx(marks(root)[0][3] + 0.7 - ROOM_MM, abs=0.01)

@@ -57,7 +57,7 @@ class FinetuneConfig(Checked):
     )
     token_dropout: float = setting(
         0.0,
-        "share of a record's tokens that the encoder does not see in a step, which it takes as much less time for",
+        "share of a record's tokens that are hidden from the encoder in each step, which is faster by about as much",
         least=0,
         below=1,
         younger=True,

@@ -135,7 +135,7 @@ def patient_sha256(patient: str) -> str:
 
 
 def remark_on_length(contract: InputContract, n_samples: int, rate: float | int) -> str | None:
-    """What to say of a recording that fills less than 95 % of the window; a wrong `rate` shows in nothing else."""
+    """Remark on a recording that fills less than 95 % of the window, the only sign of a wrong `rate`; else None."""
     seconds = n_samples / rate
     if seconds >= 0.95 * contract.seconds:
         return None

@@ -91,7 +91,7 @@ def shown(file: str, task: str, method: str, feature: str, evaluation: str, vari
 
 def test_a_cited_result_was_made_without_uncommitted_changes():
     """A commit with "+" cannot be checked out again."""
-    cited = set(re.findall(r"results/[\w.-]+\.json", README.read_text() + RESULTS.read_text()))
+    cited = set(re.findall(r"results/[\w.-]+\.json\b", README.read_text() + RESULTS.read_text()))
     commits = {name: re.findall(r'"commit": ?"([0-9a-f]{40}\+?)"', (ROOT / name).read_text()) for name in cited}
     assert all(commits.values()), "a cited file does not say by which commit it was made"
     assert not [name for name, made_by in commits.items() if any(c.endswith("+") for c in made_by)]

@@ -161,7 +161,7 @@ class Delineator(Objective, Protocol):
     """A method that declares `delineates`: it learns the record column `waves` and tells P, QRS and T."""
 
     def wave_logits(self, variables: Variables, batch: Batch) -> Float[Array, "batch lead time klass"]:
-        """Of none, P, QRS and T for each sample of each lead; deterministic, each record by itself."""
+        """Logits of none, P, QRS and T for each sample of each lead; deterministic, each record by itself."""
         ...
 
 

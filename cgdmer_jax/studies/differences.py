@@ -49,7 +49,7 @@ class Scores(NamedTuple):
 
 
 class ScoredRecords(NamedTuple):
-    """What is scored in a task: the arrays of predictions.npz, and the resamples of the patients."""
+    """The scored records of a task, as arrays of predictions.npz, and the resamples of their patients."""
 
     arrays: dict[str, np.ndarray]
     weights: np.ndarray
@@ -139,7 +139,7 @@ def in_words(rows: Sequence[dict], references: Sequence[str]) -> str:
 
 
 def _is_compared(row: dict) -> bool:
-    """Of all records with all leads, by protocol clean; the strength chosen on all validation labels."""
+    """Whether the row covers all records and leads by protocol clean, its strength chosen on all validation labels."""
     usual = (row["protocol"], row["group"], row["leads"], row["val_labels"]) == ("clean", "all", "all", "full")
     return usual and row["evaluation"] in COMPARED and row["metric"] == "auroc"
 

@@ -152,7 +152,7 @@ def test_with_a_key_the_owner_can_ask_for_patients(run, tmp_path):
     with pytest.raises(CgdmerError, match=r"has 15 bytes, fewer than 16; make one"):
         export(run, f"--patient_key={key}")
     key.write_bytes(b"k" * 16)
-    assert "under a key of the owner" in export(run, f"--patient_key={key}")
+    assert "as HMAC-SHA256 under a key, and whoever has it can compare them" in export(run, f"--patient_key={key}")
     model = cgdmer_jax.load(run.parent / "model")
     expected = [True, False, False]
     assert model.was_trained_on_patient(["synthetic:p0", "synthetic:p9", "p0"], b"k" * 16).tolist() == expected

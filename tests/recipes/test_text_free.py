@@ -63,7 +63,7 @@ def test_every_part_has_rows_but_those_that_it_lacks_which_are_named_with_the_re
     ]
     own = [row for row in results["rows"] if row["method"] == "simclr"]
     assert {row["evaluation"] for row in own} == {"probe", "missing_leads"}
-    assert {row["feature"] for row in own} == {"main"}
+    assert {row["feature"] for row in own} == {"main", "main+random_convolutions"}
     assert {"all", "sex=female"} <= {row["group"] for row in own}
     assert {row["label_fraction"] for row in own} == {1.0, 0.1}  # a hundredth of 210 records is too few
     assert {row["method"] for row in results["rows"]} >= {"random_weights", "hand36", "random_convolutions"}

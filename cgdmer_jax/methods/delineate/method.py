@@ -15,7 +15,7 @@ from cgdmer_jax.methods.delineate.network import WaveHead
 from cgdmer_jax.methods.finetune.augment import rotated
 from cgdmer_jax.methods.finetune.config import SCRATCH
 from cgdmer_jax.methods.finetune.needed import needed_paths
-from cgdmer_jax.methods.protocol import Aux, Declared, Delineator, Tokenized, Variables
+from cgdmer_jax.methods.protocol import Aux, Declared, Delineator, Embedder, Variables
 
 ENCODER, HEAD = "encoder", "head"  # parts of the parameters; the first also of the state
 WAVES = "waves"  # the record column (data/record_columns.py)
@@ -39,7 +39,7 @@ class Delineate:
     def __init__(
         self,
         config: DelineateConfig,
-        encoder: Tokenized,
+        encoder: Embedder,
         *,
         n_leads: int,
         n_samples: int,

@@ -36,6 +36,7 @@ YOUNGER_IN_FINETUNING = {
     "method.layer_decay": 1.0,
     "method.head_pooling": "main",
     "method.head_dropout": 0.0,
+    "method.token_dropout": 0.0,
 }
 YOUNGER = YOUNGER_IN_FINETUNING | {
     "data.min_patients": 1,

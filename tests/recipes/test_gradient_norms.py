@@ -39,5 +39,6 @@ def test_a_term_that_is_switched_off_moves_nothing():
 
 
 def test_the_terms_are_those_with_a_weight_in_the_config():
-    weights = term_weights(cgdmer.get_config("nano"))
-    assert {"ecg": 1.0, "text": 0.5, "align": 1.0, "disentangle": 0.1}.items() <= weights.items()
+    config = cgdmer.get_config("nano")
+    config.method.update(weight_ecg=3.0, weight_text=0.5, weight_align=1.0, weight_disentangle=0.1)
+    assert {"ecg": 3.0, "text": 0.5, "align": 1.0, "disentangle": 0.1}.items() <= term_weights(config).items()

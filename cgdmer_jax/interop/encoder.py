@@ -1,8 +1,7 @@
 """Encoder: a pretrained model in use. Recordings in any order of leads, rate and unit; NumPy in, NumPy out."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
-from itertools import islice
 from typing import Any
 
 import jax
@@ -10,15 +9,17 @@ import numpy as np
 from jaxtyping import Bool, Float
 from tokenizers import Tokenizer
 
-from cgdmer_jax.batch import Batch, blank_batch, filled_up
-from cgdmer_jax.contract import InputContract, Prepared, patient_hmac_sha256, patient_sha256, signal_sha256
+from cgdmer_jax.batch import Batch
+from cgdmer_jax.contract import InputContract, Prepared, signal_sha256
 from cgdmer_jax.data.text.tokenizer import encode
 from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.given_input import in_order
 from cgdmer_jax.interop.given_signals import Remarks, Signals, counted, is_one, prepare_all
 from cgdmer_jax.interop.given_texts import Prompts, check_known, cleaned_text, given_phrasings
 from cgdmer_jax.interop.prediction_head import PredictionHead
+from cgdmer_jax.interop.prepared_batches import BatchShape
 from cgdmer_jax.interop.program import Program
+from cgdmer_jax.interop.trained_patients import among_trained_patients
 from cgdmer_jax.methods.batched import Texts, embed_recordings, embed_texts, records_at_once
 from cgdmer_jax.methods.delineate.method import wave_classes
 from cgdmer_jax.methods.protocol import Delineator, Embedder, Variables
@@ -66,6 +67,7 @@ class Encoder:
         self.contract = contract
         self._trained_signals = {sha for part in contract.trained_on for sha in part.signal_sha256}
         self.max_tokens = max_tokens
+        self._shape = BatchShape(contract, max_tokens)
         self._method = method
         self._variables = jax.device_put(variables)
         self._tokenizer = tokenizer
@@ -83,7 +85,7 @@ class Encoder:
         """Width of each feature that `embed` can give, by name; empty of a model that delineates."""
         if self._embed_ecg is None:
             return {}
-        made = self._embed_ecg.result_shapes(self._variables, self._blank_batch(records_at_once()))
+        made = self._embed_ecg.result_shapes(self._variables, self._shape.blank(records_at_once()))
         return {name: value.shape[1] for name, value in made.items()}
 
     @property
@@ -147,7 +149,7 @@ class Encoder:
         def asked(variables: Variables, batch: Batch) -> dict:
             return {feature: self._embed_ecg(variables, batch)[feature]}
 
-        made = embed_recordings(asked, self._variables, self._batches(self._fitting(prepared), records_at_once()))
+        made = embed_recordings(asked, self._variables, self._shape.batches(prepared, records_at_once()))
         return made.get(feature, np.zeros((0, self.features[feature]), np.float32))
 
     def check_feature(self, feature: object) -> None:
@@ -180,25 +182,7 @@ class Encoder:
         of another key, which a fitted model may have from its encoder, match nobody. Raises CgdmerError where the model
         was made without a key or knows only the number of that collection's patients, and where a name is no text.
         """
-        keyed = {one for part in self.contract.trained_on for one in part.patient_hmac_sha256}
-        if not keyed:
-            raise CgdmerError(
-                "the model has no hashes of patients to compare with; export it with --patient_key, or compare "
-                "recordings (was_trained_on)"
-            )
-        if not isinstance(key, bytes):
-            raise CgdmerError(f"key is of type {type(key).__name__}, expected bytes; give Path(...).read_bytes()")
-        names = list(in_order(patients, "patients"))
-        not_hashed = {p.name for p in self.contract.trained_on if p.n_patients and not p.patient_hmac_sha256}
-        for name in names:
-            if not isinstance(name, str):
-                raise CgdmerError(f'patients holds {name!r}, expected text; give "<collection>:<id>" of each')
-            if (collection := name.partition(":")[0]) in not_hashed:
-                raise CgdmerError(
-                    f"the model was trained on patients of {collection} and has no hashes of them to compare with; "
-                    "make it with --patient_key, or compare recordings (was_trained_on)"
-                )
-        return np.array([patient_hmac_sha256(patient_sha256(name), key) in keyed for name in names], bool)
+        return among_trained_patients(self.contract, patients, key)
 
     def embed_text(self, texts: Iterable[str]) -> Float[np.ndarray, "text embedding"]:
         """float32 unit vectors [text, embedding] in the space of the feature "aligned".
@@ -291,7 +275,7 @@ class Encoder:
     def _delineated(self, prepared: Iterable[Prepared]) -> list[dict[str, list[FoundWave]]]:
         """Waves of each recording, by lead."""
         found = []
-        for batch, some in self._blocks(self._fitting(prepared), records_at_once()):
+        for batch, some in self._shape.blocks(prepared, records_at_once()):
             classes = np.asarray(self._wave_classes(self._variables, batch))
             found += [
                 waves_by_lead(own[:, : one.length], one.lead_mask, self.contract.rate, one.start_s)
@@ -334,43 +318,12 @@ class Encoder:
             return {"answers": self._answer(variables, batch, queries)}
 
         def compute(prepared: Iterable[Prepared]) -> np.ndarray:
-            batches = self._batches(self._fitting(prepared), records_at_once())
+            batches = self._shape.batches(prepared, records_at_once())
             made = embed_recordings(answered, self._variables, batches)
             logits = made.get("answers", np.zeros((0, len(queries)), np.float32))
             return class_answers(logits, len(phrasings))
 
         return compute
-
-    def _fitting(self, prepared: Iterable[Prepared]) -> Iterator[Prepared]:
-        """The same recordings, each of them one of this contract."""
-        shape = (len(self.contract.leads), self.contract.samples)
-        remedy = "give what cgdmer_jax.contract.prepare(encoder.contract, ...) returned, or call embed"
-        if not isinstance(prepared, Iterable):
-            raise CgdmerError(f"prepared is a {type(prepared).__name__}, expected several recordings; {remedy}")
-        for number, one in enumerate(prepared):
-            if not isinstance(one, Prepared):
-                raise CgdmerError(f"prepared {number} is a {type(one).__name__}; {remedy}")
-            if one.signal.shape != shape:
-                raise CgdmerError(f"prepared {number} has shape {[*one.signal.shape]}, expected {[*shape]}; {remedy}")
-            yield one
-
-    def _batches(self, prepared: Iterator[Prepared], size: int) -> Iterator[tuple[Batch, int]]:
-        """Full batches, with the number of real records."""
-        return ((batch, len(some)) for batch, some in self._blocks(prepared, size))
-
-    def _blocks(self, prepared: Iterator[Prepared], size: int) -> Iterator[tuple[Batch, list[Prepared]]]:
-        """Full batches, with the recordings in them."""
-        while some := list(islice(prepared, size)):
-            batch = self._blank_batch(size)._replace(
-                signal=filled_up(np.stack([one.signal for one in some]), size),
-                lead_mask=filled_up(np.stack([one.lead_mask for one in some]), size),
-                length=filled_up(np.array([one.length for one in some], np.int32), size),
-            )
-            yield batch, some
-
-    def _blank_batch(self, size: int) -> Batch:
-        contract = self.contract
-        return blank_batch(size, n_leads=len(contract.leads), n_samples=contract.samples, n_tokens=self.max_tokens)
 
     def _class_vectors(self, prompts: Prompts) -> Float[np.ndarray, "klass embedding"]:
         """As methods/zero_shot.py makes them of each class's phrasings."""

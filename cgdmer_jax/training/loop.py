@@ -19,7 +19,7 @@ from cgdmer_jax.training.stop import StopFlag
 from cgdmer_jax.training.trace import Trace
 
 DONE = 0
-COMPILING, TRAINING = "compiling, one to two minutes", "pretrain"  # names of the progress bar
+COMPILING, TRAINING = "compiling, one to two minutes", "training"  # names of the progress bar
 
 
 def train(

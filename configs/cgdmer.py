@@ -40,6 +40,7 @@ SIZES = {
         "decoder": size(128, 1, 4),
         "patch_seconds": 0.4,
         "stem": "conv",
+        "scale_feature": True,  # hypertrophy is a matter of millivolts, which the scaling takes away
         "weight_ecg": 10.0,
         "decode_ratio": 0.75,
         "statement_dropout": 0.3,  # a zero-shot prompt is a report of one statement

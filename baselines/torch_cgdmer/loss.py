@@ -42,9 +42,9 @@ class Weights(NamedTuple):
 def hybrid_loss(network: Network, step: Step, weights: Weights, patch_samples: int) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss and its terms by name."""
     dtype = network.projector.weight.dtype
-    patches = _patches(step, patch_samples, dtype)
+    patches, log_std = _patches(step, patch_samples, dtype)
     live = step.kept.live()
-    ecg = network.second_encoders("ecg", network.ecg_encoder(patches, step.kept), live)
+    ecg = network.second_encoders("ecg", network.ecg_encoder(patches, log_std, step.kept), live)
 
     words = torch.where(step.masked.live(), step.replacement, step.tokens.gather(1, step.masked.index))
     tokens = torch.cat([step.tokens.scatter(1, step.masked.index, words), step.read_tokens])
@@ -83,16 +83,22 @@ def hybrid_loss(network: Network, step: Step, weights: Weights, patch_samples: i
         return total + step.disentangle_weight * terms["disentangle"], terms
 
 
-def _patches(step: Step, patch_samples: int, dtype: torch.dtype) -> Tensor:
-    """Millivolts over the record's standard deviation, cut into (batch, lead x patch, sample)."""
+def _patches(step: Step, patch_samples: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Millivolts over the record's standard deviation, cut into (batch, lead x patch, sample); log of each lead's own
+    standard deviation in millivolts, for each patch (batch, lead x patch, 1)."""
     batch, _, samples = step.signal.shape
     live = step.lead_mask[:, :, None] & live_of(step.length, samples)[:, None, :]
     signal = torch.where(live, step.signal.to(dtype) * 1e-3, 0.0)
-    n = live.sum((1, 2), keepdim=True).clamp(min=1)
-    mean = signal.sum((1, 2), keepdim=True) / n
-    variance = torch.where(live, (signal - mean) ** 2, 0.0).sum((1, 2), keepdim=True) / n
-    scaled = (signal / variance.sqrt().clamp(min=STD_FLOOR_MV)).clamp(-CLIP, CLIP)
-    return scaled.reshape(batch, -1, patch_samples)
+    scaled = (signal / _std(signal, live, (1, 2))).clamp(-CLIP, CLIP).reshape(batch, -1, patch_samples)
+    log_std = _std(signal, live, (2,)).log().repeat_interleave(samples // patch_samples, dim=1)
+    return scaled, log_std
+
+
+def _std(signal: Tensor, live: Tensor, axes: tuple[int, ...]) -> Tensor:
+    n = live.sum(axes, keepdim=True).clamp(min=1)
+    mean = signal.sum(axes, keepdim=True) / n
+    variance = torch.where(live, (signal - mean) ** 2, 0.0).sum(axes, keepdim=True) / n
+    return variance.sqrt().clamp(min=STD_FLOOR_MV)
 
 
 def _average(x: Tensor, live: Tensor) -> Tensor:

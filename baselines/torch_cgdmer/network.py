@@ -127,20 +127,23 @@ class ConvStem(nn.Module):
 
 
 class EcgEncoder(nn.Module):
-    def __init__(self, n_leads: int, n_patches: int, patch_samples: int, size: Size, stem: str):
+    def __init__(self, n_leads: int, n_patches: int, patch_samples: int, size: Size, stem: str, scale_feature: bool):
         super().__init__()
         # Named as ours: the linear one "patch".
         if stem == "conv":
             self.stem = ConvStem(patch_samples, size.width)
         else:
             self.patch = nn.Linear(patch_samples, size.width)
+        self.features = nn.Linear(1, size.width) if scale_feature else None
         self.positions = Positions(n_leads, n_patches, size.width)
         self.encoder = Transformer(size)
 
-    def forward(self, patches: Tensor, kept: Slots) -> Tensor:
+    def forward(self, patches: Tensor, log_std: Tensor, kept: Slots) -> Tensor:
         live = kept.live()
         tokens_of = self.stem if hasattr(self, "stem") else self.patch
         x = tokens_of(torch.where(live[:, :, None], take(patches, kept.index), 0.0))
+        if self.features is not None:
+            x = x + self.features(torch.where(live[:, :, None], take(log_std, kept.index), 0.0))
         return self.encoder(x + self.positions(kept.index).to(x.dtype), live)
 
 
@@ -223,6 +226,7 @@ class Network(nn.Module):
         embedding: int,
         temperature: float,
         stem: str,
+        scale_feature: bool,
         ecg: Size,
         text: Size,
         second: Size,
@@ -230,7 +234,7 @@ class Network(nn.Module):
     ):
         super().__init__()
         grid = (n_leads, n_patches, patch_samples)
-        self.ecg_encoder = EcgEncoder(*grid, ecg, stem)
+        self.ecg_encoder = EcgEncoder(*grid, ecg, stem, scale_feature)
         self.text_encoder = TextEncoder(vocabulary, max_tokens, text)
         self.second_encoders = SecondEncoders({"ecg": ecg.width, "text": text.width}, second)
         self.ecg_decoder = EcgDecoder(*grid, second.width, decoder)

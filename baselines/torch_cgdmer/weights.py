@@ -15,7 +15,6 @@ from cgdmer_jax.methods.cgdmer.method import CgDmer
 WRITTEN = {
     "text_tower": "",
     "scaling": "record_std",
-    "scale_feature": False,
     "column_queries": True,
     "target": "signal",
     "shared_second": True,
@@ -41,6 +40,7 @@ def network_of(method: CgDmer) -> tuple[Network, Weights]:
         embedding=ours.embedding,
         temperature=ours.temperature,
         stem=config.stem,
+        scale_feature=config.scale_feature,
         ecg=ours.ecg,
         text=ours.text,
         second=ours.second,

@@ -49,12 +49,12 @@ def batches(n: int):
     return [random_batch(8, small.SAMPLES, small.N_TOKENS, small.VOCABULARY, seed) for seed in range(n)]
 
 
-@pytest.mark.parametrize("stem", STEMS)
+@pytest.mark.parametrize("of_patch", [{"stem": stem, "scale_feature": stem == "conv"} for stem in STEMS])
 @pytest.mark.parametrize(("dtype", "limit"), [("float64", 1e-12), ("float32", 1e-4)])
-def test_loss_terms_and_every_gradient_are_those_of_torch(dtype, limit, stem, batch):
+def test_loss_terms_and_every_gradient_are_those_of_torch(dtype, limit, of_patch, batch):
     """On records that are short, miss leads, share a report or have none."""
-    params = first_weights(small.make_method(dataclasses.replace(small.CONFIG, stem=stem)), batch)
-    rows = compare.in_precision(dtype, compare.parity, twin(dtype, params, lead_dropout=0.5, stem=stem), batch)
+    params = first_weights(small.make_method(dataclasses.replace(small.CONFIG, **of_patch)), batch)
+    rows = compare.in_precision(dtype, compare.parity, twin(dtype, params, lead_dropout=0.5, **of_patch), batch)
     assert {row["what"] for row in rows} > {"loss", "term ecg", "term text", "term align", "term disentangle"}
     assert sum(row["what"].startswith("gradient") for row in rows) == len(jax.tree.leaves(params))
     assert compare.worst(rows, "") < limit

@@ -20,7 +20,9 @@ def size(width: int, depth: int, heads: int) -> dict:
 # The commit stands there so that the hub gives the same files every time.
 MINILM = "hf://sentence-transformers/all-MiniLM-L6-v2@c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
 # What each size changes. nano and quickstart are for CPUs: wide tokens, few of them decoded. No loop over blocks: on an
-# H200 base trains 1.6 times as fast so as with one block a turn, and compiles longer (docs/performance.md).
+# H200 base trains 1.6 times as fast so as with one block a turn, and compiles longer (docs/performance.md). All but
+# quickstart are told millivolts (`scale_feature`): one standard deviation a record takes them away, and with them what
+# hypertrophy is told by.
 SIZES = {
     "quickstart": {
         "ecg": size(64, 2, 4),
@@ -40,7 +42,7 @@ SIZES = {
         "decoder": size(128, 1, 4),
         "patch_seconds": 0.4,
         "stem": "conv",
-        "scale_feature": True,  # hypertrophy is a matter of millivolts, which the scaling takes away
+        "scale_feature": True,
         "weight_ecg": 10.0,
         "decode_ratio": 0.75,
         "statement_dropout": 0.3,  # a zero-shot prompt is a report of one statement
@@ -52,6 +54,7 @@ SIZES = {
         "text": size(192, 4, 3),
         "second": size(256, 2, 4),
         "decoder": size(128, 2, 4),
+        "scale_feature": True,
         "unroll": 12,
     },
     "small": {
@@ -59,6 +62,7 @@ SIZES = {
         "text": size(384, 6, 6),
         "second": size(256, 2, 4),
         "decoder": size(256, 4, 4),
+        "scale_feature": True,
         "dtype": "bfloat16",
         "unroll": 12,
     },
@@ -67,6 +71,7 @@ SIZES = {
         "text": size(768, 6, 12),
         "second": size(256, 2, 4),
         "decoder": size(256, 4, 4),
+        "scale_feature": True,
         "dtype": "bfloat16",
         "remat": "dots",
         "unroll": 12,

@@ -44,7 +44,8 @@ def hybrid_loss(network: Network, step: Step, weights: Weights, patch_samples: i
     dtype = network.projector.weight.dtype
     patches, log_std = _patches(step, patch_samples, dtype)
     live = step.kept.live()
-    ecg = network.second_encoders("ecg", network.ecg_encoder(patches, log_std, step.kept), live)
+    told = torch.cat([patches, log_std], 2)
+    ecg = network.second_encoders("ecg", network.ecg_encoder(told, step.kept), live)
 
     words = torch.where(step.masked.live(), step.replacement, step.tokens.gather(1, step.masked.index))
     tokens = torch.cat([step.tokens.scatter(1, step.masked.index, words), step.read_tokens])

@@ -134,16 +134,19 @@ class EcgEncoder(nn.Module):
             self.stem = ConvStem(patch_samples, size.width)
         else:
             self.patch = nn.Linear(patch_samples, size.width)
+        self.patch_samples = patch_samples
         self.features = nn.Linear(1, size.width) if scale_feature else None
         self.positions = Positions(n_leads, n_patches, size.width)
         self.encoder = Transformer(size)
 
-    def forward(self, patches: Tensor, log_std: Tensor, kept: Slots) -> Tensor:
+    def forward(self, patches: Tensor, kept: Slots) -> Tensor:
+        """`patches` have a column behind their samples where a token is told its lead's amplitude."""
         live = kept.live()
+        taken = torch.where(live[:, :, None], take(patches, kept.index), 0.0)
         tokens_of = self.stem if hasattr(self, "stem") else self.patch
-        x = tokens_of(torch.where(live[:, :, None], take(patches, kept.index), 0.0))
+        x = tokens_of(taken[:, :, : self.patch_samples])
         if self.features is not None:
-            x = x + self.features(torch.where(live[:, :, None], take(log_std, kept.index), 0.0))
+            x = x + self.features(taken[:, :, self.patch_samples :])
         return self.encoder(x + self.positions(kept.index).to(x.dtype), live)
 
 

@@ -22,6 +22,7 @@ def get_grid() -> dict:
             "run.keep_last": 1,
             # What nano started from, whatever these rows make of it: a changed default must not run the grid again.
             "method.stem": "linear",
+            "method.scale_feature": False,
             "method.weight_ecg": 1.0,
             "method.statement_dropout": 0.3,
             "method.column_queries": True,

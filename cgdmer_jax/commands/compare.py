@@ -6,6 +6,7 @@ finished runs of the configs given; differences are to the first, on the same re
 
 from cgdmer_jax import cli, path_arguments
 from cgdmer_jax.studies.comparison import compare
+from cgdmer_jax.studies.study import FINETUNING_STEPS
 
 EXAMPLE = (
     "python -m experiments.compare --configs configs/cgdmer.py:nano configs/merl.py:nano --store=stores/ptbxl100 "
@@ -28,6 +29,13 @@ def main(words: list[str]) -> int:
         "--workdir", type=path_arguments.path, default="runs/comparison", help="folder of the run folders"
     )
     parser.add_argument("--out", type=path_arguments.path, default="results", help="folder of the JSON files and page")
+    parser.add_argument("--finetune", nargs="+", default=(), metavar="TASK", help="fine-tune each on these tasks too")
+    parser.add_argument(
+        "--finetune_steps", type=int, default=FINETUNING_STEPS, help=f"of each fine-tuning (default {FINETUNING_STEPS})"
+    )
+    parser.add_argument(
+        "--merl_tables", type=path_arguments.path, help="MERL's finetune/data_split: score by protocol merl too"
+    )
     parser.add_argument("--dry_run", action="store_true", help="say what would run and what it costs, and stop")
     args = parser.parse_args(words)
     return compare(
@@ -38,5 +46,8 @@ def main(words: list[str]) -> int:
         split=args.split,
         workdir=args.workdir,
         out=args.out,
+        finetuned=args.finetune,
+        finetuning_steps=args.finetune_steps,
+        merl_tables=args.merl_tables,
         dry_run=args.dry_run,
     )

@@ -142,7 +142,7 @@ def score_clean(subject: Subject, asked: Asked, cache: Path, line: TimeLine) -> 
     embedded = line.timed("embed", lambda: embed_records(subject, asked.features, asked.random_seeds, cache))
     fitted = line.timed("headline", lambda: fit_headline(subject, embedded, headline))
     convolved = None
-    if subject.tasks and set(CONVOLVED) & set(asked.parts):
+    if subject.tasks and CONVOLVED in asked.parts:
         convolved = line.timed("convolutions", lambda: convolutions(subject, asked.kernels))
     run = subject.trained
     reconstruct = reconstructor(run.method, run.variables, run.contract.samples)

@@ -33,9 +33,12 @@ def check_writable(out: Path) -> None:
     tempfile.TemporaryFile(dir=out).close()
 
 
-def scored_folder(run: Path, corpus: Corpus, split: str) -> Path | None:
-    """Where the run's last checkpoint was scored on this very store, None where it was not."""
-    for file in sorted(RunFolder(run).evaluation.glob(f"*/{split}/{RESULTS}")):
+def scored_folder(run: Path, corpus: Corpus, split: str, part: str = "") -> Path | None:
+    """Where the run's last checkpoint was scored on this very store, None where it was not.
+
+    `part`: folder below it, of protocol merl or of what was fine-tuned.
+    """
+    for file in sorted(RunFolder(run).evaluation.glob(f"*/{Path(split, part)}/{RESULTS}")):
         if read_results(file)["origin"].get("store") == corpus.fingerprint:
             return file.parent
     return None

@@ -29,14 +29,15 @@ class Fitted(NamedTuple):
     fit: Callable
 
 
-def score_label_fractions(subject: Subject, embedded: Embedded, headline: str, convolved: Convolved) -> Outcome:
-    """The headline feature, random weights (the first seed), and random convolutions + ridge.
+def score_label_fractions(subject: Subject, embedded: Embedded, headline: str, convolved: Convolved | None) -> Outcome:
+    """The headline feature, random weights (the first seed), and random convolutions + ridge where they were made.
 
     A class without a positive in a draw scores a constant there, so chance: all shares then have the same classes.
     """
     compared = [Fitted(subject.base.method, headline, embedded.own[headline], fit_probe_path)]
     compared += [Fitted("random_weights", headline, first[headline], fit_probe_path) for first in embedded.random[:1]]
-    compared.append(Fitted(*CONVOLUTIONS, convolved, fit_ridge_path))
+    if convolved is not None:
+        compared.append(Fitted(*CONVOLUTIONS, convolved, fit_ridge_path))
     made = []
     for task in subject.tasks:
         for fraction in FRACTIONS:

@@ -26,7 +26,7 @@ class CleanInputs:
     subject: Subject
     embedded: Embedded
     headline: Headline
-    convolved: Convolved | None  # None where no part of CONVOLVED runs
+    convolved: Convolved | None  # None where the part CONVOLVED does not run
     reconstruct: Reconstruct | None  # None of a method that reconstructs nothing
     features: tuple[str, ...]  # probed ones
     cache: Path  # folder of features that were made before
@@ -60,7 +60,7 @@ MERL_PARTS: dict[str, Callable[[MerlInputs], Outcome]] = {
 NEED_TEXT = ("zero_shot", "retrieval")
 NEED_PROBES = ("floors", "missing_leads", "groups", "label_fractions")
 NEED_LABELS = ("zero_shot", *NEED_PROBES)  # of the scored records
-CONVOLVED = ("floors", "label_fractions")  # read the random convolutions
+CONVOLVED = "floors"  # the part that asks for the random convolutions
 
 
 def why_left_out(name: str, subject: Subject) -> str | None:

@@ -10,6 +10,11 @@ from cgdmer_jax.report.tables import Row, cell, facts_table, line, only, plain, 
 ALL_LEADS = "all"
 SHORT = {ALL_LEADS: "12", "I+II+III+aVR+aVL+aVF": "6", "I+II+V2": "3", "I+II": "2", "random9": "9"}
 ENCODERS = {"trained": "", "random_weights": ", random weights"}
+EVALUATIONS = {
+    "probe": ("Probe", "Macro AUROC of a logistic regression on the encoder's main feature"),
+    "finetune": ("Fine-tuned", "Macro AUROC of encoder and head trained on the labels"),
+    "zero_shot": ("Zero-shot", "Macro AUROC of written sentences, or of names asked for"),
+}
 
 
 class ComparedRun(NamedTuple):
@@ -56,10 +61,10 @@ def comparison_page(shown: Comparison) -> str:
         title,
         [
             "<h2>Runs</h2>\n" + facts_table("What was compared", facts) + _costs(shown.runs),
-            _figures(shown, "probe", "Probe", "Macro AUROC of a logistic regression on the encoder's main feature"),
-            _figures(shown, "zero_shot", "Zero-shot", "Macro AUROC of written sentences, or of names asked for"),
+            *_evaluations(shown, "clean"),
             _retrieval(shown),
             _missing_leads(shown),
+            *_evaluations(shown, "merl"),
         ],
     )
 
@@ -79,9 +84,22 @@ def _costs(runs: Sequence[ComparedRun]) -> str:
     return table(caption, head, 2, body)
 
 
-def _figures(shown: Comparison, evaluation: str, title: str, caption: str) -> str:
+def _evaluations(shown: Comparison, protocol: str) -> list[str]:
+    """A section for each way to score, with all labels and with each share of them."""
+    made = []
+    for evaluation, (title, caption) in EVALUATIONS.items():
+        rows = select(
+            shown.rows, {"protocol": protocol, "evaluation": evaluation, "leads": ALL_LEADS, "metric": "auroc"}
+        )
+        for share in sorted(values_of(rows, "label_fraction"), reverse=True):
+            words = title if share == 1 else f"{title}, {share:.0%} of the labels"
+            words += f" by protocol {protocol}" if protocol != "clean" else ""
+            made.append(_figures(shown, select(rows, {"label_fraction": share}), words, caption))
+    return made
+
+
+def _figures(shown: Comparison, rows: Sequence[Row], title: str, caption: str) -> str:
     """Values, then differences to the reference; a column a task."""
-    rows = select(shown.rows, {"evaluation": evaluation, "leads": ALL_LEADS, "metric": "auroc"})
     tasks = values_of(rows, "task")
     values, differences = [], []
     for of_kind in _kinds(rows, ("row", "encoder", "feature", "variant")):
@@ -95,7 +113,7 @@ def _figures(shown: Comparison, evaluation: str, title: str, caption: str) -> st
     parts = [table(caption, head, 2, values)]
     if differences:
         parts.append(table(f"The same less that of {shown.reference}", head, 2, differences))
-    return f"<h2>{title}</h2>\n" + "\n".join(parts) if rows else ""
+    return f"<h2>{title}</h2>\n" + "\n".join(parts)
 
 
 def _retrieval(shown: Comparison) -> str:

@@ -10,7 +10,7 @@ import jax
 from cgdmer_jax import early_stop, provenance
 from cgdmer_jax.config import load_config
 from cgdmer_jax.data.corpus import Corpus, open_corpus
-from cgdmer_jax.errors import CgdmerError
+from cgdmer_jax.errors import CgdmerError, suggest
 from cgdmer_jax.metrics.score_key import ScoreKey, key_of
 from cgdmer_jax.provenance import commit, environment
 from cgdmer_jax.recipes.untrained import untrained
@@ -20,14 +20,14 @@ from cgdmer_jax.studies import paired
 from cgdmer_jax.studies.finished_runs import json_path, read_document
 from cgdmer_jax.studies.grid import Planned, planned_run
 from cgdmer_jax.studies.many_runs import finished_files, open_runs, prepare, run_all
-from cgdmer_jax.studies.study import Study, is_shown
+from cgdmer_jax.studies.study import FINETUNING_STEPS, Study, is_figure
 from cgdmer_jax.studies.table import SHOWN, Measured, compared, write_lines
 from cgdmer_jax.whole_file import write_whole
 
-EVALUATE = ("--features=main", "--parts=probe,zero_shot,retrieval,missing_leads", "--random_seeds=1")
+EVALUATE = ("--features=main", "--parts=probe,zero_shot,retrieval,missing_leads,label_fractions", "--random_seeds=1")
 NAMES = {"validation": "comparison", "test": "comparison_test"}  # of a study's files, by the split that is scored
 TRAINED, RANDOM = "trained", "random_weights"  # encoders
-KIND = ("evaluation", "encoder", "feature", "variant", "leads", "metric")
+KIND = ("evaluation", "encoder", "feature", "variant", "leads", "metric", "protocol", "label_fraction")
 
 
 def compare(
@@ -39,6 +39,9 @@ def compare(
     split: str,
     workdir: Path,
     out: Path,
+    finetuned: Sequence[str] = (),
+    finetuning_steps: int = FINETUNING_STEPS,
+    merl_tables: Path | None = None,
     dry_run: bool = False,
 ) -> int:
     """Trains and scores each config with each seed, those that are finished excepted; the exit code.
@@ -48,11 +51,16 @@ def compare(
     - `split`: what is scored. Files of the test split begin with comparison_test: neither is taken for the other.
     - `workdir`: folder of the run folders.
     - `out`: folder of one JSON a run, and of comparison.json and comparison.html, which are of all finished runs.
+    - `finetuned`: tasks that each encoder is fine-tuned on too, in `finetuning_steps` steps each.
+    - `merl_tables`: folder of the published splits of protocol merl, by which each is scored too; None = it is not.
 
-    Raises CgdmerError for a mistake in a config before anything runs, and for runs that failed after all others.
+    Raises CgdmerError for a wrong config or task before anything runs, and for runs that failed after all others.
     """
-    study = Study(NAMES[split], split, EVALUATE, lambda row, own: row["method"] in (own, RANDOM) and is_shown(row))
     corpus = open_corpus((store,))
+    for task in finetuned:
+        if task not in (known := corpus.stores[0].tasks):
+            raise CgdmerError(f'--finetune: store {store} has no task "{task}".{suggest(task, known)}')
+    study = Study(NAMES[split], split, EVALUATE, is_kept, tuple(finetuned), finetuning_steps, merl_tables)
     planned = plan(specs, store, records, seeds)
     costs = {one.row: cost_of(one, corpus) for one in planned if one.seed == seeds[0]}
     to_run = open_runs(planned, study, corpus, out)
@@ -74,6 +82,11 @@ def compare(
             "them"
         )
     return 0
+
+
+def is_kept(row: Mapping[str, object], own: str) -> bool:
+    """Of a share of the labels the row that chose on all validation labels."""
+    return row["method"] in (own, RANDOM) and is_figure(row) and row["val_labels"] == "full"
 
 
 def plan(specs: Sequence[str], store: str, records: int, seeds: Sequence[int]) -> list[Planned]:
@@ -163,7 +176,9 @@ def _is_measured(row: Mapping) -> bool:
 
 def _figure(which: tuple[str, int], row: Mapping, own: str) -> Measured:
     kind = row["evaluation"], _encoder(row["method"], own), *(row[name] for name in KIND[2:])
-    return Measured(*which, kind, row["task"], row["value"], _of_encoder(key_of(row), own))
+    # A key does not tell the protocol: those of merl have no resampled figures.
+    key = _of_encoder(key_of(row), own) if row["protocol"] == "clean" else None
+    return Measured(*which, kind, row["task"], row["value"], key)
 
 
 def _of_encoder(key: ScoreKey, own: str) -> ScoreKey:

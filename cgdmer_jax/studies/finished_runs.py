@@ -16,7 +16,7 @@ from cgdmer_jax.training.run_folder import YOUNGER, YOUNGER_IN_FINETUNING
 # Fields younger than some committed JSON, each with the value at which a run is the one it was before the field came:
 # a text encoder from scratch, no table of text vectors, attention chosen by device, the batch in one part, a vocabulary
 # of all words. An older JSON means these. A new field of a method goes here, or every finished run is one of another
-# config. Nothing is fine-tuned in a study.
+# config. Those of fine-tuning are in no config of a study.
 NEUTRAL = {name: value for name, value in YOUNGER.items() if name not in YOUNGER_IN_FINETUNING} | {
     "data.text_columns.text_vectors": "",
     "method.text_tower": "",
@@ -25,6 +25,7 @@ NEUTRAL = {name: value for name, value in YOUNGER.items() if name not in YOUNGER
     "method.attention": "auto",
     "method.microbatches": 1,
 }
+FINETUNED, MERL = "finetuned", "by_merl"  # of a JSON: steps of each task's fine-tuning; whether protocol merl scored it
 STORE = "store_fingerprint"  # of a JSON: what was trained on, whatever folder it lay in; an older one does not say
 UNLEARNED = "run."  # intervals, checkpoints, devices: a run may change them when it goes on
 
@@ -46,6 +47,19 @@ def read_document(path: Path) -> dict:
 def learned_config(document: dict) -> dict[str, object]:
     """Every field of a finished run's config under today's name, those that it is older than too."""
     return NEUTRAL | renamed(document["config"], "the JSON of a finished run")
+
+
+def scored_by(study: Study) -> dict[str, object]:
+    """What the JSON of a run says of how it was scored beyond an evaluation by protocol clean."""
+    return {FINETUNED: dict.fromkeys(study.finetuned, study.finetuning_steps), MERL: study.merl_tables is not None}
+
+
+def lacks(study: Study, path: Path) -> list[str]:
+    """Scores that the study asks for and the JSON of a finished run does not hold."""
+    document = read_document(path)
+    made = document.get(FINETUNED, {})
+    found = [f"not fine-tuned on {t} in {n} steps" for t, n in scored_by(study)[FINETUNED].items() if made.get(t) != n]
+    return found + (["not scored by protocol merl"] if study.merl_tables and not document.get(MERL) else [])
 
 
 def differs(one: Planned, path: Path, store: str) -> list[str]:

@@ -7,7 +7,7 @@ from cgdmer_jax import early_stop, path_arguments
 from cgdmer_jax.data.corpus import Corpus
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.evaluation.evaluation_folders import check_writable
-from cgdmer_jax.studies.finished_runs import differs, json_path
+from cgdmer_jax.studies.finished_runs import differs, json_path, lacks
 from cgdmer_jax.studies.grid import Planned
 from cgdmer_jax.studies.one_run import run_one
 from cgdmer_jax.studies.study import Study
@@ -43,15 +43,19 @@ def run_all(to_run: Sequence[Planned], study: Study, corpus: Corpus, workdir: Pa
 
 def finished_files(planned: Sequence[Planned], study: Study, corpus: Corpus, out: Path) -> list[Path]:
     """The JSON of each finished run."""
-    store = corpus.fingerprint
-    return [path for one in planned if not differs(one, path := json_path(one, study, out), store)]
+    paths = {json_path(one, study, out): one for one in planned}
+    of_these = [path for path, one in paths.items() if not differs(one, path, corpus.fingerprint)]
+    return [path for path in of_these if not lacks(study, path)]
 
 
 def _is_open(one: Planned, study: Study, corpus: Corpus, out: Path) -> bool:
     path = json_path(one, study, out)
-    differing = differs(one, path, corpus.fingerprint)
-    if not differing:
-        print(f"{one.row} seed {one.seed}: done ({path})")
-    elif path.exists():
-        print(f"{one.row} seed {one.seed}: {path} is of another run ({'; '.join(differing)}), so it runs again")
-    return bool(differing)
+    if differing := differs(one, path, corpus.fingerprint):
+        if path.exists():
+            print(f"{one.row} seed {one.seed}: {path} is of another run ({'; '.join(differing)}), so it runs again")
+        return True
+    if lacking := lacks(study, path):
+        print(f"{one.row} seed {one.seed}: {path} is of a run that was {', '.join(lacking)}; that is done now")
+        return True
+    print(f"{one.row} seed {one.seed}: done ({path})")
+    return False

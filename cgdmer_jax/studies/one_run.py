@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,7 +14,8 @@ from cgdmer_jax import early_stop, provenance
 from cgdmer_jax.config import flat
 from cgdmer_jax.data.corpus import Corpus
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.evaluation.evaluation_folders import needed_folder, scored_folder
+from cgdmer_jax.evaluation import finetuned
+from cgdmer_jax.evaluation.evaluation_folders import scored_folder
 from cgdmer_jax.invocation import module_words
 from cgdmer_jax.metrics import bootstrap
 from cgdmer_jax.metrics.results import RESULTS, read_results
@@ -23,7 +25,7 @@ from cgdmer_jax.npz_file import read_arrays
 from cgdmer_jax.provenance import commit, environment
 from cgdmer_jax.short_paths import short_fields, short_words
 from cgdmer_jax.studies import paired
-from cgdmer_jax.studies.finished_runs import STORE, json_path
+from cgdmer_jax.studies.finished_runs import STORE, json_path, scored_by
 from cgdmer_jax.studies.grid import Planned
 from cgdmer_jax.studies.study import Study
 from cgdmer_jax.studies.table import write_lines
@@ -35,29 +37,61 @@ def run_folder(one: Planned, workdir: Path) -> Path:
     return workdir / f"{one.row}-seed{one.seed}-{one.sha256[:8]}"
 
 
+class Scoring(NamedTuple):
+    """A command that scores a run, and where its results are."""
+
+    name: str  # in the JSON
+    command: str
+    words: list[str]
+    run: Path  # folder whose evaluation/ it writes below
+    part: str = ""  # as of scored_folder
+
+
+def scorings(run: Path, study: Study, corpus: Corpus, seed: int) -> list[Scoring]:
+    """Commands that score the run in that folder, in order; each fine-tuning has a run folder of its own beside it."""
+    common = [f"--run={run}", f"--store={corpus.stores[0].path}", f"--split={study.split}"]
+    made = [Scoring("evaluate", "evaluate", [*common, *study.evaluate], run)]
+    if study.merl_tables:
+        words = ["--protocol=merl", f"--tables={study.merl_tables}", "--features=main", "--random_seeds=0"]
+        made.append(Scoring("evaluate by merl", "evaluate", [*common, *words], run, "merl"))
+    steps = study.finetuning_steps
+    every = max(steps // 3, 1)
+    for task in study.finetuned:
+        tuned = run.with_name(f"{run.name}-{task}-{steps}")
+        words = [f"--task={task}", f"--workdir={tuned}", f"--config.seed={seed}", f"--config.optimizer.steps={steps}"]
+        words += [f"--config.run.{name}={every}" for name in ("validate_every", "checkpoint_every", "log_every")]
+        made.append(Scoring(f"finetune on {task}", "finetune", [*common, *words], tuned, finetuned.FOLDER))
+    return made
+
+
 def run_one(one: Planned, study: Study, corpus: Corpus, workdir: Path, out: Path) -> int:
     """Trains and scores in processes of their own (clean memory), then writes the JSON; the exit code."""
     run = run_folder(one, workdir)
-    commands = {
-        "pretrain": [*one.words(), f"--workdir={run}"],
-        "evaluate": [f"--run={run}", f"--store={corpus.stores[0].path}", f"--split={study.split}", *study.evaluate],
-    }
+    steps = {"pretrain": ("pretrain", [*one.words(), f"--workdir={run}"])}
+    todo = scorings(run, study, corpus, one.seed)
+    steps |= {scoring.name: (scoring.command, scoring.words) for scoring in todo}
+    of_name = {scoring.name: scoring for scoring in todo}
     seconds = {}
-    for name, words in commands.items():
+    for name, (command, words) in steps.items():
         print(f"--- {one.row} seed {one.seed}: {name}", flush=True)
-        if name == "evaluate" and is_scored(run, words, study, corpus, one.config.optimizer.steps):
+        if name in of_name and is_scored(of_name[name], study, corpus, one.config.optimizer.steps):
             print("scored already")
             continue
         begun = time.monotonic()
-        code = run_child([sys.executable, *module_words(name), *words])
+        code = run_child([sys.executable, *module_words(command), *words])
         seconds[name] = round(time.monotonic() - begun, 1)
         if code != 0:
             return code
     head = describe(one, run) | {STORE: corpus.fingerprint, "wall_seconds": seconds}
-    head["commands"] = {n: " ".join(["python", *module_words(n), *short_words(w)]) for n, w in commands.items()}
-    scored = needed_folder(run, corpus, study.split)
-    head["evaluation_commit"] = read_results(scored / RESULTS)["commit"]
-    rows, samples = kept_rows(run, study, scored)
+    head["commands"] = {n: " ".join(["python", *module_words(c), *short_words(w)]) for n, (c, w) in steps.items()}
+    scored = [folder_of(scoring, study, corpus) for scoring in todo]
+    head["evaluation_commit"] = read_results(scored[0] / RESULTS)["commit"]
+    head |= scored_by(study)
+    rows, samples = [], {}
+    for folder in scored:
+        found, of_rows = kept_rows(run, study, folder)
+        rows += found
+        samples |= of_rows
     # The JSON says that the run is finished, so it comes last.
     path = json_path(one, study, out)
     paired.save_samples(path.with_suffix(".npz"), samples)
@@ -65,14 +99,26 @@ def run_one(one: Planned, study: Study, corpus: Corpus, workdir: Path, out: Path
     return 0
 
 
-def is_scored(run: Path, words: list[str], study: Study, corpus: Corpus, steps: int) -> bool:
+def folder_of(scoring: Scoring, study: Study, corpus: Corpus) -> Path:
+    """Where the results of a scoring are, which must have been made."""
+    folder = scored_folder(scoring.run, corpus, study.split, scoring.part)
+    if folder is None:
+        raise CgdmerError(
+            f"{scoring.run} holds no results of {scoring.name} on the {study.split} split of store "
+            f"{corpus.stores[0].path}; run the same command again"
+        )
+    return folder
+
+
+def is_scored(scoring: Scoring, study: Study, corpus: Corpus, steps: int) -> bool:
     """Whether the finished run has its results by these very words; an hour's work of before is not done again."""
-    scored = scored_folder(run, corpus, study.split)
+    scored = scored_folder(scoring.run, corpus, study.split, scoring.part)
     if scored is None:
         return False
-    results = read_results(scored / RESULTS)
+    results, words = read_results(scored / RESULTS), scoring.words
     same_words = shlex.split(results["command"])[-len(words) :] == short_words(words)
-    return same_words and results["origin"].get("step") == steps
+    # What is scored of a fine-tuning is its best checkpoint, whichever step that is of.
+    return same_words and (scoring.command == "finetune" or results["origin"].get("step") == steps)
 
 
 def run_child(words: list[str]) -> int:
@@ -142,10 +188,12 @@ def describe(one: Planned, run: Path) -> dict:
 def kept_rows(run: Path, study: Study, scored: Path) -> tuple[list[dict], dict[ScoreKey, paired.Samples]]:
     """Rows that the study keeps, with intervals, and the resampled figures of those that are macro AUROC.
 
-    `scored` is the folder of the evaluation.
+    `scored` is the folder of the evaluation. Protocol merl's figures have no interval, and none is made.
     """
     own = RunFolder(run).config()["method_name"]
     rows = [row for row in read_results(scored / RESULTS)["rows"] if study.keeps(row, own)]
+    if any(row["protocol"] == "merl" for row in rows):
+        return rows, {}
     file, remedy = scored / "predictions.npz", "evaluate the run again"
     arrays = read_arrays(file, remedy=remedy)
     keys = [key for key in dict.fromkeys(map(key_of, rows)) if key.text() in arrays]

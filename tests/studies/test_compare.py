@@ -64,9 +64,10 @@ class Folder:
     def _run(self, words):
         """Leaves what the real commands leave."""
         self.words.append(words)
-        run = Path(next(w for w in words if w.startswith(("--workdir=", "--run="))).split("=", 1)[1])
+        flag = "--run=" if words[3] == "evaluate" else "--workdir="
+        run = Path(next(w for w in words if w.startswith(flag)).split("=", 1)[1])
         name = run.name.split("-")[0]
-        self.calls.append(f"{words[3]} {run.name.rsplit('-', 1)[0]}")
+        self.calls.append(f"{words[3]} {'-'.join(run.name.split('-')[:3])}")
         if self.calls[-1] in self.codes:
             return self.codes[self.calls[-1]]
         method = {"wide": "cgdmer", "narrow": "cmelt"}[name]
@@ -80,35 +81,68 @@ class Folder:
             told = shlex.join(["cgdmer", "evaluate", *short_words(words[4:-1]), self.told or words[-1]])
             origin = {"store": open_corpus((self.store,)).fingerprint, "step": {"wide": 2, "narrow": 4}[name]}
             split = next(w for w in words if w.startswith("--split=")).split("=")[1]
-            leave_evaluation(run, method, SKILL[name], told, origin, split)
+            if words[3] == "finetune":
+                run.mkdir()
+                (run / "config.json").write_text('{"method_name": "finetune"}')
+                leave_finetuning(run, method, SKILL[name], told, origin | {"step": 1}, split)
+            elif "--protocol=merl" in words:
+                leave_merl(run, method, SKILL[name], told, origin, split)
+            else:
+                leave_evaluation(run, method, SKILL[name], told, origin, split)
         return 0
 
 
+def made_setting(method, run, split, **more):
+    return Setting(
+        store="synthetic", split=split, method=method, run=run.name, feature="main", feature_dim=2,
+        task="findings", domain="in", supervision="labels", seen_in_training=False, **more,
+    )  # fmt: skip
+
+
+def leave_finetuning(run, method, skill, told, origin, split):
+    setting = made_setting(method, run, split, evaluation="finetune", variant="pretrained")
+    scores = np.random.default_rng(7).random(LABELS.shape) + 2 * skill * LABELS
+    leave(run / "evaluation" / "synthetic" / split / "finetune", [drawn(setting, [scores])], told, origin)
+
+
+def leave_merl(run, method, skill, told, origin, split):
+    setting = made_setting(method, run, split, evaluation="probe", protocol="merl", label_fraction=0.1)
+    scores = np.random.default_rng(8).random(LABELS.shape) + 2 * skill * LABELS
+    leave(run / "evaluation" / "synthetic" / split / "merl", [drawn(setting, [scores])], told, origin)
+
+
+def drawn(setting, draws):
+    return score(setting, draws, LABELS, ("A", "B"), probabilities=False)
+
+
 def leave_evaluation(run, method, skill, told, origin, split):
-    out = run / "evaluation" / "synthetic" / split
-    out.mkdir(parents=True, exist_ok=True)
     made: list[Outcome] = []
     for own, leads in ((method, "all"), ("random_weights", "all"), (method, "II"), (method, "random9")):
         probed = {"evaluation": "missing_leads", "variant": "native"} if leads != "all" else {"evaluation": "probe"}
-        setting = Setting(
-            store="synthetic", split=split, method=own, run=run.name, feature="main", feature_dim=2,
-            task="findings", domain="in", supervision="labels", seen_in_training=False, leads=leads, **probed,
-        )  # fmt: skip
+        setting = made_setting(own, run, split, leads=leads, **probed)
         own_skill = {"random_weights": 0.0}.get(own, skill if leads == "all" else skill / 2)
         scores = np.random.default_rng([ord(c) for c in f"{own}{leads}"]).random(LABELS.shape) + own_skill * LABELS
         draws = [scores, scores[:, ::-1]] if leads == "random9" else [scores]  # leads taken away twice
-        made.append(score(setting, draws, LABELS, ("A", "B"), probabilities=False))
+        made.append(drawn(setting, draws))
+    few = made_setting(method, run, split, evaluation="probe", label_fraction=0.01)
+    made += [drawn(replace(few, val_labels=kind), [scores + skill * LABELS]) for kind in ("full", "cut")]
     asked = replace(
         setting, method=method, evaluation="zero_shot", feature="queries", variant="names_seen", leads="all"
     )
     made.append(Outcome(score(asked, [LABELS[:, :1] * 1.0], LABELS[:, :1], ("A",), probabilities=False).rows))
+    part = np.zeros((N, 1), np.float32)  # scores of one class of two, as of the names that a run was trained to answer
+    more = {f"findings/zero_shot/{method}/queries/names_seen": part}
+    leave(run / "evaluation" / "synthetic" / split, made, told, origin, **more)
+
+
+def leave(out, made, told, origin, **more):
+    out.mkdir(parents=True, exist_ok=True)
     outcome = together(made)
     write_results(out / "results.json", told, list(outcome.rows), origin)
     arrays = {key.text(): one.astype(np.float32) for key, one in outcome.predictions.items()}
     arrays |= {"findings/labels": LABELS, "findings/classes": np.array(["A", "B"])}
     arrays |= {"findings/record_id": np.arange(N).astype(str), "findings/patient_id": (np.arange(N) // 2).astype(str)}
-    part = np.zeros((N, 1), np.float32)  # scores of one class of two, as of the names that a run was trained to answer
-    np.savez(out / "predictions.npz", **arrays, **{f"findings/zero_shot/{method}/queries/names_seen": part})
+    np.savez(out / "predictions.npz", **arrays, **more)
 
 
 @pytest.fixture
@@ -195,6 +229,43 @@ def test_what_is_scored_already_is_not_scored_again(folder, capsys):
     assert capsys.readouterr().out.count("scored already") == 2
 
 
+def test_few_labels_fine_tuning_and_protocol_merl_stand_on_the_page_each_by_itself(folder):
+    assert folder.main("--finetune", "findings", "--finetune_steps=9", f"--merl_tables={folder.path}") == 0
+    commands = ("pretrain", "evaluate", "evaluate", "finetune")
+    assert folder.calls == [f"{command} {name}-nano-seed0" for name in SKILL for command in commands]
+    tuned = folder.words[3]
+    assert {"--task=findings", "--config.optimizer.steps=9", "--config.run.validate_every=3"} <= set(tuned)
+    rows = {
+        (r["row"], r["protocol"], r["evaluation"], r["label_fraction"]): r
+        for r in folder.rows()
+        if (r["encoder"], r["leads"]) == ("trained", "all")
+    }
+    first, second = (
+        [rows[name, *key] for key in (("clean", "finetune", 1.0), ("clean", "probe", 0.01), ("merl", "probe", 0.1))]
+        for name in ("wide-nano", "narrow-nano")
+    )
+    for ours, theirs in zip(first, second, strict=True):
+        assert theirs["difference"] == pytest.approx(theirs["value"] - ours["value"])
+    # Of the two on the same patients each resample gives a difference; protocol merl has no intervals.
+    assert all(row["low"] < row["difference"] < row["high"] for row in second[:2])
+    assert second[2]["low"] is None and second[2]["value_low"] is None
+    page = (folder.path / "out" / "comparison.html").read_text()
+    for title in ("Fine-tuned", "Probe, 1% of the labels", "Probe, 10% of the labels by protocol merl"):
+        assert f">{title}</h2>" in page
+
+
+def test_a_finished_run_is_fine_tuned_later_and_trained_no_more(folder, capsys):
+    folder.main()
+    folder.calls.clear()
+    assert folder.main("--finetune", "findings") == 0
+    assert folder.calls == [f"{command} {name}-nano-seed0" for name in SKILL for command in ("pretrain", "finetune")]
+    assert capsys.readouterr().out.count("not fine-tuned on findings in 300 steps; that is done now") == 2
+    folder.calls.clear()
+    assert folder.main("--finetune", "findings") == 0
+    assert folder.main() == 0  # a run that was scored in more ways than asked for is finished
+    assert folder.calls == []
+
+
 def test_what_was_scored_by_other_words_is_scored_again(folder):
     folder.told = "--random_seeds=3"
     folder.main()
@@ -234,6 +305,7 @@ def test_a_dry_run_tells_the_costs_and_trains_nothing(folder, capsys):
         ((), {"records": 12}, r"wide\.py.*batches have 8 records.*--records=12; give a multiple"),
         ((), {"records": 0}, "give a multiple"),
         (("--seeds", "1", "1"), {}, "names a seed twice"),
+        (("--finetune", "finding"), {}, 'no task "finding". Did you mean "findings"'),
     ],
 )
 def test_a_mistake_is_told_before_anything_runs(folder, more, given, sentence):

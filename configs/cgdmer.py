@@ -21,8 +21,8 @@ def size(width: int, depth: int, heads: int) -> dict:
 MINILM = "hf://sentence-transformers/all-MiniLM-L6-v2@c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
 # What each size changes. nano and quickstart are for CPUs: wide tokens, few of them decoded. No loop over blocks: on an
 # H200 base trains 1.6 times as fast so as with one block a turn, and compiles longer (docs/performance.md). All but
-# quickstart are told millivolts (`scale_feature`): one standard deviation a record takes them away, and with them what
-# hypertrophy is told by.
+# quickstart, whose figures are older, are told millivolts (`scale_feature`): one standard deviation a record takes them
+# away, and they are the criterion of hypertrophy.
 SIZES = {
     "quickstart": {
         "ecg": size(64, 2, 4),

@@ -49,6 +49,7 @@ def case_facts(
     chosen = "picked by hand (--case)" if asked else "the first one scored, not picked"
     folds = probe_folds(base.split)
     filtered = FILTERS.get(contract.filter, f"filter {contract.filter}")
+    amplitude = ", told the standard deviation of each lead in mV" if run.config.method.get("scale_feature") else ""
     return {
         "Encoder": f"{base.method}, run {base.run}, step {run.step:,} of batches of "
         f"{run.config.data.batch_size}, checkpoint {run.checkpoint[:16]}",
@@ -58,7 +59,7 @@ def case_facts(
             for part in contract.trained_on
         ),
         "What it reads": f"12 leads, {contract.seconds:g} s at {contract.rate:g} Hz, {filtered}, "
-        f"scaled by {contract.scaling.replace('_', ' ')}",
+        f"scaled by {contract.scaling.replace('_', ' ')}{amplitude}",
         "This recording": f"{chosen}; fold {corpus.fold[line]} of {base.store}; "
         f"its patient was {patient}, the recording {recording}",
         "Its report": _own_report(contract, corpus, line, base),

@@ -115,7 +115,8 @@ def input_section(contract: InputContract) -> str:
 The first {contract.seconds:g} s at {contract.rate:g} Hz (higher rates are resampled; shorter signals are padded;
 `windows=` reads the central seconds of longer ones, or all of them in turn); leads {leads}
 by name, any of them may be absent; {limb_leads}filter {contract.filter}; scaling {contract.scaling}.
-All of it: `input.json`.
+Where `config.json` has `scale_feature` true, each token is also told its lead's standard deviation in mV: a wrong gain
+changes what the model says. All of it: `input.json`.
 """
 
 

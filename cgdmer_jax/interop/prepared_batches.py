@@ -25,7 +25,7 @@ class BatchShape(NamedTuple):
     def blocks(self, prepared: Iterable[Prepared], size: int) -> Iterator[tuple[Batch, list[Prepared]]]:
         """Full batches, with the recordings in them; the last rows of the last one may be blank.
 
-        Raises CgdmerError where one is not prepared, or by another contract.
+        Raises CgdmerError where one is not prepared, or has another number of leads or samples than the contract.
         """
         fitting = self._fitting(prepared)
         while some := list(islice(fitting, size)):

@@ -21,9 +21,10 @@ WORDS = ("sinus rhythm. normal ecg.", "atrial fibrillation with rapid response."
 
 
 @functools.cache
-def small_model() -> dict:
+def small_model(scale_feature: bool = False) -> dict:
     """Arguments of `save_model`."""
     config = get_config("quickstart")
+    config.method.scale_feature = scale_feature
     for part in ("ecg", "text", "second", "decoder"):
         config.method[part].update(width=16, depth=1)
     config.method.embed_dim = 12

@@ -19,6 +19,7 @@ from cgdmer_jax.interop.pretrained import load, save_model
 from cgdmer_jax.methods.zero_shot import class_vectors
 from cgdmer_jax.waveform.conditioning import LEADS
 from tests.bad_recordings import clean, swapped
+from tests.interop.small_model import small_model
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,25 @@ def test_a_lead_left_out_and_a_lead_of_nan_are_the_same_absent_lead(encoder, rec
     np.testing.assert_array_equal(
         encoder.embed(nan, 500, LEADS, "mV"), encoder.embed(recordings_mv[:, :11], 500, LEADS[:11], "mV")
     )
+
+
+def test_a_lead_of_zeros_is_absent_too(encoder, recordings_mv):
+    zeros = recordings_mv.copy()
+    zeros[:, LEADS.index("V2")] = 0
+    others = [lead for lead in LEADS if lead != "V2"]
+    without = encoder.embed(np.delete(recordings_mv, LEADS.index("V2"), axis=1), 500, others, "mV")
+    np.testing.assert_allclose(encoder.embed(zeros, 500, LEADS, "mV"), without, atol=1e-6)
+
+
+def test_gain_counts_where_tokens_are_told_the_amplitude_of_their_lead_and_nowhere_else(
+    encoder, recordings_mv, tmp_path
+):
+    save_model(tmp_path / "told", **small_model(scale_feature=True))
+    told, plain = (
+        np.abs(one.embed(2 * recordings_mv, 500, LEADS, "mV") - one.embed(recordings_mv, 500, LEADS, "mV")).max()
+        for one in (load(tmp_path / "told"), encoder)
+    )
+    assert plain < 0.01 < 0.1 < told  # microvolts are whole numbers
 
 
 def test_a_lead_that_is_not_used_though_it_was_measured_is_named(encoder, recordings_mv):

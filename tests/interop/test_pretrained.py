@@ -291,7 +291,7 @@ def test_an_input_contract_that_is_not_the_exported_one_is_refused(copy, field):
         load(copy)
 
 
-# Packages of setup.cfg, or brought by them, that README's small install for models in use does without.
+# Packages that a model in use does not import; README's small install lacks most of them, flax brings some.
 NOT_IN_USE = {
     *("chex", "h5py", "huggingface_hub", "ml_collections", "optax", "orbax", "pandas", "pyarrow", "sklearn"),
     *("soundfile", "tensorstore", "threadpoolctl", "tqdm", "transformers", "wfdb", "torch"),

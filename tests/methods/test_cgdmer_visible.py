@@ -69,6 +69,24 @@ def test_how_much_of_the_energy_of_hidden_samples_the_visible_ones_tell(name, lo
     assert (found > 0.99) if TELLS[name] else (found < 0.05), found
 
 
+def test_the_amplitude_that_each_token_is_told_tells_the_energy_of_what_is_hidden_in_its_lead(loud_or_quiet):
+    batch, draws = loud_or_quiet
+    told = np.asarray(scaled_by("fixed_mv", scale_feature=True).patches(batch, draws.lead_mask, draws.hidden)[0])
+    of_lead = told.astype(np.float64).reshape(RECORDS, 12, N_PATCHES, PATCH + 1)
+    kept = kept_of(draws).reshape(RECORDS, 12, N_PATCHES, 1)
+    energy, amplitude = of_lead[..., :-1] ** 2, np.exp(of_lead[:, :, 0, -1])
+    visible, hidden = (np.where(chosen, energy, 0).sum((2, 3)) for chosen in (kept, ~kept))
+    some = (hidden > 0) & (hidden > 0.05 * visible)  # else what is left is the rounding of float32
+    left, wanted = np.log(SAMPLES * amplitude[some] ** 2 - visible[some]), np.log(hidden[some])
+    assert some.sum() > 1000
+    assert 1 - np.mean((left - wanted) ** 2) / wanted.var() > 0.99  # the mean of a lead is near 0, not 0
+
+
+def test_amplitude_of_what_one_pass_sees_is_not_told_to_a_pass_that_sees_more():
+    with pytest.raises(CgdmerError, match=r"scale_feature with scaling visible_samples.*make the two ratios equal"):
+        dataclasses.replace(CONFIG, scaling=VISIBLE, scale_feature=True, align_mask_ratio=CONFIG.mask_ratio / 2)
+
+
 @pytest.mark.parametrize("name", [*SCALINGS, VISIBLE])
 def test_hidden_microvolts_move_a_bit_of_what_the_encoder_sees_where_they_share_in_the_scale(name, batch, draws):
     method = scaled_by(name, scale_feature=name == VISIBLE)  # the amplitude of a lead is told of the same samples

@@ -126,6 +126,13 @@ class CgDmerConfig(Checked):
                 f"config.method.align_mask_ratio is {self.align_mask_ratio} and mask_ratio {self.mask_ratio}; "
                 "give an align_mask_ratio of at most mask_ratio"
             )
+        if self.scaling == VISIBLE and self.scale_feature and self.align_mask_ratio < self.mask_ratio:
+            # A lead may be hidden as a whole in one pass and seen in the other, which would be told the floor.
+            raise CgdmerError(
+                f"config.method.scale_feature with scaling {VISIBLE} tells the amplitude of what mask_ratio leaves "
+                f"visible, and alignment sees more (align_mask_ratio {self.align_mask_ratio} < mask_ratio "
+                f"{self.mask_ratio}); make the two ratios equal, or give scale_feature=False"
+            )
         if bool(self.text_tower) != bool(self.text_architecture):
             raise CgdmerError(
                 f'config.method.text_tower is "{self.text_tower}", but text_architecture is '

@@ -50,6 +50,22 @@ def test_the_table_of_ptbxl_holds_the_figures_of_its_json(page):
         assert cells == [shown(HEADLINE, task, *key) for task in TASKS], name
 
 
+def test_the_table_of_fine_tuning_holds_the_figures_of_its_json():
+    scratch, floor, probe = "finetune/cgdmer/main/scratch", "probe/random_convolutions/ridge", "probe/cgdmer/main"
+    own, shares = "finetune/cgdmer/main/pretrained", {"all": 1.0, "10 %": 0.1, "1 %": 0.01}
+    document = json.loads((ROOT / "results/ptbxl-nano-finetuned.json").read_text())
+    found = {(row["name"], row["task"], row["label_fraction"]): row for row in document["rows"]}
+    table = re.search(r"^\| fine-tuned on.*?\n\n", RESULTS.read_text(), re.M | re.S)[0]
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.strip().splitlines()[2:]]
+    assert [line[:2] for line in lines] == [[task, share] for task in ("super", "sub") for share in shares]
+    for task, share, *cells in lines:
+        of_share = [found[name, task, shares[share]] for name in (own, scratch, probe, floor)]
+        less = {one["reference"]: one for one in of_share[0]["differences"]}
+        values = [f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]" for row in of_share]
+        paired = [less[name] for name in (scratch, floor, probe)]
+        assert cells == values + [f"{d['value']:+.3f} [{d['low']:+.3f}, {d['high']:+.3f}]" for d in paired]
+
+
 @pytest.mark.parametrize(
     ("row", "method", "feature", "evaluation", "variant"),
     [

@@ -11,8 +11,27 @@ from sklearn.utils.validation import check_is_fitted
 
 from cgdmer_jax.errors import CgdmerError
 from cgdmer_jax.given_input import Signal, check_unit, lead_names, plain_rate, plain_signal
-from cgdmer_jax.interop.pretrained import load
+from cgdmer_jax.interop.encoder import Encoder
+from cgdmer_jax.interop.pretrained import content_sha256, load
 from cgdmer_jax.waveform.conditioning import LEADS
+
+_last: dict[str, Encoder] = {}  # of the last model that was fitted, by the hash of its folder's content
+
+
+def encoder_of(model: str | Path) -> Encoder:
+    """The model of that folder, loaded anew where the last one was another.
+
+    A cross-validation fits a clone for each fold: they share one encoder, its compiled programs included.
+    """
+    try:
+        content = content_sha256(model)
+    except OSError:
+        return load(model)  # which says what is missing
+    if content not in _last:
+        loaded = load(model)
+        _last.clear()
+        _last[content] = loaded
+    return _last[content]
 
 
 class EcgFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -25,8 +44,9 @@ class EcgFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     - `unit`: of the samples, "V", "mV" or "uV".
     - `feature`: a name in `Encoder.features`.
 
-    Fitted, it holds the model itself (`encoder_`): pickled with joblib, it needs the folder no more. The columns are
-    named ecgfeatures0, ecgfeatures1 and so on (`get_feature_names_out`).
+    Fitted, it holds the model itself (`encoder_`): pickled with joblib, it needs the folder no more. Clones that are
+    fitted one after another with the same model share it. The columns are named ecgfeatures0, ecgfeatures1 and so on
+    (`get_feature_names_out`).
 
     Raises CgdmerError, when fitted or used, where a parameter or the array does not fit the model, and scikit-learn's
     NotFittedError where it is used before it is fitted.
@@ -52,7 +72,7 @@ class EcgFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
         `y` is not read. Raises CgdmerError where the folder is no whole model, or `X` or `rate` (Hz) does not fit it.
         """
-        self.encoder_ = load(self.model)
+        self.encoder_ = encoder_of(self.model)
         self.encoder_.check_feature(self.feature)
         recordings, _, _ = self._recordings(X)
         if recordings.size == 0:

@@ -61,10 +61,10 @@ def recordings_of(table: object) -> object:
 
 @pytest.fixture(scope="module", autouse=True)
 def one_encoder(model):
-    """One encoder for all checks, which fit some hundred times: each would compile its own."""
+    """Of every name that a check gives."""
     encoder = load(model)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sklearn_features, "load", lambda name: encoder)
+        patch.setattr(sklearn_features, "encoder_of", lambda name: encoder)
         yield
 
 

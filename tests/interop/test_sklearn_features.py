@@ -11,9 +11,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from cgdmer_jax.errors import CgdmerError
-from cgdmer_jax.interop.pretrained import load
+from cgdmer_jax.interop.pretrained import load, save_model
 from cgdmer_jax.interop.sklearn_features import EcgFeatures
 from cgdmer_jax.waveform.conditioning import LEADS
+from tests.interop.small_model import small_model
 
 
 def test_a_pipeline_learns_and_predicts_on_a_users_arrays(model, recordings_mv):
@@ -97,6 +98,19 @@ def test_a_fitted_pipeline_is_saved_with_its_model_and_predicts_the_same_without
     shutil.rmtree(copied)
     again = joblib.load(tmp_path / "pipeline.joblib")
     np.testing.assert_array_equal(again.predict_proba(recordings_mv), expected)
+
+
+def test_clones_share_the_model_of_a_folder_until_it_holds_another(model, recordings_mv, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(model, folder)
+    first, second = (clone(EcgFeatures(folder, rate=500)).fit(recordings_mv) for _ in range(2))
+    assert second.encoder_ is first.encoder_
+    before = first.transform(recordings_mv)
+    shutil.rmtree(folder)
+    save_model(folder, **small_model(scale_feature=True))
+    other = clone(first).fit(recordings_mv)
+    assert other.encoder_ is not first.encoder_ and not np.allclose(other.transform(recordings_mv), before)
+    np.testing.assert_array_equal(first.transform(recordings_mv), before)
 
 
 def test_columns_have_names_also_in_a_frame(model, recordings_mv):

@@ -13,6 +13,7 @@ from tests.interop.small_model import write_small_model
 
 ROOT = Path(__file__).parents[1]
 README, RESULTS = ROOT / "README.md", ROOT / "docs/results.md"
+DELINEATION = ROOT / "docs/delineation.md"
 TASKS = ("super", "sub", "form", "rhythm")
 HEADLINE = "results/ptbxl-nano-test.json"
 # How a row of a table begins -> method, feature, evaluation and variant of its rows in the JSON.
@@ -48,6 +49,19 @@ def test_the_table_of_ptbxl_holds_the_figures_of_its_json(page):
         name, *cells = (cell.strip() for cell in line.strip("|").split("|"))
         assert name.startswith(label)
         assert cells == [shown(HEADLINE, task, *key) for task in TASKS], name
+
+
+def test_the_table_of_delineation_holds_the_figures_of_its_json():
+    table = re.search(r"^\| method \| leads \| P .*?\n\n", DELINEATION.read_text(), re.M | re.S)[0]
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.strip().splitlines()[2:]]
+    assert len(lines) == 2 * len([line for line in lines if line[-1]])
+    for first, second in zip(lines[::2], lines[1::2], strict=True):
+        (file,) = re.findall(r"\(\.\./(results/.*)\)", first[-1])
+        rows = json.loads((ROOT / file).read_text())["rows"]
+        found = {(r["leads"], r["wave"]): r for r in rows if r["metric"] == "boundary_f1"}
+        for _, leads, *cells, _ in (first, second):
+            of_waves = [found[leads, wave] for wave in ("P", "QRS", "T", "macro")]
+            assert cells == [f"{row['value']:.3f} ± {row['sd']:.3f}" for row in of_waves], first[0]
 
 
 def test_the_table_of_fine_tuning_holds_the_figures_of_its_json():

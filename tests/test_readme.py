@@ -52,7 +52,7 @@ def test_the_table_of_ptbxl_holds_the_figures_of_its_json(page):
 
 
 def test_the_table_of_delineation_holds_the_figures_of_its_json():
-    table = re.search(r"^\| method \| leads \| P .*?\n\n", DELINEATION.read_text(), re.M | re.S)[0]
+    table = re.search(r"^\| method \| leads \| P .*?(?=\n\n|\Z)", DELINEATION.read_text(), re.M | re.S)[0]
     lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.strip().splitlines()[2:]]
     assert len(lines) == 2 * len([line for line in lines if line[-1]])
     for first, second in zip(lines[::2], lines[1::2], strict=True):
